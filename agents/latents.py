@@ -1,0 +1,169 @@
+"""Frozen vision in front of a policy: images go in, normalised codes come out, and the encoder stays as it was."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from darla.agents.spaces import image_shape
+from darla.base import Artefact, InputError
+
+if TYPE_CHECKING:
+    from darla.vision import VisionModel
+
+Precision = Literal["float32", "bfloat16"]
+"""The arithmetic of the encoder's layers; its head and the codes are float32 either way."""
+
+Codes = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class FrozenEncoder:
+    """An encoder that a policy can stand on: evaluation mode, no gradients, posterior means, the fixed normaliser.
+
+    Everything that turns an image into what a policy sees goes through `encode`, in training and in evaluation.
+
+    Args:
+        model: the vision model; it is put into evaluation mode.
+        digest: the digest of its artefact; None for a model that was never saved.
+        precision: the arithmetic of its layers.
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        model: "VisionModel",
+        digest: str | None = None,
+        precision: Precision = "float32",
+        device: str = "cpu",
+    ) -> None:
+        self.model = model.eval().requires_grad_(False).to(device)
+        # Weights in the layout of the images, which are channels last: saves a conversion of both at every step.
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.digest = digest
+        self.precision: Precision = precision
+        self.device = torch.device(device)
+
+    @classmethod
+    def load(
+        cls, folder: Path | str, precision: Precision | None = None, device: str = "cpu"
+    ) -> "FrozenEncoder":
+        """Load an encoder artefact.
+
+        Args:
+            folder: the artefact.
+            precision: the arithmetic of its layers; None takes the fastest the device has (`fastest_precision`).
+            device: where it runs.
+
+        Raises:
+            InputError: the artefact is missing, unfinished, damaged or not an encoder.
+        """
+        from darla import vision
+
+        digest = Artefact.load(folder, kind="encoder").digest
+        return cls(vision.load(folder), digest, precision or fastest_precision(device), device)
+
+    @property
+    def latent_dim(self) -> int:
+        """D, the number of latents."""
+        return self.model.latent_dim
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images it reads."""
+        return self.model.image_shape
+
+    @torch.inference_mode()
+    def encode(self, images: np.ndarray[Any, Any]) -> Codes:
+        """Encode images in one batch.
+
+        Args:
+            images: uint8 (N, H, W, C).
+
+        Returns:
+            Normalised posterior means, float32 (N, D).
+
+        Raises:
+            InputError: images of another shape or type, or a code that is not finite.
+        """
+        # Set at every step, since whoever else holds the model may have put it into training mode: batch
+        # normalisation would then drift with what the agent sees.
+        if self.model.training:
+            self.model.eval()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            mean = self.model.encode(self.model.to_input(images)).mean
+        codes: Codes = self.model.normalise(mean.float()).cpu().numpy()
+        if not np.isfinite(codes).all():
+            raise InputError("the encoder gave a code that is not finite (NaN or infinity); its training has failed")
+        return codes
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over the names and bytes of all its parameters and buffers."""
+        hashed = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            hashed.update(name.encode())
+            hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return hashed.hexdigest()
+
+
+class LatentVecEnv(VecEnvWrapper):
+    """Show codes in place of images: one batched encoding per vectorised step, terminal observations in the same batch.
+
+    The encoder stands here and not in the policy, because SB3 re-initialises a features extractor when it builds an
+    actor-critic policy, puts it into training mode at every update, and would encode every image again in every
+    epoch. Rollout and replay buffers hold codes, a thousandth of the images.
+
+    Args:
+        venv: environments of uint8 images (H, W, C).
+        encoder: what turns them into codes.
+
+    Raises:
+        InputError: the encoder was made for images of another shape.
+    """
+
+    def __init__(self, venv: VecEnv, encoder: FrozenEncoder) -> None:
+        shape = image_shape(venv.observation_space)
+        if shape != encoder.image_shape:
+            raise InputError(
+                f"the encoder reads images of shape {encoder.image_shape}, but the environment shows {shape};"
+                " train an encoder on frames of this environment"
+            )
+        super().__init__(venv, spaces.Box(-np.inf, np.inf, (encoder.latent_dim,), np.float32))
+        self.encoder = encoder
+
+    def reset(self) -> Codes:
+        """Reset every environment.
+
+        Returns:
+            Codes, float32 (n_envs, D).
+        """
+        images = self.venv.reset()
+        assert isinstance(images, np.ndarray)
+        return self.encoder.encode(images)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Wait for the step, and encode what every environment shows and what every finished episode showed last.
+
+        Returns:
+            Codes (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a code (D,) as well.
+        """
+        images, rewards, dones, infos = self.venv.step_wait()
+        assert isinstance(images, np.ndarray)
+        ended = [index for index, info in enumerate(infos) if "terminal_observation" in info]
+        if ended:
+            images = np.concatenate([images, [infos[index]["terminal_observation"] for index in ended]])
+        codes = self.encoder.encode(images)
+        for index, code in zip(ended, codes[self.num_envs :], strict=True):
+            infos[index]["terminal_observation"] = code
+        return codes[: self.num_envs], rewards, dones, infos
+
+
+def fastest_precision(device: str = "cpu") -> Precision:
+    """Return the arithmetic in which a device encodes fastest: bfloat16 where it is native, float32 elsewhere."""
+    if torch.device(device).type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"  # type: ignore[attr-defined]

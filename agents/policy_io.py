@@ -1,0 +1,161 @@
+"""Policies on disk: safetensors and JSON, rebuilt from our own registry, with nothing that could run when it is read."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from darla.agents.algorithms import build_policy, get_algorithm, policy_space
+from darla.agents.settings import Observation
+from darla.base import InputError
+from darla.base.files import load_tensors, read_json, save_tensors, write_json
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.policies import BasePolicy
+
+DESCRIPTION = "policy.json"
+WEIGHTS = "policy.safetensors"
+SNAPSHOTS = "snapshots"
+
+_FORMAT = 1
+_LARGEST = 1 << 16
+"""No size in `policy.json` may exceed this: a damaged number must not allocate the machine's memory."""
+
+
+@dataclass(frozen=True)
+class PolicyDescription:
+    """Everything about a policy but its weights."""
+
+    algorithm: str
+    """Name in the registry of algorithms."""
+    observation: Observation
+    """Whether it sees codes or images."""
+    hidden: tuple[int, ...]
+    """Units of its hidden layers."""
+    image_shape: tuple[int, int, int]
+    """(height, width, channels) of the environment's images."""
+    n_actions: int
+    """Number of discrete actions it chooses from."""
+    frame_stack: int
+    """Successive codes or images it sees at once."""
+    latent_dim: int | None
+    """Latents of its encoder; None on pixels."""
+    encoder: str | None
+    """Digest of the encoder artefact it was trained on; None on pixels."""
+    precision: str | None
+    """Arithmetic of the encoder it was trained on; None on pixels."""
+    exploration: float
+    """Random-action rate of a value-based policy that is asked to act stochastically; 0 for the others."""
+    env_steps: int
+    """Environment steps it was trained for."""
+    snapshot_steps: tuple[int, ...]
+    """Environment steps of each file in `snapshots/`, in their order."""
+
+    def __post_init__(self) -> None:
+        get_algorithm(self.algorithm)
+        if self.observation not in ("latents", "pixels"):
+            raise InputError(f"observation must be 'latents' or 'pixels', not {self.observation!r}")
+        sizes = [*self.hidden, *self.image_shape, self.n_actions, self.frame_stack, self.latent_dim or 1]
+        if len(self.image_shape) != 3 or len(self.hidden) > 32 or not all(_is_size(size) for size in sizes):
+            raise InputError("its sizes must be positive whole numbers")
+        on_latents = self.observation == "latents"
+        if on_latents != (self.latent_dim is not None) or on_latents != (self.precision is not None):
+            raise InputError("latent_dim and precision belong to policies on latents, and only to them")
+        if self.precision not in (None, "float32", "bfloat16"):
+            raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
+
+    def build(self, device: str = "cpu") -> "BasePolicy":
+        """Build the policy network, with weights that are waiting to be overwritten."""
+        shape = self.image_shape if self.latent_dim is None else (self.latent_dim,)
+        space = policy_space(self.observation, shape, self.frame_stack)
+        return build_policy(self.algorithm, self.hidden, space, self.n_actions, device)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "PolicyDescription":
+        """Rebuild a description from JSON.
+
+        Raises:
+            InputError: a field is missing, unknown or of another type.
+        """
+        names = {field.name for field in fields(cls)}
+        if record.keys() != names:
+            raise InputError(f"its fields must be {', '.join(sorted(names))}")
+        try:
+            lists = {name: tuple(record[name]) for name in ("hidden", "image_shape", "snapshot_steps")}
+            return cls(**{**record, **lists})
+        except TypeError as error:
+            raise InputError(str(error)) from error
+
+
+def save_weights(path: Path, policy: "BasePolicy") -> None:
+    """Write a policy's weights as safetensors, each once where several names share it."""
+    state = policy.state_dict()
+    save_tensors(path, {name: state[name] for name in sorted(set(_first_names(state).values()))})
+
+
+def save_description(folder: Path, description: PolicyDescription) -> None:
+    """Write `policy.json`, which completes a policy."""
+    write_json(folder / DESCRIPTION, {"format": _FORMAT, **asdict(description)})
+
+
+def load_description(folder: Path) -> PolicyDescription:
+    """Read `policy.json`.
+
+    Raises:
+        InputError: it is missing or does not describe a policy of this version.
+    """
+    path = folder / DESCRIPTION
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is damaged: it must hold one JSON object")
+    record = dict(record)
+    if (found := record.pop("format", None)) != _FORMAT:
+        raise InputError(f"{path} has policy format {found!r}; this version of darla reads {_FORMAT}")
+    try:
+        return PolicyDescription.from_dict(record)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def load_weights(path: Path, policy: "BasePolicy") -> None:
+    """Put weights from a file into a policy; every tensor must be there, of its shape, and no other.
+
+    Raises:
+        InputError: the file is damaged or belongs to another policy.
+    """
+    tensors = load_tensors(path)
+    state = policy.state_dict()
+    first = _first_names(state)
+    needed = set(first.values())
+    if tensors.keys() != needed:
+        odd = sorted(tensors.keys() ^ needed)[0]
+        problem = "is missing" if odd in needed else "is not part of it"
+        raise InputError(f"{path} does not fit its policy.json: tensor {odd!r} {problem}")
+    for name in sorted(needed):
+        if tensors[name].shape != state[name].shape or tensors[name].dtype != state[name].dtype:
+            raise InputError(
+                f"{path} does not fit its policy.json: tensor {name!r} is {_kind(tensors[name])},"
+                f" and {_kind(state[name])} is needed"
+            )
+    policy.load_state_dict({name: tensors[first[name]] for name in state}, strict=True)
+
+
+def snapshot_file(number: int) -> str:
+    """Return the name of a snapshot, counted from 1, within the artefact."""
+    return f"{SNAPSHOTS}/{number:02d}.safetensors"
+
+
+def _first_names(state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Map every name to the first one that stands for the same memory: SB3 lists a shared network several times."""
+    owners: dict[tuple[int, tuple[int, ...]], str] = {}
+    return {name: owners.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name) for name, tensor in state.items()}
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,57 @@
+"""What an environment must look like for an agent of darla, and the sentence to say where it does not."""
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from darla.base import InputError
+
+
+def check_spaces(observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str) -> None:
+    """Check that an environment shows uint8 images (height, width, channel) and takes discrete actions.
+
+    Args:
+        observation_space: of a single environment.
+        action_space: of a single environment.
+        who: the environment, as the error names it.
+
+    Raises:
+        InputError: it is anything else.
+    """
+    need = f"{who} cannot be used: darla needs observations that are uint8 images (height, width, 3) from 0 to 255"
+    if not isinstance(observation_space, spaces.Box):
+        raise InputError(f"{need}, and these are {_describe(observation_space)}")
+    shape = observation_space.shape
+    if len(shape) != 3 or observation_space.dtype != np.uint8:
+        raise InputError(f"{need}, and these are {_describe(observation_space)}")
+    if shape[2] not in (1, 3, 4) or min(shape[:2]) <= shape[2]:
+        hint = " (channel first?)" if shape[0] in (1, 3, 4) else ""
+        raise InputError(f"{need}, and these have shape {shape}{hint}")
+    if np.any(observation_space.low != 0) or np.any(observation_space.high != 255):
+        raise InputError(f"{need}, and these have other bounds: {observation_space}")
+    if not isinstance(action_space, spaces.Discrete):
+        raise InputError(
+            f"{who} cannot be used: darla's agents take one of n discrete actions, and its action space is {action_space}"
+        )
+    if action_space.start != 0:
+        raise InputError(f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0")
+
+
+def image_shape(space: spaces.Space[object]) -> tuple[int, int, int]:
+    """Return (height, width, channels) of a checked observation space."""
+    assert space.shape is not None
+    height, width, channels = space.shape
+    return height, width, channels
+
+
+def describe_env(env: "gymnasium.Env[object, object]") -> str:
+    """Name an environment in a way its user recognises."""
+    if env.spec is not None:
+        return f"environment {env.spec.id!r}"
+    return f"environment {type(env.unwrapped).__name__}"
+
+
+def _describe(space: spaces.Space[object]) -> str:
+    if isinstance(space, spaces.Box):
+        return f"a {space.dtype} array of shape {space.shape}"
+    return f"a {type(space).__name__} space"

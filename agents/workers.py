@@ -1,0 +1,208 @@
+"""Environments in worker processes: each worker steps its share of them one after the other."""
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Iterable, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from darla.agents.vec import Images, LocalVecEnv, environment_seeds
+from darla.base import InputError, limit_threads
+
+if TYPE_CHECKING:
+    from darla.envs import Domain, EnvDomain
+
+Indices = int | Iterable[int] | None
+
+_SECONDS_TO_LEAVE = 5.0
+
+
+class WorkerVecEnv(VecEnv):
+    """The environments of a `LocalVecEnv`, divided over processes, in the same order and with the same results.
+
+    SB3's `SubprocVecEnv` starts one process for each environment, which on a small machine means far more processes
+    and rendering contexts than cores, and an error in one of them reaches the user as a broken pipe. Here the number
+    of processes is a choice, and an error arrives with its own message.
+
+    Args:
+        domain: what the environments show. It travels to the workers pickled, as arguments do.
+        n_envs: how many environments there are.
+        workers: how many processes share them, at most one for each environment.
+    """
+
+    def __init__(self, domain: "Domain | EnvDomain", n_envs: int, workers: int) -> None:
+        # A fresh interpreter, since a forked one would share the parent's rendering context and thread pools.
+        context = multiprocessing.get_context("spawn")
+        shares = np.array_split(np.arange(n_envs), min(workers, n_envs))
+        self._shares = [slice(int(share[0]), int(share[-1]) + 1) for share in shares]
+        self._pipes: list[Connection] = []
+        self._processes: list[BaseProcess] = []
+        self._closed = False
+        for share in shares:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, domain, len(share)), daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+        try:
+            observation_space, action_space = [self._receive(worker) for worker in range(len(shares))][0]
+            super().__init__(n_envs, observation_space, action_space)
+        except BaseException:
+            self.close()
+            raise
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Choose the seeds of the next reset; None lets the environments go on with their own generators."""
+        self._seeds = [None] * self.num_envs if seed is None else environment_seeds(seed, self.num_envs)
+        return self._seeds
+
+    def reset(self) -> Images:
+        """Reset every environment, with the chosen seeds if there are any; see `LocalVecEnv.reset`."""
+        for worker, share in enumerate(self._shares):
+            self._send(worker, "reset", self._seeds[share], self._options[share])
+        answers = [self._receive(worker) for worker in range(len(self._shares))]
+        self.reset_infos = [info for _, infos in answers for info in infos]
+        self._reset_seeds()
+        self._reset_options()
+        return np.concatenate([images for images, _ in answers])
+
+    def step_async(self, actions: np.ndarray[Any, Any]) -> None:
+        """Send every worker the actions of its environments."""
+        for worker, share in enumerate(self._shares):
+            self._send(worker, "step", actions[share])
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Gather what the workers answer; see `LocalVecEnv.step_wait`."""
+        answers = [self._receive(worker) for worker in range(len(self._shares))]
+        images, rewards, dones, infos, reset_infos = zip(*answers, strict=True)
+        self.reset_infos = [info for part in reset_infos for info in part]
+        return (
+            np.concatenate(images),
+            np.concatenate(rewards),
+            np.concatenate(dones),
+            [info for part in infos for info in part],
+        )
+
+    def close(self) -> None:
+        """Close the environments and end the workers; closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for pipe in self._pipes:
+            try:
+                pipe.send(("close", ()))
+            except OSError:
+                pass  # that worker is gone already
+            pipe.close()
+        for process in self._processes:
+            process.join(_SECONDS_TO_LEAVE)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        """Return an attribute of each environment; see SB3's `VecEnv`."""
+        return self._call("get_attr", indices, attr_name)
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
+        """Set an attribute of each environment; see SB3's `VecEnv`."""
+        self._call("set_attr", indices, attr_name, value)
+
+    def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> list[Any]:
+        """Call a method of each environment; see SB3's `VecEnv`."""
+        return self._call("env_method", indices, method_name, *method_args, **method_kwargs)
+
+    def env_is_wrapped(
+        self, wrapper_class: type["gymnasium.Wrapper[Any, Any, Any, Any]"], indices: Indices = None
+    ) -> list[bool]:
+        """Tell for each environment whether a wrapper is around it; see SB3's `VecEnv`."""
+        return self._call("env_is_wrapped", indices, wrapper_class)
+
+    def get_images(self) -> Sequence[np.ndarray[Any, Any] | None]:
+        """Return a rendering of each environment; see SB3's `VecEnv`."""
+        return self._call("env_method", None, "render")
+
+    def _call(self, method: str, indices: Indices, *args: Any, **kwargs: Any) -> list[Any]:
+        """Call a method of the workers' `LocalVecEnv` for the environments named, and order the answers like them."""
+        count = self._shares[-1].stop
+        wanted = list(range(count)) if indices is None else [indices] if isinstance(indices, int) else list(indices)
+        answers: dict[int, Any] = {}
+        for worker, share in enumerate(self._shares):
+            mine = [index for index in wanted if share.start <= index < share.stop]
+            if not mine:
+                continue
+            self._send(worker, method, *args, indices=[index - share.start for index in mine], **kwargs)
+            values = self._receive(worker)
+            answers.update(zip(mine, values if values is not None else [None] * len(mine), strict=True))
+        return [answers[index] for index in wanted]
+
+    def _send(self, worker: int, method: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            self._pipes[worker].send((method, args, kwargs))
+        except OSError as error:
+            raise self._died(worker) from error
+
+    def _receive(self, worker: int) -> Any:
+        try:
+            failed, value = self._pipes[worker].recv()
+        except (EOFError, OSError) as error:
+            raise self._died(worker) from error
+        if not failed:
+            return value
+        message, trace = value
+        if message is not None:
+            raise InputError(message)
+        raise RuntimeError(f"an environment failed in worker {worker}:\n{trace}")
+
+    def _died(self, worker: int) -> RuntimeError:
+        self._processes[worker].join(_SECONDS_TO_LEAVE)
+        code = self._processes[worker].exitcode
+        return RuntimeError(f"environment worker {worker} died (exit code {code})")
+
+
+def _serve(pipe: Connection, domain: "Domain | EnvDomain", n_envs: int) -> None:
+    """Run a worker: make the environments, answer requests, leave when the parent closes the pipe or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    limit_threads(1)
+    try:
+        vec = LocalVecEnv(domain, n_envs)
+    except Exception as error:
+        pipe.send(_failure(error))
+        return
+    try:
+        pipe.send((False, (vec.observation_space, vec.action_space)))
+        while True:
+            method, args, *kwargs = pipe.recv()
+            if method == "close":
+                break
+            try:
+                pipe.send((False, _answer(vec, method, args, kwargs[0])))
+            except Exception as error:
+                pipe.send(_failure(error))
+    except (EOFError, OSError):
+        pass  # the parent is gone
+    finally:
+        vec.close()
+
+
+def _answer(vec: LocalVecEnv, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if method == "reset":
+        vec._seeds, vec._options = args
+        return vec.reset(), vec.reset_infos
+    if method == "step":
+        vec.step_async(args[0])
+        return *vec.step_wait(), vec.reset_infos
+    return getattr(vec, method)(*args, **kwargs)
+
+
+def _failure(error: Exception) -> tuple[bool, tuple[str | None, str]]:
+    message = str(error) if isinstance(error, InputError) else None
+    return True, (message, traceback.format_exc())

@@ -1,0 +1,122 @@
+"""Files that are either whole or not there: written aside, flushed, then renamed."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import safetensors.torch
+from torch import Tensor
+
+from darla.base.errors import InputError
+
+
+def write_aside(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, then rename it to `path`.
+
+    Raises:
+        InputError: the file could not be written (disk full, no permission); `path` is as it was before.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(aside)
+        with aside.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except (OSError, safetensors.SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"could not write {path}: {reason}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` in one step; see `write_aside`."""
+    write_aside(path, lambda aside: _write_all(aside, data))
+
+
+def _write_all(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys, so that equal values give equal bytes.
+
+    Raises:
+        ValueError: `value` holds NaN or infinity, which JSON cannot say.
+    """
+    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"could not read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: it is not JSON ({error})") from error
+
+
+def save_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write a `.npy` file that can be memory-mapped; object arrays, which would be pickled, are refused."""
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+    write_aside(path, write)
+
+
+def load_array(path: Path, *, mapped: bool = False) -> np.ndarray[Any, Any]:
+    """Read a `.npy` file, whole or as a read-only memory map.
+
+    Raises:
+        InputError: the file is missing, truncated, or not an array of plain numbers.
+    """
+    try:
+        array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"could not read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path} is damaged: it is not a complete .npy array ({error})") from error
+    return array
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write named tensors as safetensors, in the order of their names, so that equal tensors give equal bytes."""
+    plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
+    write_aside(path, lambda aside: safetensors.torch.save_file(plain, str(aside)))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; nothing in it can run.
+
+    Raises:
+        InputError: the file is missing, truncated or not safetensors.
+    """
+    if not path.is_file():
+        raise InputError(f"could not read {path}: no such file")
+    try:
+        return safetensors.torch.load_file(str(path))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged: it is not a complete safetensors file ({error})") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,30 @@
+"""One master seed, and a named stream below it for everything random.
+
+A stream is found by its name alone, never by the order in which streams are asked for. So adding a consumer moves no
+other stream, and the frame, the episode or the worker that comes first does not matter.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+def _sequence(master: int, names: tuple[str | int, ...]) -> np.random.SeedSequence:
+    digest = hashlib.sha256("/".join(f"{type(name).__name__}:{name}" for name in names).encode()).digest()
+    key = tuple(int(word) for word in np.frombuffer(digest[:16], dtype="<u4"))
+    return np.random.SeedSequence(master, spawn_key=key)
+
+
+def seed_for(master: int, *names: str | int) -> int:
+    """Return the 32-bit seed of the stream `names` under `master`.
+
+    Args:
+        master: the run's master seed, not negative.
+        *names: the path of the stream, such as `"evaluation", "target A", 17`.
+    """
+    return int(_sequence(master, names).generate_state(1, np.uint32)[0])
+
+
+def rng_for(master: int, *names: str | int) -> np.random.Generator:
+    """Return a generator of its own for the stream `names` under `master`."""
+    return np.random.Generator(np.random.PCG64(_sequence(master, names)))

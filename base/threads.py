@@ -1,0 +1,21 @@
+"""How many threads a process may use: two PyTorch processes that both take all cores fight each other."""
+
+import os
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def default_threads(processes: int = 1) -> int:
+    """Return the threads for each of `processes` that share this machine: the cores divided, at least one."""
+    return max(1, available_cores() // max(1, processes))
+
+
+def limit_threads(threads: int) -> None:
+    """Bound PyTorch's intra-operation threads in this process, and those of processes it starts."""
+    import torch  # local, since collecting frames needs no PyTorch
+
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_num_threads(threads)

@@ -1,0 +1,61 @@
+"""Zero-shot transfer in reinforcement learning through disentangled vision.
+
+Each stage is one function from a configuration and earlier artefacts to an artefact on disk:
+
+    >>> import darla
+    >>> frames = darla.collect("conjunction", "runs/frames")              # what the encoder will look at
+    >>> encoder = darla.see(frames, "runs/encoder")                       # learn to see, without labels
+    >>> agent = darla.act("conjunction", "runs/agent", encoder=encoder)   # learn to act, in the source only
+    >>> scores = darla.transfer("conjunction", [agent], "runs/transfer")  # act where it has never acted
+    >>> page = darla.report(scores, "runs/report")
+
+`darla.demo` runs all of it, `darla.doctor` says whether this machine can. Nothing heavy is imported until it is used.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darla.base.artefact import Artefact
+    from darla.base.errors import InputError
+    from darla.checkup import doctor
+    from darla.collecting import collect
+    from darla.demonstration import demo
+    from darla.learn_to_act import act
+    from darla.learn_to_see import see
+    from darla.reporting import report
+    from darla.zero_shot import transfer
+
+__version__ = "0.1.0"
+__all__ = ["Artefact", "InputError", "__version__", "act", "collect", "demo", "doctor", "report", "see", "transfer"]
+
+_HOMES = {
+    "Artefact": "darla.base.artefact",
+    "InputError": "darla.base.errors",
+    "act": "darla.learn_to_act",
+    "collect": "darla.collecting",
+    "demo": "darla.demonstration",
+    "doctor": "darla.checkup",
+    "report": "darla.reporting",
+    "see": "darla.learn_to_see",
+    "transfer": "darla.zero_shot",
+}
+
+# In a checkout the sub-packages lie beside this folder, not in it. Looking there first lets `python -m darla.cli` work
+# at the root of a checkout, and a file that was added after an editable install is found without another install.
+_CHECKOUT = Path(__file__).resolve().parent.parent
+if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "envs").is_dir():
+    __path__[:0] = [str(_CHECKOUT / "darla"), str(_CHECKOUT)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

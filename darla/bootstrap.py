@@ -1,0 +1,243 @@
+"""Intervals that resample policy seeds as whole rows over the targets.
+
+A policy that failed to learn fails in every target, so the entries of a row hang together, and an interval
+that redraws seeds for each target separately is too narrow however many seeds are added. Here a resample
+draws whole rows; where several policies stand on one encoder encoders come first, policies within them after.
+
+The intervals speak about other training runs, given the published evaluation episodes.
+
+References:
+    Davison and Hinkley 1997, Bootstrap methods and their application, section 3.8 (nested resampling).
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from darla.base import InputError, rng_for
+from darla.statistics import (
+    FloatArray,
+    mean,
+    prepare,
+    probability_of_improvement,
+    require_same_targets,
+    valid_confidence,
+)
+
+Statistic = Callable[[FloatArray, FloatArray], FloatArray]
+"""(scores (S, D), weights (R, S)) -> values (R,)."""
+
+FEW_SEEDS = 10
+"""Below this many independent seeds an interval covers less often than it says (see `optimistic`)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the interval that resampling seeds gives it."""
+
+    value: float
+    """The statistic of the scores themselves; infinite for a ratio to a baseline that scores nothing."""
+    low: float | None
+    """Lower end; None where one seed alone leaves nothing to resample."""
+    high: float | None
+    """Upper end; infinite where the data do not bound it."""
+    confidence: float
+    """Nominal coverage, such as 0.95."""
+    seeds: int
+    """Policy seeds that were resampled: rows."""
+    encoders: int
+    """Encoders that they stand on; equal to `seeds` where no two policies share one."""
+    resamples: int
+    """Bootstrap resamples."""
+
+    @property
+    def optimistic(self) -> bool:
+        """Whether the interval rests on so few independent seeds that it is narrower than it should be.
+
+        With seeds that either learn or fail, nominal 95 % intervals of the mean covered it 66 % of the time
+        at three seeds, 80 % at five, 90 % at ten and 94 % at twenty.
+        """
+        return min(self.seeds, self.encoders) < FEW_SEEDS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can say it: an infinite end becomes None, and `unbounded` names it."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {
+            **{
+                name: None if number is None or abs(number) == inf else number
+                for name, number in numbers.items()
+            },
+            "unbounded": [
+                name for name, number in numbers.items() if number is not None and abs(number) == inf
+            ],
+            "confidence": self.confidence,
+            "seeds": self.seeds,
+            "encoders": self.encoders,
+            "optimistic": self.optimistic,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One method against another over the same targets and the same evaluation episodes."""
+
+    difference: Estimate
+    """Mean of the first less mean of the second."""
+    ratio: Estimate
+    """Mean of the first over mean of the second."""
+    improvement: Estimate
+    """Probability that a random run of the first beats a random run of the second in a random target."""
+    p_value: float
+    """Two-sided bootstrap p-value of no difference."""
+    paired: bool
+    """Whether the rows were resampled together, because they share their seeds."""
+
+
+def bootstrap(
+    scores: ArrayLike,
+    statistic: Statistic = mean,
+    *,
+    encoders: Sequence[Hashable] | None = None,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate a statistic with a percentile interval from resampled rows.
+
+    Args:
+        scores: (S, D), or (S,) for one target.
+        statistic: one of this module's, or any function of (scores, weights).
+        encoders: for each row the encoder that its policy stands on; None if each has one of its own.
+            Encoders are drawn first, and then as many of each drawn encoder's policies as it has.
+        resamples: bootstrap resamples.
+        confidence: nominal coverage.
+        seed: seed of the resampling.
+
+    Raises:
+        InputError: a score is missing or not finite, or a setting is out of range.
+    """
+    scores, ones, _ = prepare(scores, None)
+    counts = row_counts(_labels(encoders, len(scores)), resamples, rng_for(seed, "bootstrap"))
+    value = float(statistic(scores, ones)[0])
+    return _estimate(value, statistic(scores, counts), encoders, len(scores), confidence)
+
+
+def compare(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    paired: bool,
+    encoders: tuple[Sequence[Hashable] | None, Sequence[Hashable] | None] = (None, None),
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two methods in the same targets.
+
+    Args:
+        first: (S1, D).
+        second: (S2, D), the same targets in the same order.
+        paired: draw row i of both together; they must have as many rows, the i-th of the same seed.
+        encoders: for the rows of each the encoder that the policy stands on; see `bootstrap`. If paired, rows
+            that share an encoder in the first stay together.
+        resamples: bootstrap resamples.
+        confidence: nominal coverage.
+        seed: seed of the resampling.
+
+    Raises:
+        InputError: the matrices do not fit together, or hold a score that is not finite.
+    """
+    one, ones_one, _ = prepare(first, None)
+    two, ones_two, _ = prepare(second, None)
+    require_same_targets(one, two)
+    if paired and len(one) != len(two):
+        raise InputError(
+            f"a paired comparison needs as many rows on both sides, not {len(one)} and {len(two)}"
+        )
+    rng = rng_for(seed, "comparison")
+    counts_one = row_counts(_labels(encoders[0], len(one)), resamples, rng)
+    labels_two = _labels(encoders[1], len(two))
+    counts_two = counts_one if paired else row_counts(labels_two, resamples, rng)
+    means_one, means_two = mean(one, counts_one), mean(two, counts_two)
+    value_one, value_two = float(mean(one)), float(mean(two))
+    wins_resampled = probability_of_improvement(one, two, (counts_one, counts_two))
+    wins = float(probability_of_improvement(one, two, (ones_one, ones_two))[0])
+
+    # The smaller side decides how far an interval can be trusted.
+    independent = [len(set(_labels(encoders[0], len(one)).tolist())), len(set(labels_two.tolist()))]
+    fewest = 0 if paired or independent[0] <= independent[1] else 1
+    rows, labels = (len(one), len(two))[fewest], encoders[fewest]
+
+    def estimate(value: float, resampled: FloatArray) -> Estimate:
+        return _estimate(value, resampled, labels, rows, confidence)
+
+    return Comparison(
+        difference=estimate(value_one - value_two, means_one - means_two),
+        ratio=estimate(float(_ratio(value_one, value_two)), _ratio(means_one, means_two)),
+        improvement=estimate(wins, wins_resampled),
+        p_value=_p_value(means_one - means_two),
+        paired=paired,
+    )
+
+
+def row_counts(labels: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> FloatArray:
+    """Draw how often each row appears in each resample.
+
+    Args:
+        labels: (S,), the encoder of each row as a number from 0 on.
+        resamples: number of resamples R.
+        rng: generator.
+
+    Returns:
+        (R, S) counts. Encoders with unequal numbers of policies make resamples of unequal size.
+    """
+    if resamples < 1:
+        raise InputError(f"a bootstrap needs at least one resample, not {resamples}")
+    members = [np.flatnonzero(labels == encoder) for encoder in range(int(labels.max()) + 1)]
+    drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
+    counts = np.empty((resamples, labels.size))
+    for encoder, rows in enumerate(members):
+        draws = drawn[:, encoder] * rows.size
+        counts[:, rows] = rng.multinomial(draws, np.full(rows.size, 1 / rows.size))
+    return counts
+
+
+def _estimate(
+    value: float, resampled: FloatArray, encoders: Sequence[Hashable] | None, seeds: int, confidence: float
+) -> Estimate:
+    tail = (1 - valid_confidence(confidence)) / 2
+    low: float | None = None
+    high: float | None = None
+    if seeds > 1:
+        # An order statistic rather than an interpolated one: a ratio may be infinite in some resamples.
+        ordered = np.sort(resampled)
+        low = float(ordered[int(tail * resampled.size)])
+        high = float(ordered[min(resampled.size, ceil((1 - tail) * resampled.size)) - 1])
+    independent = seeds if encoders is None else len(set(encoders))
+    return Estimate(value, low, high, confidence, seeds, independent, resampled.size)
+
+
+def _ratio(one: Any, two: Any) -> FloatArray:
+    """Return one / two; infinite where a baseline at or below 0 is beaten from above 0, else 0 there."""
+    one, two = np.asarray(one, dtype=np.float64), np.asarray(two, dtype=np.float64)
+    positive = two > 0
+    ratio = np.divide(one, two, out=np.zeros_like(one), where=positive)
+    return np.where(positive, ratio, np.where(one > 0, inf, 0.0))
+
+
+def _p_value(differences: FloatArray) -> float:
+    below, above = np.sum(differences <= 0), np.sum(differences >= 0)
+    return float(min(1.0, 2 * (1 + min(below, above)) / (1 + differences.size)))
+
+
+def _labels(encoders: Sequence[Hashable] | None, seeds: int) -> NDArray[np.int64]:
+    if encoders is None:
+        return np.arange(seeds)
+    if len(encoders) != seeds:
+        raise InputError(f"{len(encoders)} encoders were named for {seeds} rows of scores")
+    numbers = {encoder: number for number, encoder in enumerate(dict.fromkeys(encoders))}
+    return np.array([numbers[encoder] for encoder in encoders], dtype=np.int64)

@@ -1,0 +1,230 @@
+"""Run a study's cells: pieces of work that each make one artefact, in as many processes as there are cores.
+
+A cell says what it needs, so cells run in any order that respects it. A finished cell is never run again, a cell that
+was interrupted goes on where its stage stopped, and a cell that fails holds up only the cells that need it.
+"""
+
+import fcntl
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from darla.base import InputError, is_complete
+from darla.base.progress import duration
+from darla.base.workers import worker_pool
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of work."""
+
+    label: str
+    """What is made, for a person: `encoder beta-4, seed 0`."""
+    folder: Path
+    """The artefact that the work makes; also the cell's name."""
+    work: Callable[..., object]
+    """A function of a module, called with `arguments` in a worker process; it makes `folder`."""
+    arguments: Mapping[str, Any]
+    needs: tuple[Path, ...] = ()
+    """Folders of the cells that must be finished before."""
+    cost: float = 1.0
+    """Expected seconds on one core: decides the order of work and the estimate of the time left, nothing else."""
+
+
+@dataclass
+class _Running:
+    cell: Cell
+    started: float = field(default_factory=time.monotonic)
+
+
+def run_cells(cells: Sequence[Cell], processes: int, logs: Path) -> None:
+    """Finish every cell.
+
+    Args:
+        cells: in any order.
+        processes: cells that run at the same time, each in one process with one thread.
+        logs: folder for what each cell prints.
+
+    Raises:
+        InputError: a cell failed; the sentence names the first one, its reason and its log.
+    """
+    todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
+    _check(cells)
+    total, finished = len(cells), len(cells) - len(todo)
+    if finished:
+        _say(f"{finished} of {total} parts are there already")
+    if not todo:
+        return
+    urgency = _urgency(list(todo.values()))
+    estimate = _Estimate(processes)
+    running: dict[Future[str | None], _Running] = {}
+    failures: list[tuple[Cell, str]] = []
+    logs.mkdir(parents=True, exist_ok=True)
+    with worker_pool(min(processes, len(todo))) as pool:
+        try:
+            while todo or running:
+                _submit(pool, todo, running, processes, urgency, logs)
+                if not running:
+                    break  # what is left needs a cell that failed
+                ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    done = running.pop(future)
+                    seconds = time.monotonic() - done.started
+                    if (problem := future.result()) is not None:
+                        failures.append((done.cell, problem))
+                        _say(f"{done.cell.label}: failed: {problem}")
+                        continue
+                    finished += 1
+                    estimate.learn(done.cell.cost, seconds)
+                    left = estimate.left([*todo.values(), *(part.cell for part in running.values())])
+                    tail = f"; about {duration(left)} left" if todo or running else ""
+                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}{tail}")
+                if not ended:
+                    _say("  ".join(_last_line(part, logs) for part in running.values()))
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed (is there enough memory?); the same command goes on where it stopped"
+            ) from error
+    if failures:
+        cell, problem = failures[0]
+        more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
+        raise InputError(f"{cell.label} failed: {problem}{more}; its log is {_log(cell, logs)}")
+
+
+def _check(cells: Sequence[Cell]) -> None:
+    known = {cell.folder for cell in cells}
+    if len(known) < len(cells):
+        raise ValueError("two cells make the same folder")
+    for cell in cells:
+        if missing := [need for need in cell.needs if need not in known]:
+            raise ValueError(f"{cell.label} needs {missing[0]}, which no cell makes")
+
+
+def _submit(
+    pool: ProcessPoolExecutor,
+    todo: dict[Path, Cell],
+    running: dict[Future[str | None], _Running],
+    processes: int,
+    urgency: Mapping[Path, float],
+    logs: Path,
+) -> None:
+    """Start the most urgent cells that can start, as many as there are idle processes."""
+    for cell in sorted(todo.values(), key=lambda cell: -urgency[cell.folder]):
+        if len(running) >= processes:
+            return
+        if all(is_complete(need) for need in cell.needs):
+            del todo[cell.folder]
+            running[pool.submit(_run, cell, _log(cell, logs))] = _Running(cell)
+
+
+def _run(cell: Cell, log: Path) -> str | None:
+    """Do a cell's work in a worker, with what it prints in its log; return what went wrong, if anything did."""
+    with _printing_to(log):
+        try:
+            cell.work(**cell.arguments)
+        except InputError as error:
+            return str(error)
+        except Exception as error:
+            traceback.print_exc()
+            return f"{type(error).__name__}: {error}"
+    if not is_complete(cell.folder):
+        return f"it did not make {cell.folder}"
+    return None
+
+
+@contextmanager
+def _printing_to(log: Path) -> Iterator[None]:
+    """Send this process's output to a file, that of C libraries included."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(file)
+
+
+def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
+    """Return for each cell the cost of the longest chain of work that begins with it."""
+    users: dict[Path, list[Cell]] = {}
+    for cell in cells:
+        for need in cell.needs:
+            users.setdefault(need, []).append(cell)
+    known: dict[Path, float] = {}
+
+    def chain(cell: Cell) -> float:
+        if cell.folder not in known:
+            known[cell.folder] = cell.cost + max((chain(user) for user in users.get(cell.folder, [])), default=0.0)
+        return known[cell.folder]
+
+    return {cell.folder: chain(cell) for cell in cells}
+
+
+class _Estimate:
+    """The time left, from the expected costs and how this machine has kept to them so far."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._expected = self._taken = 0.0
+
+    def learn(self, expected: float, taken: float) -> None:
+        self._expected += expected
+        self._taken += taken
+
+    def left(self, cells: Sequence[Cell]) -> float:
+        pace = self._taken / max(self._expected, 1e-9)
+        parallel = min(self._processes, max(1, len(cells)))
+        return pace * sum(cell.cost for cell in cells) / parallel
+
+
+def _last_line(part: _Running, logs: Path) -> str:
+    try:
+        with _log(part.cell, logs).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        lines = []
+    shown = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"{part.cell.label} ({duration(time.monotonic() - part.started)}): {shown or 'started'}"
+
+
+def _log(cell: Cell, logs: Path) -> Path:
+    return logs / f"{cell.folder.parent.name}-{cell.folder.name}.log"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process alone.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"another darla process is working in {folder}; wait for it or choose another folder") from error
+        yield

@@ -1,0 +1,30 @@
+"""Domains: named factors, contexts, the SeekAvoid task on MiniWorld, transfer tasks, and frames of them.
+
+Importing this opens no graphics; the first environment does.
+"""
+
+from darla.envs import tasks
+from darla.envs.domains import AnyDomain, Choice, Domain, EnvDomain, Uniform, domain_from_dict
+from darla.envs.factors import FACTORS, Context, Factor
+from darla.envs.making import make
+from darla.envs.objects import KIND_NAMES, KINDS, OBJECT_SETS
+from darla.envs.tasks import TransferTask, leak_level
+
+__all__ = [
+    "FACTORS",
+    "KINDS",
+    "KIND_NAMES",
+    "OBJECT_SETS",
+    "AnyDomain",
+    "Choice",
+    "Context",
+    "Domain",
+    "EnvDomain",
+    "Factor",
+    "TransferTask",
+    "Uniform",
+    "domain_from_dict",
+    "leak_level",
+    "make",
+    "tasks",
+]

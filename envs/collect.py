@@ -1,0 +1,143 @@
+"""Collect D_U: frames of an unlabelled domain, with the factors and the state they were drawn from.
+
+Frame i is a function of the seed and of i alone (a random walk: of the seed and of its shard). So the bytes do not
+depend on how many workers draw them, nor on how often the work was interrupted.
+"""
+
+import time
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, seed_for, unknown_name
+from darla.base.artefact import CHECKPOINT
+from darla.base.files import load_array, read_json, save_array, write_json
+from darla.base.workers import worker_pool
+from darla.envs import tasks
+from darla.envs.domains import AnyDomain, domain_from_dict
+from darla.envs.frames import INDEX, KIND, SHARDS, FrameSet, shard_path
+from darla.envs.make import make
+
+POSES = ("uniform", "random_policy")
+_DEFAULT_STRIDE = 8
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """What to collect."""
+
+    task: str = "conjunction"
+    """Transfer task whose unlabelled domain D_U is drawn from."""
+    frames: int = 40_000
+    """Number of frames; the trial on two cores trained its good encoders on 40,000."""
+    poses: Literal["uniform", "random_policy"] = "uniform"
+    """`uniform`: each frame has a context, a layout and a pose of its own. `random_policy`: frames of random walks."""
+    stride: int | None = None
+    """Environment steps between two kept frames of a random walk; 8 if not given. Refused with `uniform`."""
+    shard_size: int = 1_000
+    """Frames in one file; also the unit of resuming and of parallel work."""
+    seed: int = 0
+    """Master seed."""
+
+    def __post_init__(self) -> None:
+        if self.poses not in POSES:
+            raise unknown_name("poses", self.poses, POSES)
+        for name in ("frames", "shard_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}, but must not be negative")
+        if self.stride is not None and self.poses == "uniform":
+            raise InputError("stride is for poses 'random_policy'; uniform poses have no steps between them")
+        if self.stride is not None and self.stride < 1:
+            raise InputError(f"stride is {self.stride}, but must be at least 1")
+
+    @property
+    def shards(self) -> list[int]:
+        """Frames in each shard."""
+        full, rest = divmod(self.frames, self.shard_size)
+        return [self.shard_size] * full + [rest] * (rest > 0)
+
+
+def collect(
+    config: CollectConfig, out: Path | str, *, workers: int = 1, domain: AnyDomain | None = None
+) -> Artefact:
+    """Collect frames into `out`, or go on where an earlier call was interrupted.
+
+    Args:
+        config: what to collect.
+        out: folder of the artefact.
+        workers: processes that draw; the result does not depend on it.
+        domain: drawn from instead of the unlabelled domain of `config.task`.
+
+    Returns:
+        An artefact of kind `frames`; open it with `FrameSet`.
+
+    Raises:
+        InputError: an unknown task, a folder with something else in it, a full disk.
+    """
+    if workers < 1:
+        raise InputError(f"workers is {workers}, but must be at least 1")
+    domain = domain or tasks.get(config.task).unlabelled
+    # Two tasks with the same D_U have the same frames: the name of the task is not part of what was asked.
+    asked: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
+    asked["domain"] = domain.to_dict()
+    folder = begin(out, KIND, asked)
+    if is_complete(folder):
+        return Artefact.load(folder, KIND)
+    for left_over in (folder / SHARDS).glob(".*.partial"):
+        left_over.unlink(missing_ok=True)
+    todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
+    done = config.frames - sum(config.shards[shard] for shard in todo)
+    clock = _Clock(folder / CHECKPOINT / "seconds.json")
+    with Progress(config.frames, "collecting", "frame", done=done) as progress:
+        if workers == 1 or len(todo) <= 1:
+            with _Collector(config, domain, folder) as collector:
+                for shard in todo:
+                    collector.write(shard)
+                    clock.save()
+                    progress.update(config.shards[shard])
+        else:
+            _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), clock, progress)
+    _write_index(folder, config, domain)
+    return finish(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
+
+
+def _collect_in_parallel(
+    config: CollectConfig,
+    domain: AnyDomain,
+    folder: Path,
+    todo: list[int],
+    workers: int,
+    clock: "_Clock",
+    progress: Progress,
+) -> None:
+    with worker_pool(workers, _start_worker, (config, domain.to_dict(), folder)) as pool:
+        futures = {pool.submit(_write_in_worker, shard): shard for shard in todo}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                clock.save()
+                progress.update(config.shards[futures[future]])
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a collecting process was killed (is there enough memory?); the same command goes on where it stopped"
+            ) from error
+
+
+_collector: "_Collector"
+
+
+def _start_worker(config: CollectConfig, domain: dict[str, Any], folder: Path) -> None:
+    global _collector
+    _collector = _Collector(config, domain_from_dict(domain), folder)
+
+
+def _write_in_worker(shard: int) -> None:
+    _collector.write(shard)

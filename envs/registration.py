@@ -1,0 +1,10 @@
+"""What Gymnasium is told of darla's environments; it calls this when it is imported, so nothing heavy is loaded."""
+
+import gymnasium
+
+
+def register() -> None:
+    """Register `darla/SeekAvoid-v0`."""
+    if "darla/SeekAvoid-v0" not in gymnasium.registry:
+        # SeekAvoid cuts its own episodes off, since the size decides how long they are.
+        gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid:SeekAvoid")

@@ -1,0 +1,245 @@
+"""What a SeekAvoid world looks like: one display list for a room and its objects, and the picture from a camera.
+
+Stock MiniWorld compiles every room into display list 1, which all environments of a process share, and draws objects
+one vertex list at a time. Here each scene owns a list, and everything that stands still until the next pick is in it.
+"""
+
+import colorsys
+import ctypes
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from darla.envs.factors import Context
+from darla.envs.opengl import FrameBuffer, context, gl
+
+from miniworld.miniworld import Room  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
+from miniworld.objmesh import ObjMesh  # isort: skip
+from miniworld.params import DEFAULT_PARAMS  # isort: skip
+
+Color = tuple[float, float, float]
+
+_PICTURES = {
+    "plain": "white",
+    "brick": "brick_wall",
+    "wood": "wood",
+    "concrete": "concrete",
+    "marble": "marble",
+    "cinder": "cinder_blocks",
+    "stucco": "stucco",
+    "tiles": "floor_tiles_bw",
+}
+_AMBIENT, _DIFFUSE = 0.45, 0.7  # MiniWorld's defaults
+_NEAR, _FAR = 0.04, 100.0
+_SKY = (0.25, 0.82, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Prop:
+    """One object as it is drawn."""
+
+    mesh: str
+    """Name of a MiniWorld mesh."""
+    height: float
+    """In metres; the mesh is scaled to it."""
+    x: float
+    z: float
+    heading: float
+    """Radians, anticlockwise seen from above."""
+    tint: Color = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a picture is taken from."""
+
+    x: float
+    z: float
+    height: float
+    heading: float
+    """Radians, anticlockwise seen from above; 0 looks along +x."""
+    pitch: float
+    """Radians, up is positive."""
+    fov: float
+    """Vertical field of view in degrees."""
+
+
+def surface_color(world: Context, surface: str) -> Color:
+    """Return the RGB colour of `wall`, `floor` or `ceiling`."""
+    hue, saturation, value = (world.number(f"{surface}_{part}") for part in ("hue", "saturation", "value"))
+    return colorsys.hsv_to_rgb(hue, saturation, value)
+
+
+def tint(hue: float, strength: float) -> Color:
+    """Return the colour that an object's texture is multiplied with: white at strength 0."""
+    red, green, blue = (1.0 - strength + strength * part for part in colorsys.hsv_to_rgb(hue, 1.0, 1.0))
+    return red, green, blue
+
+
+def mesh_extent(mesh: str) -> npt.NDArray[np.float32]:
+    """Return the largest x, y and z of a MiniWorld mesh in its own units; the context must be open."""
+    extent: npt.NDArray[np.float32] = ObjMesh.get(mesh).max_coords
+    return extent
+
+
+def new_list() -> int:
+    """Return a display list that stock MiniWorld will not overwrite."""
+    name = int(gl.glGenLists(1))
+    # Stock MiniWorld deletes and refills list 1 without asking for it, so list 1 is left to it.
+    return name if name != 1 else int(gl.glGenLists(1))
+
+
+_mesh_lists: dict[str, int] = {}
+
+
+def _mesh_list(mesh: str) -> int:
+    """Return the list that draws a mesh in the current colour; compiled once in a process."""
+    if mesh not in _mesh_lists:
+        loaded = ObjMesh.get(mesh)
+        name = new_list()
+        gl.glNewList(name, gl.GL_COMPILE)
+        for vertices, texture in zip(loaded.vlists, loaded.textures, strict=True):
+            gl.glBindTexture(texture.target, texture.id)
+            gl.glBegin(gl.GL_TRIANGLES)
+            points = np.reshape(vertices.vertices, (-1, 3))
+            for point, corner, normal in zip(
+                points, np.reshape(vertices.tex_coords, (-1, 2)), np.reshape(vertices.normals, (-1, 3)), strict=True
+            ):
+                gl.glTexCoord2f(*corner)
+                gl.glNormal3f(*normal)
+                gl.glVertex3f(*point)
+            gl.glEnd()
+        gl.glEndList()
+        _mesh_lists[mesh] = name
+    return _mesh_lists[mesh]
+
+
+class Scene:
+    """A rectangular room with objects in it, ready to be drawn.
+
+    Args:
+        width: extent of the room along x, in metres.
+        depth: extent of the room along z, in metres.
+        height: height of its walls, in metres.
+    """
+
+    def __init__(self, width: float, depth: float, height: float) -> None:
+        context.acquire()
+        context.use()
+        self.width, self.depth = width, depth
+        self._list = new_list()
+        self._light_level = 1.0
+        self._textures: tuple[str, str] | None = None
+        corners = np.array([[width, depth], [width, 0.0], [0.0, 0.0], [0.0, depth]])
+        self.room = Room(corners, wall_height=height, wall_tex="white", floor_tex="white", ceil_tex="white")
+        self._open = True
+
+    def build(self, world: Context, props: Iterable[Prop]) -> None:
+        """Compile the room as `world` paints it, with `props` in it."""
+        context.use()
+        textures = (world.name("wall_texture"), world.name("floor_texture"))
+        if textures != self._textures:
+            self.room.wall_tex_name, self.room.floor_tex_name = (_PICTURES[name] for name in textures)
+            self.room._gen_static_data(DEFAULT_PARAMS, None)
+            self._textures = textures
+        lists = [(prop, _mesh_list(prop.mesh), prop.height / float(mesh_extent(prop.mesh)[1])) for prop in props]
+        self._light_level = world.number("light_level")
+        gl.glNewList(self._list, gl.GL_COMPILE)
+        gl.glEnable(gl.GL_LIGHTING)
+        gl.glEnable(gl.GL_LIGHT0)
+        gl.glShadeModel(gl.GL_SMOOTH)
+        gl.glEnable(gl.GL_COLOR_MATERIAL)
+        gl.glColorMaterial(gl.GL_FRONT_AND_BACK, gl.GL_AMBIENT_AND_DIFFUSE)
+        gl.glEnable(gl.GL_TEXTURE_2D)
+        self._draw_room(world)
+        for prop, mesh, scale in lists:
+            gl.glPushMatrix()
+            gl.glTranslatef(prop.x, 0.0, prop.z)
+            gl.glScalef(scale, scale, scale)
+            gl.glRotatef(math.degrees(prop.heading), 0.0, 1.0, 0.0)
+            gl.glColor3f(*prop.tint)
+            gl.glCallList(mesh)
+            gl.glPopMatrix()
+        gl.glDisable(gl.GL_TEXTURE_2D)
+        gl.glEndList()
+
+    def _draw_room(self, world: Context) -> None:
+        room = self.room
+        up, down = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
+        for surface, texture, kind, corners, texcs, normals in (
+            ("floor", room.floor_tex, gl.GL_POLYGON, room.floor_verts, room.floor_texcs, [up] * 4),
+            ("ceiling", room.ceil_tex, gl.GL_POLYGON, room.ceil_verts, room.ceil_texcs, [down] * 4),
+            ("wall", room.wall_tex, gl.GL_QUADS, room.wall_verts, room.wall_texcs, room.wall_norms),
+        ):
+            gl.glColor3f(*surface_color(world, surface))
+            texture.bind()
+            gl.glBegin(kind)
+            for corner, texc, normal in zip(corners, texcs, normals, strict=True):
+                gl.glNormal3f(*normal)
+                gl.glTexCoord2f(*texc)
+                gl.glVertex3f(*corner)
+            gl.glEnd()
+
+    def light(self, light: tuple[float, float, float]) -> None:
+        """Place the lamp at x, y, z in metres; the camera must be set already."""
+        level = self._light_level
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_POSITION, _floats((*light, 1.0)))
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
+
+    def picture(
+        self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]
+    ) -> npt.NDArray[np.uint8]:
+        """Return what `camera` sees by `light` (the lamp's x, y, z in metres), uint8 (height, width, 3)."""
+        context.use()
+        frame.bind()
+        gl.glMatrixMode(gl.GL_PROJECTION)
+        gl.glLoadMatrixf(_floats(_perspective(camera.fov, frame.width / frame.height)))
+        gl.glMatrixMode(gl.GL_MODELVIEW)
+        gl.glLoadMatrixf(_floats(_look(camera)))
+        gl.glClearColor(*_SKY)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
+        self.light(light)
+        gl.glCallList(self._list)
+        return frame.resolve()
+
+    def draw(self) -> None:
+        """Issue the drawing commands alone, for a caller who has set the camera."""
+        gl.glCallList(self._list)
+
+    def close(self) -> None:
+        """Free the display list and leave the context; closing twice is harmless."""
+        if self._open:
+            self._open = False
+            context.use()
+            gl.glDeleteLists(self._list, 1)
+            context.release()
+
+
+def _floats(values: Sequence[float]) -> Any:
+    return (ctypes.c_float * len(values))(*values)
+
+
+def _perspective(fov: float, aspect: float) -> tuple[float, ...]:
+    """Return the column-major projection matrix that `gluPerspective` makes."""
+    scale = 1.0 / math.tan(math.radians(fov) / 2.0)
+    third, fourth = (_FAR + _NEAR) / (_NEAR - _FAR), 2.0 * _FAR * _NEAR / (_NEAR - _FAR)
+    return (scale / aspect, 0, 0, 0, 0, scale, 0, 0, 0, 0, third, -1.0, 0, 0, fourth, 0)
+
+
+def _look(camera: Camera) -> tuple[float, ...]:
+    """Return the column-major view matrix that `gluLookAt` makes of MiniWorld's camera."""
+    cos_h, sin_h = math.cos(camera.heading), math.sin(camera.heading)
+    cos_p, sin_p = math.cos(camera.pitch), math.sin(camera.pitch)
+    right = (sin_h, 0.0, cos_h)
+    ahead = (cos_p * cos_h, sin_p, -cos_p * sin_h)
+    above = (-sin_p * cos_h, cos_p, sin_p * sin_h)
+    eye = (camera.x, camera.height, camera.z)
+    rows = (right, above, tuple(-part for part in ahead))
+    back = [-sum(part * at for part, at in zip(row, eye, strict=True)) for row in rows]
+    columns = [(*(row[axis] for row in rows), 0.0) for axis in range(3)]
+    return (*columns[0], *columns[1], *columns[2], *back, 1.0)

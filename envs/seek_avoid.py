@@ -1,0 +1,382 @@
+"""SeekAvoid: collect what is good, keep clear of what is bad, in a room whose looks are the domain.
+
+After DeepMind Lab's `rooms_collect_good_objects`, the later re-creation of the level on which DARLA was shown: rooms
+differ in wall and floor colour, two object sets have a good (+1) and a bad (-1) kind each, and touching collects.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from darla.base import InputError, unknown_name
+from darla.envs.domains import Domain
+from darla.envs.factors import Context
+from darla.envs.objects import KINDS, OBJECT_SETS, Kind
+from darla.envs.opengl import FrameBuffer, context
+from darla.envs.scene import Camera, Prop, Scene, tint
+
+from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
+from miniworld.miniworld import MiniWorldEnv  # isort: skip
+
+Image = npt.NDArray[np.uint8]
+
+AGENT_RADIUS = 0.35
+_TURN = math.radians(15.0)
+_STEP = 0.25
+_LAMP_STEPS_PER_TURN = 60
+
+# Each action: steps ahead, steps to the right, turns to the left.
+_ACTIONS_3 = {"left": (0, 0, 1), "right": (0, 0, -1), "forward": (1, 0, 0)}
+_ACTIONS_9 = {
+    "forward": (1, 0, 0),
+    "back": (-1, 0, 0),
+    "strafe left": (0, -1, 0),
+    "strafe right": (0, 1, 0),
+    "left": (0, 0, 1),
+    "right": (0, 0, -1),
+    "forward and left": (1, 0, 1),
+    "forward and right": (1, 0, -1),
+    "wait": (0, 0, 0),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The size of the world and its episodes."""
+
+    cells: tuple[int, int]
+    """Columns and rows of the grid that `paper` places things on; elsewhere only their product with `cell` counts."""
+    cell: float
+    """Side of a cell in metres."""
+    each: int
+    """How many good and how many bad objects there are."""
+    respawn: bool
+    """Whether a collected object comes back elsewhere."""
+    picks: int | None
+    """The episode ends with this many picks."""
+    steps: int
+    """The episode is cut off after this many steps."""
+    success: float
+    """An episode with at least this return counts as a success."""
+
+
+WORLDS: dict[str, World] = {
+    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, success=5.0),
+    # rooms_collect_good_objects: 10 + 10 objects on a 10 x 9 grid, none comes back, the tenth pick ends it, 60 seconds
+    # (here 15 steps a second). A cell is 1.5 m, as an agent must pass between two objects.
+    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, success=5.0),
+}
+
+
+class Thing(MeshEnt):  # type: ignore[misc]
+    """An object in the world, as MiniWorld's tools know it."""
+
+    def __init__(self, kind: Kind, prop: Prop) -> None:
+        super().__init__(kind.name, kind.height, static=False)
+        self.kind, self.prop = kind, prop
+        self.radius = kind.radius
+        self.pos, self.dir = np.array([prop.x, 0.0, prop.z]), prop.heading
+
+
+class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
+    """The task, in any context of a domain.
+
+    Observations are what the agent sees, uint8 (64, 64, 3). `reset(seed=s)` fixes the whole episode: context, layout
+    and where objects come back. `info` carries `context` (every factor's value) and `state` (the agent's x, z and
+    heading, and for each object its kind, worth, x, z, bearing, distance and whether it is in view).
+
+    Args:
+        domain: what contexts an episode is drawn from; a context, or a mapping of factor values, stands for itself.
+        size: `"small"` (5 x 5 m, two good and two bad objects that come back elsewhere, 150 steps) or `"paper"`.
+        actions: 3 (turn left, turn right, forward) or 9 (also back, strafe, forward while turning, wait).
+        steps: length of an episode in steps; the size's own if None.
+        resolution: side of the observation in pixels.
+        render_mode: `"rgb_array"` for `render()` to return a picture of 256 x 256 pixels.
+        view: what `render()` shows: the `"agent"`'s view or the room from the `"top"`.
+
+    Raises:
+        InputError: an argument is not one of these.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012  (Gymnasium's own form)
+
+    def __init__(
+        self,
+        domain: Domain | Mapping[str, object] | None = None,
+        *,
+        size: Literal["small", "paper"] = "small",
+        actions: Literal[3, 9] = 3,
+        steps: int | None = None,
+        resolution: int = 64,
+        render_mode: str | None = None,
+        view: Literal["agent", "top"] = "agent",
+    ) -> None:
+        if size not in WORLDS:
+            raise unknown_name("size", str(size), WORLDS)
+        if actions not in (3, 9):
+            raise InputError(f"actions is {actions!r}, but must be 3 or 9")
+        if render_mode not in (None, "rgb_array"):
+            raise InputError(f"render_mode is {render_mode!r}, but must be None or 'rgb_array'")
+        if view not in ("agent", "top"):
+            raise InputError(f"view is {view!r}, but must be 'agent' or 'top'")
+        if not 16 <= resolution <= 1024:
+            raise InputError(f"resolution is {resolution!r}, but must lie in [16, 1024] pixels")
+        # MiniWorldEnv.__init__ opens a window and two large frame buffers for each environment; we share one context.
+        gymnasium.Env.__init__(self)
+        self.domain = domain if isinstance(domain, Domain) else Domain.of(Context(domain or {}))
+        self.world = WORLDS[size]
+        self.max_episode_steps = steps if steps is not None else self.world.steps
+        if self.max_episode_steps < 1:
+            raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
+        self._moves = tuple((_ACTIONS_3 if actions == 3 else _ACTIONS_9).values())
+        self.action_space = spaces.Discrete(actions)
+        self.observation_space = spaces.Box(0, 255, (resolution, resolution, 3), np.uint8)
+        self.render_mode, self.view = render_mode, view
+        self.width, self.depth = (cells * self.world.cell for cells in self.world.cells)
+        self.scene = Scene(self.width, self.depth, height=2.0)
+        self.obs_fb = FrameBuffer(resolution, resolution)
+        self._view_fb: FrameBuffer | None = None
+        self._closed = False
+        self.window = None
+        self.shadow_window = context
+        self.rooms = [self.scene.room]
+        self.min_x, self.max_x, self.min_z, self.max_z = 0.0, self.width, 0.0, self.depth
+        self.sky_color = [0.25, 0.82, 1.0]
+        self.agent = Agent()
+        self.agent.radius, self.agent.cam_fwd_disp = AGENT_RADIUS, 0.0
+        self.entities: list[Any] = []
+        self.context = Context()
+        self.step_count = 0
+        self.picked_good = self.picked_bad = 0
+
+    # ------------------------------------------------------------------ episodes
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: fixes everything about the episode.
+            options: `{"context": {...}}` plays that context instead of one drawn from the domain.
+        """
+        gymnasium.Env.reset(self, seed=seed)
+        drawn = self.domain.sample(self.np_random)
+        given = (options or {}).get("context")
+        self.context = drawn if given is None else given if isinstance(given, Context) else Context(given)
+        self.step_count = 0
+        self.picked_good = self.picked_bad = 0
+        self._camera_from(self.context)
+        self._fill()
+        self._build()
+        return self.render_obs(), self._info()
+
+    def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
+        """Move, collect what is touched, and look."""
+        self.step_count += 1
+        ahead, aside, turn = self._moves[int(action)]
+        agent = self.agent
+        agent.dir = (agent.dir + turn * _TURN) % (2 * math.pi)
+        cos, sin = math.cos(agent.dir), math.sin(agent.dir)
+        if ahead or aside:
+            x = agent.pos[0] + _STEP * (ahead * cos + aside * sin)
+            z = agent.pos[2] + _STEP * (aside * cos - ahead * sin)
+            # Along a wall the agent slides; stock MiniWorld would leave it stuck there.
+            agent.pos[0] = min(max(x, AGENT_RADIUS), self.width - AGENT_RADIUS)
+            agent.pos[2] = min(max(z, AGENT_RADIUS), self.depth - AGENT_RADIUS)
+        reward = self._collect()
+        picks = self.picked_good + self.picked_bad
+        terminated = self.world.picks is not None and picks >= self.world.picks
+        truncated = not terminated and self.step_count >= self.max_episode_steps
+        info = self._info()
+        if terminated or truncated:
+            info["is_success"] = info["success"]
+        return self.render_obs(), reward, terminated, truncated, info
+
+    def _collect(self) -> float:
+        touched = [thing for thing in self.entities if self._gap(thing) < 0.0]
+        for thing in touched:
+            self.entities.remove(thing)
+            if thing.kind.good:
+                self.picked_good += 1
+            else:
+                self.picked_bad += 1
+        if self.world.respawn:
+            for thing in touched:
+                self._put(thing.kind, away=1.5)
+        if touched:
+            self._build()
+        return sum(thing.kind.worth for thing in touched)
+
+    def _gap(self, thing: Thing) -> float:
+        at = self.agent.pos
+        return math.hypot(thing.prop.x - at[0], thing.prop.z - at[2]) - AGENT_RADIUS - thing.kind.radius
+
+    # ------------------------------------------------------------------ placing
+
+    def _fill(self) -> None:
+        good, bad = OBJECT_SETS[self.context.name("object_set")]
+        self.entities = []
+        rng = self.np_random
+        kinds = [good] * self.world.each + [bad] * self.world.each
+        if self.world.respawn:
+            self._place_agent(rng.uniform(AGENT_RADIUS, self.width - AGENT_RADIUS), rng.uniform(AGENT_RADIUS, self.depth - AGENT_RADIUS))
+            for kind in kinds:
+                self._put(kind, away=0.0)
+            return
+        columns, rows = self.world.cells
+        cells = rng.choice(columns * rows, size=len(kinds) + 1, replace=False)
+        spots = [((cell % columns + 0.5) * self.world.cell, (cell // columns + 0.5) * self.world.cell) for cell in cells]
+        self._place_agent(*spots[0])
+        for kind, (x, z) in zip(kinds, spots[1:], strict=True):
+            self._add(kind, float(x), float(z))
+
+    def _place_agent(self, x: float, z: float) -> None:
+        self.agent.pos = np.array([x, 0.0, z])
+        self.agent.dir = float(self.np_random.uniform(0.0, 2 * math.pi))
+
+    def _put(self, kind: Kind, away: float) -> None:
+        """Place an object where the agent can walk around it, at least `away` metres beyond its reach."""
+        rng, margin = self.np_random, kind.radius
+        best: tuple[float, float, float] | None = None
+        for _ in range(50):
+            x, z = rng.uniform(margin, self.width - margin), rng.uniform(margin, self.depth - margin)
+            room = math.hypot(x - self.agent.pos[0], z - self.agent.pos[2]) - AGENT_RADIUS - margin - away
+            for other in self.entities:
+                apart = math.hypot(x - other.prop.x, z - other.prop.z) - margin - other.kind.radius
+                room = min(room, apart - 2 * AGENT_RADIUS)
+            if best is None or room > best[0]:
+                best = (room, x, z)
+            if room > 0.0:
+                break
+        assert best is not None
+        self._add(kind, best[1], best[2])
+
+    def _add(self, kind: Kind, x: float, z: float) -> None:
+        shade = tint(self.context.number("good_tint" if kind.good else "bad_tint"), self.context.number("tint_strength"))
+        color = tuple(mine * theirs for mine, theirs in zip(kind.paint, shade, strict=True))
+        heading = float(self.np_random.uniform(0.0, 2 * math.pi))
+        context.use()
+        self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, (color[0], color[1], color[2]))))
+
+    # ------------------------------------------------------------------ seeing
+
+    def _camera_from(self, world: Context) -> None:
+        self.agent.cam_height = world.number("camera_height")
+        self.agent.cam_pitch = world.number("camera_pitch")
+        self.agent.cam_fov_y = world.number("camera_fov")
+
+    def _build(self) -> None:
+        self.scene.build(self.context, (thing.prop for thing in self.entities))
+
+    def _camera(self, shake: tuple[float, float] = (0.0, 0.0)) -> Camera:
+        agent = self.agent
+        pitch = math.radians(agent.cam_pitch) + shake[1]
+        return Camera(agent.pos[0], agent.pos[2], agent.cam_height, agent.dir + shake[0], pitch, agent.cam_fov_y)
+
+    def _lamp(self) -> tuple[float, float, float]:
+        around = 2 * math.pi * self.step_count / _LAMP_STEPS_PER_TURN
+        motion = self.context.number("light_motion")
+        east = self.context.number("light_x") + motion * math.cos(around)
+        south = self.context.number("light_z") + motion * math.sin(around)
+        return (0.5 + 0.5 * east) * self.width, 2.5, (0.5 + 0.5 * south) * self.depth
+
+    def render_obs(self, frame_buffer: FrameBuffer | None = None) -> Image:
+        """Return what the agent sees now, uint8 (height, width, 3)."""
+        shake = (0.0, 0.0)
+        jitter = math.radians(self.context.number("camera_jitter"))
+        if jitter > 0.0 and frame_buffer is None:
+            yaw, pitch = self.np_random.normal(0.0, jitter, 2)
+            shake = (float(yaw), float(pitch))
+        return self.scene.picture(frame_buffer or self.obs_fb, self._camera(shake), self._lamp())
+
+    def _render_world(self, frame_buffer: FrameBuffer, render_agent: bool) -> Image:
+        """Draw into a frame whose camera MiniWorld has set; serves `render_top_view`."""
+        self.scene.light(self._lamp())
+        self.scene.draw()
+        if render_agent:
+            self.agent.render()
+        return frame_buffer.resolve()
+
+    def render(self) -> Image | None:
+        """Return a larger picture, uint8 (256, 256, 3), or None without a render mode."""
+        if self.render_mode is None:
+            return None
+        context.use()
+        if self._view_fb is None:
+            self._view_fb = FrameBuffer(256, 256)
+        if self.view == "agent":
+            return self.render_obs(self._view_fb)
+        top: Image = self.render_top_view(self._view_fb)
+        return top
+
+    def close(self) -> None:
+        """Free everything on the graphics side; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            context.use()
+            self.obs_fb.close()
+            if self._view_fb is not None:
+                self._view_fb.close()
+            self.scene.close()
+
+    # ------------------------------------------------------------------ telling
+
+    def _info(self) -> dict[str, Any]:
+        total = self.picked_good - self.picked_bad
+        return {
+            "context": self.context.to_dict(),
+            "state": self.state(),
+            "picked_good": self.picked_good,
+            "picked_bad": self.picked_bad,
+            "success": total >= self.world.success,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return the ground truth: the agent's pose and every object, nearest first.
+
+        `bearing` is in radians from straight ahead, positive to the left; `distance` in metres from the agent's axis
+        to the object's; `visible` tells whether the object's middle is in the picture and no nearer object hides it.
+        """
+        agent = self.agent
+        x, z, heading = float(agent.pos[0]), float(agent.pos[2]), float(agent.dir)
+        seen: list[dict[str, Any]] = []
+        for thing in self.entities:
+            dx, dz = thing.prop.x - x, thing.prop.z - z
+            bearing = (math.atan2(-dz, dx) - heading + math.pi) % (2 * math.pi) - math.pi
+            seen.append(
+                {
+                    "kind": thing.kind.name,
+                    "good": thing.kind.good,
+                    "x": thing.prop.x,
+                    "z": thing.prop.z,
+                    "bearing": bearing,
+                    "distance": math.hypot(dx, dz),
+                    "visible": self._in_view(bearing, math.hypot(dx, dz), thing.kind.height / 2),
+                }
+            )
+        seen.sort(key=lambda thing: thing["distance"])
+        for index, thing in enumerate(seen):
+            hidden = any(
+                abs(thing["bearing"] - nearer["bearing"]) < 0.6 * math.atan2(0.35, nearer["distance"])
+                for nearer in seen[:index]
+            )
+            thing["visible"] = thing["visible"] and not hidden
+        return {"agent": {"x": x, "z": z, "heading": heading}, "objects": seen}
+
+    def _in_view(self, bearing: float, distance: float, middle: float) -> bool:
+        """Tell whether the point at `middle` metres above the floor falls inside the picture."""
+        ahead, left, down = distance * math.cos(bearing), distance * math.sin(bearing), self.agent.cam_height - middle
+        pitch = math.radians(self.agent.cam_pitch)
+        along = ahead * math.cos(pitch) - down * math.sin(pitch)
+        above = -ahead * math.sin(pitch) - down * math.cos(pitch)
+        reach = along * math.tan(math.radians(self.agent.cam_fov_y) / 2)
+        return along > 0.0 and abs(left) < reach and abs(above) < reach
+
+
+NUMBER_OF_KIND = {kind.name: number for number, kind in enumerate(KINDS)}
+"""The number that data sets store for each kind's name."""

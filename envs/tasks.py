@@ -1,0 +1,271 @@
+"""Transfer tasks, as data: what the encoder sees, where the policy acts, and where it is tested.
+
+A task names D_U (what the unlabelled frames are drawn from), D_S (where the policy trains), the source's validation
+split, contexts for choosing between encoders, and its targets. How much of a target the learners have met is computed
+from these domains (`leak_level`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from darla.base import InputError, unknown_name
+from darla.envs.domains import AnyDomain, Choice, Component, Domain, EnvDomain, Uniform, covers, overlaps
+from darla.envs.factors import FACTORS
+
+Leak = Literal["none", "visual", "conjunction", "full"]
+
+
+@dataclass(frozen=True)
+class TransferTask:
+    """Everything that a zero-shot experiment is about, but the learners.
+
+    Raises:
+        InputError: the domains are not all of one kind, or there is no target.
+    """
+
+    name: str
+    unlabelled: AnyDomain
+    """D_U: the contexts of the frames that the encoder learns from."""
+    source: AnyDomain
+    """D_S: the contexts that the policy acts in while it learns."""
+    validation: AnyDomain
+    """The source's contexts again, for episodes that no policy has trained on."""
+    targets: Mapping[str, AnyDomain]
+    """D_T by name: contexts that no policy acts in before it is tested."""
+    selection: AnyDomain | None = None
+    """Contexts apart from source and targets, for choosing between encoders or settings."""
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise InputError(f"task {self.name!r} has no target, but needs at least one")
+        kinds = {type(part) for part in (self.unlabelled, self.source, self.validation, *self.targets.values())}
+        if len(kinds) > 1:
+            raise InputError(f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all")
+
+    def domain(self, name: str) -> AnyDomain:
+        """Return a domain by its role or, for a target, by its name.
+
+        Raises:
+            InputError: the task has no such domain.
+        """
+        named = {"unlabelled": self.unlabelled, "source": self.source, "validation": self.validation, **self.targets}
+        if self.selection is not None:
+            named["selection"] = self.selection
+        if name not in named:
+            raise unknown_name(f"domain of task {self.name!r}:", name, named)
+        return named[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as plain data."""
+        return {
+            "name": self.name,
+            "unlabelled": self.unlabelled.to_dict(),
+            "source": self.source.to_dict(),
+            "validation": self.validation.to_dict(),
+            "selection": self.selection.to_dict() if self.selection else None,
+            "targets": {name: target.to_dict() for name, target in self.targets.items()},
+        }
+
+
+def leak_level(task: TransferTask, target: str) -> Leak:
+    """Return how much of a target the learners have met before they are tested in it.
+
+    - `full`: the policy has acted in every context of the target.
+    - `conjunction`: it has met every factor's values there, but not together.
+    - `visual`: some values are new to the policy, and D_U has shown the encoder at least some of them.
+    - `none`: some values are new to the policy, and D_U has shown the encoder none of these.
+
+    Raises:
+        InputError: the task has no such target.
+    """
+    if target not in task.targets:
+        raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
+    aim = task.targets[target]
+    if isinstance(aim, EnvDomain):
+        assert isinstance(task.source, EnvDomain)
+        assert isinstance(task.unlabelled, EnvDomain)
+        return _leak_of_environments(task.unlabelled, task.source, aim)
+    assert isinstance(task.source, Domain)
+    assert isinstance(task.unlabelled, Domain)
+    if all(any(_inside(part, known) for known in task.source.components) for part in aim.components):
+        return "full"
+    new = [name for name in FACTORS if not covers(name, task.source.support(name), aim.support(name))]
+    if not new:
+        return "conjunction"
+    shown = any(overlaps(name, task.unlabelled.support(name), aim.support(name)) for name in new)
+    return "visual" if shown else "none"
+
+
+def _inside(part: Component, known: Component) -> bool:
+    small, big = Domain("part", (part,)), Domain("known", (known,))
+    return all(covers(name, big.support(name), small.support(name)) for name in FACTORS)
+
+
+def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:
+    """Treat the environment id and every keyword argument as a factor with the values that the domains list."""
+
+    def values(domain: EnvDomain, name: str) -> set[str]:
+        if name == "":
+            return {domain.env_id}
+        return {repr(variant[name]) if name in variant else "default" for variant in domain.variants}
+
+    if target.env_id == source.env_id and all(variant in source.variants for variant in target.variants):
+        return "full"
+    names = {"", *(key for part in (unlabelled, source, target) for variant in part.variants for key in variant)}
+    new = [name for name in names if not values(target, name) <= values(source, name)]
+    if not new:
+        return "conjunction"
+    return "visual" if any(values(target, name) & values(unlabelled, name) for name in new) else "none"
+
+
+# --- SeekAvoid's own tasks --------------------------------------------------------------------------------------------
+# The three hue tasks share D_U, source and validation, so that one encoder and one policy answer all of them. D_U shows
+# every hue but the band [0.70, 0.90] (blue violet to pink), which is kept for `unseen`.
+
+ROOM_1: Component = {"wall_hue": 0.33, "floor_hue": 0.08}
+"""Green walls and an orange floor, as the original room of DeepMind Lab's level."""
+ROOM_2: Component = {"wall_hue": 0.00, "floor_hue": 0.60}
+"""Red walls and a blue floor, as its replaced room."""
+_SHOWN_HUES = Uniform(0.90, 1.70)
+_BOTH = Choice(("A", "B"))
+
+_SOURCE_PARTS: tuple[Component, ...] = (
+    {**ROOM_1, "object_set": "A"},
+    {**ROOM_1, "object_set": "B"},
+    {**ROOM_2, "object_set": "B"},
+)
+_SOURCE = Domain("source", _SOURCE_PARTS)
+_VALIDATION = Domain("validation", _SOURCE_PARTS)
+_COLOURS: Component = {
+    f"{surface}_{part}": spread
+    for surface in ("wall", "floor", "ceiling")
+    for part, spread in (("hue", _SHOWN_HUES), ("saturation", Uniform(0.30, 0.60)), ("value", Uniform(0.50, 0.75)))
+} | {"ceiling_saturation": Uniform(0.0, 0.3), "object_set": _BOTH}
+_UNLABELLED = Domain("unlabelled", (_COLOURS,))
+_SELECTION = Domain(
+    "selection",
+    ({"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH}, {"wall_hue": 0.17, "floor_hue": 0.33, "object_set": _BOTH}),
+)
+
+
+def _target(name: str, **factors: Any) -> Domain:
+    return Domain(name, (factors,))
+
+
+def _hue_task(name: str, about: str, *targets: Domain) -> TransferTask:
+    named = {target.name: target for target in targets}
+    return TransferTask(name, _UNLABELLED, _SOURCE, _VALIDATION, named, _SELECTION, about)
+
+
+_TEXTURED = Choice(("brick", "wood", "concrete", "marble", "cinder", "stucco", "tiles"))
+_MOVING: Component = {
+    "light_level": Uniform(0.7, 1.2),
+    "light_x": Uniform(-1.0, 1.0),
+    "light_z": Uniform(-1.0, 1.0),
+    "light_motion": Uniform(0.2, 1.0),
+}
+_SHAKING: Component = {
+    "camera_height": Uniform(1.2, 1.4),
+    "camera_pitch": Uniform(-26.0, -18.0),
+    "camera_fov": Uniform(66.0, 78.0),
+    "camera_jitter": Uniform(1.0, 3.0),
+}
+_SURFACES: Component = {"wall_texture": _TEXTURED, "floor_texture": _TEXTURED}
+
+
+def _sim2sim() -> TransferTask:
+    plain, real = dict(_COLOURS), {**_COLOURS, **_SURFACES, **_MOVING, **_SHAKING}
+    targets = (
+        Domain("textures", tuple({**part, **_SURFACES} for part in _SOURCE_PARTS)),
+        Domain("light", tuple({**part, **_MOVING} for part in _SOURCE_PARTS)),
+        Domain("camera", tuple({**part, **_SHAKING} for part in _SOURCE_PARTS)),
+        Domain("textures, light and camera", tuple({**part, **_SURFACES, **_MOVING, **_SHAKING} for part in _SOURCE_PARTS)),
+    )
+    selection = Domain("selection", ({"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING},))
+    return TransferTask(
+        "sim2sim",
+        Domain("unlabelled", (plain, real)),
+        _SOURCE,
+        _VALIDATION,
+        {target.name: target for target in targets},
+        selection,
+        "from plain colours, a fixed lamp and a fixed camera to textures, a moving lamp and a shaking camera",
+    )
+
+
+_BUILTIN = (
+    _hue_task(
+        "conjunction",
+        "source: set A in room 1, set B in rooms 1 and 2; target: set A in room 2",
+        _target("A in room 2", **ROOM_2, object_set="A"),
+    ),
+    _hue_task(
+        "recolour",
+        "hues that the encoder has been shown and the policy has not",
+        _target("cyan on yellow, A", wall_hue=0.52, floor_hue=0.17, object_set="A"),
+        _target("cyan on yellow, B", wall_hue=0.52, floor_hue=0.17, object_set="B"),
+        _target("yellow on teal, A and B", wall_hue=0.13, floor_hue=0.45, object_set=_BOTH),
+    ),
+    _hue_task(
+        "unseen",
+        "hues that neither the encoder nor the policy has been shown",
+        _target("violet walls, A and B", wall_hue=0.78, floor_hue=0.08, object_set=_BOTH),
+        _target("violet on pink, A and B", wall_hue=0.75, floor_hue=0.85, object_set=_BOTH),
+    ),
+    _sim2sim(),
+)
+_TASKS: dict[str, TransferTask] = {task.name: task for task in _BUILTIN}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all known tasks."""
+    return tuple(_TASKS)
+
+
+def get(name: str) -> TransferTask:
+    """Return a task by name.
+
+    Raises:
+        InputError: there is no such task.
+    """
+    if name not in _TASKS:
+        raise unknown_name("task", name, _TASKS)
+    return _TASKS[name]
+
+
+def register(task: TransferTask) -> TransferTask:
+    """Make a task of one's own known by its name, and return it.
+
+    Raises:
+        InputError: another task has that name.
+    """
+    if task.name in _TASKS and _TASKS[task.name] != task:
+        raise InputError(f"there is a task {task.name!r} already; choose another name")
+    _TASKS[task.name] = task
+    return task
+
+
+def environment_task(
+    name: str,
+    unlabelled: tuple[str, Mapping[str, Any]] | EnvDomain,
+    source: tuple[str, Mapping[str, Any]] | EnvDomain,
+    targets: Mapping[str, tuple[str, Mapping[str, Any]] | EnvDomain],
+) -> TransferTask:
+    """Make a task of any Gymnasium environment that shows images.
+
+    Args:
+        name: what to call it.
+        unlabelled: environment id and keyword arguments of D_U.
+        source: the same for D_S.
+        targets: the same for each target, by name.
+    """
+
+    def domain(role: str, given: tuple[str, Mapping[str, Any]] | EnvDomain) -> EnvDomain:
+        return given if isinstance(given, EnvDomain) else EnvDomain(role, given[0], (dict(given[1]),))
+
+    aims = {aim: domain(aim, given) for aim, given in targets.items()}
+    start = domain("source", source)
+    validation = EnvDomain("validation", start.env_id, start.variants)
+    return TransferTask(name, domain("unlabelled", unlabelled), start, validation, aims)

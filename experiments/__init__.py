@@ -1,0 +1,1 @@
+"""Presets and studies: which stages, models, tasks and seeds, as data."""

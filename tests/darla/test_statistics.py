@@ -1,0 +1,241 @@
+"""The aggregates have their published and analytic values; the intervals resample what they say."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import mannwhitneyu, trim_mean
+
+from darla.base import InputError, rng_for
+from darla.bootstrap import bootstrap, compare, row_counts
+from darla.statistics import (
+    holm,
+    iqm,
+    mean,
+    optimality_gap,
+    probability_of_improvement,
+    wilson,
+    worst_target,
+)
+
+RNG = np.random.default_rng(7)
+STATISTICS = [mean, iqm, worst_target, optimality_gap]
+
+
+def test_iqm_of_the_first_eight_numbers_is_the_mean_of_the_middle_four():
+    assert float(iqm([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 100.0]])) == pytest.approx((3 + 4 + 5 + 6) / 4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (3, 4), (5, 3), (10, 7)])
+def test_iqm_is_the_trimmed_mean_of_the_literature(shape):
+    scores = RNG.normal(size=shape)
+    assert float(iqm(scores)) == pytest.approx(trim_mean(scores, proportiontocut=0.25, axis=None))
+
+
+def test_worst_target_is_the_lowest_mean_over_seeds_and_not_the_lowest_score():
+    assert float(worst_target([[0.0, 3.0], [10.0, 4.0]])) == 3.5
+
+
+def test_optimality_gap_gives_no_credit_above_the_target():
+    assert float(optimality_gap([[0.5, 1.5], [1.0, 0.2]])) == pytest.approx((0.5 + 0.0 + 0.0 + 0.8) / 4)
+    assert float(optimality_gap([[5.0]], target=10.0)) == 5.0
+
+
+def test_probability_of_improvement_is_the_mann_whitney_statistic_averaged_over_targets():
+    first, second = (
+        RNG.integers(0, 5, size=(6, 3)).astype(float),
+        RNG.integers(0, 5, size=(4, 3)).astype(float),
+    )
+    u = [mannwhitneyu(first[:, d], second[:, d]).statistic / (6 * 4) for d in range(3)]
+    assert float(probability_of_improvement(first, second)) == pytest.approx(np.mean(u))
+
+
+def test_methods_that_always_tie_improve_on_each_other_half_of_the_time():
+    assert float(probability_of_improvement(np.ones((3, 2)), np.ones((5, 2)))) == 0.5
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_weights_count_rows_as_if_they_were_copied(statistic):
+    scores = RNG.normal(size=(5, 3))
+    counts = np.array([[1, 1, 1, 1, 1], [0, 3, 1, 0, 1], [5, 0, 0, 0, 0], [2, 0, 2, 1, 0]], dtype=float)
+    copied = [float(statistic(np.repeat(scores, row.astype(int), axis=0))) for row in counts]
+    np.testing.assert_allclose(statistic(scores, counts), copied)
+
+
+def test_scores_with_a_hole_are_refused():
+    with pytest.raises(InputError, match="finite"):
+        mean([[1.0, np.nan]])
+    with pytest.raises(InputError, match="shape"):
+        mean(np.zeros((2, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("successes", "episodes", "low", "high"),
+    # Newcombe 1998, Two-sided confidence intervals for the single proportion, table I, method 3.
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_interval_has_its_published_values(successes, episodes, low, high):
+    interval = wilson(successes, episodes)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
+    assert interval.scope == "within-policy"
+
+
+def test_wilson_needs_episodes():
+    with pytest.raises(InputError, match="episodes > 0"):
+        wilson(0, 0)
+
+
+def test_holm_adjusts_as_in_the_textbook_and_keeps_the_order():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_bootstrap_of_three_seeds_is_the_exact_enumeration():
+    scores = np.array([1.0, 4.0, 10.0])
+    means = np.sort([np.mean(draw) for draw in product(scores, repeat=3)])
+    estimate = bootstrap(scores, resamples=200_000, confidence=0.8)
+    # 27 equally likely resamples: the 10 % point falls inside the third and fourth, the 90 % point likewise.
+    assert (estimate.low, estimate.high) == pytest.approx((means[2], means[24]))
+    assert estimate.value == 5.0
+
+
+def test_bootstrap_spread_is_the_analytic_standard_error():
+    scores = RNG.normal(size=(40, 1))
+    resampled = mean(scores, row_counts(np.arange(40), 50_000, rng_for(0, "test")))
+    assert resampled.std() == pytest.approx(scores.std() / math.sqrt(40), rel=0.02)
+
+
+def test_nested_resampling_spreads_as_between_and_within_encoders():
+    encoders = np.repeat(np.arange(6), 4)
+    scores = (RNG.normal(size=6)[encoders] * 3 + RNG.normal(size=24))[:, None]
+    resampled = mean(scores, row_counts(encoders, 100_000, rng_for(0, "test")))
+    groups = scores.reshape(6, 4)
+    expected = groups.mean(axis=1).var() / 6 + groups.var(axis=1).mean() / 24
+    assert resampled.var() == pytest.approx(expected, rel=0.03)
+
+
+def test_policies_that_share_an_encoder_move_together():
+    encoders = np.array([0, 0, 1, 1])
+    counts = row_counts(encoders, 1_000, rng_for(0, "test"))
+    assert set(counts[:, :2].sum(axis=1)) == {0.0, 2.0, 4.0}
+
+
+def test_sharing_encoders_widens_the_interval():
+    scores = np.repeat(RNG.normal(size=10), 3)[:, None] + 0.01 * RNG.normal(size=(30, 1))
+    shared = bootstrap(scores, encoders=np.repeat(np.arange(10), 3).tolist())
+    alone = bootstrap(scores)
+    assert shared.high - shared.low > 1.5 * (alone.high - alone.low)
+    assert (shared.seeds, shared.encoders) == (30, 10)
+
+
+def test_resampling_whole_rows_is_wider_than_resampling_targets_apart_when_failures_are_shared():
+    scores = np.repeat((np.arange(12) % 3 > 0).astype(float)[:, None], 6, axis=1)
+    rows = bootstrap(scores)
+    apart = rng_for(0, "apart").choice(12, size=(4_000, 12, 6))
+    stratified = np.take_along_axis(scores[None], apart, axis=1).mean(axis=(1, 2))
+    low, high = np.quantile(stratified, [0.025, 0.975])
+    assert rows.high - rows.low > 2 * (high - low)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_does_not():
+    scores = RNG.normal(size=(8, 3))
+    first, again, other = (
+        bootstrap(scores, iqm, seed=3),
+        bootstrap(scores, iqm, seed=3),
+        bootstrap(scores, iqm, seed=4),
+    )
+    assert first == again
+    assert first.value == other.value
+    assert (first.low, first.high) != (other.low, other.high)
+
+
+def test_few_seeds_and_few_encoders_are_flagged_optimistic():
+    assert bootstrap(RNG.normal(size=(9, 2))).optimistic
+    assert not bootstrap(RNG.normal(size=(10, 2))).optimistic
+    assert bootstrap(RNG.normal(size=(12, 2)), encoders=["a", "b", "c"] * 4).optimistic
+
+
+def test_one_seed_has_no_interval():
+    estimate = bootstrap([[3.0, 5.0]])
+    assert (estimate.value, estimate.low, estimate.high) == (4.0, None, None)
+    assert estimate.to_dict()["low"] is None
+
+
+def test_large_tables_are_resampled_in_blocks_with_the_same_result(monkeypatch):
+    scores = RNG.normal(size=(9, 4))
+    whole = bootstrap(scores, iqm)
+    monkeypatch.setattr("darla.statistics._CELLS_AT_ONCE", 1_000)
+    assert bootstrap(scores, iqm) == whole
+
+
+def test_pairing_removes_what_the_seeds_share():
+    shared = RNG.normal(size=(12, 1)) * 5
+    second = shared + 0.1 * RNG.normal(size=(12, 3))
+    first = second + 1 + 0.1 * RNG.normal(size=(12, 3))
+    paired, unpaired = compare(first, second, paired=True), compare(first, second, paired=False)
+    assert paired.difference.low > 0.8
+    assert unpaired.difference.low < 0 < unpaired.difference.high
+    assert paired.difference.value == pytest.approx(unpaired.difference.value)
+    assert paired.p_value < 0.01 < unpaired.p_value
+
+
+def test_ratio_of_means_has_its_value_and_covers_it():
+    first, second = RNG.normal(10, 1, size=(20, 2)), RNG.normal(4, 0.5, size=(20, 2))
+    ratio = compare(first, second, paired=False).ratio
+    assert ratio.value == pytest.approx(first.mean() / second.mean())
+    assert 2.2 < ratio.low < ratio.value < ratio.high < 2.9
+
+
+def test_ratio_to_a_baseline_that_may_score_nothing_is_unbounded_and_never_nan():
+    comparison = compare([[10.0], [11.0], [12.0]], [[-0.5], [0.5], [1.0]], paired=False)
+    assert comparison.ratio.high == math.inf
+    assert comparison.ratio.low > 5
+    said = comparison.ratio.to_dict()
+    assert said["high"] is None
+    assert said["unbounded"] == ["high"]
+    nothing = compare([[0.0], [0.0]], [[0.0], [0.0]], paired=True).ratio
+    assert nothing.value == 0.0
+
+
+def test_a_comparison_is_flagged_by_its_smaller_side():
+    comparison = compare(RNG.normal(size=(20, 2)), RNG.normal(size=(3, 2)), paired=False)
+    assert comparison.difference.seeds == 3
+    assert comparison.difference.optimistic
+
+
+def test_comparisons_of_what_does_not_fit_are_refused():
+    with pytest.raises(InputError, match="as many rows"):
+        compare(np.zeros((3, 2)), np.zeros((4, 2)), paired=True)
+    with pytest.raises(InputError, match="same targets"):
+        compare(np.zeros((3, 2)), np.zeros((3, 1)), paired=False)
+    with pytest.raises(InputError, match="2 encoders were named for 3 rows"):
+        bootstrap(np.zeros((3, 2)), encoders=["a", "b"])
+    with pytest.raises(InputError, match="confidence"):
+        bootstrap(np.zeros((3, 2)), confidence=95)
+
+
+def _coverage(seeds: int, replications: int) -> float:
+    """Share of intervals that hold the true mean, for seeds that learn (0.8) or fail (0.1) everywhere."""
+    rng, covered = np.random.default_rng(seeds), 0
+    for replication in range(replications):
+        learnt = rng.random((seeds, 1)) < 0.7
+        scores = (
+            np.where(learnt, 0.8, 0.1)
+            + rng.normal(0, 0.1, size=(seeds, 1))
+            + rng.normal(0, 0.05, size=(seeds, 4))
+        )
+        estimate = bootstrap(scores, resamples=1_000, seed=replication)
+        covered += estimate.low <= 0.7 * 0.8 + 0.3 * 0.1 <= estimate.high
+    return covered / replications
+
+
+def test_twenty_seeds_cover_about_as_often_as_they_say():
+    assert 0.87 < _coverage(20, 300) < 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seeds", "low", "high"), [(3, 0.5, 0.8), (5, 0.65, 0.9), (10, 0.85, 0.96), (20, 0.90, 0.97)]
+)
+def test_coverage_rises_to_nominal_with_the_number_of_seeds(seeds, low, high):
+    assert low < _coverage(seeds, 3_000) < high

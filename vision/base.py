@@ -1,0 +1,121 @@
+"""What every model of the toolkit's vision is: pixels in, a posterior over latents out."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from darla.base import InputError
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A diagonal Gaussian q(z|x) for each of N images, in float32."""
+
+    mean: Tensor
+    """(N, D)."""
+    log_variance: Tensor
+    """(N, D), natural logarithm of the variance."""
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """Draw one z per image, (N, D), differentiable in mean and log-variance."""
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.mean + noise * (0.5 * self.log_variance).exp()
+
+    def kl_per_latent(self) -> Tensor:
+        """Return KL(q(z_j|x) || N(0, 1)) in nats, (N, D)."""
+        return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1)
+
+    def kl(self) -> Tensor:
+        """Return KL(q(z|x) || N(0, I)) in nats: the sum over latents, the mean over images."""
+        return self.kl_per_latent().sum(dim=1).mean()
+
+
+class ImageModel(nn.Module, ABC):
+    """Anything that the training loop can train on images alone.
+
+    Args:
+        image_shape: height, width and channels of the images, each side a multiple of 16.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
+        super().__init__()
+        height, width, channels = image_shape
+        if height % 16 or width % 16 or min(image_shape) < 1:
+            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
+        self.image_shape = (height, width, channels)
+
+    @abstractmethod
+    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return `"loss"`, the scalar to minimise, and its named terms, each a float32 scalar.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+            generator: where every random number of the loss comes from; on the images' device.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's parameters."""
+        return next(self.parameters()).device
+
+    def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
+        """Turn stored images into what the model reads.
+
+        Args:
+            images: uint8 (N, H, W, C), a numpy array or a tensor.
+
+        Returns:
+            float32 (N, C, H, W) in [0, 1] on the model's device, laid out channels last: no pixel is moved.
+
+        Raises:
+            InputError: another dtype or another shape than the model was made for.
+        """
+        if isinstance(images, np.ndarray):
+            if images.dtype != np.uint8:
+                raise InputError(f"images must be uint8, not {images.dtype}")
+            images = torch.from_numpy(np.require(images, requirements="CW"))
+        if images.dtype != torch.uint8:
+            raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
+        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+            raise InputError(f"images must have the shape (N, {', '.join(map(str, self.image_shape))}), "
+                             f"not {tuple(images.shape)}")  # fmt: skip
+        return images.to(self.device).permute(0, 3, 1, 2).float().mul_(1 / 255)
+
+
+class VisionModel(ImageModel):
+    """A model that maps an image to a posterior over D latents, and latents back to an image.
+
+    The buffers `codes_mean` and `codes_std`, (D,), hold the fixed affine normaliser of the codes over D_U. They are
+    part of the model, so that every policy that stands on it sees the same normalised codes for ever.
+    """
+
+    codes_mean: Tensor
+    codes_std: Tensor
+
+    def __init__(self, latent_dim: int, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
+        super().__init__(image_shape)
+        if latent_dim < 1:
+            raise InputError(f"latent_dim must be at least 1, not {latent_dim}")
+        self.latent_dim = latent_dim
+        self.register_buffer("codes_mean", torch.zeros(latent_dim))
+        self.register_buffer("codes_std", torch.ones(latent_dim))
+
+    @abstractmethod
+    def encode(self, images: Tensor) -> Posterior:
+        """Return q(z|x) for images, float32 (N, C, H, W) in [0, 1]."""
+
+    @abstractmethod
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the mean images of p(x|z), float32 (N, C, H, W) in [0, 1], for latents (N, D)."""
+
+    def display(self, images: Tensor) -> Tensor:
+        """Return decoded images as a person should see them, (N, C, H, W) in [0, 1]; here, as they are."""
+        return images
+
+    def normalise(self, codes: Tensor) -> Tensor:
+        """Apply the fixed affine normaliser to codes, (N, D)."""
+        return (codes - self.codes_mean) / self.codes_std

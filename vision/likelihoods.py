@@ -1,0 +1,106 @@
+"""Reconstruction terms -log p(x|z), by name.
+
+All are **summed over the pixels and channels of an image and averaged over the batch**, in float32 and in nats, so that
+beta = 1 is the evidence lower bound. Additive constants that hold no parameter are left out.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from darla.base import InputError, unknown_name
+
+
+class Likelihood(ABC):
+    """A distribution of images around what a decoder puts out."""
+
+    def channels(self, image_channels: int) -> int:
+        """Return how many channels the decoder must put out for images of `image_channels`."""
+        return image_channels
+
+    def image(self, outputs: Tensor) -> Tensor:
+        """Return the mean image, float32 in [0, 1], for decoder outputs (N, C', H, W)."""
+        return outputs.float().sigmoid()
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Return -log p(images | outputs) as a float32 scalar: sum over pixels and channels, mean over images."""
+
+
+class Bernoulli(Likelihood):
+    """Cross-entropy of images in [0, 1] with the logits that the decoder puts out."""
+
+    def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Return the cross-entropy; for images that are not black and white its least value is above 0."""
+        return F.binary_cross_entropy_with_logits(outputs.float(), images, reduction="sum") / len(images)
+
+
+class Gaussian(Likelihood):
+    """A Gaussian of fixed standard deviation s around the sigmoid of the decoder's output: SSE / (2 s^2).
+
+    With s^2 = 1/2 this is the plain sum of squared errors of several open implementations, whose beta is therefore half
+    of what it is at s = 1.
+
+    Args:
+        std: s, in units of the pixel range [0, 1].
+    """
+
+    def __init__(self, std: float) -> None:
+        if not std > 0:
+            raise InputError(f"pixel_std must be above 0, not {std}")
+        self.std = std
+
+    def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Return the sum of squared errors, divided by 2 s^2 and by the batch size."""
+        return F.mse_loss(self.image(outputs), images, reduction="sum") / (2 * self.std**2 * len(images))
+
+
+class GaussianPerPixel(Likelihood):
+    """A Gaussian whose decoder puts out a mean and a variance for each pixel and channel: six channels for RGB.
+
+    DARLA's decoder is reported to be of this kind (reference darla.md, 2c). A floor under the standard deviation keeps
+    the density of a pixel that never changes from growing without bound.
+
+    Args:
+        least_std: the floor, in units of the pixel range; 1/100 is two and a half of the 255 grey levels.
+    """
+
+    def __init__(self, least_std: float = 0.01) -> None:
+        self.least_variance = least_std**2
+
+    def channels(self, image_channels: int) -> int:
+        """Return two channels for each of the image's."""
+        return 2 * image_channels
+
+    def image(self, outputs: Tensor) -> Tensor:
+        """Return the mean, which is the sigmoid of the first half of the channels."""
+        return outputs.float().chunk(2, dim=1)[0].sigmoid()
+
+    def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Return half of log variance + squared error / variance, summed over pixels and averaged over images."""
+        mean, spread = outputs.float().chunk(2, dim=1)
+        variance = self.least_variance + F.softplus(spread)
+        return 0.5 * (variance.log() + (images - mean.sigmoid()).square() / variance).sum() / len(images)
+
+
+LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_per_pixel")
+
+
+def likelihood(name: str, pixel_std: float) -> Likelihood:
+    """Return a named likelihood.
+
+    Args:
+        name: `bernoulli`, `gaussian` (fixed standard deviation) or `gaussian_per_pixel` (learned).
+        pixel_std: standard deviation of `gaussian`, in units of the pixel range.
+
+    Raises:
+        InputError: there is no such likelihood.
+    """
+    if name == "bernoulli":
+        return Bernoulli()
+    if name == "gaussian":
+        return Gaussian(pixel_std)
+    if name == "gaussian_per_pixel":
+        return GaussianPerPixel()
+    raise unknown_name("likelihood", name, LIKELIHOODS)
