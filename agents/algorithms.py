@@ -1,4 +1,4 @@
-"""The registry of learning algorithms: SB3's PPO, A2C and DQN behind names, settings and nothing that is pickled."""
+"""The registry of learning algorithms: SB3's PPO, A2C and DQN behind names and plain settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Frozen vision in front of a policy: images go in, normalised codes come out, and the encoder stays as it was."""
+"""Frozen vision in front of a policy: images in, normalised codes out, the encoder as it was."""
 
 import hashlib
 from pathlib import Path
@@ -23,9 +23,10 @@ Codes = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class FrozenEncoder:
-    """An encoder that a policy can stand on: evaluation mode, no gradients, posterior means, the fixed normaliser.
+    """An encoder for a policy to stand on: evaluation mode, no gradients, normalised posterior means.
 
-    Everything that turns an image into what a policy sees goes through `encode`, in training and in evaluation.
+    Everything that turns an image into what a policy sees goes through `encode`, in training and in
+    evaluation.
 
     Args:
         model: the vision model; it is put into evaluation mode.
@@ -42,7 +43,8 @@ class FrozenEncoder:
         device: str = "cpu",
     ) -> None:
         self.model = model.eval().requires_grad_(False).to(device)
-        # Weights in the layout of the images, which are channels last: saves a conversion of both at every step.
+        # Weights in the layout of the images, which are channels last: saves a conversion of both at every
+        # step.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.digest = digest
         self.precision: Precision = precision
@@ -56,7 +58,8 @@ class FrozenEncoder:
 
         Args:
             folder: the artefact.
-            precision: the arithmetic of its layers; None takes the fastest the device has (`fastest_precision`).
+            precision: the arithmetic of its layers; None takes the fastest the device has
+                (`fastest_precision`).
             device: where it runs.
 
         Raises:
@@ -98,7 +101,9 @@ class FrozenEncoder:
             mean = self.model.encode(self.model.to_input(images)).mean
         codes: Codes = self.model.normalise(mean.float()).cpu().numpy()
         if not np.isfinite(codes).all():
-            raise InputError("the encoder gave a code that is not finite (NaN or infinity); its training has failed")
+            raise InputError(
+                "the encoder gave a code that is not finite (NaN or infinity); its training has failed"
+            )
         return codes
 
     def fingerprint(self) -> str:
@@ -111,11 +116,13 @@ class FrozenEncoder:
 
 
 class LatentVecEnv(VecEnvWrapper):
-    """Show codes in place of images: one batched encoding per vectorised step, terminal observations in the same batch.
+    """Show codes in place of images, with one batched encoding per vectorised step.
 
-    The encoder stands here and not in the policy, because SB3 re-initialises a features extractor when it builds an
-    actor-critic policy, puts it into training mode at every update, and would encode every image again in every
-    epoch. Rollout and replay buffers hold codes, a thousandth of the images.
+    The last images of finished episodes (`terminal_observation`) are encoded in the same batch.
+
+    The encoder stands here and not in the policy, because SB3 re-initialises a features extractor when it
+    builds an actor-critic policy, puts it into training mode at every update, and would encode every image
+    again in every epoch. Rollout and replay buffers hold codes, a thousandth of the images.
 
     Args:
         venv: environments of uint8 images (H, W, C).
@@ -146,10 +153,11 @@ class LatentVecEnv(VecEnvWrapper):
         return self.encoder.encode(images)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Wait for the step, and encode what every environment shows and what every finished episode showed last.
+        """Wait for the step, and encode what environments show and what finished episodes showed last.
 
         Returns:
-            Codes (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a code (D,) as well.
+            Codes (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a code (D,) as
+            well.
         """
         images, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(images, np.ndarray)
@@ -163,7 +171,9 @@ class LatentVecEnv(VecEnvWrapper):
 
 
 def fastest_precision(device: str = "cpu") -> Precision:
-    """Return the arithmetic in which a device encodes fastest: bfloat16 where it is native, float32 elsewhere."""
+    """Return the arithmetic in which a device encodes fastest: bfloat16 where native, else float32."""
+    from darla.vision.hardware import cpu_has_bfloat16
+
     if torch.device(device).type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"  # type: ignore[attr-defined]
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if cpu_has_bfloat16() else "float32"

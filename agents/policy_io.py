@@ -1,4 +1,4 @@
-"""Policies on disk: safetensors and JSON, rebuilt from our own registry, with nothing that could run when it is read."""
+"""Policies on disk: safetensors and JSON, rebuilt from our own registry; nothing in them can run."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -55,10 +55,14 @@ class PolicyDescription:
 
     def __post_init__(self) -> None:
         get_algorithm(self.algorithm)
-        if self.observation not in ("latents", "pixels"):
+        # Read from a file, whatever the annotations above say.
+        kind: str = self.observation
+        shape: tuple[int, ...] = self.image_shape
+        if kind not in ("latents", "pixels"):
             raise InputError(f"observation must be 'latents' or 'pixels', not {self.observation!r}")
-        sizes = [*self.hidden, *self.image_shape, self.n_actions, self.frame_stack, self.latent_dim or 1]
-        if len(self.image_shape) != 3 or len(self.hidden) > 32 or not all(_is_size(size) for size in sizes):
+        latents = () if self.latent_dim is None else (self.latent_dim,)
+        sizes = (*self.hidden, *shape, *latents, self.n_actions, self.frame_stack)
+        if len(shape) != 3 or len(self.hidden) > 32 or not all(_is_size(size) for size in sizes):
             raise InputError("its sizes must be positive whole numbers")
         on_latents = self.observation == "latents"
         if on_latents != (self.latent_dim is not None) or on_latents != (self.precision is not None):
@@ -148,9 +152,12 @@ def snapshot_file(number: int) -> str:
 
 
 def _first_names(state: Mapping[str, Tensor]) -> dict[str, str]:
-    """Map every name to the first one that stands for the same memory: SB3 lists a shared network several times."""
+    """Map every name to the first for the same memory: SB3 lists a shared network several times."""
     owners: dict[tuple[int, tuple[int, ...]], str] = {}
-    return {name: owners.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name) for name, tensor in state.items()}
+    return {
+        name: owners.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name)
+        for name, tensor in state.items()
+    }
 
 
 def _is_size(value: object) -> bool:

@@ -1,8 +1,8 @@
-"""Hyperparameters of the three algorithms: one frozen dataclass each, and the presets for latents and for pixels.
+"""Hyperparameters of the three algorithms, and the presets for policies on latents and on pixels.
 
-Defaults are those for SeekAvoid on frozen latents. They start from the Atari settings of RL Zoo, whose observations
-and episode lengths are the nearest, and were then chosen on the source domain alone; both kinds of observation were
-treated the same way.
+Defaults are those for SeekAvoid on frozen latents. They start from the Atari settings of RL Zoo, whose
+observations and episode lengths are the nearest, and were then chosen on the source domain alone; both kinds
+of observation were treated the same way.
 """
 
 from dataclasses import dataclass, fields
@@ -12,6 +12,33 @@ from darla.base import InputError
 
 Observation = Literal["latents", "pixels"]
 """What a policy sees: codes of a frozen encoder, or the images themselves through SB3's NatureCNN."""
+
+_MAY_BE_ZERO = {
+    "entropy_coefficient",
+    "value_coefficient",
+    "learning_starts",
+    "gae_lambda",
+    "gamma",
+    "exploration_final",
+}
+_SHARES = {"gamma", "gae_lambda", "exploration_fraction", "exploration_final"}
+
+
+def _check(settings: "Settings") -> None:
+    """Refuse numbers that no algorithm can use, naming the field."""
+    owner = type(settings).__name__
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name == "hidden":
+            if any(units < 1 for units in value):
+                raise InputError(f"{owner}.hidden must hold positive numbers of units, not {value!r}")
+            continue
+        if isinstance(value, bool):
+            continue
+        low_enough = value >= 0 if field.name in _MAY_BE_ZERO else value > 0
+        if not low_enough or (field.name in _SHARES and value > 1) or value == float("inf"):
+            kind = "between 0 and 1" if field.name in _SHARES else "positive"
+            raise InputError(f"{owner}.{field.name} must be {kind}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -198,23 +225,3 @@ PRESETS: dict[tuple[str, Observation], Settings] = {
     ("dqn", "pixels"): DQNSettings(hidden=(), buffer_size=20_000),
 }
 """The settings that are used where a configuration names none."""
-
-_MAY_BE_ZERO = {"entropy_coefficient", "value_coefficient", "learning_starts", "gae_lambda", "gamma", "exploration_final"}
-_SHARES = {"gamma", "gae_lambda", "exploration_fraction", "exploration_final"}
-
-
-def _check(settings: Settings) -> None:
-    """Refuse numbers that no algorithm can use, naming the field."""
-    owner = type(settings).__name__
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if field.name == "hidden":
-            if any(units < 1 for units in value):
-                raise InputError(f"{owner}.hidden must hold positive numbers of units, not {value!r}")
-            continue
-        if isinstance(value, bool):
-            continue
-        low_enough = value >= 0 if field.name in _MAY_BE_ZERO else value > 0
-        if not low_enough or (field.name in _SHARES and value > 1) or value == float("inf"):
-            kind = "between 0 and 1" if field.name in _SHARES else "positive"
-            raise InputError(f"{owner}.{field.name} must be {kind}, not {value!r}")

@@ -1,24 +1,25 @@
 """What an environment must look like for an agent of darla, and the sentence to say where it does not."""
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 
 from darla.base import InputError
 
 
-def check_spaces(observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str) -> None:
+def check_spaces(
+    observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str
+) -> None:
     """Check that an environment shows uint8 images (height, width, channel) and takes discrete actions.
 
     Args:
         observation_space: of a single environment.
         action_space: of a single environment.
-        who: the environment, as the error names it.
+        who: where the environment is from, as the error names it.
 
     Raises:
         InputError: it is anything else.
     """
-    need = f"{who} cannot be used: darla needs observations that are uint8 images (height, width, 3) from 0 to 255"
+    need = f"{who} cannot be used: observations must be uint8 images (height, width, channels) from 0 to 255"
     if not isinstance(observation_space, spaces.Box):
         raise InputError(f"{need}, and these are {_describe(observation_space)}")
     shape = observation_space.shape
@@ -31,10 +32,13 @@ def check_spaces(observation_space: spaces.Space[object], action_space: spaces.S
         raise InputError(f"{need}, and these have other bounds: {observation_space}")
     if not isinstance(action_space, spaces.Discrete):
         raise InputError(
-            f"{who} cannot be used: darla's agents take one of n discrete actions, and its action space is {action_space}"
+            f"{who} cannot be used: agents take one of n discrete actions, and its action space is"
+            f" {action_space}"
         )
     if action_space.start != 0:
-        raise InputError(f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0")
+        raise InputError(
+            f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0"
+        )
 
 
 def image_shape(space: spaces.Space[object]) -> tuple[int, int, int]:
@@ -42,13 +46,6 @@ def image_shape(space: spaces.Space[object]) -> tuple[int, int, int]:
     assert space.shape is not None
     height, width, channels = space.shape
     return height, width, channels
-
-
-def describe_env(env: "gymnasium.Env[object, object]") -> str:
-    """Name an environment in a way its user recognises."""
-    if env.spec is not None:
-        return f"environment {env.spec.id!r}"
-    return f"environment {type(env.unwrapped).__name__}"
 
 
 def _describe(space: spaces.Space[object]) -> str:

@@ -1,4 +1,4 @@
-"""Vectorised environments: n environments of one domain, in this process or in workers, with the same results."""
+"""Vectorised environments: n environments of one domain, in this process or in workers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,31 +11,31 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla import envs
-from darla.agents.spaces import check_spaces, describe_env
+from darla.agents.spaces import check_spaces
 from darla.base import InputError, seed_for
 
 if TYPE_CHECKING:
-    from darla.envs import Domain, EnvDomain
+    from darla.envs.domains import AnyDomain
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def make_vec(domain: "Domain | EnvDomain", n_envs: int, seed: int, workers: int = 1) -> VecEnv:
+def make_vec(domain: "AnyDomain", n_envs: int, seed: int, workers: int = 1) -> VecEnv:
     """Make environments of a domain that are stepped together, each below a `Monitor`.
 
-    Environment i is first reset with a seed that depends on `seed` and i alone, so that the number of workers changes
-    the speed and nothing else.
+    Environment i is first reset with a seed that depends on `seed` and i alone, so that the number of workers
+    changes the speed and nothing else.
 
     Args:
         domain: what the environments show.
         n_envs: how many there are.
         seed: master seed of their first reset.
-        workers: processes that share them; 1 keeps them in this one. Each worker makes its environments itself,
-            since a rendering context does not survive the way from one process to another.
+        workers: processes that share them; 1 keeps them in this one. Each worker makes its environments
+            itself, since a rendering context does not survive the way from one process to another.
 
     Raises:
-        InputError: a number is not positive, or the environments do not show uint8 images (height, width, 3) or do
-            not take discrete actions.
+        InputError: a number is not positive, or the environments do not show uint8 images (height, width, 3)
+            or do not take discrete actions.
     """
     if n_envs < 1 or workers < 1:
         raise InputError(f"n_envs and workers must be at least 1, not {n_envs} and {workers}")
@@ -58,16 +58,16 @@ def environment_seeds(seed: int, n_envs: int) -> list[int | None]:
 class LocalVecEnv(DummyVecEnv):
     """Environments in this process, stepped one after the other.
 
-    SB3's `DummyVecEnv` copies the whole info dictionary of every environment at every step, which costs as much as a
-    policy once the info tells where every object stands. Here it is handed on as the environment made it, with SB3's
-    own entries added to a new dictionary around it.
+    SB3's `DummyVecEnv` copies the whole info dictionary of every environment at every step, which costs as
+    much as a policy once the info tells where every object stands. Here it is handed on as the environment
+    made it, with SB3's own entries added to a new dictionary around it.
 
     Args:
         domain: what the environments show.
         n_envs: how many there are.
     """
 
-    def __init__(self, domain: "Domain | EnvDomain", n_envs: int) -> None:
+    def __init__(self, domain: "AnyDomain", n_envs: int) -> None:
         super().__init__([partial(_make, domain) for _ in range(n_envs)])
         assert self.observation_space.shape is not None
         self._images: Images = np.zeros((n_envs, *self.observation_space.shape), np.uint8)
@@ -111,10 +111,10 @@ class LocalVecEnv(DummyVecEnv):
         return self._images.copy(), self.buf_rews.copy(), self.buf_dones.copy(), infos
 
 
-def _make(domain: "Domain | EnvDomain") -> "gymnasium.Env[Any, Any]":
+def _make(domain: "AnyDomain") -> "gymnasium.Env[Any, Any]":
     env = envs.make(domain)
     try:
-        check_spaces(env.observation_space, env.action_space, describe_env(env))
+        check_spaces(env.observation_space, env.action_space, f"domain {domain.name!r}")
     except InputError:
         env.close()
         raise

@@ -1,5 +1,6 @@
 """Environments in worker processes: each worker steps its share of them one after the other."""
 
+import contextlib
 import multiprocessing
 import signal
 import traceback
@@ -17,7 +18,7 @@ from darla.agents.vec import Images, LocalVecEnv, environment_seeds
 from darla.base import InputError, limit_threads
 
 if TYPE_CHECKING:
-    from darla.envs import Domain, EnvDomain
+    from darla.envs.domains import AnyDomain
 
 Indices = int | Iterable[int] | None
 
@@ -25,11 +26,11 @@ _SECONDS_TO_LEAVE = 5.0
 
 
 class WorkerVecEnv(VecEnv):
-    """The environments of a `LocalVecEnv`, divided over processes, in the same order and with the same results.
+    """The environments of a `LocalVecEnv`, divided over processes, in the same order, with equal results.
 
-    SB3's `SubprocVecEnv` starts one process for each environment, which on a small machine means far more processes
-    and rendering contexts than cores, and an error in one of them reaches the user as a broken pipe. Here the number
-    of processes is a choice, and an error arrives with its own message.
+    SB3's `SubprocVecEnv` starts one process for each environment, which on a small machine means far more
+    processes and rendering contexts than cores, and an error in one of them reaches the user as a broken
+    pipe. Here the number of processes is a choice, and an error arrives with its own message.
 
     Args:
         domain: what the environments show. It travels to the workers pickled, as arguments do.
@@ -37,7 +38,7 @@ class WorkerVecEnv(VecEnv):
         workers: how many processes share them, at most one for each environment.
     """
 
-    def __init__(self, domain: "Domain | EnvDomain", n_envs: int, workers: int) -> None:
+    def __init__(self, domain: "AnyDomain", n_envs: int, workers: int) -> None:
         # A fresh interpreter, since a forked one would share the parent's rendering context and thread pools.
         context = multiprocessing.get_context("spawn")
         shares = np.array_split(np.arange(n_envs), min(workers, n_envs))
@@ -53,7 +54,7 @@ class WorkerVecEnv(VecEnv):
             self._pipes.append(ours)
             self._processes.append(process)
         try:
-            observation_space, action_space = [self._receive(worker) for worker in range(len(shares))][0]
+            observation_space, action_space = self._receive_all()[0]
             super().__init__(n_envs, observation_space, action_space)
         except BaseException:
             self.close()
@@ -68,7 +69,7 @@ class WorkerVecEnv(VecEnv):
         """Reset every environment, with the chosen seeds if there are any; see `LocalVecEnv.reset`."""
         for worker, share in enumerate(self._shares):
             self._send(worker, "reset", self._seeds[share], self._options[share])
-        answers = [self._receive(worker) for worker in range(len(self._shares))]
+        answers = self._receive_all()
         self.reset_infos = [info for _, infos in answers for info in infos]
         self._reset_seeds()
         self._reset_options()
@@ -81,7 +82,7 @@ class WorkerVecEnv(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Gather what the workers answer; see `LocalVecEnv.step_wait`."""
-        answers = [self._receive(worker) for worker in range(len(self._shares))]
+        answers = self._receive_all()
         images, rewards, dones, infos, reset_infos = zip(*answers, strict=True)
         self.reset_infos = [info for part in reset_infos for info in part]
         return (
@@ -97,10 +98,8 @@ class WorkerVecEnv(VecEnv):
             return
         self._closed = True
         for pipe in self._pipes:
-            try:
-                pipe.send(("close", ()))
-            except OSError:
-                pass  # that worker is gone already
+            with contextlib.suppress(OSError):  # that worker is gone already
+                pipe.send(("close", (), {}))
             pipe.close()
         for process in self._processes:
             process.join(_SECONDS_TO_LEAVE)
@@ -116,7 +115,9 @@ class WorkerVecEnv(VecEnv):
         """Set an attribute of each environment; see SB3's `VecEnv`."""
         self._call("set_attr", indices, attr_name, value)
 
-    def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> list[Any]:
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
+    ) -> list[Any]:
         """Call a method of each environment; see SB3's `VecEnv`."""
         return self._call("env_method", indices, method_name, *method_args, **method_kwargs)
 
@@ -131,9 +132,15 @@ class WorkerVecEnv(VecEnv):
         return self._call("env_method", None, "render")
 
     def _call(self, method: str, indices: Indices, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call a method of the workers' `LocalVecEnv` for the environments named, and order the answers like them."""
+        """Call a method of the workers' environments, for those named, and order the answers like them."""
         count = self._shares[-1].stop
-        wanted = list(range(count)) if indices is None else [indices] if isinstance(indices, int) else list(indices)
+        wanted = (
+            list(range(count))
+            if indices is None
+            else [indices]
+            if isinstance(indices, int)
+            else list(indices)
+        )
         answers: dict[int, Any] = {}
         for worker, share in enumerate(self._shares):
             mine = [index for index in wanted if share.start <= index < share.stop]
@@ -149,6 +156,9 @@ class WorkerVecEnv(VecEnv):
             self._pipes[worker].send((method, args, kwargs))
         except OSError as error:
             raise self._died(worker) from error
+
+    def _receive_all(self) -> list[Any]:
+        return [self._receive(worker) for worker in range(len(self._pipes))]
 
     def _receive(self, worker: int) -> Any:
         try:
@@ -168,8 +178,8 @@ class WorkerVecEnv(VecEnv):
         return RuntimeError(f"environment worker {worker} died (exit code {code})")
 
 
-def _serve(pipe: Connection, domain: "Domain | EnvDomain", n_envs: int) -> None:
-    """Run a worker: make the environments, answer requests, leave when the parent closes the pipe or is gone."""
+def _serve(pipe: Connection, domain: "AnyDomain", n_envs: int) -> None:
+    """Run a worker: make the environments, answer requests, leave when the parent is gone or says so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     limit_threads(1)
     try:
@@ -180,11 +190,11 @@ def _serve(pipe: Connection, domain: "Domain | EnvDomain", n_envs: int) -> None:
     try:
         pipe.send((False, (vec.observation_space, vec.action_space)))
         while True:
-            method, args, *kwargs = pipe.recv()
+            method, args, kwargs = pipe.recv()
             if method == "close":
                 break
             try:
-                pipe.send((False, _answer(vec, method, args, kwargs[0])))
+                pipe.send((False, _answer(vec, method, args, kwargs)))
             except Exception as error:
                 pipe.send(_failure(error))
     except (EOFError, OSError):

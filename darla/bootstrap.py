@@ -22,6 +22,7 @@ from darla.base import InputError, rng_for
 from darla.statistics import (
     FloatArray,
     mean,
+    permutation_test,
     prepare,
     probability_of_improvement,
     require_same_targets,
@@ -74,10 +75,6 @@ class Estimate:
             "unbounded": [
                 name for name, number in numbers.items() if number is not None and abs(number) == inf
             ],
-            "confidence": self.confidence,
-            "seeds": self.seeds,
-            "encoders": self.encoders,
-            "optimistic": self.optimistic,
         }
 
 
@@ -92,7 +89,7 @@ class Comparison:
     improvement: Estimate
     """Probability that a random run of the first beats a random run of the second in a random target."""
     p_value: float
-    """Two-sided bootstrap p-value of no difference."""
+    """Two-sided permutation p-value of no difference; see `permutation_test`."""
     paired: bool
     """Whether the rows were resampled together, because they share their seeds."""
 
@@ -159,8 +156,9 @@ def compare(
             f"a paired comparison needs as many rows on both sides, not {len(one)} and {len(two)}"
         )
     rng = rng_for(seed, "comparison")
-    counts_one = row_counts(_labels(encoders[0], len(one)), resamples, rng)
-    labels_two = _labels(encoders[1], len(two))
+    labels_one = _labels(encoders[0], len(one))
+    labels_two = labels_one if paired else _labels(encoders[1], len(two))
+    counts_one = row_counts(labels_one, resamples, rng)
     counts_two = counts_one if paired else row_counts(labels_two, resamples, rng)
     means_one, means_two = mean(one, counts_one), mean(two, counts_two)
     value_one, value_two = float(mean(one)), float(mean(two))
@@ -168,8 +166,7 @@ def compare(
     wins = float(probability_of_improvement(one, two, (ones_one, ones_two))[0])
 
     # The smaller side decides how far an interval can be trusted.
-    independent = [len(set(_labels(encoders[0], len(one)).tolist())), len(set(labels_two.tolist()))]
-    fewest = 0 if paired or independent[0] <= independent[1] else 1
+    fewest = 0 if labels_one.max() <= labels_two.max() else 1
     rows, labels = (len(one), len(two))[fewest], encoders[fewest]
 
     def estimate(value: float, resampled: FloatArray) -> Estimate:
@@ -179,7 +176,9 @@ def compare(
         difference=estimate(value_one - value_two, means_one - means_two),
         ratio=estimate(float(_ratio(value_one, value_two)), _ratio(means_one, means_two)),
         improvement=estimate(wins, wins_resampled),
-        p_value=_p_value(means_one - means_two),
+        p_value=permutation_test(
+            _cluster_means(one, labels_one), _cluster_means(two, labels_two), paired=paired, seed=seed
+        ),
         paired=paired,
     )
 
@@ -229,9 +228,10 @@ def _ratio(one: Any, two: Any) -> FloatArray:
     return np.where(positive, ratio, np.where(one > 0, inf, 0.0))
 
 
-def _p_value(differences: FloatArray) -> float:
-    below, above = np.sum(differences <= 0), np.sum(differences >= 0)
-    return float(min(1.0, 2 * (1 + min(below, above)) / (1 + differences.size)))
+def _cluster_means(scores: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
+    """Return for each encoder the mean over its policies and all targets: numbers that are independent."""
+    rows = scores.mean(axis=1)
+    return np.bincount(labels, weights=rows) / np.bincount(labels)
 
 
 def _labels(encoders: Sequence[Hashable] | None, seeds: int) -> NDArray[np.int64]:

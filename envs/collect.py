@@ -7,22 +7,19 @@ depend on how many workers draw them, nor on how often the work was interrupted.
 import time
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import gymnasium
-import numpy as np
-import numpy.typing as npt
-
-from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, seed_for, unknown_name
+from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
 from darla.base.artefact import CHECKPOINT
 from darla.base.files import load_array, read_json, save_array, write_json
 from darla.base.workers import worker_pool
 from darla.envs import tasks
-from darla.envs.domains import AnyDomain, domain_from_dict
-from darla.envs.frames import INDEX, KIND, SHARDS, FrameSet, shard_path
-from darla.envs.make import make
+from darla.envs.domains import AnyDomain, Domain, domain_from_dict
+from darla.envs.drawing import Drawer
+from darla.envs.frames import INDEX, KIND, SHARDS, shard_path
+from darla.envs.objects import KIND_NAMES
 
 POSES = ("uniform", "random_policy")
 _DEFAULT_STRIDE = 8
@@ -59,6 +56,11 @@ class CollectConfig:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
 
     @property
+    def walk(self) -> int | None:
+        """Steps of a random walk between two frames; None for uniform poses."""
+        return None if self.poses == "uniform" else self.stride or _DEFAULT_STRIDE
+
+    @property
     def shards(self) -> list[int]:
         """Frames in each shard."""
         full, rest = divmod(self.frames, self.shard_size)
@@ -88,6 +90,7 @@ def collect(
     # Two tasks with the same D_U have the same frames: the name of the task is not part of what was asked.
     asked: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
     asked["domain"] = domain.to_dict()
+    asked["stride"] = config.walk
     folder = begin(out, KIND, asked)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
@@ -98,14 +101,14 @@ def collect(
     clock = _Clock(folder / CHECKPOINT / "seconds.json")
     with Progress(config.frames, "collecting", "frame", done=done) as progress:
         if workers == 1 or len(todo) <= 1:
-            with _Collector(config, domain, folder) as collector:
+            with _drawer(config, domain) as drawer:
                 for shard in todo:
-                    collector.write(shard)
+                    _write(drawer, config, folder, shard)
                     clock.save()
                     progress.update(config.shards[shard])
         else:
             _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), clock, progress)
-    _write_index(folder, config, domain)
+    _write_index(config, domain, folder)
     return finish(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
 
 
@@ -131,13 +134,53 @@ def _collect_in_parallel(
             ) from error
 
 
-_collector: "_Collector"
+_in_worker: tuple[Drawer, CollectConfig, Path]
+"""What a worker process draws with, set once when it starts."""
 
 
 def _start_worker(config: CollectConfig, domain: dict[str, Any], folder: Path) -> None:
-    global _collector
-    _collector = _Collector(config, domain_from_dict(domain), folder)
+    global _in_worker
+    _in_worker = _drawer(config, domain_from_dict(domain)), config, folder
 
 
 def _write_in_worker(shard: int) -> None:
-    _collector.write(shard)
+    _write(*_in_worker, shard)
+
+
+def _drawer(config: CollectConfig, domain: AnyDomain) -> Drawer:
+    return Drawer(domain, config.walk, config.seed)
+
+
+def _write(drawer: Drawer, config: CollectConfig, folder: Path, shard: int) -> None:
+    """Draw a shard and write it, the images last: where they are, the shard is whole."""
+    drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
+    for part in ("factors", "state", "images"):
+        if (array := getattr(drawn, part)) is not None:
+            save_array(shard_path(folder, shard, part), array)
+
+
+def _is_written(folder: Path, shard: int, size: int) -> bool:
+    path = shard_path(folder, shard, "images")
+    return path.is_file() and len(load_array(path, mapped=True)) == size
+
+
+def _write_index(config: CollectConfig, domain: AnyDomain, folder: Path) -> None:
+    height, width, channels = load_array(shard_path(folder, 0, "images"), mapped=True).shape[1:]
+    kinds = KIND_NAMES if isinstance(domain, Domain) else ()
+    index = {"shards": config.shards, "image_shape": [height, width, channels], "kinds": list(kinds)}
+    write_json(folder / INDEX, index)
+
+
+class _Clock:
+    """Seconds of work on an artefact, over all the calls that it took."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._started = path, time.monotonic()
+        self._before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._started
+
+    def save(self) -> None:
+        write_json(self._path, {"seconds": self.seconds})

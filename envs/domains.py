@@ -143,7 +143,12 @@ def domain_from_dict(data: Mapping[str, Any]) -> AnyDomain:
 
 def covers(name: str, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> bool:
     """Tell whether every value that `inner` allows the factor `name` is one that `outer` allows."""
-    return all(any(_contains(name, big, small) for big in outer) for small in _split(inner))
+    return not uncovered(name, outer, inner)
+
+
+def uncovered(name: str, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """Return the values and ranges of `inner` that `outer` does not allow, or does not allow in full."""
+    return tuple(small for small in _split(inner) if not any(_contains(name, big, small) for big in outer))
 
 
 def overlaps(name: str, one: tuple[Spec, ...], other: tuple[Spec, ...]) -> bool:

@@ -110,7 +110,10 @@ class FrameSet:
         return self._columns("state")
 
     def _columns(self, part: str) -> dict[str, npt.NDArray[Any]]:
-        tables = [load_array(shard_path(self.artefact.folder, n, part)) for n in range(len(self._sizes))]
+        files = [shard_path(self.artefact.folder, shard, part) for shard in range(len(self._sizes))]
+        if not files[0].is_file():
+            return {}  # an environment that does not tell; a file gone missing was found when the set was opened
+        tables = [load_array(file) for file in files]
         names = tables[0].dtype.names or ()
         return {name: np.concatenate([table[name] for table in tables]) for name in names}
 

@@ -33,6 +33,8 @@ _PICTURES = {
     "stucco": "stucco",
     "tiles": "floor_tiles_bw",
 }
+# MiniWorld's pictures are much darker than white; without this a textured room would swallow dark objects.
+_PICTURE_GAIN = 1.6
 _AMBIENT, _DIFFUSE = 0.45, 0.7  # MiniWorld's defaults
 _NEAR, _FAR = 0.04, 100.0
 _SKY = (0.25, 0.82, 1.0, 1.0)
@@ -175,7 +177,9 @@ class Scene:
             ("ceiling", room.ceil_tex, gl.GL_POLYGON, room.ceil_verts, room.ceil_texcs, [down] * 4),
             ("wall", room.wall_tex, gl.GL_QUADS, room.wall_verts, room.wall_texcs, room.wall_norms),
         ):
-            gl.glColor3f(*surface_color(world, surface))
+            plain = surface == "ceiling" or world.name(f"{surface}_texture") == "plain"
+            gain = 1.0 if plain else _PICTURE_GAIN
+            gl.glColor3f(*(min(1.0, part * gain) for part in surface_color(world, surface)))
             texture.bind()
             gl.glBegin(kind)
             for corner, texc, normal in zip(corners, texcs, normals, strict=True):

@@ -165,7 +165,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             options: `{"context": {...}}` plays that context instead of one drawn from the domain.
         """
         gymnasium.Env.reset(self, seed=seed)
-        drawn = self.domain.sample(self.np_random)
+        # A generator of its own for the context: one seed gives one layout, whatever the domain draws from it.
+        drawn = self.domain.sample(np.random.default_rng(int(self.np_random.integers(2**63))))
         given = (options or {}).get("context")
         self.context = drawn if given is None else given if isinstance(given, Context) else Context(given)
         self.step_count = 0

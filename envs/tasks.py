@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from darla.base import InputError, unknown_name
-from darla.envs.domains import AnyDomain, Choice, Component, Domain, EnvDomain, Uniform, covers, overlaps
+from darla.envs.domains import AnyDomain, Choice, Component, Domain, EnvDomain, Uniform, covers, overlaps, uncovered
 from darla.envs.factors import FACTORS
 
 Leak = Literal["none", "visual", "conjunction", "full"]
@@ -91,10 +91,10 @@ def leak_level(task: TransferTask, target: str) -> Leak:
     assert isinstance(task.unlabelled, Domain)
     if all(any(_inside(part, known) for known in task.source.components) for part in aim.components):
         return "full"
-    new = [name for name in FACTORS if not covers(name, task.source.support(name), aim.support(name))]
-    if not new:
+    new = {name: uncovered(name, task.source.support(name), aim.support(name)) for name in FACTORS}
+    if not any(new.values()):
         return "conjunction"
-    shown = any(overlaps(name, task.unlabelled.support(name), aim.support(name)) for name in new)
+    shown = any(overlaps(name, task.unlabelled.support(name), values) for name, values in new.items())
     return "visual" if shown else "none"
 
 

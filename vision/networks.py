@@ -106,6 +106,20 @@ class Encoder(nn.Module):
         raise InputError(f"the encoder has no convolution {layer}; it has {len(self.convolutions)}")
 
 
+class Deconvolution(nn.ConvTranspose2d):
+    """A transposed convolution whose bias is added afterwards.
+
+    The sum is the same. But oneDNN computes the bias gradient of a transposed convolution with a scalar reference loop,
+    which took longer than everything else of a training step together.
+    """
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, C', 2H, 2W)."""
+        assert self.bias is not None
+        y = F.conv_transpose2d(input, self.weight, None, self.stride, self.padding)
+        return y + self.bias.to(y.dtype)[:, None, None]
+
+
 class Decoder(nn.Module):
     """The mirror image of `Encoder`: fully connected layers, four transposed convolutions, no final activation.
 
@@ -132,7 +146,7 @@ class Decoder(nn.Module):
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         sizes = (*reversed(shape.channels), outputs)
         self.deconvolutions = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(sizes)
+            Deconvolution(a, b, 4, stride=2, padding=1) for a, b in pairwise(sizes)
         )
 
     def forward(self, latents: Tensor) -> Tensor:

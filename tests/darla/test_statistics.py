@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, trim_mean
+from scipy.stats import permutation_test as scipy_test
 
 from darla.base import InputError, rng_for
 from darla.bootstrap import bootstrap, compare, row_counts
@@ -14,6 +15,7 @@ from darla.statistics import (
     iqm,
     mean,
     optimality_gap,
+    permutation_test,
     probability_of_improvement,
     wilson,
     worst_target,
@@ -177,6 +179,34 @@ def test_pairing_removes_what_the_seeds_share():
     assert unpaired.difference.low < 0 < unpaired.difference.high
     assert paired.difference.value == pytest.approx(unpaired.difference.value)
     assert paired.p_value < 0.01 < unpaired.p_value
+
+
+def test_three_seeds_can_prove_little():
+    assert permutation_test([9.0, 9.0, 9.0], [0.0, 0.0, 0.0], paired=True) == 2 / 2**3
+    assert permutation_test([9.0, 9.0, 9.0], [0.0, 0.0, 0.0], paired=False) == 2 / math.comb(6, 3)
+
+
+def test_permutation_p_values_agree_with_the_library_where_all_exchanges_are_tried_and_where_they_are_drawn():
+    first, second = RNG.normal(0.9, 1, size=8), RNG.normal(size=8)
+    for size, tolerance in ((8, 1e-9), (8 * 3, 0.01)):
+        one, two = np.resize(first, size), np.resize(second, size) + np.arange(size) / 50
+        for paired, kind in ((True, "samples"), (False, "independent")):
+            known = scipy_test(
+                (one, two),
+                lambda a, b: np.mean(a) - np.mean(b),
+                permutation_type=kind,
+                n_resamples=20_000,
+                rng=1,
+            )
+            assert permutation_test(one, two, paired=paired) == pytest.approx(known.pvalue, abs=tolerance)
+
+
+def test_policies_of_one_encoder_count_once_in_a_permutation_test():
+    scores = np.arange(6.0)[:, None] + 10
+    comparison = compare(
+        scores, np.zeros((6, 1)), paired=True, encoders=(["a", "a", "b", "b", "c", "c"], None)
+    )
+    assert comparison.p_value == 2 / 2**3
 
 
 def test_ratio_of_means_has_its_value_and_covers_it():

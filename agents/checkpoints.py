@@ -1,0 +1,156 @@
+"""Checkpoints of a training run: the whole state of an SB3 algorithm as safetensors and JSON."""
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from torch import Tensor
+
+from darla.base import InputError
+from darla.base.files import load_tensors, read_json, save_tensors, write_json
+
+STATE = "state.json"
+
+# What SB3 counts, by the name of its attribute. Schedules are functions of the progress, and the progress of
+# these.
+_COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_episode_num",
+    "_n_calls",
+    "_current_progress_remaining",
+    "exploration_rate",
+)
+_REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]) -> None:
+    """Write a checkpoint, which replaces the one before it as soon as it is whole.
+
+    The tensors go to a file named after the step; the JSON that points to it is renamed into place last.
+
+    Args:
+        folder: where checkpoints lie.
+        model: policy, optimiser, counters and, for DQN, the replay buffer are kept.
+        progress: what the run itself needs to go on, as JSON.
+    """
+    name = f"{model.num_timesteps:012d}.safetensors"
+    save_tensors(
+        folder / name, {**_policy_tensors(model), **_optimiser_tensors(model), **_replay_tensors(model)}
+    )
+    state = {
+        "tensors": name,
+        "counters": {key: getattr(model, key) for key in _COUNTERS if hasattr(model, key)},
+        "replay": _replay_position(model),
+        "recent_episodes": [_plain(episode) for episode in model.ep_info_buffer or ()],
+        "recent_successes": [float(success) for success in model.ep_success_buffer or ()],
+        "progress": progress,
+    }
+    write_json(folder / STATE, state)
+    for old in folder.glob("*.safetensors"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+
+
+def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None:
+    """Put a freshly built algorithm into the state of the checkpoint in `folder`.
+
+    Returns:
+        What was given to `save_checkpoint` as `progress`; None where there is no checkpoint.
+
+    Raises:
+        InputError: the checkpoint is damaged or is not of this algorithm.
+    """
+    if not (folder / STATE).is_file():
+        return None
+    state = read_json(folder / STATE)
+    try:
+        tensors = load_tensors(folder / state["tensors"])
+        model.policy.load_state_dict(_below("policy", tensors), strict=True)
+        _restore_optimiser(model, _below("optimiser", tensors))
+        _restore_replay(model, _below("replay", tensors), state["replay"])
+        for key, value in state["counters"].items():
+            setattr(model, key, value)
+        window = model._stats_window_size
+        model.ep_info_buffer = deque(state["recent_episodes"], maxlen=window)
+        model.ep_success_buffer = deque(state["recent_successes"], maxlen=window)
+        progress: dict[str, Any] = state["progress"]
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise InputError(
+            f"the checkpoint in {folder} cannot be resumed from ({str(error).splitlines()[0]});"
+            " delete that folder to train from the beginning"
+        ) from error
+    return progress
+
+
+def _policy_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
+    return {f"policy/{name}": tensor for name, tensor in model.policy.state_dict().items()}
+
+
+def _optimiser_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
+    moments = model.policy.optimizer.state_dict()["state"]
+    return {
+        f"optimiser/{index}/{name}": torch.as_tensor(value)
+        for index, state in moments.items()
+        for name, value in state.items()
+    }
+
+
+def _restore_optimiser(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, moment = name.split("/")
+        moments.setdefault(int(index), {})[moment] = tensor
+    # The groups hold what the settings say and a learning rate that SB3 sets before every update.
+    groups = model.policy.optimizer.state_dict()["param_groups"]
+    model.policy.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _replay(model: BaseAlgorithm) -> ReplayBuffer | None:
+    return getattr(model, "replay_buffer", None)
+
+
+def _replay_position(model: BaseAlgorithm) -> dict[str, Any] | None:
+    buffer = _replay(model)
+    return None if buffer is None else {"position": buffer.pos, "full": buffer.full}
+
+
+def _replay_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
+    buffer = _replay(model)
+    if buffer is None:
+        return {}
+    # Rows that were never filled are left out; they are zero in a new buffer as well.
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    return {f"replay/{name}": torch.from_numpy(getattr(buffer, name)[:filled]) for name in _REPLAY}
+
+
+def _restore_replay(
+    model: BaseAlgorithm, tensors: dict[str, Tensor], position: dict[str, Any] | None
+) -> None:
+    buffer = _replay(model)
+    if (buffer is None) != (position is None):
+        raise ValueError("it is of another algorithm")
+    if buffer is None or position is None:
+        return
+    for name in _REPLAY:
+        kept = tensors[name].numpy()
+        getattr(buffer, name)[: len(kept)] = kept
+    buffer.pos, buffer.full = int(position["position"]), bool(position["full"])
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{prefix}/"): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"{prefix}/")
+    }
+
+
+def _plain(episode: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.item() if isinstance(value, np.generic) else value for key, value in episode.items()}

@@ -1,0 +1,53 @@
+"""The learning curve of a run: mean return and length of its training episodes, as `Monitor` reports them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+HEADER = ("env_steps", "mean_return", "mean_length", "episodes")
+
+
+@dataclass
+class LearningCurve:
+    """Collects finished episodes and gathers them into rows.
+
+    Args:
+        every: environment steps that a row covers at least; a row without a finished episode is not begun.
+    """
+
+    every: int
+    rows: list[tuple[int, float, float, int]] = field(default_factory=list)
+    pending: list[tuple[float, int]] = field(default_factory=list)
+
+    def add(self, episode_return: float, length: int) -> None:
+        """Count a finished training episode."""
+        self.pending.append((float(episode_return), int(length)))
+
+    def advance(self, env_steps: int, *, last: bool = False) -> None:
+        """Note how far training has come, and close the row if it is full.
+
+        Args:
+            env_steps: environment steps since the beginning of the run.
+            last: whether the run ends here, so that whatever is left becomes a row.
+        """
+        begun = self.rows[-1][0] if self.rows else 0
+        if self.pending and (last or env_steps - begun >= self.every):
+            returns, lengths = zip(*self.pending, strict=True)
+            count = len(self.pending)
+            self.rows.append(
+                (env_steps, round(sum(returns) / count, 6), round(sum(lengths) / count, 6), count)
+            )
+            self.pending = []
+
+    def csv(self) -> str:
+        """Return the rows as comma-separated text with a header."""
+        lines = [",".join(HEADER), *(",".join(str(value) for value in row) for row in self.rows)]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that a checkpoint must hold."""
+        return {"rows": self.rows, "pending": self.pending}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Go on from what `to_dict` returned."""
+        self.rows = [(row[0], row[1], row[2], row[3]) for row in record["rows"]]
+        self.pending = [(episode[0], episode[1]) for episode in record["pending"]]

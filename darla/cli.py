@@ -1,0 +1,152 @@
+"""The command line: `darla VERB ...`, one verb for each stage.
+
+Whatever goes wrong ends in one sentence on stderr and an exit code:
+
+    0    done
+    1    `darla doctor` found this machine wanting, or darla itself has a fault
+    2    something that was given cannot be used, the disk is full, a library is missing
+    130  stopped with Ctrl-C
+
+Set DARLA_DEBUG=1 to see the traceback as well.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from darla import __version__
+from darla.base.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from darla.verbs import Verb
+
+VERBS = {
+    "collect": "collect frames of a task's unlabelled domain, for learning to see",
+    "see": "learn to see: train an encoder on frames, without labels",
+    "act": "learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels",
+    "transfer": "run agents, unchanged, in the source and in every target domain, and score them",
+    "report": "write what a transfer found as one HTML page and as Markdown",
+    "demo": "all of it: collect, see, act, transfer and report, for several methods and seeds",
+    "doctor": "check whether this machine can run darla, and how fast",
+}
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "a file grew too large"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what follows `darla`; the process's own arguments if None.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = f"darla {words[0]}" if words and words[0] in VERBS else "darla"
+    try:
+        return _run(words)
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        if os.environ.get("DARLA_DEBUG"):
+            raise
+        code, sentence = _explain(error)
+        if sentence:
+            print(f"{name}: {sentence}", file=sys.stderr)
+        return code
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"darla {__version__}")
+        return 0
+    if words[0] not in VERBS:
+        raise unknown_name("verb", words[0], VERBS)
+    from darla import verbs  # not before it is needed: it imports what all stages are made of
+
+    verb = _parse(verbs.find(words[0], words[1:]), words[0], words[1:])
+    return verb.run()
+
+
+def _parse(default: "Verb | type[Verb]", name: str, words: list[str]) -> "Verb":
+    """Turn words into a verb's arguments; tyro's own boxed messages become one sentence."""
+    import tyro
+
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            if isinstance(default, type):
+                return tyro.cli(default, prog=f"darla {name}", args=words)
+            return tyro.cli(type(default), default=default, prog=f"darla {name}", args=words)
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise InputError(_sentence(box.getvalue(), name)) from None
+
+
+def _sentence(box: str, name: str) -> str:
+    """Take the frame off one of tyro's messages and put what it says into one sentence."""
+    lines = [line.strip("│ ") for line in box.splitlines() if not line.strip().startswith(("╭", "╰"))]
+    text, _, after = " ".join(lines).partition("Perhaps you meant:")
+    text = re.split("For full helptext|Argument helptext", text)[0].replace("─", "").strip().rstrip(".")
+    if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
+        value, option, known = match.groups()
+        return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", known)))
+    text = " ".join(text.split()) or "the arguments cannot be read"
+    if text.startswith("Missing from"):
+        needed = text.partition(":")[2]
+        missing = re.findall(r"(?<!\S)--[\w.-]+", needed) or needed.split()[:1]
+        text = f"{' and '.join(dict.fromkeys(missing))} must be given"
+    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", after) if option != "--help"]
+    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    return f"{text[:1].lower()}{text[1:]}{meant} (darla {name} --help lists the options)"
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the sentence for an error."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT, "stopped; the same command goes on where it stopped"
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has gone. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE, ""
+    if isinstance(error, InputError):
+        return 2, _one_line(error)
+    if type(error).__name__ == "RenderingUnavailableError":
+        return 2, _one_line(error)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        where = f" ({error.filename})" if error.filename else ""
+        return 2, f"{_FULL[error.errno]}{where}; make room and give the same command again to go on"
+    if isinstance(error, OSError):
+        return 2, _one_line(error)
+    if isinstance(error, MemoryError):
+        return 2, "there is not enough memory; the same command goes on where it stopped"
+    kind = type(error).__name__
+    return 1, f"unexpected {kind}: {_one_line(error)}; DARLA_DEBUG=1 shows where, and a report of it would be welcome"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {about}" for name, about in VERBS.items())
+    return (
+        f"darla {__version__}: zero-shot transfer in reinforcement learning through disentangled vision\n\n"
+        f"usage: darla VERB ...\n\n{verbs}\n\n"
+        "`darla VERB --help` lists a verb's options. New here? `darla doctor`, then `darla demo`."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""The stage before the first: collect what the encoder will look at."""
+
+from pathlib import Path
+
+from darla.base import Artefact
+from darla.envs import TransferTask
+from darla.envs.collect import CollectConfig
+from darla.envs.collect import collect as collect_frames
+
+
+def collect(config: CollectConfig | TransferTask | str, out: Path | str, *, workers: int = 1) -> Artefact:
+    """Collect frames of a task's unlabelled domain D_U.
+
+    Args:
+        config: what to collect; a task, or the name of one, for the usual number of frames of it.
+        out: folder of the artefact; a call that was interrupted goes on there.
+        workers: processes that draw. The frames do not depend on it.
+
+    Returns:
+        An artefact of kind `frames`, which `darla.see` takes.
+
+    Raises:
+        InputError: an unknown task, or a folder that holds something else.
+    """
+    if isinstance(config, TransferTask):
+        return collect_frames(CollectConfig(task=config.name), out, workers=workers, domain=config.unlabelled)
+    if isinstance(config, str):
+        config = CollectConfig(task=config)
+    return collect_frames(config, out, workers=workers)

@@ -1,0 +1,118 @@
+"""Who takes part in an evaluation: agents that were trained in the task's source and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from darla.agents import Agent, load_description
+from darla.base import Artefact, InputError
+from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
+from darla.scores import RANDOM
+
+ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
+"""What agents are called that come without the name of a method."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One agent, before it is loaded."""
+
+    method: str
+    """The way of making an agent that this one is a sample of."""
+    seed: int
+    """Seed of its training."""
+    digest: str
+    """Digest of the agent artefact; the method's name for the random agent, which has none."""
+    folder: Path | None
+    """Where it lies; None for the random agent."""
+    encoder: str | None = None
+    """Digest of the encoder it stands on; None on pixels."""
+    algorithm: str = RANDOM
+    """What trained it."""
+    env_steps: int = 0
+    """Environment steps that the policy was trained for."""
+    snapshot_steps: tuple[int, ...] = ()
+    """Environment steps of its snapshots, in their order."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what identifies it, as plain data; an agent stays the same when its folder is moved."""
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
+
+
+Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
+"""An agent artefact, or a pair of its method's name and itself."""
+
+
+def admit_all(task: TransferTask, agents: Sequence[Named]) -> list[Entrant]:
+    """Read and check agents, and put the random agent before them.
+
+    Args:
+        task: what they will be evaluated on.
+        agents: agent artefacts, with or without their methods' names.
+
+    Raises:
+        InputError: there is none; one was trained in a target or in another source; two have the same
+        method and
+            seed; one cannot be loaded, or its encoder is missing.
+    """
+    if not agents:
+        raise InputError("there is no agent to evaluate; name at least one")
+    entrants = [Entrant(RANDOM, 0, RANDOM, None)]
+    for agent in agents:
+        name, found = agent if isinstance(agent, tuple) else (None, agent)
+        entrants.append(
+            _admit(task, name, found if isinstance(found, Artefact) else Artefact.load(found, "agent"))
+        )
+    methods = [(entrant.method, entrant.seed) for entrant in entrants]
+    for number, entrant in enumerate(entrants):
+        if (entrant.method, entrant.seed) in methods[:number]:
+            if entrant.method == RANDOM:
+                raise InputError(
+                    f"{RANDOM!r} is the name of the random agent; call the method of {entrant.folder} else"
+                )
+            raise InputError(
+                f"two agents are called {entrant.method!r} and have the seed {entrant.seed}; "
+                "give each method a name of its own"
+            )
+    return entrants
+
+
+def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
+    folder = artefact.folder
+    if artefact.kind != "agent":
+        raise InputError(f"{folder} holds {artefact.kind!r}, and an agent is needed")
+    _check_source(task, folder, artefact.config)
+    Agent.load(folder)  # with its encoder: what is damaged or missing shows now and not after an hour
+    description = load_description(folder)
+    return Entrant(
+        method=name or (ON_PIXELS if description.encoder is None else ON_LATENTS),
+        seed=int(artefact.card["seed"]),
+        digest=artefact.digest,
+        folder=folder,
+        encoder=description.encoder,
+        algorithm=description.algorithm,
+        env_steps=description.env_steps,
+        snapshot_steps=description.snapshot_steps,
+    )
+
+
+def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:
+    """Refuse an agent that has acted in a target, was selected in one, or learnt in another source."""
+    for role, told in (("trained", config["source"]), ("selected", config.get("validation"))):
+        if told is None:
+            continue
+        domain: AnyDomain = domain_from_dict(told)
+        if type(domain) is type(task.source):
+            met = replace(task, source=domain)
+            for target in task.targets:
+                if leak_level(met, target) == "full":
+                    raise InputError(
+                        f"{folder} was {role} in the target {target!r} of task {task.name!r}: "
+                        "what it scores there is no zero-shot transfer"
+                    )
+    if config["source"] != task.source.to_dict():
+        raise InputError(
+            f"{folder} was trained in the domain {config['source'].get('name')!r}, which is not the source of task "
+            f"{task.name!r}; gap and retention would compare it with a place it has never learnt in"
+        )

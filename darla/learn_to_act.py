@@ -1,0 +1,48 @@
+"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or end to end on pixels."""
+
+from pathlib import Path
+
+from darla.agents import ActConfig, train_agent
+from darla.base import Artefact
+from darla.envs import TransferTask, tasks
+
+
+def act(
+    task: TransferTask | str,
+    out: Path | str,
+    config: ActConfig | None = None,
+    *,
+    encoder: Artefact | Path | str | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    label: str = "learn to act",
+) -> Artefact:
+    """Train a policy in a task's source domain; it acts nowhere else.
+
+    Args:
+        task: the transfer task or its name.
+        out: folder of the artefact; a call that was interrupted goes on there.
+        config: algorithm, environment steps and the rest; PPO with its preset if None.
+        encoder: what `darla.see` made; the policy learns from pixels if None.
+        seed: master seed.
+        workers: processes that share the environments. The policy does not depend on it.
+        label: what progress calls this run.
+
+    Returns:
+        An artefact of kind `agent`, which `darla.transfer` takes.
+
+    Raises:
+        InputError: an unknown task, an encoder for images of another shape, or a folder that holds something else.
+    """
+    config = config or ActConfig()
+    chosen = tasks.get(task) if isinstance(task, str) else task
+    return train_agent(
+        config,
+        chosen.source,
+        encoder.folder if isinstance(encoder, Artefact) else encoder,
+        out,
+        seed,
+        validation=chosen.validation if config.selection == "validation" else None,
+        workers=workers,
+        label=label,
+    )

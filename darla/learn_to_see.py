@@ -1,0 +1,49 @@
+"""The first stage, learn to see: an encoder from frames alone, without labels and without rewards."""
+
+from pathlib import Path
+
+from darla.base import Artefact
+from darla.envs.frames import FrameSet
+from darla.vision import SeeConfig, train_dae, train_encoder
+
+
+def see(
+    frames: FrameSet | Artefact | Path | str,
+    out: Path | str,
+    config: SeeConfig | None = None,
+    *,
+    seed: int = 0,
+    dae: Artefact | Path | str | None = None,
+) -> Artefact:
+    """Train an encoder on frames of D_U.
+
+    Args:
+        frames: what `darla.collect` made.
+        out: folder of the artefact; a call that was interrupted goes on there.
+        config: what to train and how; β-VAE on pixels if None.
+        seed: master seed.
+        dae: a denoising autoencoder for the objective to compare features with, so that several encoders share it;
+            one is trained on the way if None and the objective needs one.
+
+    Returns:
+        An artefact of kind `encoder`, which `darla.act` takes.
+
+    Raises:
+        InputError: the frames are damaged, or the folder holds something else.
+    """
+    return train_encoder(
+        config or SeeConfig(), _open(frames), out, seed, dae=dae.folder if isinstance(dae, Artefact) else dae
+    )
+
+
+def see_denoised(
+    frames: FrameSet | Artefact | Path | str, out: Path | str, config: SeeConfig, *, seed: int = 0
+) -> Artefact:
+    """Train only the denoising autoencoder that `config` describes; `see` takes it as `dae`."""
+    return train_dae(config, _open(frames), out, seed)
+
+
+def _open(frames: FrameSet | Artefact | Path | str) -> FrameSet:
+    if isinstance(frames, FrameSet):
+        return frames
+    return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)

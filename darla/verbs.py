@@ -1,0 +1,180 @@
+"""What each verb of the command line takes, and what it does with it: one dataclass a verb, read by tyro."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+import tyro
+
+from darla.agents import ActConfig
+from darla.base import Artefact, InputError
+from darla.envs.collect import CollectConfig
+from darla.experiments import presets
+from darla.vision import SeeConfig
+from darla.zero_shot import TransferConfig
+
+
+class Verb(Protocol):
+    """Arguments of a verb, and the work they ask for."""
+
+    def run(self) -> int:
+        """Do the work and return the exit code."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collect(CollectConfig):
+    """Collect frames of a task's unlabelled domain D_U, for learning to see."""
+
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
+    """Transfer task: conjunction, recolour, unseen or sim2sim."""
+    out: Path
+    """Folder of the artefact; an interrupted command goes on there."""
+    workers: int = 1
+    """Processes that draw. The frames do not depend on it."""
+
+    def run(self) -> int:
+        """Collect."""
+        from darla.collecting import collect
+
+        config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
+        return _made(collect(config, self.out, workers=self.workers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class See:
+    """Learn to see: train an encoder on frames of D_U, without labels."""
+
+    frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
+    """What `darla collect` made."""
+    out: Path
+    """Folder of the artefact; an interrupted command goes on there."""
+    seed: int = 0
+    """Master seed."""
+    dae: Path | None = None
+    """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
+    preset: str = "beta-4"
+    """Named configuration; the options below are its, and change it."""
+    config: tyro.conf.OmitArgPrefixes[SeeConfig] = field(default_factory=SeeConfig)
+
+    def run(self) -> int:
+        """Train."""
+        from darla.learn_to_see import see
+
+        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.dae))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """Learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels."""
+
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
+    """Transfer task whose source domain the policy acts in; it acts nowhere else."""
+    out: Path
+    """Folder of the artefact; an interrupted command goes on there."""
+    encoder: Path | None = None
+    """What `darla see` made; without it the policy learns end to end on pixels."""
+    seed: int = 0
+    """Master seed."""
+    workers: int = 1
+    """Processes that share the environments. The policy does not depend on it."""
+    preset: str = "ppo"
+    """Named configuration; the options below are its, and change it."""
+    config: tyro.conf.OmitArgPrefixes[ActConfig] = field(default_factory=ActConfig)
+
+    def run(self) -> int:
+        """Train."""
+        from darla.learn_to_act import act
+
+        made = act(self.task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
+        return _made(made)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Run agents, unchanged, in the source and in every target domain of a task, and score them."""
+
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
+    """Transfer task whose targets the agents are tried in."""
+    agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
+    """What `darla act` made, any number of times; agents with the same name are one method with several seeds."""
+    out: Path
+    """Folder of the artefact; an interrupted command goes on there."""
+    workers: int = 1
+    """Processes that play. The result does not depend on it."""
+    config: tyro.conf.OmitArgPrefixes[TransferConfig] = field(default_factory=TransferConfig)
+
+    def run(self) -> int:
+        """Evaluate."""
+        from darla.zero_shot import transfer
+
+        named = [_named(agent) for agent in self.agents]
+        return _made(transfer(self.task, named, self.out, self.config, workers=self.workers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write what a transfer found as one self-contained HTML page and as Markdown."""
+
+    transfer: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TRANSFER")]
+    """What `darla transfer` made."""
+    out: Path
+    """Folder of the artefact."""
+
+    def run(self) -> int:
+        """Write."""
+        from darla.reporting import report
+
+        return _made(report(self.transfer, self.out))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Do all of it: collect, see, act, transfer and report, for several methods, tasks and seeds.
+
+    Finished parts are kept: given again, the same command goes on where it was stopped.
+    """
+
+    preset: str = "demo"
+    """`tiny` (a minute, learns nothing), `demo` (twenty minutes on two cores) or `quick` (ninety minutes)."""
+    out: Path = Path("runs/demo")
+    """Folder for everything that is made."""
+    processes: int | None = None
+    """Parts that are made at the same time, one thread each; one for each core if not given."""
+
+    def run(self) -> int:
+        """Run the study and print its table."""
+        from darla.demonstration import demo
+
+        found = demo(self.preset, self.out, processes=self.processes)
+        print(found.table)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Check whether this machine can run darla, and how fast. The exit code is 1 if it cannot."""
+
+    out: Path = Path("runs")
+    """Where runs will be written; its disk is checked."""
+
+    def run(self) -> int:
+        """Check and print."""
+        from darla.checkup import doctor
+
+        found = doctor(self.out)
+        print(found)
+        return 0 if found.healthy else 1
+
+
+_VERBS: Mapping[str, type[Verb]] = {
+    "collect": Collect,
+    "see": See,
+    "act": Act,
+    "transfer": Transfer,
+    "report": Report,
+    "demo": Demo,
+    "doctor": Doctor,
+}

@@ -1,0 +1,163 @@
+"""Turn a study into cells: what has to be made, from what, and where it goes.
+
+An artefact's folder is named after what it is made from. So tasks that share D_U, a source and seeds share frames,
+encoders and agents, in one study and from one study to the next.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from darla.cells import Cell
+from darla.envs import AnyDomain, TransferTask, tasks
+from darla.envs.collect import CollectConfig
+from darla.envs.collect import collect as collect_frames
+from darla.experiments.study import Method, Study
+from darla.learn_to_act import act
+from darla.learn_to_see import see, see_denoised
+from darla.vision import SeeConfig, TrainingConfig
+
+# Work in one second on one core, measured on two cores with bfloat16. Only the order of work and the estimate of the
+# time left depend on them; the estimate corrects itself by what this machine needs.
+_FRAMES_A_SECOND = 600.0
+_IMAGES_A_SECOND = 1_400.0
+_STEPS_A_SECOND_ON_CODES = 600.0
+_STEPS_A_SECOND_ON_PIXELS = 400.0
+_START = 4.0  # seconds before a cell's work begins
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One agent of a study, in the transfer of one task."""
+
+    method: str
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a study has to make."""
+
+    cells: tuple[Cell, ...]
+    entries: dict[str, tuple[Entry, ...]]
+    """For each task its agents, in the order of methods and seeds."""
+
+
+def plan(study: Study, folder: Path) -> Plan:
+    """Return the cells of a study whose artefacts lie in `folder`."""
+    cells = _Cells(study, folder)
+    entries = {
+        name: tuple(
+            Entry(method.name, seed, cells.agent(tasks.get(name), method, seed))
+            for method in study.methods
+            for seed in study.seeds
+        )
+        for name in study.tasks
+    }
+    return Plan(tuple(cells.made.values()), entries)
+
+
+class _Cells:
+    """Cells by folder; asking for the same thing twice gives the same cell."""
+
+    def __init__(self, study: Study, folder: Path) -> None:
+        self._study, self._folder = study, folder
+        self.made: dict[Path, Cell] = {}
+
+    def frames(self, domain: AnyDomain) -> Path:
+        config = CollectConfig(frames=self._study.frames, seed=self._study.frames_seed)
+        asked = {**asdict(config), "task": None, "domain": domain.to_dict()}
+        return self._add(
+            self._folder / "frames" / f"{_word(domain.name)}-{_key(asked)}",
+            f"frames of {domain.name}",
+            collect_frames,
+            {"config": config, "domain": domain},
+            cost=config.frames / _FRAMES_A_SECOND,
+        )
+
+    def denoiser(self, domain: AnyDomain, config: SeeConfig, seed: int) -> Path:
+        frames = self.frames(domain)
+        asked = {
+            "dae": asdict(config.dae),
+            "training": asdict(config.dae_training),
+            "held_out": config.held_out,
+            "statistics_frames": config.statistics_frames,
+            "frames": frames.name,
+            "seed": seed,
+        }
+        return self._add(
+            self._folder / "denoisers" / f"dae-s{seed}-{_key(asked)}",
+            f"denoising autoencoder, seed {seed}",
+            see_denoised,
+            {"frames": frames, "config": config, "seed": seed},
+            needs=(frames,),
+            cost=_training_seconds(config.dae_training),
+        )
+
+    def encoder(self, domain: AnyDomain, method: Method, seed: int) -> Path:
+        config = method.see
+        assert config is not None
+        frames = self.frames(domain)
+        dae = self.denoiser(domain, config, seed) if config.vae.needs_dae else None
+        asked = {"see": config.to_dict(), "frames": frames.name, "dae": dae.name if dae else None, "seed": seed}
+        return self._add(
+            self._folder / "encoders" / f"{_word(config.model)}-s{seed}-{_key(asked)}",
+            f"encoder of {method.name}, seed {seed}",
+            see,
+            {"frames": frames, "config": config, "seed": seed, "dae": dae},
+            needs=(frames, dae) if dae else (frames,),
+            cost=_training_seconds(config.training),
+        )
+
+    def agent(self, task: TransferTask, method: Method, seed: int) -> Path:
+        config = self._study.act_of(method)
+        on_codes = method.see is not None
+        encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_codes else None
+        validated = config.selection == "validation"
+        asked = {
+            "act": config.to_dict("latents" if on_codes else "pixels"),
+            "source": task.source.to_dict(),
+            "validation": task.validation.to_dict() if validated else None,
+            "encoder": encoder.name if encoder else None,
+            "seed": seed,
+        }
+        speed = _STEPS_A_SECOND_ON_CODES if on_codes else _STEPS_A_SECOND_ON_PIXELS
+        return self._add(
+            self._folder / "agents" / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
+            f"agent of {method.name}, seed {seed}",
+            act,
+            {"task": task, "config": config, "encoder": encoder, "seed": seed},
+            needs=(encoder,) if encoder else (),
+            cost=config.env_steps / speed,
+        )
+
+    def _add(
+        self,
+        folder: Path,
+        label: str,
+        work: Callable[..., object],
+        arguments: dict[str, Any],
+        *,
+        needs: tuple[Path, ...] = (),
+        cost: float,
+    ) -> Path:
+        if folder not in self.made:
+            self.made[folder] = Cell(label, folder, work, {**arguments, "out": folder}, needs, cost + _START)
+        return folder
+
+
+def _training_seconds(training: TrainingConfig) -> float:
+    return training.steps * training.batch_size / _IMAGES_A_SECOND
+
+
+def _key(asked: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _word(name: str) -> str:
+    """Return a name as it may stand in a path."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())

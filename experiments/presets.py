@@ -1,0 +1,99 @@
+"""Named configurations: encoders and agents for `darla see` and `darla act`, studies for `darla demo`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from darla.agents import ActConfig
+from darla.base import unknown_name
+from darla.experiments.study import Method, Study
+from darla.vision import SeeConfig
+from darla.zero_shot import TransferConfig
+
+PIXELS = SeeConfig()
+"""β-VAE on pixels with the defaults of the configuration."""
+
+ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
+    {
+        "beta-1": PIXELS.change(beta=1.0),
+        "beta-4": PIXELS.change(beta=4.0),
+        "darla": PIXELS.change(loss="perceptual"),
+        "tiny": PIXELS.change(beta=4.0, training__steps=40, training__batch_size=32),
+    }
+)
+"""For `darla see --preset`."""
+
+AGENTS: Mapping[str, ActConfig] = MappingProxyType(
+    {
+        "ppo": ActConfig(algorithm="ppo"),
+        "a2c": ActConfig(algorithm="a2c"),
+        "dqn": ActConfig(algorithm="dqn"),
+        "tiny": ActConfig(env_steps=2_048, snapshots=2, segment_steps=1_024),
+    }
+)
+"""For `darla act --preset`."""
+
+_END_TO_END = Method("end to end")
+_BETA_1 = Method("β-VAE, β = 1", ENCODERS["beta-1"])
+_BETA_4 = Method("DARLA (β-VAE, β = 4)", ENCODERS["beta-4"])
+_DARLA = Method("DARLA (β-VAE_DAE)", ENCODERS["darla"])
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "tiny": Study(
+            "tiny",
+            (Method("end to end", None, AGENTS["tiny"]), Method("β-VAE", ENCODERS["tiny"], AGENTS["tiny"])),
+            frames=300,
+            env_steps=2_048,
+            transfer=TransferConfig(episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200),
+            about="every part of the pipeline within a minute; nothing is learnt",
+        ),
+        "demo": Study(
+            "demo",
+            (_END_TO_END, _BETA_1, _BETA_4),
+            tasks=("conjunction", "recolour"),
+            transfer=TransferConfig(splits=("source", "target")),
+            about="DARLA's effect within twenty minutes on two cores, with one seed",
+        ),
+        "quick": Study(
+            "quick",
+            (_END_TO_END, _BETA_1, _BETA_4, _DARLA),
+            tasks=("conjunction", "recolour", "unseen", "sim2sim"),
+            seeds=(0, 1, 2),
+            about="all four tasks with three seeds within ninety minutes on two cores",
+        ),
+    }
+)
+"""For `darla demo --preset`."""
+
+
+def encoder(name: str) -> SeeConfig:
+    """Return an encoder's configuration by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in ENCODERS:
+        raise unknown_name("encoder preset", name, ENCODERS)
+    return ENCODERS[name]
+
+
+def agent(name: str) -> ActConfig:
+    """Return an agent's configuration by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in AGENTS:
+        raise unknown_name("agent preset", name, AGENTS)
+    return AGENTS[name]
+
+
+def study(name: str) -> Study:
+    """Return a study by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in STUDIES:
+        raise unknown_name("preset", name, STUDIES)
+    return STUDIES[name]

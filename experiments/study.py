@@ -1,0 +1,80 @@
+"""A study as data: which methods are compared on which transfer tasks, with how many seeds, for how long."""
+
+from dataclasses import dataclass, field, replace
+
+from darla.agents import ActConfig
+from darla.base import InputError
+from darla.envs import tasks
+from darla.vision import SeeConfig
+from darla.zero_shot import TransferConfig
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of making an agent."""
+
+    name: str
+    """What tables call it."""
+    see: SeeConfig | None = None
+    """How its encoder is trained; None learns end to end on pixels."""
+    act: ActConfig = field(default_factory=ActConfig)
+    """How its policy is trained; the number of environment steps is the study's."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Methods, tasks and seeds; the random agent is evaluated beside the methods.
+
+    Raises:
+        InputError: an unknown task, two methods of one name, or a number that is not positive.
+    """
+
+    name: str
+    methods: tuple[Method, ...]
+    """In the order in which tables show them; the first that learns end to end is the baseline."""
+    tasks: tuple[str, ...] = ("conjunction",)
+    """Names of transfer tasks. Tasks with the same D_U share encoders, tasks with the same source share agents."""
+    seeds: tuple[int, ...] = (0,)
+    """Master seeds of the policies."""
+    encoder_seeds: tuple[int, ...] | None = None
+    """Master seeds of the encoders, dealt out to the policies in turn; one encoder for each policy if None."""
+    frames: int = 40_000
+    """Frames of each D_U that the encoders learn from."""
+    frames_seed: int = 0
+    """Master seed of the frames; all encoders of a D_U learn from the same."""
+    env_steps: int = 80_000
+    """Environment steps of every policy, on codes or on pixels."""
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    """How the policies are evaluated: episodes in each domain and the rest."""
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.tasks:
+            tasks.get(name)
+        names = [method.name for method in self.methods]
+        if not names or not self.tasks or not self.seeds:
+            raise InputError(f"study {self.name!r} needs at least one method, one task and one seed")
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise InputError(f"study {self.name!r} has two methods called {twice.pop()!r}")
+        for name in ("frames", "env_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"study {self.name!r}: {name} is {getattr(self, name)}, but must be at least 1")
+        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise InputError(f"study {self.name!r}: seeds are {self.seeds}, but must differ and not be negative")
+        if self.encoder_seeds is not None and (not self.encoder_seeds or min(self.encoder_seeds) < 0):
+            raise InputError(f"study {self.name!r}: encoder_seeds are {self.encoder_seeds}, but must not be negative")
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the first method that learns end to end; None if there is none."""
+        return next((method.name for method in self.methods if method.see is None), None)
+
+    def act_of(self, method: Method) -> ActConfig:
+        """Return how a method's policy is trained, for as many environment steps as every other's."""
+        return replace(method.act, env_steps=self.env_steps)
+
+    def encoder_seed(self, seed: int) -> int:
+        """Return the seed of the encoder that the policy of `seed` stands on."""
+        if self.encoder_seeds is None:
+            return seed
+        return self.encoder_seeds[self.seeds.index(seed) % len(self.encoder_seeds)]

@@ -1,0 +1,257 @@
+"""Collecting frames: the same bytes however they are made, and nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from darla.base import Artefact, InputError, is_complete
+from darla.envs import Domain, EnvDomain, make, tasks
+from darla.envs.collect import CollectConfig, collect
+from darla.envs.frames import FrameSet, shard_path
+
+SMALL = CollectConfig(frames=50, shard_size=20, seed=3)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Everything in an artefact but its card, which tells times."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "card.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> FrameSet:
+    return FrameSet(collect(SMALL, tmp_path_factory.mktemp("frames") / "set"))
+
+
+def test_a_set_holds_what_was_asked_for(frames: FrameSet) -> None:
+    assert len(frames) == 50
+    images = frames[:]
+    assert images.shape == (50, 64, 64, 3)
+    assert images.dtype == np.uint8
+    assert len({image.tobytes() for image in images}) == 50
+    assert frames.contexts["wall_hue"].shape == (50,)
+    assert set(frames.contexts["object_set"]) == {"A", "B"}
+    assert set(frames.state) == {"kind", "bearing", "distance", "visible"}
+    seen = frames.state["visible"]
+    assert (frames.state["kind"][~seen] == -1).all()
+    assert set(frames.state["kind"][seen]) <= set(range(len(frames.kinds)))
+    assert (frames.state["distance"][seen] > 0).all()
+
+
+def test_frames_are_found_by_any_kind_of_index(frames: FrameSet) -> None:
+    images = frames[:]
+    order = np.array([49, 0, 21, 19, 20, -1, 0])
+    np.testing.assert_array_equal(frames[order], images[order])
+    np.testing.assert_array_equal(frames[45:], images[45:])
+    np.testing.assert_array_equal(frames[40:10:-7], images[40:10:-7])
+    np.testing.assert_array_equal(frames[7], images[7])
+    assert frames[[]].shape == (0, 64, 64, 3)
+    with pytest.raises(IndexError):
+        frames[50]
+    with pytest.raises(TypeError):
+        frames[[0.5]]  # type: ignore[list-item]
+
+
+def test_a_frame_shows_its_context(frames: FrameSet) -> None:
+    # Drawn again from the published seed of the frame, the context and the picture are the same.
+    from darla.base import seed_for
+
+    env = make(tasks.get("conjunction").unlabelled)
+    image, info = env.reset(seed=seed_for(3, "frame", 33))
+    np.testing.assert_array_equal(frames[33], image)
+    assert frames.contexts["floor_hue"][33] == info["context"]["floor_hue"]
+    env.close()
+
+
+def test_frames_show_nothing_of_hues_that_the_domain_leaves_out(frames: FrameSet) -> None:
+    hues = np.concatenate([frames.contexts["wall_hue"], frames.contexts["floor_hue"]])
+    assert not ((hues > 0.70) & (hues < 0.90)).any()
+
+
+def test_a_frame_depends_on_its_number_alone(frames: FrameSet, tmp_path: Path) -> None:
+    longer = FrameSet(collect(CollectConfig(frames=60, shard_size=7, seed=3), tmp_path / "set"))
+    np.testing.assert_array_equal(longer[:50], frames[:])
+    other = FrameSet(collect(CollectConfig(frames=50, shard_size=20, seed=4), tmp_path / "other"))
+    assert not (other[:] == frames[:]).all(axis=(1, 2, 3)).any()
+
+
+@pytest.mark.parametrize("poses", ["uniform", "random_policy"])
+def test_the_number_of_workers_changes_no_byte(poses: str, tmp_path: Path) -> None:
+    config = CollectConfig(frames=50, shard_size=20, seed=3, poses=poses)  # type: ignore[arg-type]
+    alone = collect(config, tmp_path / "alone", workers=1)
+    together = collect(config, tmp_path / "together", workers=2)
+    assert alone.digest == together.digest
+    assert contents(tmp_path / "alone") == contents(tmp_path / "together")
+
+
+def test_tasks_that_share_a_domain_share_its_frames(frames: FrameSet, tmp_path: Path) -> None:
+    same = collect(CollectConfig(task="recolour", frames=50, shard_size=20, seed=3), tmp_path / "set")
+    assert same.digest == frames.digest
+
+
+def test_a_random_walk_keeps_every_nth_view_of_an_episode(tmp_path: Path) -> None:
+    config = CollectConfig(frames=40, shard_size=40, poses="random_policy", stride=5)
+    walk = FrameSet(collect(config, tmp_path / "walk"))
+    # 150 steps an episode: the first view and thirty more, then another context.
+    hues = walk.contexts["wall_hue"]
+    assert len(set(hues[:31])) == 1
+    assert hues[31] != hues[30]
+    assert len({image.tobytes() for image in walk[:31]}) > 20
+
+
+def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) -> None:
+    domain = EnvDomain("rooms", "darla/SeekAvoid-v0", ({"resolution": 32}, {"resolution": 32, "steps": 9}))
+    config = CollectConfig(frames=30, shard_size=15, poses="random_policy", stride=3)
+    rooms = FrameSet(collect(config, tmp_path / "rooms", domain=domain, workers=2))
+    assert rooms.image_shape == (32, 32, 3)
+    assert rooms.state == {}
+    assert rooms.kinds == ()
+    assert set(rooms.contexts["env_id"]) == {"darla/SeekAvoid-v0"}
+    with pytest.raises(InputError, match="random_policy"):
+        collect(CollectConfig(frames=30), tmp_path / "uniform", domain=domain)
+
+
+def test_one_context_is_a_domain(tmp_path: Path) -> None:
+    red = Domain("red", ({"wall_hue": 0.0},))
+    frames = FrameSet(collect(CollectConfig(frames=5), tmp_path / "red", domain=red))
+    assert set(frames.contexts["wall_hue"]) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"poses": "unifrom"}, "did you mean 'uniform'"),
+        ({"frames": 0}, "frames is 0"),
+        ({"shard_size": -1}, "shard_size is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"stride": 4}, "stride is for poses 'random_policy'"),
+        ({"stride": 0, "poses": "random_policy"}, "stride is 0"),
+    ],
+)
+def test_a_configuration_that_cannot_be_met_is_refused(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        CollectConfig(**arguments)  # type: ignore[arg-type]
+
+
+def test_unknown_task_and_occupied_folder_are_refused(frames: FrameSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'conjunction'"):
+        collect(CollectConfig(task="conjuction"), tmp_path / "set")
+    with pytest.raises(InputError, match="seed was 3 and is now 4"):
+        collect(CollectConfig(frames=50, shard_size=20, seed=4), frames.artefact.folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(InputError, match="not empty"):
+        collect(SMALL, tmp_path / "mine")
+    with pytest.raises(InputError, match="workers is 0"):
+        collect(SMALL, tmp_path / "set", workers=0)
+
+
+@pytest.mark.parametrize("harm", ["truncated", "altered", "missing", "longer"])
+@pytest.mark.parametrize("part", ["images", "factors", "state"])
+def test_a_damaged_set_is_refused(harm: str, part: str, tmp_path: Path) -> None:
+    folder = collect(CollectConfig(frames=8, shard_size=5), tmp_path / "set").folder
+    path = shard_path(folder, 1, part)
+    data = bytearray(path.read_bytes())
+    if harm == "missing":
+        path.unlink()
+    elif harm == "truncated":
+        path.write_bytes(data[:-7])
+    elif harm == "longer":
+        path.write_bytes(data + b"more")
+    else:
+        data[-1] ^= 1
+        path.write_bytes(data)
+    with pytest.raises(InputError, match=rf"00001\.{part}\.npy"):
+        FrameSet.open(folder)
+
+
+def test_an_unfinished_set_is_refused(tmp_path: Path) -> None:
+    folder = collect(SMALL, tmp_path / "set").folder
+    (folder / "card.json").unlink()
+    with pytest.raises(InputError, match="not a finished artefact"):
+        FrameSet.open(folder)
+    with pytest.raises(InputError, match="no such folder"):
+        FrameSet.open(tmp_path / "nowhere")
+
+
+def test_a_finished_set_is_not_drawn_again(tmp_path: Path) -> None:
+    first = collect(SMALL, tmp_path / "set")
+    times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.npy")}
+    again = collect(SMALL, tmp_path / "set", workers=2)
+    assert again.digest == first.digest
+    assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.npy")} == times
+
+
+def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
+    options = ["--frames", "240", "--shard-size", "12", "--seed", "5", "--workers", str(workers), "--out", str(out)]
+    # A session of its own: whatever it leaves behind can be found by it.
+    return subprocess.Popen(
+        [sys.executable, "-m", "darla", "collect", "conjunction", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def members(session: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_and_resumed_equals_uninterrupted(workers: int, tmp_path: Path) -> None:
+    config = CollectConfig(frames=240, shard_size=12, seed=5)
+    whole = collect(config, tmp_path / "whole")
+    interrupted, moments = tmp_path / "interrupted", np.random.default_rng(workers)
+    kills = 0
+    for _ in range(20):
+        process = start(interrupted, workers)
+        wanted = len(list(interrupted.glob("shards/*.images.npy"))) + int(moments.integers(1, 8))
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(interrupted.glob("shards/*.images.npy"))) >= wanted:
+                time.sleep(float(moments.uniform(0.0, 0.03)))
+                break
+            time.sleep(0.001)
+        if process.poll() is None:
+            assert not is_complete(interrupted)
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        _, errors = process.communicate()
+        while members(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not members(process.pid), "worker processes outlived the one that was killed"
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors.decode()
+    assert kills >= 2
+    assert Artefact.load(interrupted).digest == whole.digest
+    assert contents(interrupted) == contents(tmp_path / "whole")
+    assert not list(interrupted.rglob("*.partial"))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    process = start(tmp_path / "set", 2)
+    while not list((tmp_path / "set").glob("shards/*.images.npy")) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to every process of the group
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors.decode()
+    assert errors.decode().splitlines()[-1] == "darla collect: stopped; the same command goes on where it stopped"
+    assert "Traceback" not in errors.decode()

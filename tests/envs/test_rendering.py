@@ -1,0 +1,142 @@
+"""The render path: the same picture as stock MiniWorld, without its faults."""
+
+import gc
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import pytest
+
+from darla.envs import Context, Domain, make, tasks
+from darla.envs.opengl import gl
+from darla.envs.seek_avoid import SeekAvoid
+from tests.envs.stock import StockSeekAvoid
+
+ROOM_1, ROOM_2 = Context(tasks.ROOM_1), Context(tasks.ROOM_2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_picture_equals_stock_miniworld(seed: int) -> None:
+    env = SeekAvoid(tasks.get("conjunction").unlabelled)
+    ours, _ = env.reset(seed=seed)
+    stock = StockSeekAvoid(env)
+    theirs, _ = stock.reset(seed=0)
+    env.close()
+    difference = np.abs(ours.astype(int) - theirs.astype(int))
+    assert ours.std() > 5
+    # Rounding to 8 bits before or after the samples of a pixel are averaged, and a pixel on an edge here and there.
+    assert np.mean(difference <= 2) > 0.995
+    assert difference.mean() < 0.3
+
+
+def test_stock_environments_draw_each_others_rooms() -> None:
+    """The fault that our render path exists for; when this fails, MiniWorld has mended it."""
+    one, two = SeekAvoid(ROOM_1), SeekAvoid(ROOM_2)
+    one.reset(seed=0), two.reset(seed=0)
+    first = StockSeekAvoid(one)
+    before = first.render_obs()
+    StockSeekAvoid(two)
+    after = first.render_obs()
+    one.close(), two.close()
+    assert np.abs(before.astype(int) - after.astype(int)).max() > 30
+
+
+def test_our_environments_draw_their_own_rooms() -> None:
+    one, two = SeekAvoid(ROOM_1), SeekAvoid(ROOM_2)
+    before, _ = one.reset(seed=0)
+    two.reset(seed=1)
+    two.step(0)
+    after = one.render_obs()
+    one.close(), two.close()
+    np.testing.assert_array_equal(before, after)
+
+
+def test_stock_and_our_environments_leave_each_other_alone() -> None:
+    env = SeekAvoid(ROOM_1)
+    before, _ = env.reset(seed=0)
+    other = SeekAvoid(ROOM_2)
+    other.reset(seed=3)
+    stock = StockSeekAvoid(other)
+    stock.reset(seed=0)
+    after = env.render_obs()
+    env.close(), other.close()
+    np.testing.assert_array_equal(before, after)
+
+
+def test_a_thousand_resets_leak_neither_lists_nor_memory() -> None:
+    env = SeekAvoid(tasks.get("sim2sim").unlabelled)
+
+    def free_list() -> int:
+        name = int(gl.glGenLists(1))
+        gl.glDeleteLists(name, 1)
+        return name
+
+    for seed in range(100):
+        env.reset(seed=seed)
+    gc.collect()
+    lists, memory = free_list(), psutil.Process().memory_info().rss
+    for seed in range(1000):
+        env.reset(seed=seed)
+    gc.collect()
+    grown = psutil.Process().memory_info().rss - memory
+    assert free_list() == lists
+    assert grown < 8 * 2**20, f"{grown / 2**20:.1f} MiB"
+    env.close()
+
+
+def test_opening_and_closing_environments_leaks_no_memory() -> None:
+    def open_and_close(times: int) -> None:
+        for _ in range(times):
+            env = SeekAvoid()
+            env.reset(seed=0)
+            env.close()
+            env.close()  # closing twice is harmless
+
+    open_and_close(10)
+    gc.collect()
+    memory = psutil.Process().memory_info().rss
+    open_and_close(100)
+    gc.collect()
+    assert psutil.Process().memory_info().rss - memory < 16 * 2**20
+
+
+def test_an_environment_works_after_all_others_were_closed() -> None:
+    first = SeekAvoid(ROOM_1)
+    picture, _ = first.reset(seed=0)
+    first.close()
+    second = SeekAvoid(ROOM_1)
+    again, _ = second.reset(seed=0)
+    second.close()
+    np.testing.assert_array_equal(picture, again)
+
+
+def test_making_environments_says_nothing() -> None:
+    code = "from darla.envs import make, tasks; [make(tasks.get('conjunction').source).reset(seed=i) for i in range(3)]"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == ""
+    assert ran.stderr == ""
+
+
+def test_depth_map_is_in_metres() -> None:
+    env = SeekAvoid()
+    env.reset(seed=1)
+    env.entities.clear()
+    env.agent.pos[:] = (1.0, 0.0, 2.5)
+    env.agent.dir, env.agent.cam_pitch = 0.0, 0.0
+    env._build()
+    depth = env.render_depth()
+    env.close()
+    # Looking along +x from x = 1 in a room of 5 m: the middle of the picture is the wall, 4 m away.
+    assert depth[32, 32, 0] == pytest.approx(4.0, abs=0.01)
+
+
+def test_larger_pictures_and_the_view_from_above() -> None:
+    for view in ("agent", "top"):
+        env = make(Domain.of(ROOM_1), render_mode="rgb_array", view=view)
+        env.reset(seed=0)
+        picture = env.render()
+        env.close()
+        assert picture is not None
+        assert picture.shape == (256, 256, 3)
+        assert picture.std() > 10

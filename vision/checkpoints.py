@@ -1,0 +1,91 @@
+"""Checkpoints of a training: safetensors and JSON, nothing pickled, the last two kept.
+
+The state of the random generators is two numbers, the seed and the step: each step draws from a generator of its own
+that those two name. So nothing else about data order or noise has to be saved.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from darla.base import InputError
+from darla.base.files import load_tensors, read_json, save_tensors, write_json
+
+_KEPT = 2
+_NAME = re.compile(r"step-(\d{9})\.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after `step` optimiser steps."""
+
+    path: Path
+    """The JSON file; the tensors lie beside it."""
+    step: int
+    record: dict[str, Any]
+    """Seed, history rows, seconds, and what else the loop keeps."""
+    tensors: dict[str, Tensor]
+
+
+def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+    """Write a checkpoint and delete older ones; the JSON file comes last and makes it valid.
+
+    Returns:
+        The path of the JSON file.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for name, parameter in trainable(model).items():
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"optimizer.{key}.{name}"] = torch.as_tensor(value)
+    path = folder / f"step-{step:09d}.json"
+    save_tensors(path.with_suffix(".safetensors"), tensors)
+    write_json(path, {**record, "step": step})
+    for old in sorted(found for found in folder.glob("step-*.json") if _NAME.fullmatch(found.name))[:-_KEPT]:
+        old.unlink()
+        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    return path
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint in a folder, None where there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    found = sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))
+    if not found:
+        return None
+    record = read_json(found[-1])
+    return Checkpoint(found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors")))
+
+
+def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put a checkpoint's parameters and optimiser state back.
+
+    Values are copied into tensors that exist, so that they keep the memory layout of a run that was never interrupted.
+    """
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
+    for name, value in checkpoint.tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value
+    try:
+        model.load_state_dict(parts["model"], strict=True)
+    except RuntimeError as error:
+        raise InputError(f"checkpoint {checkpoint.path} is of another model: {error}") from error
+    for name, parameter in trainable(model).items():
+        state: dict[str, Tensor] = {}
+        for rest, value in parts["optimizer"].items():
+            key, _, owner = rest.partition(".")
+            if owner == name:
+                like = parameter if value.shape == parameter.shape else value
+                state[key] = torch.zeros_like(like, dtype=value.dtype).copy_(value)
+        optimizer.state[parameter] = state
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters that are trained, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}

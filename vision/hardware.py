@@ -1,0 +1,144 @@
+"""What the machine can do for training: device, number format, memory layout, processes."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from darla.base import InputError, unknown_name
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def cpu_has_bfloat16() -> bool:
+    """Tell whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    cpu: Any = torch.cpu
+    return bool(cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """Where and in which number format a model is trained. Parameters and optimiser state are always float32."""
+
+    device: torch.device
+    reduced: torch.dtype | None
+    """The format of convolutions and matrix products: bfloat16, float16 (with loss scaling), or None for float32."""
+
+    @classmethod
+    def choose(cls, precision: str, device: str) -> "Numerics":
+        """Choose for this machine.
+
+        Args:
+            precision: `auto` is bfloat16 where the hardware has it, float16 on older GPUs, float32 elsewhere.
+            device: `auto`, `cpu`, `cuda` or `cuda:0`, ...
+
+        Raises:
+            InputError: an unknown name, or a device that is not there.
+        """
+        if precision not in PRECISIONS:
+            raise unknown_name("precision", precision, PRECISIONS)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            if device == "cuda" and "LOCAL_RANK" in os.environ:
+                device = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+        try:
+            chosen = torch.device(device)
+        except RuntimeError as error:
+            raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
+        if chosen.type == "cuda" and not torch.cuda.is_available():
+            raise InputError(f"device {device!r} was asked for, but PyTorch finds no GPU here")
+        if precision == "float32":
+            return cls(chosen, None)
+        if precision == "bfloat16":
+            return cls(chosen, torch.bfloat16)
+        if chosen.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            return cls(chosen, torch.bfloat16 if native else torch.float16)
+        return cls(chosen, torch.bfloat16 if cpu_has_bfloat16() else None)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Compute in the reduced format within this context."""
+        if self.reduced is None:
+            return nullcontext()
+        # Frozen weights (J) are cast once a forward pass; the cache is cleared when the context ends.
+        return torch.autocast(self.device.type, dtype=self.reduced)
+
+    def place(self, model: nn.Module) -> None:
+        """Move a model to the device, its convolutions laid out channels last as the images are."""
+        model.to(self.device)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @contextmanager
+    def fast_float32(self) -> Iterator[None]:
+        """Let what stays float32 use TF32 on a GPU within this context; the process-wide setting is put back."""
+        before = torch.get_float32_matmul_precision()
+        convolutions = torch.backends.cudnn.allow_tf32
+        if self.device.type == "cuda" and self.reduced is not None:
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.allow_tf32 = True
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+            torch.backends.cudnn.allow_tf32 = convolutions
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Tell glibc to keep the memory of freed activations for the next step, once for this process.
+
+    By default it gives blocks of megabytes back to the kernel, which hands them out again zeroed page by page: a
+    quarter of a training step. Without effect where the C library is another one.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # names of malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(mmap_threshold, 32 << 20)
+    mallopt(trim_threshold, 512 << 20)
+    mallopt(top_pad, 64 << 20)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that `torchrun` started; alone where it did not."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def join(cls, device: torch.device) -> "Processes":
+        """Join the process group of `torchrun`'s environment variables, or start none where they are absent."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if dist.is_available() and dist.is_initialized():
+            return cls(dist.get_rank(), dist.get_world_size())
+        return cls()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Wait for all processes to come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Average over processes."""
+        if self.world > 1:
+            dist.all_reduce(values)
+            values = values / self.world
+        return values

@@ -1,0 +1,88 @@
+"""What is watched during training: numbers for `history.csv`, and TensorBoard with numbers and pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darla.base.artefact import TENSORBOARD
+from darla.vision.base import ImageModel, VisionModel
+from darla.vision.dae import DAE
+from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse
+
+ACTIVE = 0.01
+"""A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv 1509.00519)."""
+_SHOWN = 8
+
+
+@torch.inference_mode()
+def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return each latent's mean KL in nats and the variance of its mean over images, both (D,)."""
+    posteriors = [model.encode(batch) for batch in batches]
+    kl = torch.cat([posterior.kl_per_latent() for posterior in posteriors]).mean(dim=0)
+    variance = torch.cat([posterior.mean for posterior in posteriors]).var(dim=0, correction=0)
+    return kl.cpu().numpy(), variance.cpu().numpy()
+
+
+class Monitor:
+    """Looks at a model in training, on held-out images, at every row of the history.
+
+    Args:
+        model: what is being trained.
+        images: held-out images, uint8 (N, H, W, C).
+        out: the run's folder; events go to `tensorboard/` below it.
+        seed: seed of the noise in the held-out loss, the same at each look.
+    """
+
+    def __init__(self, model: ImageModel, images: np.ndarray[Any, Any], out: Path, seed: int) -> None:
+        self.model, self.images, self.seed = model, images, seed
+        self._folder = out / TENSORBOARD
+        self._writer: Any = None
+
+    def __call__(self, row: Mapping[str, float]) -> dict[str, float]:
+        """Write a row of the training's own numbers, look at the model, and return what was found.
+
+        Returns:
+            The held-out loss terms and, of a model with latents, the number of active units.
+        """
+        step = int(row["step"])
+        images = self.model.to_input(self.images)
+        noise = torch.Generator(images.device).manual_seed(self.seed)
+        with torch.inference_mode():
+            terms = self.model.loss(images, noise)
+        found = {f"held_out_{name}": float(value) for name, value in terms.items()}
+        writer = self._open(step)
+        if isinstance(self.model, VisionModel):
+            kl, variance = code_statistics(self.model, [images])
+            found["active_units"] = float((variance > ACTIVE).sum())
+            for latent, value in enumerate(kl):
+                writer.add_scalar(f"kl_per_latent/z{latent:02d}", value, step)
+            writer.add_histogram("kl_per_latent", kl, step)
+            rows = traversal_rows(traverse(self.model, images[:1], kl, values=7, latents=12))
+            writer.add_image("traversals", grid(rows), step, dataformats="HWC")
+        if isinstance(self.model, VisionModel | DAE):
+            rows = reconstruct(self.model, images[:_SHOWN])
+            writer.add_image("reconstructions", grid(rows), step, dataformats="HWC")
+        for name, value in row.items():
+            if name != "step":
+                writer.add_scalar(f"train/{name}", value, step)
+        for name, value in found.items():
+            writer.add_scalar(f"held_out/{name.removeprefix('held_out_')}", value, step)
+        writer.flush()
+        return found
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open(self, step: int) -> Any:
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # local, since it takes a second to import
+
+            # What an interrupted run wrote after its last checkpoint is hidden, since it is about to be written again.
+            self._writer = SummaryWriter(str(self._folder), purge_step=step)  # type: ignore[no-untyped-call]
+        return self._writer
