@@ -6,6 +6,7 @@ import signal
 import traceback
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,7 @@ class WorkerVecEnv(VecEnv):
     """
 
     def __init__(self, domain: "AnyDomain", n_envs: int, workers: int) -> None:
-        # A fresh interpreter, since a forked one would share the parent's rendering context and thread pools.
-        context = multiprocessing.get_context("spawn")
+        context = _context()
         shares = np.array_split(np.arange(n_envs), min(workers, n_envs))
         self._shares = [slice(int(share[0]), int(share[-1]) + 1) for share in shares]
         self._pipes: list[Connection] = []
@@ -176,6 +176,19 @@ class WorkerVecEnv(VecEnv):
         self._processes[worker].join(_SECONDS_TO_LEAVE)
         code = self._processes[worker].exitcode
         return RuntimeError(f"environment worker {worker} died (exit code {code})")
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Return how workers are started: not as copies of this process, which may hold a rendering context.
+
+    Where the system can, they are copies of a server that has imported this module and done nothing else, so
+    that the imports are paid for once.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _serve(pipe: Connection, domain: "AnyDomain", n_envs: int) -> None:

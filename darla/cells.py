@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -47,13 +47,14 @@ class _Running:
     started: float = field(default_factory=time.monotonic)
 
 
-def run_cells(cells: Sequence[Cell], processes: int, logs: Path) -> None:
+def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: float = 0.0) -> None:
     """Finish every cell.
 
     Args:
         cells: in any order.
         processes: cells that run at the same time, each in one process with one thread.
         logs: folder for what each cell prints.
+        afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
 
     Raises:
         InputError: a cell failed; the sentence names the first one, its reason and its log.
@@ -66,7 +67,7 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path) -> None:
     if not todo:
         return
     urgency = _urgency(list(todo.values()))
-    estimate = _Estimate(processes)
+    estimate = _Estimate(processes, afterwards)
     running: dict[Future[str | None], _Running] = {}
     failures: list[tuple[Cell, str]] = []
     logs.mkdir(parents=True, exist_ok=True)
@@ -86,9 +87,8 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path) -> None:
                         continue
                     finished += 1
                     estimate.learn(done.cell.cost, seconds)
-                    left = estimate.left([*todo.values(), *(part.cell for part in running.values())])
-                    tail = f"; about {duration(left)} left" if todo or running else ""
-                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}{tail}")
+                    left = estimate.left(todo.values(), running.values())
+                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
                 if not ended:
                     _say("  ".join(_last_line(part, logs) for part in running.values()))
         except BrokenProcessPool as error:
@@ -181,18 +181,20 @@ def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
 class _Estimate:
     """The time left, from the expected costs and how this machine has kept to them so far."""
 
-    def __init__(self, processes: int) -> None:
-        self._processes = processes
+    def __init__(self, processes: int, afterwards: float) -> None:
+        self._processes, self._afterwards = processes, afterwards
         self._expected = self._taken = 0.0
 
     def learn(self, expected: float, taken: float) -> None:
         self._expected += expected
         self._taken += taken
 
-    def left(self, cells: Sequence[Cell]) -> float:
+    def left(self, waiting: Iterable[Cell], running: Iterable[_Running]) -> float:
         pace = self._taken / max(self._expected, 1e-9)
-        parallel = min(self._processes, max(1, len(cells)))
-        return pace * sum(cell.cost for cell in cells) / parallel
+        now = time.monotonic()
+        seconds = pace * (self._afterwards + sum(cell.cost for cell in waiting))
+        seconds += sum(max(0.0, pace * part.cell.cost - (now - part.started)) for part in running)
+        return seconds / self._processes
 
 
 def _last_line(part: _Running, logs: Path) -> str:

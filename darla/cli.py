@@ -102,13 +102,16 @@ def _sentence(box: str, name: str) -> str:
         value, option, known = match.groups()
         return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", known)))
     text = " ".join(text.split()) or "the arguments cannot be read"
+    if refused := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
+        return refused[1]  # a configuration's own sentence
     if text.startswith("Missing from"):
         needed = text.partition(":")[2]
         missing = re.findall(r"(?<!\S)--[\w.-]+", needed) or needed.split()[:1]
         text = f"{' and '.join(dict.fromkeys(missing))} must be given"
     close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", after) if option != "--help"]
     meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
-    return f"{text[:1].lower()}{text[1:]}{meant} (darla {name} --help lists the options)"
+    start = text if text[:2].isupper() else f"{text[0].lower()}{text[1:]}"
+    return f"{start}{meant} (darla {name} --help lists the options)"
 
 
 def _explain(error: BaseException) -> tuple[int, str]:

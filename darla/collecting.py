@@ -8,13 +8,20 @@ from darla.envs.collect import CollectConfig
 from darla.envs.collect import collect as collect_frames
 
 
-def collect(config: CollectConfig | TransferTask | str, out: Path | str, *, workers: int = 1) -> Artefact:
+def collect(
+    config: CollectConfig | TransferTask | str,
+    out: Path | str,
+    *,
+    workers: int = 1,
+    task: TransferTask | None = None,
+) -> Artefact:
     """Collect frames of a task's unlabelled domain D_U.
 
     Args:
         config: what to collect; a task, or the name of one, for the usual number of frames of it.
         out: folder of the artefact; a call that was interrupted goes on there.
         workers: processes that draw. The frames do not depend on it.
+        task: a task that is not known by name, instead of the one that `config` names.
 
     Returns:
         An artefact of kind `frames`, which `darla.see` takes.
@@ -23,7 +30,7 @@ def collect(config: CollectConfig | TransferTask | str, out: Path | str, *, work
         InputError: an unknown task, or a folder that holds something else.
     """
     if isinstance(config, TransferTask):
-        return collect_frames(CollectConfig(task=config.name), out, workers=workers, domain=config.unlabelled)
+        config, task = CollectConfig(task=config.name), config
     if isinstance(config, str):
         config = CollectConfig(task=config)
-    return collect_frames(config, out, workers=workers)
+    return collect_frames(config, out, workers=workers, domain=task.unlabelled if task else None)

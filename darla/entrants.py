@@ -113,6 +113,6 @@ def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> N
                     )
     if config["source"] != task.source.to_dict():
         raise InputError(
-            f"{folder} was trained in the domain {config['source'].get('name')!r}, which is not the source of task "
+            f"{folder} was trained in the domain {config['source'].get('name')!r}, not in the source of task "
             f"{task.name!r}; gap and retention would compare it with a place it has never learnt in"
         )

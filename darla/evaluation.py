@@ -1,4 +1,4 @@
-"""The work of an evaluation, in cells: one agent in one domain, or one film strip. A finished cell is kept."""
+"""The work of an evaluation, in cells: one agent in one domain, or one film strip. Finished ones are kept."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ class Evaluation:
     """Folder of the film strips."""
 
     def cells(self) -> list[Cell]:
-        """Return all cells; those of one domain follow each other, so that its environments are opened once."""
+        """Return all cells, those of one domain together, so that its environments are opened once."""
         cells = [
             Cell("episodes", entrant, place)
             for place in range(len(self.places))

@@ -1,9 +1,10 @@
-"""Film strips: the same episode in source and target, as the agent saw it, with its rewards on a time line."""
+"""Film strips: the same episode in source and target, as the agent saw it, with rewards on a time line."""
 
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ def shoot(
         _film(agent, domain, label, seed, look, plan)
         for domain, label, look in ((source, "source", looks[0]), (target, name, looks[1]))
     ]
-    every = max(1, -(-max(len(film.rewards) for film in films) // max(1, pictures - 1)))
+    longest = max(len(film.rewards) for film in films)
+    every = max(1, ceil(longest / pictures))
+    pictures = min(pictures, longest // every + 1)
     write_bytes(file, _png(draw(films, every, pictures)))
     return {
         "file": file.name,

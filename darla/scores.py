@@ -148,22 +148,31 @@ def _method(
         "encoders": None if table.encoders is None else len(set(table.encoders)),
         "optimistic": estimate(home).optimistic,
         "domains": domains,
-        "over_targets": _over_targets(table, targets, anchors, estimate),
+        "over_targets": _over_targets(method, table, source, targets, anchors, estimate),
     }
 
 
 def _over_targets(
-    table: Table, targets: list[str], anchors: Mapping[str, Any], estimate: Callable[..., Estimate]
+    method: str,
+    table: Table,
+    source: str,
+    targets: list[str],
+    anchors: Mapping[str, Any],
+    estimate: Callable[..., Estimate],
 ) -> dict[str, Any] | None:
     """Aggregate over all targets: the return by mean and worst target, the normalised score by all four."""
     if not targets:
         return None
     returns = table.returns[:, [table.column(target) for target in targets]]
-    columns = [_normalised(table, target, anchors) for target in targets]
     said: dict[str, Any] = {
         "return": {"mean": estimate(returns).to_dict(), "worst": estimate(returns, worst_target).to_dict()},
         "normalised": None,
     }
+    if method != RANDOM:
+        home, away = table.returns[:, table.column(source)], returns.mean(axis=1)
+        said["gap"] = estimate(home - away).to_dict()
+        said["retention"] = _ratio_of_columns(estimate, np.stack([home, away], axis=1))
+    columns = [_normalised(table, target, anchors) for target in targets]
     scores = [column for column in columns if column is not None]
     if len(scores) == len(targets):
         statistics = {"mean": mean, "iqm": iqm, "worst": worst_target, "optimality_gap": optimality_gap}

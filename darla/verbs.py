@@ -2,18 +2,23 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import tyro
 
-from darla.agents import ActConfig
+from darla.agents import ActConfig, get_algorithm
 from darla.base import Artefact, InputError
 from darla.envs.collect import CollectConfig
 from darla.experiments import presets
+from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
+
+
+_FLAT = tyro.conf.arg(name="")
+"""The options of a configuration stand beside the verb's own."""
 
 
 class Verb(Protocol):
@@ -29,7 +34,7 @@ class Collect(CollectConfig):
     """Collect frames of a task's unlabelled domain D_U, for learning to see."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task: conjunction, recolour, unseen or sim2sim."""
+    """Transfer task: conjunction, recolour, unseen, sim2sim, or a file of your own ending in .json."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     workers: int = 1
@@ -40,7 +45,7 @@ class Collect(CollectConfig):
         from darla.collecting import collect
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
-        return _made(collect(config, self.out, workers=self.workers))
+        return _made(collect(config, self.out, workers=self.workers, task=find_task(self.task)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +58,17 @@ class See:
     """Folder of the artefact; an interrupted command goes on there."""
     seed: int = 0
     """Master seed."""
-    dae: Path | None = None
+    denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
     preset: str = "beta-4"
     """Named configuration; the options below are its, and change it."""
-    config: tyro.conf.OmitArgPrefixes[SeeConfig] = field(default_factory=SeeConfig)
+    config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     def run(self) -> int:
         """Train."""
         from darla.learn_to_see import see
 
-        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.dae))
+        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,7 @@ class Act:
     """Learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task whose source domain the policy acts in; it acts nowhere else."""
+    """Transfer task, or a file that describes one; the policy acts in its source domain and nowhere else."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     encoder: Path | None = None
@@ -82,13 +87,14 @@ class Act:
     """Processes that share the environments. The policy does not depend on it."""
     preset: str = "ppo"
     """Named configuration; the options below are its, and change it."""
-    config: tyro.conf.OmitArgPrefixes[ActConfig] = field(default_factory=ActConfig)
+    config: Annotated[tyro.conf.AvoidSubcommands[ActConfig], _FLAT] = field(default_factory=ActConfig)
 
     def run(self) -> int:
         """Train."""
         from darla.learn_to_act import act
 
-        made = act(self.task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
+        task = find_task(self.task)
+        made = act(task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
         return _made(made)
 
 
@@ -97,21 +103,21 @@ class Transfer:
     """Run agents, unchanged, in the source and in every target domain of a task, and score them."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task whose targets the agents are tried in."""
+    """Transfer task, or a file that describes one."""
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
     """What `darla act` made, any number of times; agents with the same name are one method with several seeds."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     workers: int = 1
     """Processes that play. The result does not depend on it."""
-    config: tyro.conf.OmitArgPrefixes[TransferConfig] = field(default_factory=TransferConfig)
+    config: Annotated[TransferConfig, _FLAT] = field(default_factory=TransferConfig)
 
     def run(self) -> int:
         """Evaluate."""
         from darla.zero_shot import transfer
 
         named = [_named(agent) for agent in self.agents]
-        return _made(transfer(self.task, named, self.out, self.config, workers=self.workers))
+        return _made(transfer(find_task(self.task), named, self.out, self.config, workers=self.workers))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,3 +184,55 @@ _VERBS: Mapping[str, type[Verb]] = {
     "demo": Demo,
     "doctor": Doctor,
 }
+
+
+def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
+    """Return what tyro is to fill: a verb's arguments, with the values of the preset that `words` name.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if name == "see":
+        config = presets.encoder(_given(words, "--preset") or _default(See, "preset"))
+        return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)
+    if name == "act":
+        policy = presets.agent(_given(words, "--preset") or _default(Act, "preset"))
+        return Act(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
+    return _VERBS[name]
+
+
+def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
+    """Fill in the algorithm's settings, so that `--settings.gamma` and its like can be shown and changed."""
+    algorithm = get_algorithm(_given(words, "--algorithm") or config.algorithm)
+    settings = config.settings
+    if not isinstance(settings, algorithm.settings):
+        on_codes = _given(words, "--encoder") is not None
+        settings = algorithm.preset("latents" if on_codes else "pixels")
+    return replace(config, algorithm=algorithm.name, settings=settings)
+
+
+def _given(words: Sequence[str], option: str) -> str | None:
+    """Return the value of an option on the command line, before tyro has read it."""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word == option:
+            return after
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _default(verb: type[See] | type[Act], name: str) -> str:
+    return str(next(part.default for part in fields(verb) if part.name == name))
+
+
+def _named(agent: str) -> str | tuple[str, Path]:
+    name, equals, folder = agent.rpartition("=")
+    if equals and not name:
+        raise InputError(f"{agent!r} gives an agent an empty name; write NAME=FOLDER or FOLDER")
+    return (name, Path(folder)) if equals else folder
+
+
+def _made(artefact: Artefact) -> Literal[0]:
+    print(artefact.folder)
+    sys.stdout.flush()
+    return 0

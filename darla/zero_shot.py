@@ -14,6 +14,7 @@ agent that was trained in a target, or in another source than the task's, is ref
 
 import csv
 import io
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -36,6 +37,8 @@ from darla.scores import Resampling, score
 
 KIND = "transfer"
 EPISODES, SCORES, CURVES, STRIPS = "episodes.csv", "scores.json", "curves.csv", "strips"
+AGENT_PATHS = "agent_paths"
+"""Entry of a transfer's card: by digest where each agent lay, relative to the transfer."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class TransferConfig:
     """Episodes for each snapshot of an agent on the source and each target; 0 for no curves. They are the
     first of the published ones, and choose nothing."""
     strip_frames: int = 13
-    """Pictures in a film strip; 0 for no strips. One strip for each method and target, of the method's first agent."""
+    """Pictures in a film strip; 0 for no strips. One for each method and target, of its first agent."""
     baseline: str | None = None
     """Method that others are compared with and that normalises the scores; None takes the first method that
     learnt on pixels, if there is one."""
@@ -79,7 +82,7 @@ class TransferConfig:
                 raise InputError(f"{name} is {getattr(self, name)}, but must not be negative")
         if self.curve_episodes > self.episodes:
             raise InputError(
-                f"curve_episodes is {self.curve_episodes}, but there are only {self.episodes} episodes to begin with"
+                f"curve_episodes is {self.curve_episodes}, but must not exceed the {self.episodes} episodes"
             )
         if self.resamples < 1 or not 0 < self.confidence < 1:
             raise InputError("resamples must be at least 1, and confidence must lie between 0 and 1")
@@ -149,7 +152,21 @@ def transfer(
     inputs = {
         f"{entrant.method}, seed {entrant.seed}": entrant.digest for entrant in entrants if entrant.folder
     }
-    return finish(folder, KIND, record, seed=config.evaluation_seed, inputs=inputs, wall_seconds=seconds())
+    return finish(
+        folder,
+        KIND,
+        record,
+        seed=config.evaluation_seed,
+        inputs=inputs,
+        wall_seconds=seconds(),
+        extra={
+            AGENT_PATHS: {
+                entrant.digest: os.path.relpath(entrant.folder, folder)
+                for entrant in entrants
+                if entrant.folder
+            }
+        },
+    )
 
 
 def _play(evaluation: Evaluation, workers: int) -> None:

@@ -72,7 +72,7 @@ class _Context:
             self._window.close()
             self._window = None
 
-    def use(self) -> None:
+    def switch_to(self) -> None:
         """Make this context current; free of cost where it already is."""
         if gl.current_context is not self._window.context:
             self._window.switch_to()

@@ -131,7 +131,7 @@ class Scene:
 
     def __init__(self, width: float, depth: float, height: float) -> None:
         context.acquire()
-        context.use()
+        context.switch_to()
         self.width, self.depth = width, depth
         self._list = new_list()
         self._light_level = 1.0
@@ -142,7 +142,7 @@ class Scene:
 
     def build(self, world: Context, props: Iterable[Prop]) -> None:
         """Compile the room as `world` paints it, with `props` in it."""
-        context.use()
+        context.switch_to()
         textures = (world.name("wall_texture"), world.name("floor_texture"))
         if textures != self._textures:
             self.room.wall_tex_name, self.room.floor_tex_name = (_PICTURES[name] for name in textures)
@@ -199,7 +199,7 @@ class Scene:
         self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]
     ) -> npt.NDArray[np.uint8]:
         """Return what `camera` sees by `light` (the lamp's x, y, z in metres), uint8 (height, width, 3)."""
-        context.use()
+        context.switch_to()
         frame.bind()
         gl.glMatrixMode(gl.GL_PROJECTION)
         gl.glLoadMatrixf(_floats(_perspective(camera.fov, frame.width / frame.height)))
@@ -219,7 +219,7 @@ class Scene:
         """Free the display list and leave the context; closing twice is harmless."""
         if self._open:
             self._open = False
-            context.use()
+            context.switch_to()
             gl.glDeleteLists(self._list, 1)
             context.release()
 

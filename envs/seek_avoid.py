@@ -261,7 +261,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         shade = tint(self.context.number("good_tint" if kind.good else "bad_tint"), self.context.number("tint_strength"))
         color = tuple(mine * theirs for mine, theirs in zip(kind.paint, shade, strict=True))
         heading = float(self.np_random.uniform(0.0, 2 * math.pi))
-        context.use()
+        context.switch_to()
         self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, (color[0], color[1], color[2]))))
 
     # ------------------------------------------------------------------ seeing
@@ -307,7 +307,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         """Return a larger picture, uint8 (256, 256, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
-        context.use()
+        context.switch_to()
         if self._view_fb is None:
             self._view_fb = FrameBuffer(256, 256)
         if self.view == "agent":
@@ -319,7 +319,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         """Free everything on the graphics side; closing twice is harmless."""
         if not self._closed:
             self._closed = True
-            context.use()
+            context.switch_to()
             self.obs_fb.close()
             if self._view_fb is not None:
                 self._view_fb.close()

@@ -26,16 +26,24 @@ _FRAMES_A_SECOND = 600.0
 _IMAGES_A_SECOND = 1_400.0
 _STEPS_A_SECOND_ON_CODES = 600.0
 _STEPS_A_SECOND_ON_PIXELS = 400.0
+_STEPS_A_SECOND_IN_PLAY = 900.0
+_STEPS_IN_AN_EPISODE = 150
 _START = 4.0  # seconds before a cell's work begins
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One agent of a study, in the transfer of one task."""
+class Transferred:
+    """The last part of a study for one task: evaluate its agents and report on them."""
 
-    method: str
-    seed: int
+    task: str
+    agents: tuple[tuple[str, Path], ...]
+    """Pairs of a method's name and an agent's folder, in the order of methods and seeds."""
     folder: Path
+    """Where the transfer goes."""
+    report: Path
+    """Where the report goes."""
+    cost: float
+    """Expected seconds on one core."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +51,29 @@ class Plan:
     """Everything that a study has to make."""
 
     cells: tuple[Cell, ...]
-    entries: dict[str, tuple[Entry, ...]]
-    """For each task its agents, in the order of methods and seeds."""
+    """Frames, encoders and agents."""
+    transfers: tuple[Transferred, ...]
+    """One for each task; they need all cells."""
 
 
 def plan(study: Study, folder: Path) -> Plan:
-    """Return the cells of a study whose artefacts lie in `folder`."""
+    """Return what a study has to make, with its artefacts in `folder`."""
     cells = _Cells(study, folder)
-    entries = {
-        name: tuple(
-            Entry(method.name, seed, cells.agent(tasks.get(name), method, seed))
-            for method in study.methods
-            for seed in study.seeds
+    transfers = []
+    for name in study.tasks:
+        task = tasks.get(name)
+        agents = tuple(
+            (method.name, cells.agent(task, method, seed)) for method in study.methods for seed in study.seeds
         )
-        for name in study.tasks
-    }
-    return Plan(tuple(cells.made.values()), entries)
+        asked = {
+            "task": task.to_dict(),
+            "transfer": asdict(study.transfer),
+            "agents": [[method, agent.name] for method, agent in agents],
+        }
+        called = f"{_word(name)}-{_key(asked)}"
+        cost = _transfer_seconds(study, task, len(agents))
+        transfers.append(Transferred(name, agents, folder / "transfers" / called, folder / "reports" / called, cost))
+    return Plan(tuple(cells.made.values()), tuple(transfers))
 
 
 class _Cells:
@@ -148,6 +163,14 @@ class _Cells:
         if folder not in self.made:
             self.made[folder] = Cell(label, folder, work, {**arguments, "out": folder}, needs, cost + _START)
         return folder
+
+
+def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
+    config = study.transfer
+    domains = sum(len(task.targets) if split == "target" else 1 for split in config.splits)
+    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(study.seeds)
+    episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))
+    return episodes * _STEPS_IN_AN_EPISODE / _STEPS_A_SECOND_IN_PLAY
 
 
 def _training_seconds(training: TrainingConfig) -> float:

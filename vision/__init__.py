@@ -1,4 +1,4 @@
-"""Vision models and how they are trained: beta-VAE, DARLA's beta-VAE_DAE, and the denoising autoencoder behind it.
+"""Vision: beta-VAE, DARLA's beta-VAE_DAE, the denoising autoencoder behind it, and how they are trained.
 
 Importing this module is cheap; PyTorch comes with the first name that is used.
 """
@@ -10,23 +10,27 @@ if TYPE_CHECKING:
     from darla.vision.base import ImageModel, Posterior, VisionModel
     from darla.vision.beta_vae import BetaVAE, BetaVAEConfig
     from darla.vision.dae import DAE, DAEConfig
-    from darla.vision.encoder import MODELS, load_dae, train_dae, train_encoder
+    from darla.vision.dae_training import load_dae, train_dae
+    from darla.vision.encoder import MODELS, train_encoder
     from darla.vision.encoding import encode_frames, encode_images, load
     from darla.vision.perceptual import PerceptualConfig, PerceptualLoss
     from darla.vision.probes import probe
     from darla.vision.see_config import SeeConfig
-    from darla.vision.training import TrainingConfig, TrainingStopped, train_model
+    from darla.vision.training import DivergenceError, train_model
+    from darla.vision.training_config import TrainingConfig
 
 _HOMES = {
     "base": ("ImageModel", "Posterior", "VisionModel"),
     "beta_vae": ("BetaVAE", "BetaVAEConfig"),
     "dae": ("DAE", "DAEConfig"),
-    "encoder": ("MODELS", "load_dae", "train_dae", "train_encoder"),
+    "dae_training": ("load_dae", "train_dae"),
+    "encoder": ("MODELS", "train_encoder"),
     "encoding": ("encode_frames", "encode_images", "load"),
     "perceptual": ("PerceptualConfig", "PerceptualLoss"),
     "probes": ("probe",),
     "see_config": ("SeeConfig",),
-    "training": ("TrainingConfig", "TrainingStopped", "train_model"),
+    "training": ("DivergenceError", "train_model"),
+    "training_config": ("TrainingConfig",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -36,13 +40,13 @@ __all__ = [
     "BetaVAE",
     "BetaVAEConfig",
     "DAEConfig",
+    "DivergenceError",
     "ImageModel",
     "PerceptualConfig",
     "PerceptualLoss",
     "Posterior",
     "SeeConfig",
     "TrainingConfig",
-    "TrainingStopped",
     "VisionModel",
     "encode_frames",
     "encode_images",

@@ -22,7 +22,9 @@ class Posterior:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Draw one z per image, (N, D), differentiable in mean and log-variance."""
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        noise = torch.randn(
+            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
         return self.mean + noise * (0.5 * self.log_variance).exp()
 
     def kl_per_latent(self) -> Tensor:
@@ -45,7 +47,9 @@ class ImageModel(nn.Module, ABC):
         super().__init__()
         height, width, channels = image_shape
         if height % 16 or width % 16 or min(image_shape) < 1:
-            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
+            raise InputError(
+                f"image shape {image_shape} cannot be used: height and width must be multiples of 16"
+            )
         self.image_shape = (height, width, channels)
 
     @abstractmethod
@@ -77,7 +81,7 @@ class ImageModel(nn.Module, ABC):
         if isinstance(images, np.ndarray):
             if images.dtype != np.uint8:
                 raise InputError(f"images must be uint8, not {images.dtype}")
-            images = torch.from_numpy(np.require(images, requirements="CW"))
+            images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
         if images.dtype != torch.uint8:
             raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
         if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
@@ -89,8 +93,9 @@ class ImageModel(nn.Module, ABC):
 class VisionModel(ImageModel):
     """A model that maps an image to a posterior over D latents, and latents back to an image.
 
-    The buffers `codes_mean` and `codes_std`, (D,), hold the fixed affine normaliser of the codes over D_U. They are
-    part of the model, so that every policy that stands on it sees the same normalised codes for ever.
+    The buffers `codes_mean` and `codes_std`, (D,), hold the fixed affine normaliser of the codes over D_U.
+    They are part of the model, so that every policy that stands on it sees the same normalised codes for
+    ever.
     """
 
     codes_mean: Tensor

@@ -1,6 +1,7 @@
 """beta-VAE and DARLA's beta-VAE_DAE: one model, whose reconstruction term is chosen.
 
-beta-VAE: Higgins et al., ICLR 2017 (openreview Sy2fzU9gl). beta-VAE_DAE: Higgins et al. 2017, arXiv 1707.08475.
+beta-VAE: Higgins et al., ICLR 2017 (openreview Sy2fzU9gl). beta-VAE_DAE: Higgins et al. 2017, arXiv
+1707.08475.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from torch import Tensor
 from darla.base import InputError, unknown_name
 from darla.vision.base import Posterior, VisionModel
 from darla.vision.likelihoods import likelihood
-from darla.vision.networks import Decoder, Encoder, activation, architecture
+from darla.vision.networks import Decoder, Encoder, architecture
 from darla.vision.perceptual import PerceptualConfig, PerceptualLoss
 
 LOSSES = ("pixel", "perceptual", "mixed")
@@ -30,16 +31,19 @@ class BetaVAEConfig:
     activation: str = "relu"
     """`relu`, as reported for DARLA, or `elu`."""
     beta: float = 1.0
-    """Weight of the KL divergence. With the reconstruction term summed over pixels, 1 is the evidence lower bound."""
+    """Weight of the KL divergence. With the reconstruction term summed over pixels, 1 is the evidence lower
+    bound."""
     beta_is_normalised: bool = False
-    """Read `beta` as Higgins et al.'s normalised beta: the weight is then beta * (pixels x channels) / latents."""
+    """Read `beta` as Higgins et al.'s normalised beta: the weight is then beta * (pixels x channels) /
+    latents."""
     loss: str = "pixel"
-    """Reconstruction term: `pixel` (beta-VAE), `perceptual` (beta-VAE_DAE), or `mixed` (both; our addition)."""
+    """Reconstruction term: `pixel` (beta-VAE), `perceptual` (beta-VAE_DAE), or `mixed` (both; our
+    addition)."""
     likelihood: str = "bernoulli"
     """Pixel term: `bernoulli`, `gaussian` or `gaussian_per_pixel`."""
     pixel_std: float = 0.1
-    """Standard deviation of the `gaussian` likelihood, in units of the pixel range; measured on rooms as where a
-    latent code of 20 to 30 nats ends up."""
+    """Standard deviation of the `gaussian` likelihood, in units of the pixel range; measured on rooms as
+    where a latent code of 20 to 30 nats ends up."""
     pixel_weight: float | None = None
     """Weight of the pixel term beside the perceptual one, for `mixed` alone."""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
@@ -54,7 +58,9 @@ class BetaVAEConfig:
         if self.loss == "mixed" and (self.pixel_weight is None or not self.pixel_weight > 0):
             raise InputError(f"loss 'mixed' needs a pixel_weight above 0, not {self.pixel_weight}")
         if self.loss != "mixed" and self.pixel_weight is not None:
-            raise InputError(f"pixel_weight {self.pixel_weight} would be ignored: it belongs to loss 'mixed' only")
+            raise InputError(
+                f"pixel_weight {self.pixel_weight} would be ignored: it belongs to loss 'mixed' only"
+            )
 
     @property
     def needs_dae(self) -> bool:
@@ -68,10 +74,10 @@ class BetaVAE(VisionModel):
     The reconstruction term is, by `config.loss`:
 
     - `pixel`: -log p(x|z), summed over pixels (beta-VAE);
-    - `perceptual`: ||J(x_hat) - J(x)||^2 / 2 in normalised features of a frozen DAE (beta-VAE_DAE), x_hat the mean of
-      p(x|z); J sees the clean image;
-    - `mixed`: the perceptual term plus `pixel_weight` times the pixel term. This is an addition of this toolkit, not of
-      the paper: it ties down what J does not see.
+    - `perceptual`: ||J(x_hat) - J(x)||^2 / 2 in normalised features of a frozen DAE (beta-VAE_DAE), x_hat the
+      mean of p(x|z); J sees the clean image;
+    - `mixed`: the perceptual term plus `pixel_weight` times the pixel term. This is an addition of this
+      toolkit, not of the paper: it ties down what J does not see.
 
     Args:
         config: networks and objective.
@@ -89,14 +95,15 @@ class BetaVAE(VisionModel):
     ) -> None:
         super().__init__(config.latent_dim, image_shape)
         if (perceptual is not None) != config.needs_dae:
-            raise InputError(f"loss {config.loss!r} " + ("needs" if config.needs_dae else "has no use for") + " a DAE")
+            raise InputError(
+                f"loss {config.loss!r} " + ("needs" if config.needs_dae else "has no use for") + " a DAE"
+            )
         self.config = config
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
         shape = architecture(config.network, config.width)
-        act = activation(config.activation)
         outputs = self.likelihood.channels(image_shape[2])
-        self.encoder = Encoder(shape, image_shape, 2 * config.latent_dim, act)
-        self.decoder = Decoder(shape, image_shape, config.latent_dim, outputs, act)
+        self.encoder = Encoder(shape, image_shape, 2 * config.latent_dim, config.activation)
+        self.decoder = Decoder(shape, image_shape, config.latent_dim, outputs, config.activation)
         self.perceptual = perceptual
         height, width, channels = image_shape
         values_per_latent = height * width * channels / config.latent_dim
@@ -112,14 +119,14 @@ class BetaVAE(VisionModel):
         return self.likelihood.image(self.decoder(latents))
 
     def display(self, images: Tensor) -> Tensor:
-        """Show a purely perceptual reconstruction through the DAE: J's null space leaves x_hat itself unconstrained."""
+        """Show a purely perceptual reconstruction through the DAE: by itself it is free in J's null space."""
         if self.config.loss == "perceptual" and self.perceptual is not None:
             shown: Tensor = self.perceptual.dae(images)
             return shown
         return images
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return the loss and its terms: `pixel` and/or `perceptual`, and `kl` (before beta), all in nats an image."""
+        """Return the loss and its terms in nats an image: `kl` (before beta), `perceptual`, `pixel`."""
         posterior = self.encode(images)
         outputs = self.decoder(posterior.sample(generator))
         terms = {"kl": posterior.kl()}
@@ -129,5 +136,8 @@ class BetaVAE(VisionModel):
             loss = loss + terms["perceptual"]
         if self.config.loss != "perceptual":
             terms["pixel"] = self.likelihood.loss(outputs, images)
-            loss = loss + (1.0 if self.config.pixel_weight is None else self.config.pixel_weight) * terms["pixel"]
+            loss = (
+                loss
+                + (1.0 if self.config.pixel_weight is None else self.config.pixel_weight) * terms["pixel"]
+            )
         return {"loss": loss, **terms}

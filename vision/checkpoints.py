@@ -1,7 +1,7 @@
 """Checkpoints of a training: safetensors and JSON, nothing pickled, the last two kept.
 
-The state of the random generators is two numbers, the seed and the step: each step draws from a generator of its own
-that those two name. So nothing else about data order or noise has to be saved.
+The state of the random generators is two numbers, the seed and the step: each step draws from a generator of
+its own that those two name. So nothing else about data order or noise has to be saved.
 """
 
 import re
@@ -31,7 +31,9 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
 
-def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+def save(
+    folder: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> Path:
     """Write a checkpoint and delete older ones; the JSON file comes last and makes it valid.
 
     Returns:
@@ -60,13 +62,16 @@ def latest(folder: Path) -> Checkpoint | None:
     if not found:
         return None
     record = read_json(found[-1])
-    return Checkpoint(found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors")))
+    return Checkpoint(
+        found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors"))
+    )
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put a checkpoint's parameters and optimiser state back.
 
-    Values are copied into tensors that exist, so that they keep the memory layout of a run that was never interrupted.
+    Values are copied into tensors that exist, so that they keep the memory layout of a run that was never
+    interrupted.
     """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
     for name, value in checkpoint.tensors.items():

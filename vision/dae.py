@@ -1,7 +1,8 @@
 """Denoising autoencoder: it repairs pictures, and its features are what DARLA's perceptual loss compares.
 
-Higgins et al. 2017 (arXiv 1707.08475) train it in the manner of Pathak et al. 2016: rectangles of a picture are blanked
-and the whole picture is to be restored. What is known of the paper's settings, and from where: reference darla.md, 2b.
+Higgins et al. 2017 (arXiv 1707.08475) train it in the manner of Pathak et al. 2016: rectangles of a picture
+are blanked and the whole picture is to be restored. The paper's settings are known through
+those who reimplemented it: four convolutions, a bottleneck of 100 or 128 units, ELU, black rectangles.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor
 from darla.base import InputError, unknown_name
 from darla.vision.base import ImageModel
 from darla.vision.likelihoods import likelihood
-from darla.vision.networks import Decoder, Encoder, activation, architecture
+from darla.vision.networks import Decoder, Encoder, architecture
 
 LAYERS = ("bottleneck", "conv1", "conv2", "conv3", "conv4", "pixels")
 """Where J can end: names of what the DAE computes, in no order of merit."""
@@ -27,9 +28,11 @@ class DAEConfig:
     width: int = 1
     """Multiplies the channels of the network."""
     activation: str = "elu"
-    """ELU as in the sister paper's reimplementation; ReLU leaves many features dead, which J then cannot compare."""
+    """ELU as in the sister paper's reimplementation; ReLU leaves many features dead, which J then cannot
+    compare."""
     bottleneck: int = 128
-    """Units of the bottleneck. Reports of the paper say 100 or 128; too few, and small objects are what is dropped."""
+    """Units of the bottleneck. Reports of the paper say 100 or 128; too few, and small objects are what is
+    dropped."""
     likelihood: str = "gaussian"
     """What is minimised: `gaussian` is squared error, `bernoulli` cross-entropy."""
     pixel_std: float = 1.0
@@ -37,12 +40,14 @@ class DAEConfig:
     rectangles: int = 1
     """Rectangles blanked in each picture."""
     largest: float = 1.0
-    """Longest side of a rectangle as a share of the picture's side. At 1, four independent uniform coordinates: a ninth
-    of the picture on average, at times all of it, and what is not seen can only be guessed from the rest."""
+    """Longest side of a rectangle as a share of the picture's side. At 1, four independent uniform
+    coordinates: a ninth of the picture on average, at times all of it, and what is not seen can only be
+    guessed from the rest."""
     occluded: float = 1.0
     """Share of the pictures that are damaged at all. J later reads clean pictures only."""
     fill: float = 0.0
-    """What the rectangle is filled with, in units of the pixel range; 0 (black) as in the paper's reimplementations."""
+    """What the rectangle is filled with, in units of the pixel range; 0 (black) as in the paper's
+    reimplementations."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -99,22 +104,21 @@ class DAE(ImageModel):
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
         shape = architecture(config.network, config.width)
         shape = type(shape)(shape.channels, hidden=())
-        act = activation(config.activation)
         outputs = self.likelihood.channels(image_shape[2])
-        self.encoder = Encoder(shape, image_shape, config.bottleneck, act)
-        self.decoder = Decoder(shape, image_shape, config.bottleneck, outputs, act)
+        self.encoder = Encoder(shape, image_shape, config.bottleneck, config.activation)
+        self.decoder = Decoder(shape, image_shape, config.bottleneck, outputs, config.activation)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the repaired images, float32 (N, C, H, W) in [0, 1]."""
         return self.likelihood.image(self.decoder(self.encoder(images)))
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return how far the repaired pictures are from the clean ones: sum over pixels, mean over pictures."""
+        """Return how far repaired pictures are from clean ones: sum over pixels, mean over pictures."""
         damaged = occlude(images, self.config, generator)
         return {"loss": self.likelihood.loss(self.decoder(self.encoder(damaged)), images)}
 
     def features(self, images: Tensor, layer: str) -> Tensor:
-        """Return what J compares: activations of `layer` for images (N, C, H, W), never after a non-linearity.
+        """Return what J compares: what `layer` computes, before any non-linearity.
 
         Args:
             images: float (N, C, H, W) in [0, 1].

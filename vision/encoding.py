@@ -10,11 +10,11 @@ from torch import Tensor
 
 from darla.base import Artefact, InputError
 from darla.vision.base import ImageModel, VisionModel
-from darla.vision.training import Frames
+from darla.vision.frames import Frames
 
 DEAD = 0.05
-"""Floor under the standard deviation of a code, in units of the prior's: the codes of a latent that the model does not
-use hardly move, and are not to be blown up into noise of unit size."""
+"""Floor under the standard deviation of a code, in units of the prior's: the codes of a latent that the model
+does not use hardly move, and are not to be blown up into noise of unit size."""
 
 
 def encode_images(
@@ -55,15 +55,22 @@ def encode_images(
 
 
 def encode_frames(
-    model: VisionModel, frames: Frames, rows: np.ndarray[Any, Any], batch_size: int = 512, *, normalise: bool = False
+    model: VisionModel,
+    frames: Frames,
+    rows: np.ndarray[Any, Any],
+    batch_size: int = 512,
+    *,
+    normalise: bool = False,
 ) -> np.ndarray[Any, Any]:
-    """Return the posterior means of the frames `rows`, float32 (len(rows), D), without loading all of them at once."""
+    """Return the posterior means of the frames `rows`, float32 (len(rows), D), read a batch at a time."""
     pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     codes = [encode_images(model, frames[piece], batch_size, normalise=normalise) for piece in pieces]
     return np.concatenate(codes) if codes else np.empty((0, model.latent_dim), dtype=np.float32)
 
 
-def batches(model: ImageModel, frames: Frames, rows: np.ndarray[Any, Any], batch_size: int = 256) -> Iterator[Tensor]:
+def batches(
+    model: ImageModel, frames: Frames, rows: np.ndarray[Any, Any], batch_size: int = 256
+) -> Iterator[Tensor]:
     """Yield the frames `rows` as a model reads them: float32 (N, C, H, W) in [0, 1]."""
     for start in range(0, len(rows), batch_size):
         yield model.to_input(frames[rows[start : start + batch_size]])
@@ -89,7 +96,9 @@ def restore(model: torch.nn.Module, tensors: dict[str, Tensor], source: Path) ->
         raise InputError(f"{source} holds a tensor {unknown[0]!r} that its model does not have")
     for name, value in expected.items():
         if value.shape != tensors[name].shape:
-            raise InputError(f"{source}: tensor {name!r} has shape {tuple(tensors[name].shape)}, not {tuple(value.shape)}")
+            raise InputError(
+                f"{source}: tensor {name!r} has shape {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
+            )
     model.load_state_dict(tensors)
 
 
@@ -106,7 +115,8 @@ def load(folder: Path | str, device: str = "cpu") -> VisionModel:
     Raises:
         InputError: no finished encoder artefact, or a damaged one.
     """
-    from darla.vision.encoder import SeeConfig, build_model
+    from darla.vision.encoder import build_model
+    from darla.vision.see_config import SeeConfig
 
     artefact = Artefact.load(folder, "encoder")
     config = SeeConfig.from_dict(artefact.config["see"])

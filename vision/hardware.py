@@ -26,11 +26,12 @@ def cpu_has_bfloat16() -> bool:
 
 @dataclass(frozen=True)
 class Numerics:
-    """Where and in which number format a model is trained. Parameters and optimiser state are always float32."""
+    """Where and in which number format a model is trained; its parameters are always float32."""
 
     device: torch.device
     reduced: torch.dtype | None
-    """The format of convolutions and matrix products: bfloat16, float16 (with loss scaling), or None for float32."""
+    """The format of convolutions and matrix products: bfloat16, float16 (with loss scaling), or None for
+    float32."""
 
     @classmethod
     def choose(cls, precision: str, device: str) -> "Numerics":
@@ -52,7 +53,9 @@ class Numerics:
         try:
             chosen = torch.device(device)
         except RuntimeError as error:
-            raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
+            raise InputError(
+                f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ..."
+            ) from error
         if chosen.type == "cuda" and not torch.cuda.is_available():
             raise InputError(f"device {device!r} was asked for, but PyTorch finds no GPU here")
         if precision == "float32":
@@ -78,7 +81,7 @@ class Numerics:
 
     @contextmanager
     def fast_float32(self) -> Iterator[None]:
-        """Let what stays float32 use TF32 on a GPU within this context; the process-wide setting is put back."""
+        """Let what stays float32 use TF32 on a GPU; leaving the context restores the global setting."""
         before = torch.get_float32_matmul_precision()
         convolutions = torch.backends.cudnn.allow_tf32
         if self.device.type == "cuda" and self.reduced is not None:
@@ -95,8 +98,8 @@ class Numerics:
 def keep_freed_memory() -> None:
     """Tell glibc to keep the memory of freed activations for the next step, once for this process.
 
-    By default it gives blocks of megabytes back to the kernel, which hands them out again zeroed page by page: a
-    quarter of a training step. Without effect where the C library is another one.
+    By default it gives blocks of megabytes back to the kernel, which hands them out again zeroed page by
+    page: a quarter of a training step. Without effect where the C library is another one.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -119,7 +122,7 @@ class Processes:
 
     @classmethod
     def join(cls, device: torch.device) -> "Processes":
-        """Join the process group of `torchrun`'s environment variables, or start none where they are absent."""
+        """Join the process group that `torchrun`'s environment variables describe, if there are any."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         if dist.is_available() and dist.is_initialized():

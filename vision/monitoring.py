@@ -14,12 +14,15 @@ from darla.vision.dae import DAE
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse
 
 ACTIVE = 0.01
-"""A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv 1509.00519)."""
+"""A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv
+1509.00519)."""
 _SHOWN = 8
 
 
 @torch.inference_mode()
-def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def code_statistics(
+    model: VisionModel, batches: list[Tensor]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return each latent's mean KL in nats and the variance of its mean over images, both (D,)."""
     posteriors = [model.encode(batch) for batch in batches]
     kl = torch.cat([posterior.kl_per_latent() for posterior in posteriors]).mean(dim=0)
@@ -83,6 +86,7 @@ class Monitor:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter  # local, since it takes a second to import
 
-            # What an interrupted run wrote after its last checkpoint is hidden, since it is about to be written again.
-            self._writer = SummaryWriter(str(self._folder), purge_step=step)  # type: ignore[no-untyped-call]
+            # What an interrupted run wrote after its last checkpoint is hidden, since it is about to be
+            # written again.
+            self._writer = SummaryWriter(str(self._folder), purge_step=step)
         return self._writer

@@ -1,18 +1,20 @@
 """The perceptual loss of beta-VAE_DAE: distance in the feature space J of a frozen denoising autoencoder.
 
-Higgins et al. 2017: the reconstruction term becomes ||J(x_hat) - J(x)||^2. Where J ends is disputed among those who
-tried (reference darla.md, 2a), so it is an option. The raw distance has whatever scale the DAE happened to learn, and
-with it beta would mean something else for each DAE and each layer. Two steps undo that:
+Higgins et al. 2017: the reconstruction term becomes ||J(x_hat) - J(x)||^2. Where J ends is disputed among
+those who tried, so it is an option. The raw distance has whatever scale the DAE
+happened to learn, and with it beta would mean something else for each DAE and each layer. Two steps undo
+that:
 
-1. *Normalisation.* Features are centred and scaled by their statistics over D_U, per channel where they are a map.
-   `std` divides each by its standard deviation. `whiten` also removes the correlations between them. That is our
-   addition: much of what a DAE's features hold is the colour of walls and floors, many times over. Whitening counts
-   it once, so that what varies little, such as a small object, weighs as much.
-2. *A budget in nats.* The term is scaled so that features which are constant at their mean over D_U cost `nats` nats
-   on average. This is a Gaussian in feature space, of variance (normalised variance) / (2 nats) in total.
+1. *Normalisation.* Features are centred and scaled by their statistics over D_U, per channel where they are a
+   map. `std` divides each by its standard deviation. `whiten` also removes the correlations between them.
+   That is our addition: much of what a DAE's features hold is the colour of walls and floors, many times
+   over. Whitening counts it once, so that what varies little, such as a small object, weighs as much.
+2. *A budget in nats.* The term is scaled so that features which are constant at their mean over D_U cost
+   `nats` nats on average. This is a Gaussian in feature space, of variance (normalised variance) / (2 nats)
+   in total.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,7 +25,6 @@ from darla.base import InputError, unknown_name
 from darla.vision.dae import DAE, LAYERS
 
 NORMALISATIONS = ("std", "whiten")
-_LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,17 @@ class PerceptualConfig:
     """Which features are compared, and how much their distance counts."""
 
     layer: str = "conv4"
-    """Where J ends: `bottleneck`, `conv1` to `conv4` (before the activation), or `pixels` (before the sigmoid)."""
+    """Where J ends: `bottleneck`, `conv1` to `conv4` (before the activation), or `pixels` (before the
+    sigmoid)."""
     normalisation: str = "std"
     """`std` (per feature or channel) or `whiten` (our addition: also decorrelated)."""
     nats: float = 1000.0
-    """What mean features cost, in nats. More makes the latents finer: of M equally strong and independent factors each
-    is coded with about log(2 nats / (M beta)) / 2 nats."""
+    """What mean features cost, in nats. More makes the latents finer: of M equally strong and independent
+    factors each is coded with about log(2 nats / (M beta)) / 2 nats."""
+
+    floor: float = 1e-3
+    """Features, or with `whiten` principal directions, that vary less than this share of the mean variance
+    count as varying by that much: what is next to constant is not blown up to the size of the rest."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -46,6 +52,8 @@ class PerceptualConfig:
             raise unknown_name("normalisation", self.normalisation, NORMALISATIONS)
         if not self.nats > 0:
             raise InputError(f"nats must be above 0, not {self.nats}")
+        if not 0 < self.floor <= 1:
+            raise InputError(f"floor must be a share in (0, 1], not {self.floor}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ class FeatureStatistics:
 
 
 @torch.inference_mode()
-def feature_statistics(dae: DAE, batches: Iterable[Tensor], layers: Iterable[str] = LAYERS) -> dict[str, FeatureStatistics]:
+def feature_statistics(
+    dae: DAE, batches: Iterable[Tensor], layers: Iterable[str] = LAYERS
+) -> dict[str, FeatureStatistics]:
     """Measure the moments of the DAE's features on clean pictures.
 
     Args:
@@ -76,7 +86,9 @@ def feature_statistics(dae: DAE, batches: Iterable[Tensor], layers: Iterable[str
     for batch in batches:
         for layer in layers:
             rows = _rows(dae.features(batch, layer)).double()
-            total, products = sums.get(layer, (torch.zeros_like(rows[0]), torch.zeros_like(rows[:1].T @ rows[:1])))
+            total, products = sums.get(
+                layer, (torch.zeros_like(rows[0]), torch.zeros_like(rows[:1].T @ rows[:1]))
+            )
             sums[layer] = (total + rows.sum(dim=0), products + rows.T @ rows)
             counts[layer] += len(rows)
     found = {}
@@ -88,9 +100,10 @@ def feature_statistics(dae: DAE, batches: Iterable[Tensor], layers: Iterable[str
 
 
 class PerceptualLoss(nn.Module):
-    """Half the squared distance of normalised DAE features, in nats; the DAE is frozen and always in eval mode.
+    """Half the squared distance of normalised DAE features, in nats.
 
-    Gradients pass through J to the reconstruction, never into J's weights.
+    The DAE is frozen and always in eval mode. Gradients pass through J to the reconstruction, never into J's
+    weights.
 
     Args:
         dae: a DAE; frozen here.
@@ -112,7 +125,9 @@ class PerceptualLoss(nn.Module):
         self.places = example.numel() // channels
         # Until `calibrate`, J is as the DAE has it and the loss is half the plain squared distance.
         self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("transform", torch.ones(channels) if config.normalisation == "std" else torch.eye(channels))
+        self.register_buffer(
+            "transform", torch.ones(channels) if config.normalisation == "std" else torch.eye(channels)
+        )
         self.register_buffer("weight", torch.ones(()))
 
     def calibrate(self, statistics: FeatureStatistics) -> Self:
@@ -121,16 +136,17 @@ class PerceptualLoss(nn.Module):
         self.mean.copy_(statistics.mean)
         if self.config.normalisation == "std":
             variance = covariance.diagonal()
-            # A feature that hardly ever changes is not to be blown up to the size of the others.
-            transform = variance.clamp(min=_LEAST_SHARE * float(variance.mean())).rsqrt()
+            transform = variance.clamp(min=self.config.floor * float(variance.mean())).rsqrt()
             spread = (variance * transform.square()).sum()
         else:
             strength, directions = torch.linalg.eigh(covariance)
-            strength = strength.clamp(min=_LEAST_SHARE * float(strength.mean()))
+            strength = strength.clamp(min=self.config.floor * float(strength.mean()))
             transform = directions * strength.rsqrt()
             spread = (transform.T @ covariance @ transform).trace()
         if not bool(spread > 0):
-            raise InputError(f"the DAE's {self.config.layer} features are the same for every picture; train it longer")
+            raise InputError(
+                f"the DAE's {self.config.layer} features are the same for every picture; train it longer"
+            )
         self.transform.copy_(transform)
         self.weight.copy_(2 * self.config.nats / (spread * self.places))
         return self
@@ -156,11 +172,6 @@ class PerceptualLoss(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode: J is a fixed function, whatever is being trained around it."""
         return super().train(False)
-
-
-def batches_of(images: Tensor, size: int) -> Iterator[Tensor]:
-    """Split images along their first axis."""
-    yield from images.split(size)
 
 
 def _rows(features: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """What can be read from the codes: the kind, bearing and distance of the nearest object, by simple readers.
 
-A linear reader tells how the codes hold it, a small network whether they hold it at all. Each is fitted on some images
-and scored on others. Kind is scored by balanced accuracy, so that a frequent kind buys nothing; bearing and distance by
-R^2, which is 0 for always answering the mean and negative for worse.
+A linear reader tells how the codes hold it, a small network whether they hold it at all. Each is fitted on
+some images and scored on others. Kind is scored by balanced accuracy, so that a frequent kind buys nothing;
+bearing and distance by R^2, which is 0 for always answering the mean and negative for worse.
 """
 
 import warnings
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import nn
+from torch.nn import functional
 
 from darla.base import InputError, rng_for, seed_for
 from darla.vision.training import initialised
@@ -47,8 +47,8 @@ def probe(
 
     Returns:
         For each of `kind`, `bearing`, `distance` that `state` has: `linear` and `nonlinear` scores, `chance`,
-        `ceiling`, and `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. Empty of targets where
-        too few images show an object.
+        `ceiling`, and `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. Empty of
+        targets where too few images show an object.
 
     Raises:
         InputError: codes and state are of different lengths, or the codes are not finite.
@@ -62,10 +62,15 @@ def probe(
         held_out = rng_for(seed, "split").random(len(codes)) < 0.3
     shown = _shown(state, len(codes))
     fit, score = np.flatnonzero(shown & ~held_out), np.flatnonzero(shown & held_out)
-    report: dict[str, Any] = {"images_fitted": len(fit), "images_scored": len(score), "latents": codes.shape[1]}
+    report: dict[str, Any] = {
+        "images_fitted": len(fit),
+        "images_scored": len(score),
+        "latents": codes.shape[1],
+    }
     if min(len(fit), len(score)) < FEWEST:
         return report
-    # Not divided by the deviation of each code: an unused latent's noise would be given the weight of the others.
+    # Not divided by the deviation of each code: an unused latent's noise would be given the weight of the
+    # others.
     scale = max(float(codes[fit].std(axis=0).max()), 1e-12)
     inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
     for name in TARGETS:
@@ -82,7 +87,9 @@ def probe(
         else:
             if answers[fit].std() == 0 or answers[score].std() == 0:
                 continue
-            report[name] = _regress(inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden)
+            report[name] = _regress(
+                inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden
+            )
     return report
 
 
@@ -106,7 +113,7 @@ def _classify(
     weights = torch.as_tensor(len(fit) / (classes * counts), dtype=torch.float32)
     outputs = _network(
         inputs, torch.as_tensor(labels), fit, score, classes, seed_for(seed, "kind"), steps, hidden,
-        lambda answer, truth: F.cross_entropy(answer, truth, weight=weights),
+        lambda answer, truth: functional.cross_entropy(answer, truth, weight=weights),
     )  # fmt: skip
     return {
         "measure": "balanced accuracy",
@@ -123,7 +130,7 @@ def _regress(
     linear = RidgeCV(alphas=np.logspace(-4, 4, 9)).fit(inputs[fit], answers[fit])
     mean, scale = answers[fit].mean(), answers[fit].std()
     truth = torch.as_tensor((answers - mean) / scale, dtype=torch.float32)[:, None]
-    outputs = _network(inputs, truth, fit, score, 1, seed, steps, hidden, F.mse_loss)
+    outputs = _network(inputs, truth, fit, score, 1, seed, steps, hidden, functional.mse_loss)
     return {
         "measure": "R2",
         "linear": float(r2_score(answers[score], linear.predict(inputs[score]))),
@@ -134,13 +141,25 @@ def _regress(
 
 
 def _network(
-    inputs: Array, truth: torch.Tensor, fit: Array, score: Array, outputs: int, seed: int, steps: int, hidden: int, loss: Any
+    inputs: Array,
+    truth: torch.Tensor,
+    fit: Array,
+    score: Array,
+    outputs: int,
+    seed: int,
+    steps: int,
+    hidden: int,
+    loss: Any,
 ) -> Array:
-    """Fit two hidden layers with Adam and a falling learning rate; return its outputs for the rows `score`."""
+    """Fit two hidden layers with a falling learning rate; return their outputs for the rows `score`."""
     x = torch.as_tensor(inputs, dtype=torch.float32)
     network = initialised(
         lambda: nn.Sequential(
-            nn.Linear(x.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
+            nn.Linear(x.shape[1], hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, outputs),
         ),
         seed,
     )

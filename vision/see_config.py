@@ -7,7 +7,7 @@ from typing import Any, Self, get_type_hints
 from darla.base import InputError, unknown_name
 from darla.vision.beta_vae import BetaVAEConfig
 from darla.vision.dae import DAEConfig
-from darla.vision.training import TrainingConfig
+from darla.vision.training_config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,11 @@ class SeeConfig:
         return built
 
     def change(self, **values: Any) -> Self:
-        """Return a copy with fields changed, found by name at any depth: `change(beta=4, layer="conv3", latent_dim=16)`.
+        """Return a copy with fields changed, which are found by name at any depth.
 
-        A field that stands in several places is named with its section: `change(dae_training__steps=20_000)`,
-        `change(training__steps=7000, vae__width=2)`. This is what sweeps are written with.
+        So `change(beta=4, layer="conv3", latent_dim=16)` is enough. A field that stands in several places is
+        named with its section: `change(dae_training__steps=20_000)`, `change(training__steps=7000,
+            vae__width=2)`. This is what sweeps are written with.
 
         Raises:
             InputError: no field has that name, or several have.
@@ -83,7 +84,10 @@ def _build(kind: Any, found: Mapping[str, Any]) -> Any:
     for name in found:
         if name not in names:
             raise unknown_name(f"field of {kind.__name__}", name, names)
-    values = {name: _build(hints[name], value) if is_dataclass(hints[name]) else value for name, value in found.items()}
+    values = {
+        name: _build(hints[name], value) if is_dataclass(hints[name]) else value
+        for name, value in found.items()
+    }
     return kind(**values)
 
 

@@ -7,94 +7,27 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from darla.base import InputError, Progress, rng_for, seed_for, unknown_name
+from darla.base import InputError, Progress, seed_for
 from darla.base.artefact import CHECKPOINT
 from darla.base.files import write_bytes
 from darla.vision import checkpoints
 from darla.vision.base import ImageModel
+from darla.vision.frames import BatchOrder, Frames
 from darla.vision.hardware import Numerics, Processes, keep_freed_memory
+from darla.vision.training_config import TrainingConfig
 
 M = TypeVar("M", bound=nn.Module)
-SCHEDULES = ("one_cycle", "constant")
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]
 
 
-class Frames(Protocol):
-    """Images that can be indexed: a `FrameSet`, or an array of uint8 (N, H, W, C)."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> np.ndarray[Any, Any]: ...
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How long and how fast a model is trained."""
-
-    steps: int = 7000
-    """Optimiser steps; 7,000 of 64 is where a trial's encoder kept small objects."""
-    batch_size: int = 64
-    """Images a step, over all processes together."""
-    learning_rate: float = 2e-3
-    """Adam's largest learning rate; papers use 1e-4 to 1e-3, constant, for many more steps."""
-    schedule: str = "one_cycle"
-    """`one_cycle`: up along a cosine for `warm_up`, then down along one to almost nothing. `constant`: always the same."""
-    warm_up: float = 0.15
-    """Share of the steps in which `one_cycle` rises."""
-    gradient_clip: float | None = None
-    """Largest norm of the gradient over all parameters; none if not given. Losses are sums over pixels: norms of a
-    thousand are usual."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW); 0 is Adam."""
-    precision: str = "auto"
-    """`auto`, `float32` or `bfloat16`."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
-    parts: int = 0
-    """Into how many parts each batch is split, each with noise of its own; the processes of `torchrun` share them out.
-    0 is one for each process. With the same number of parts the result is the same, up to rounding, for any number of
-    processes, and a batch that does not fit in memory can be worked through part by part."""
-    log_every: int = 250
-    """Steps between rows of `history.csv`."""
-    checkpoint_every: int = 1000
-    """Steps between checkpoints."""
-
-    def __post_init__(self) -> None:
-        """Refuse values that mean nothing."""
-        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if self.schedule not in SCHEDULES:
-            raise unknown_name("schedule", self.schedule, SCHEDULES)
-        if not 0 <= self.warm_up < 1:
-            raise InputError(f"warm_up must be a share in [0, 1), not {self.warm_up}")
-        if self.gradient_clip is not None and not self.gradient_clip > 0:
-            raise InputError(f"gradient_clip must be above 0, not {self.gradient_clip}")
-        if self.parts < 0 or (self.parts and self.batch_size % self.parts):
-            raise InputError(f"a batch of {self.batch_size} cannot be split into {self.parts} equal parts")
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0: a function of the step alone, so nothing to restore."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        rise = max(1.0, self.warm_up * self.steps)
-        if step < rise:
-            low, high, share = self.learning_rate / 25, self.learning_rate, step / rise
-        else:
-            low, high, share = self.learning_rate, self.learning_rate / 1e4, (step - rise) / max(1.0, self.steps - rise)
-        return low + (high - low) * (1 - math.cos(math.pi * share)) / 2
-
-
-class TrainingStopped(InputError):
+class DivergenceError(InputError):
     """A loss or a gradient was no longer a finite number."""
 
 
@@ -103,8 +36,8 @@ class Training:
     """What a finished training leaves behind."""
 
     history: list[dict[str, float]]
-    """A row every `log_every` steps: step, learning rate, means of the loss terms and of the gradient's norm since the
-    row before, and what `observe` found."""
+    """A row every `log_every` steps: step, learning rate, means of the loss terms and of the gradient's norm
+    since the row before, and what `observe` found."""
     seconds: float
     """Wall time, all resumed parts together."""
 
@@ -118,37 +51,6 @@ class _Objective(nn.Module):
 
     def forward(self, images: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         return self.model.loss(images, generator)
-
-
-class BatchOrder:
-    """Which images each step sees: one permutation of the rows after another, each named by the seed and its number.
-
-    Args:
-        rows: indices of the images to train on.
-        batch_size: images a step.
-        seed: seed of the order.
-    """
-
-    def __init__(self, rows: np.ndarray[Any, Any], batch_size: int, seed: int) -> None:
-        if not len(rows):
-            raise InputError("there are no images to train on")
-        self.rows, self.batch_size, self.seed = rows, batch_size, seed
-        self._number = -1
-        self._pass = rows
-
-    def __call__(self, step: int) -> np.ndarray[Any, Any]:
-        """Return the indices of a step, counted from 0, whatever was asked for before."""
-        position, left = step * self.batch_size, self.batch_size
-        pieces = []
-        while left:
-            number, start = divmod(position, len(self.rows))
-            if number != self._number:
-                self._number = number
-                self._pass = self.rows[rng_for(self.seed, "pass", number).permutation(len(self.rows))]
-            piece = self._pass[start : start + left]
-            pieces.append(piece)
-            position, left = position + len(piece), left - len(piece)
-        return np.concatenate(pieces)
 
 
 def initialised(build: Callable[[], M], seed: int) -> M:
@@ -181,14 +83,15 @@ def train_model(
         seed: names the order of the images and the noise; the weights are the caller's.
         rows: indices of the frames to train on; all if None.
         label: what the progress line says.
-        observe: called with every row of the history, the model in eval mode, in the process that writes files; the
-            numbers it returns become part of the row.
+        observe: called with every row of the history, the model in eval mode, in the process that writes
+            files; the numbers it returns become part of the row.
 
     Returns:
         The history and the wall time. The model is left in eval mode.
 
     Raises:
-        TrainingStopped: a loss term or the gradient is not finite; names the step, the term and the last checkpoint.
+        DivergenceError: a loss term or the gradient is not finite; names the step, the term and the last
+            checkpoint.
         InputError: the batch cannot be shared out, or a checkpoint is of another training.
     """
     keep_freed_memory()
@@ -197,12 +100,15 @@ def train_model(
     parts = config.parts or processes.world
     if parts % processes.world or config.batch_size % parts:
         raise InputError(
-            f"a batch of {config.batch_size} in {parts} parts cannot be shared out equally among {processes.world} processes"
+            f"a batch of {config.batch_size} in {parts} parts cannot be shared out equally "
+            f"among {processes.world} processes"
         )
     numerics.place(model)
     loop = _Loop(model, config, out, seed, numerics, processes, parts)
     loop.resume()
-    order = BatchOrder(np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order"))
+    order = BatchOrder(
+        np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order")
+    )
     model.train()
     with numerics.fast_float32(), Progress(config.steps, label, done=loop.step) as progress:
         while loop.step < config.steps:
@@ -282,11 +188,13 @@ class _Loop:
                 "seconds": self.seconds(),
                 "scaler": self.scaler.state_dict(),
             }
-            self.last_checkpoint = checkpoints.save(self.folder, self.step, record, self.model, self.optimizer)
+            self.last_checkpoint = checkpoints.save(
+                self.folder, self.step, record, self.model, self.optimizer
+            )
         self.processes.wait()
 
     def advance(self, frames: Frames, rows: np.ndarray[Any, Any]) -> dict[str, float]:
-        """Take one optimiser step on the images `rows`; return the newest loss that is known without waiting."""
+        """Take one optimiser step on the images `rows`; return the newest loss known without waiting."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
@@ -334,8 +242,9 @@ class _Loop:
                 overflow = name == "gradient_norm" and self.scaler.is_enabled()
                 if not math.isfinite(value) and not overflow:
                     where = self.last_checkpoint or "none was written yet"
-                    raise TrainingStopped(
-                        f"training stopped at step {first + offset + 1}: {name} is {value}; last good checkpoint: {where}"
+                    raise DivergenceError(
+                        f"training stopped at step {first + offset + 1}: {name} is {value}; "
+                        f"last good checkpoint: {where}"
                     )
         self._window.extend(table)
         self._pending.clear()

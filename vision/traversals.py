@@ -47,8 +47,8 @@ def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Arr
     """Return named rows of pictures: images as they are, and as the model gives them back.
 
     Args:
-        model: in eval mode. Of a DAE the repaired damage is shown too; of a model whose reconstructions are only fixed
-            in feature space, both the raw ones and what the DAE makes of them.
+        model: in eval mode. Of a DAE the repaired damage is shown too; of a model whose reconstructions are
+            only fixed in feature space, both the raw ones and what the DAE makes of them.
         images: float32 (N, C, H, W) in [0, 1].
     """
     rows = [("image", to_pictures(images))]
@@ -63,7 +63,9 @@ def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Arr
 
 
 @torch.inference_mode()
-def traverse(model: VisionModel, image: Tensor, kl: Array, *, reach: float = 2.5, values: int = 9, latents: int = 16) -> Traversals:
+def traverse(
+    model: VisionModel, image: Tensor, kl: Array, *, reach: float = 2.5, values: int = 9, latents: int = 16
+) -> Traversals:
     """Decode one image's code with one latent at a time set to values across the prior.
 
     Args:
@@ -76,7 +78,7 @@ def traverse(model: VisionModel, image: Tensor, kl: Array, *, reach: float = 2.5
     """
     order = np.argsort(-kl, kind="stable")[:latents]
     steps = torch.linspace(-reach, reach, values, device=image.device)
-    codes = model.encode(image).mean.repeat(len(order) * values, 1).unflatten(0, (len(order), values))
+    codes = model.encode(image).mean.repeat(len(order), values, 1)
     for row, latent in enumerate(order):
         codes[row, :, int(latent)] = steps
     pictures = to_pictures(model.display(model.decode(codes.flatten(0, 1))))
@@ -97,7 +99,13 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     height, width = rows[0][1].shape[1:3]
     columns = max(len(pictures) for _, pictures in rows)
     canvas = np.full(
-        (len(rows) * (height * scale + _GAP) + _GAP, _LABEL_WIDTH + columns * (width * scale + _GAP) + _GAP, 3), _WHITE, np.uint8
+        (
+            len(rows) * (height * scale + _GAP) + _GAP,
+            _LABEL_WIDTH + columns * (width * scale + _GAP) + _GAP,
+            3,
+        ),
+        _WHITE,
+        np.uint8,
     )
     tops = [_GAP + number * (height * scale + _GAP) for number in range(len(rows))]
     for top, (_, pictures) in zip(tops, rows, strict=True):

@@ -1,0 +1,130 @@
+"""What a report is made of, before it is a web page or Markdown: text, tables and pictures in sections.
+
+Text may use `**bold**`, `*emphasis*` and code in backquotes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table."""
+
+    text: str
+    detail: str = ""
+    """Said in a smaller voice: an interval, a leak level."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; its first columns name the rows."""
+
+    caption: str
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    """What a reader must know to read it."""
+    labels: int = 1
+    """Columns of words at the left; those after them are numbers and stand at the right."""
+
+    def transposed(self) -> "Table":
+        """Return the table with its rows as columns."""
+        header, *rows = zip(self.header, *self.rows, strict=True)
+        return Table(self.caption, header, tuple(rows), self.notes)
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, aligned so that its source can be read as well."""
+        rows = [[_joined(cell).replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rule = [
+            "-" * max(3, width) if number < self.labels else "-" * max(2, width - 1) + ":"
+            for number, width in enumerate(widths)
+        ]
+        lines = ["| " + " | ".join(self._pad(row, widths)) + " |" for row in (rows[0], rule, *rows[1:])]
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+
+    def terminal(self) -> str:
+        """Return the table as plain text for a terminal."""
+        rows = [[_joined(cell) for cell in row] for row in (self.header, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = ["  ".join(self._pad(row, widths)).rstrip() for row in rows]
+        return "\n".join([self.caption, "", lines[0], rule, *lines[1:], rule, *self.notes])
+
+    def _pad(self, row: list[str], widths: list[int]) -> list[str]:
+        return [
+            cell.ljust(width) if number < self.labels else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure or an image, with what it shows in words."""
+
+    name: str
+    """Unique within the report; the stem of its file where it becomes one."""
+    content: Figure | Image.Image
+    caption: str
+    alt: str
+    """What a reader who cannot see it should know."""
+    ground: Literal["page", "white"] = "page"
+    """`white` for images with dark labels of their own, which need white behind them on a dark page."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Commands or numbers, as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that may be folded away behind a line of text."""
+
+    summary: str
+    blocks: tuple["Block", ...]
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: tuple["Block", ...]
+
+
+Block = Text | Bullets | Code | Table | Picture | Fold | Section
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+
+
+def _joined(cell: Cell) -> str:
+    return f"{cell.text} {cell.detail}" if cell.detail else cell.text

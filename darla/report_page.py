@@ -1,0 +1,307 @@
+"""The report: what agents did in the domains they had never acted in, and what their encoders had kept.
+
+One HTML page that stands alone, and the same as Markdown with its pictures beside it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from darla.base import Artefact
+from darla.base.files import write_bytes
+from darla.base.progress import duration
+from darla.figures import curve_figure, score_figure
+from darla.report_data import Material, Transfer, gather
+from darla.report_document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
+from darla.report_html import to_html
+from darla.report_markdown import to_markdown
+from darla.report_tables import (
+    LEAKS,
+    aggregate_table,
+    comparison_table,
+    estimate,
+    leak_table,
+    number,
+    score_table,
+    success_table,
+)
+from darla.report_vision import vision_section
+from darla.scores import ALL_TARGETS, RANDOM
+
+PAGE, TEXT = "report.html", "report.md"
+
+
+def write_report(runs: Sequence[Path | str], out: Path | str) -> tuple[Path, Path]:
+    """Write a report on every finished artefact at and below some folders.
+
+    Args:
+        runs: folders of one or more runs; a transfer brings along the agents, encoders and frames it stands
+        on.
+        out: folder to write to.
+
+    Returns:
+        The HTML page and the Markdown.
+
+    Raises:
+        InputError: there is nothing to report on, an artefact is damaged, or the disk is full.
+    """
+    document = compose(gather(runs))
+    out = Path(out)
+    text, pictures = to_markdown(document)
+    for path, data in pictures.items():
+        write_bytes(out / path, data)
+    write_bytes(out / TEXT, text.encode())
+    write_bytes(out / PAGE, to_html(document).encode())
+    return out / PAGE, out / TEXT
+
+
+def compose(material: Material) -> Document:
+    """Put the report together, before it is a page or a text."""
+    transfers = material.transfers
+    vision = vision_section(material)
+    sections = [
+        _summary(transfers),
+        _per_task("Scores", transfers, _scores),
+        _per_task("Learning curves", [transfer for transfer in transfers if transfer.curves], _curves),
+        _per_task("Film strips", [transfer for transfer in transfers if transfer.scores["strips"]], _strips),
+        vision,
+        _per_task("How it was measured", transfers, _protocol),
+        _provenance(material),
+    ]
+    names = [transfer.scores["task"] for transfer in transfers]
+    title = f"Zero-shot transfer: {', '.join(names)}" if names else "Learning to see"
+    return Document(
+        title, _subtitle(material), tuple(section for section in sections if section and section.blocks)
+    )
+
+
+def _subtitle(material: Material) -> str:
+    said = []
+    if material.transfers:
+        scores = material.transfers[0].scores
+        learnt = [method for method in scores["methods"] if method["method"] != RANDOM]
+        seeds = sorted({len(method["seeds"]) for method in learnt})
+        said += [
+            _count(len(learnt), "method"),
+            f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seed{'s' * (seeds[-1] > 1)} each",
+            f"{scores['settings']['episodes']} episodes for each agent and domain",
+        ]
+    elif material.encoders:
+        said.append(_count(len(material.encoders), "encoder"))
+    every = material.all()
+    if every:
+        said.append(f"darla {every[-1].card['versions'].get('darla', '')}".strip())
+    return " · ".join(said)
+
+
+def _per_task(title: str, transfers: Sequence[Transfer], blocks: Any) -> Section:
+    """Make a section of a part for each task; with one task alone it needs no heading of its own."""
+    if len(transfers) == 1:
+        return Section(title, tuple(blocks(transfers[0])))
+    return Section(
+        title,
+        tuple(Section(f"Task {transfer.scores['task']}", tuple(blocks(transfer))) for transfer in transfers),
+    )
+
+
+def _summary(transfers: Sequence[Transfer]) -> Section | None:
+    if not transfers:
+        return None
+    blocks: list[Block] = [
+        Text(
+            "Policies that had learnt in one source domain were run, unchanged, in target domains in "
+            "which they had never acted. The encoders behind them learnt from unlabelled frames alone "
+            "and were frozen throughout. A random agent was measured along with them on the same "
+            "episodes."
+        )
+    ]
+    for transfer in transfers:
+        findings = tuple(_findings(transfer.scores))
+        if findings:
+            blocks += [Text(f"**Task {transfer.scores['task']}.**")] if len(transfers) > 1 else []
+            blocks.append(Bullets(findings))
+        blocks.append(score_table(transfer.scores))
+    return Section("Summary", tuple(blocks))
+
+
+def _findings(scores: Mapping[str, Any]) -> Iterable[str]:
+    """Say in a sentence for each method what it scores over all targets, in the order of the table."""
+    targets = [domain["name"] for domain in scores["domains"] if domain["split"] == "target"]
+    where = (
+        f"over {_count(len(targets), 'target')}"
+        if len(targets) > 1
+        else f"in {targets[0]}"
+        if targets
+        else ""
+    )
+    baseline = scores["anchors"]["baseline"]
+    for method in scores["methods"]:
+        name = method["method"]
+        if name == RANDOM or not targets:
+            continue
+        over = method["over_targets"]
+        said = f"**{name}** returns {_plain(over['return']['mean'])} {where}"
+        if over.get("retention"):
+            said += f", {_plain(over['retention'], 2)} of what it returns in the source"
+        against = [
+            entry
+            for entry in scores["comparisons"]
+            if entry["method"] == name and entry["domain"] in (ALL_TARGETS, *targets[: len(targets) == 1])
+        ]
+        if against and against[0]["ratio"]["value"] is not None:
+            said += f", and {_plain(against[0]['ratio'])} times what {baseline} returns there"
+        yield said + "."
+
+
+def _plain(said: Mapping[str, Any], digits: int = 1) -> str:
+    cell = estimate(said, digits)
+    return f"{cell.text} {cell.detail}".strip()
+
+
+def _scores(transfer: Transfer) -> list[Block]:
+    scores = transfer.scores
+    blocks: list[Block] = [
+        Picture(
+            f"scores {scores['task']}",
+            score_figure(scores),
+            "Return by domain and method. Filled mark: mean over seeds; bar: its interval; ring: one seed.",
+            _alt_scores(scores),
+        )
+    ]
+    tables = (comparison_table(scores), aggregate_table(scores), success_table(scores))
+    return [*blocks, *(table for table in tables if table is not None)]
+
+
+def _alt_scores(scores: Mapping[str, Any]) -> str:
+    said = []
+    for method in scores["methods"]:
+        values = [
+            f"{domain['name']} {number(method['domains'][domain['name']]['return']['value'])}"
+            for domain in scores["domains"]
+        ]
+        said.append(f"{method['method']}: {', '.join(values)}")
+    return f"Dot plot of mean returns. {'. '.join(said)}."
+
+
+def _curves(transfer: Transfer) -> list[Block]:
+    scores = transfer.scores
+    episodes = scores["settings"]["curve_episodes"]
+    return [
+        Picture(
+            f"curves {scores['task']}",
+            curve_figure(transfer.curves, scores),
+            "Return of snapshots against environment steps of training in the source, "
+            f"{_count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds; "
+            "dashed: the random agent. No snapshot was chosen by these curves.",
+            "Learning curves, a panel for each domain: "
+            + ", ".join(
+                domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target")
+            )
+            + ".",
+        )
+    ]
+
+
+def _strips(transfer: Transfer) -> list[Block]:
+    """Show the film strips target by target, so that methods stand under each other."""
+    strips = transfer.scores["strips"]
+    blocks: list[Block] = [
+        Text(
+            "One episode in the source and again in the target, as the agent saw it, with the same "
+            "start wherever the domains allow it. Triangles on the time line are rewards: up for a good "
+            "object, down for a bad one."
+        )
+    ]
+    for number_of_target, target in enumerate(dict.fromkeys(strip["target"] for strip in strips)):
+        pictures = []
+        for strip in strips:
+            if strip["target"] != target:
+                continue
+            here, there = strip["source_episode"], strip["target_episode"]
+            with Image.open(transfer.strip(strip["file"])) as image:
+                image.load()
+            pictures.append(
+                Picture(
+                    f"strip {target} {strip['method']}",
+                    image,
+                    f"{strip['method']}, seed {strip['seed']}: return {number(here['return'], 0)} in the "
+                    f"source and {number(there['return'], 0)} in *{target}*; a picture every "
+                    f"{strip['every']} steps.",
+                    f"Film strip of {strip['method']}. Source: {here['rises']} rewards, {here['falls']} "
+                    f"punishments. {target}: {there['rises']} rewards, {there['falls']} punishments.",
+                )
+            )
+        blocks.append(Fold(target, tuple(pictures), opened=number_of_target == 0))
+    return blocks
+
+
+def _protocol(transfer: Transfer) -> list[Block]:
+    scores, settings = transfer.scores, transfer.scores["settings"]
+    chosen = {
+        "sampled": "Actions were sampled from the policy, as in training, by a generator of each episode's own",
+        "greedy": "The most probable action was taken at every step",
+    }[settings["actions"]]
+    shown = {domain["leak"] for domain in scores["domains"] if domain["split"] == "target"}
+    seeds = "\n\n".join(
+        f"{domain}\n{' '.join(map(str, values))}" for domain, values in scores["episode_seeds"].items()
+    )
+    return [
+        Text(
+            "Every episode was reset with a seed of its own, derived from "
+            f"{settings['evaluation_seed']}, the name of the domain and the number of the episode; all "
+            f"agents met the same {settings['episodes']} episodes in each domain. {chosen}. The policies "
+            "are those that training had chosen, never the best on a target."
+        ),
+        Text(
+            f"Intervals of {100 * settings['confidence']:g} % come from {settings['resamples']:,} "
+            "bootstrap resamples of whole rows: a policy with its scores in all targets, encoders "
+            "before the policies that share them. They speak about other training runs, not about other "
+            "episodes. The random agent and the normalising source return are taken as fixed."
+        ),
+        leak_table(scores, transfer.task),
+        Text("Leak levels are computed from the contexts, not declared:"),
+        Bullets(tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)),
+        Fold("Published seeds of the evaluation episodes", (Code(seeds),)),
+    ]
+
+
+def _provenance(material: Material) -> Section:
+    artefacts = material.all()
+    rows = tuple(
+        (
+            Cell(artefact.kind),
+            Cell(artefact.folder.name),
+            Cell(f"`{artefact.digest[:12]}`"),
+            Cell(str(artefact.card["seed"])),
+            Cell(duration(float(artefact.card["wall_seconds"]))),
+        )
+        for artefact in artefacts
+    )
+    table = Table(
+        "Artefacts",
+        (Cell("kind"), Cell("folder"), Cell("digest"), Cell("seed"), Cell("wall time")),
+        rows,
+        ("The digest is the SHA-256 over an artefact's files: the same content has the same digest.",),
+        labels=3,
+    )
+    commands = list(dict.fromkeys(artefact.card["command"] for artefact in artefacts))
+    return Section("Provenance", (table, Text("Commands:"), Code("\n".join(commands)), *_machines(artefacts)))
+
+
+def _machines(artefacts: Sequence[Artefact]) -> list[Block]:
+    """List versions, commits and hardware, each once."""
+    lines: dict[str, None] = {}
+    for artefact in artefacts:
+        card = artefact.card
+        versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+        hardware = card["hardware"]
+        gpus = f", {', '.join(hardware['gpus'])}" if hardware["gpus"] else ", no GPU"
+        commit = f", commit {card['commit']}" if card["commit"] else ""
+        lines[f"{versions}{commit}; {hardware['machine']}, {_count(hardware['cores'], 'core')}{gpus}"] = None
+    return [Text("Versions and hardware:"), Code("\n\n".join(lines))]
+
+
+def _count(amount: int, noun: str) -> str:
+    return f"{amount} {noun}{'s' * (amount != 1)}"

@@ -1,0 +1,76 @@
+"""A transfer task of one's own, from a JSON file:
+
+    {
+      "name": "corridors",
+      "unlabelled": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 8}, {"length": 12}]},
+      "source": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 8}]},
+      "targets": {"long": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 12}]}}
+    }
+
+A domain is either an environment, as here, or SeekAvoid's: `{"components": [{"wall_hue": 0.1, "object_set": "A"}]}`.
+`validation` is the source again if it is not given.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from darla.base import InputError, unknown_name
+from darla.base.files import read_json
+from darla.envs import AnyDomain, TransferTask, domain_from_dict, tasks
+
+_NEEDED = ("name", "unlabelled", "source", "targets")
+_OPTIONAL = ("validation", "selection", "about")
+
+
+def find_task(name: str) -> TransferTask:
+    """Return a known task by its name, or the task that a file ending in `.json` describes.
+
+    Raises:
+        InputError: there is no such task, or the file does not describe one.
+    """
+    if not name.endswith(".json"):
+        return tasks.get(name)
+    return task_from_dict(read_json(Path(name)), name)
+
+
+def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
+    """Build a task from plain data, such as `TransferTask.to_dict` gives.
+
+    Args:
+        data: see the head of this module.
+        where: what the error calls the data.
+
+    Raises:
+        InputError: a part is missing, unknown, or of the wrong form.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(f"{where} holds {type(data).__name__}, but a task is an object with {', '.join(_NEEDED)}")
+    if missing := [part for part in _NEEDED if part not in data]:
+        raise InputError(f"{where} has no {missing[0]!r}, but a task needs {', '.join(_NEEDED)}")
+    for part in data:
+        if part not in (*_NEEDED, *_OPTIONAL):
+            raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL))
+    if not isinstance(data["targets"], Mapping):
+        raise InputError(f"{where}: targets must be an object with a domain for each name")
+    selection = data.get("selection")
+    return TransferTask(
+        str(data["name"]),
+        _domain("unlabelled", data["unlabelled"], where),
+        _domain("source", data["source"], where),
+        _domain("validation", data.get("validation") or {**data["source"], "name": "validation"}, where),
+        {str(name): _domain(str(name), target, where) for name, target in data["targets"].items()},
+        _domain("selection", selection, where) if selection else None,
+        str(data.get("about", "")),
+    )
+
+
+def _domain(role: str, data: Any, where: str) -> AnyDomain:
+    if not isinstance(data, Mapping) or not {"env_id", "components"} & data.keys():
+        raise InputError(f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'")
+    if "env_id" in data:
+        variants = data.get("variants", [{}])
+        if not isinstance(variants, list) or not all(isinstance(variant, Mapping) for variant in variants):
+            raise InputError(f"{where}: the variants of {role} must be a list of objects with keyword arguments")
+        data = {**data, "variants": variants}
+    return domain_from_dict({"name": role, **data})

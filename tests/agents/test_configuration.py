@@ -1,0 +1,74 @@
+"""What a person can ask for: presets, overrides, and a clear no to what would mean nothing."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from darla.agents import ALGORITHMS, PRESETS, A2CSettings, ActConfig, DQNSettings, PPOSettings
+from darla.base import InputError
+
+
+@pytest.mark.parametrize("observation", ["latents", "pixels"])
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])
+def test_every_algorithm_has_a_preset_for_latents_and_for_pixels(algorithm, observation):
+    preset = ALGORITHMS[algorithm].preset(observation)
+    assert preset is PRESETS[algorithm, observation]
+    assert isinstance(preset, ALGORITHMS[algorithm].settings)
+    assert (preset.hidden == ()) == (observation == "pixels")
+    assert ActConfig(algorithm).resolve(observation) is preset
+
+
+def test_a_configuration_as_plain_values_names_every_number():
+    record = json.loads(json.dumps(ActConfig().to_dict("latents")))
+    assert record["settings"]["learning_rate"] == PRESETS["ppo", "latents"].learning_rate
+    assert None not in record["settings"].values()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"algorithm": "poo"}, "unknown algorithm 'poo'; did you mean 'ppo'"),
+        ({"algorithm": "dqn", "settings": PPOSettings()}, "takes DQNSettings, not PPOSettings"),
+        ({"env_steps": 0}, "env_steps must be at least 1"),
+        ({"frame_stack": 0}, "frame_stack must be at least 1"),
+        ({"selection": "target"}, "'last' or 'validation'"),
+        ({"validation_episodes": 5}, "would be ignored"),
+        ({"selection": "validation", "validation_episodes": 0}, "at least 1"),
+        ({"precision": "float16"}, "unknown precision 'float16'"),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        ActConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong", "message"),
+    [
+        (PPOSettings, {"batch_size": 300}, "must be at least 2 and divide its rollout of .* = 1024"),
+        (PPOSettings, {"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
+        (PPOSettings, {"learning_rate": float("nan")}, "learning_rate must be positive"),
+        (PPOSettings, {"gamma": 1.5}, "gamma must be between 0 and 1"),
+        (A2CSettings, {"hidden": (64, 0)}, "hidden must hold positive numbers"),
+        (DQNSettings, {"train_every": 3}, "train_every 3 must be a multiple of n_envs 8"),
+        (DQNSettings, {"buffer_size": 10}, "buffer_size 10 must hold a batch"),
+    ],
+)
+def test_settings_that_no_algorithm_can_use_are_refused(settings, wrong, message):
+    with pytest.raises(InputError, match=message):
+        settings(**wrong)
+
+
+def test_configurations_cannot_be_changed_afterwards():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ActConfig().env_steps = 5
+
+
+def test_importing_the_package_does_not_load_sb3():
+    program = (
+        "import sys, darla.agents; darla.agents.ActConfig(); assert 'stable_baselines3' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,150 @@
+"""A training that is killed at any moment goes on to the bytes of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from toy_training import SIZE, short
+
+from darla.agents import ActConfig, train_agent
+from darla.base import Artefact, InputError, is_complete
+from darla.envs import EnvDomain
+
+PROGRAM = """
+import sys
+from toy_images import ENV_ID
+from toy_training import short
+from darla.agents import train_agent
+from darla.envs import EnvDomain
+
+algorithm, encoder, out = sys.argv[1:]
+train_agent(short(algorithm, **{changes}), EnvDomain("columns", ENV_ID), encoder or None, out, seed=11)
+"""
+LONGER = {"env_steps": 2400}
+
+
+def start(algorithm, encoder, out):
+    here = str(Path(__file__).parent)
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    program = PROGRAM.replace("{changes}", repr(LONGER))
+    return subprocess.Popen(
+        [sys.executable, "-c", program, algorithm, str(encoder or ""), str(out)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_after(process, happened):
+    """Kill a training as soon as something has happened in its folder."""
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline, "the training did not get far enough to be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "on_latents"),
+    [("ppo", True), ("dqn", True), ("a2c", False)],
+    ids=["ppo", "dqn", "a2c-pixels"],
+)
+def test_a_killed_training_resumes_to_the_same_bytes(
+    algorithm, on_latents, columns, encoder_folder, tmp_path
+):
+    encoder = encoder_folder if on_latents else None
+    config = short(algorithm, **LONGER)
+    out = tmp_path / "killed"
+    process = start(algorithm, encoder, out)
+    checkpoints = out / "checkpoint"
+    kill_after(process, lambda: (checkpoints / "state.json").is_file())
+    assert not is_complete(out)
+    assert len(list(checkpoints.glob("*.safetensors"))) >= 1
+    resumed = train_agent(config, EnvDomain("columns", columns.env_id), encoder, out, seed=11)
+    whole = train_agent(config, EnvDomain("columns", columns.env_id), encoder, tmp_path / "whole", seed=11)
+    assert resumed.card["files"] == whole.card["files"]
+    assert resumed.digest == whole.digest
+    assert (out / "policy.safetensors").read_bytes() == (tmp_path / "whole/policy.safetensors").read_bytes()
+
+
+def test_the_number_of_workers_does_not_change_the_agent(columns, encoder_folder, tmp_path):
+    config = short(env_steps=400)
+    alone = train_agent(config, columns, encoder_folder, tmp_path / "alone", seed=2)
+    shared = train_agent(config, columns, encoder_folder, tmp_path / "shared", seed=2, workers=2)
+    assert alone.digest == shared.digest
+
+
+def test_another_seed_gives_another_agent(columns, encoder_folder, tmp_path):
+    config = short(env_steps=200)
+    first = train_agent(config, columns, encoder_folder, tmp_path / "1", seed=1)
+    second = train_agent(config, columns, encoder_folder, tmp_path / "2", seed=2)
+    assert first.card["files"]["policy.safetensors"] != second.card["files"]["policy.safetensors"]
+
+
+def test_a_finished_training_is_not_done_again(columns, encoder_folder, tmp_path):
+    config = short(env_steps=200)
+    first = train_agent(config, columns, encoder_folder, tmp_path / "agent", seed=1)
+    stamp = (tmp_path / "agent/policy.safetensors").stat().st_mtime_ns
+    again = train_agent(config, columns, encoder_folder, tmp_path / "agent", seed=1)
+    assert again.digest == first.digest
+    assert (tmp_path / "agent/policy.safetensors").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("change", ["seed", "config", "domain"])
+def test_a_folder_begun_with_something_else_is_refused(change, columns, encoder_folder, tmp_path):
+    config, domain, seed = short(env_steps=200), columns, 1
+    train_agent(config, domain, encoder_folder, tmp_path / "agent", seed=seed)
+    if change == "seed":
+        seed = 2
+    elif change == "config":
+        config = short(env_steps=300)
+    else:
+        domain = EnvDomain("columns", columns.env_id, ({"size": SIZE, "length": 7},))
+    with pytest.raises(InputError, match="another configuration"):
+        train_agent(config, domain, encoder_folder, tmp_path / "agent", seed=seed)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_artefact_stays_unfinished(columns, tmp_path):
+    out = tmp_path / "agent"
+    broken = EnvDomain("columns", columns.env_id, ({"size": SIZE},))
+    config = short(env_steps=700)
+    process_like = _interrupted(config, broken, out)
+    assert process_like
+    tensors = next((out / "checkpoint").glob("*.safetensors"))
+    tensors.write_bytes(tensors.read_bytes()[:-100])
+    with pytest.raises(InputError, match="damaged"):
+        train_agent(config, broken, None, out, seed=1)
+    assert not is_complete(out)
+
+
+def _interrupted(config: ActConfig, domain: EnvDomain, out: Path) -> bool:
+    """Train until Ctrl-C comes right after a checkpoint."""
+    from darla.agents import segments
+
+    begin = segments.begin_segment
+
+    def interrupt(model, seed, number):
+        begin(model, seed, number)
+        if number > 0:
+            raise KeyboardInterrupt
+
+    segments.begin_segment = interrupt
+    try:
+        train_agent(config, domain, None, out, seed=1)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        segments.begin_segment = begin
+    return False
+
+
+def test_wall_time_of_all_parts_is_counted(columns, tmp_path):
+    artefact = train_agent(short(env_steps=200), columns, None, tmp_path / "agent", seed=1)
+    assert isinstance(artefact, Artefact)
+    assert artefact.card["wall_seconds"] > 0

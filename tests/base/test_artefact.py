@@ -1,0 +1,110 @@
+"""An artefact is whole or it is not one; a folder is never filled by two different requests."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from darla.base import Artefact, InputError, begin, finish, is_complete
+from darla.base.files import save_array, save_tensors, write_bytes, write_json
+
+CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
+
+
+def make(folder: Path, weight: float = 1.0, config: dict = CONFIG) -> Artefact:
+    begin(folder, "encoder", config)
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    write_bytes(folder / "checkpoint" / "state", b"only to resume")
+    save_tensors(folder / "model.safetensors", {"weight": torch.full((4,), weight)})
+    return finish(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=1.0)
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    made = make(tmp_path / "a")
+    read = Artefact.load(tmp_path / "a", "encoder")
+    assert read.config == {"steps": 3, "nested": {"beta": 4.0, "shape": [64, 64]}}
+    assert read.digest == made.digest
+    assert torch.equal(read.tensors()["weight"], torch.ones(4))
+    assert read.card["inputs"] == {"frames": "abc"}
+    assert not (tmp_path / "a" / "checkpoint").exists()
+
+
+def test_digest_depends_on_content_and_not_on_the_card(tmp_path: Path) -> None:
+    one, same, other = make(tmp_path / "a"), make(tmp_path / "b"), make(tmp_path / "c", weight=2.0)
+    assert one.digest == same.digest
+    assert one.digest != other.digest
+    card = json.loads((tmp_path / "b" / "card.json").read_text())
+    card["wall_seconds"] = 99.0
+    write_json(tmp_path / "b" / "card.json", card)
+    assert Artefact.load(tmp_path / "b").digest == one.digest
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def alter(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: truncate(folder / "model.safetensors"), "model.safetensors is not the file"),
+        (lambda folder: alter(folder / "model.safetensors"), "model.safetensors is not the file"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda folder: (folder / "card.json").unlink(), "not a finished artefact"),
+        (lambda folder: truncate(folder / "card.json"), "damaged"),
+        (lambda folder: (folder / "card.json").write_text("[]"), "damaged"),
+        (lambda folder: alter(folder / "config.json"), "config.json is not the file"),
+    ],
+)
+def test_a_damaged_artefact_is_refused_in_one_sentence(tmp_path: Path, damage, sentence: str) -> None:
+    make(tmp_path / "a")
+    damage(tmp_path / "a")
+    with pytest.raises(InputError, match=sentence) as caught:
+        Artefact.load(tmp_path / "a")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_wrong_kind_is_named(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    with pytest.raises(InputError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):
+        Artefact.load(tmp_path / "a", "agent")
+    with pytest.raises(InputError, match="no such folder"):
+        Artefact.load(tmp_path / "nowhere")
+
+
+def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "a", "encoder", CONFIG)
+    assert not is_complete(folder)
+    assert begin(folder, "encoder", CONFIG) == folder
+    changed = {**CONFIG, "nested": {"beta": 1.0, "shape": (64, 64)}}
+    with pytest.raises(InputError, match=r"nested\.beta was 4\.0 and is now 1\.0"):
+        begin(folder, "encoder", changed)
+    with pytest.raises(InputError, match="already holds an 'encoder'"):
+        begin(folder, "agent", CONFIG)
+
+
+def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="not empty"):
+        begin(tmp_path, "encoder", CONFIG)
+    with pytest.raises(InputError, match="is a file"):
+        begin(tmp_path / "thesis.tex", "encoder", CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"kept": True})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"bad": float("nan")})
+    with pytest.raises(ValueError, match="allow_pickle"):
+        import numpy as np
+
+        save_array(tmp_path / "a.npy", np.array([object()]))
+    assert json.loads((tmp_path / "a.json").read_text()) == {"kept": True}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -1,0 +1,68 @@
+"""Small pictures with known objects, and the smallest configurations that still go through every stage."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from darla.vision import SeeConfig
+
+Array = np.ndarray[Any, Any]
+SHAPE = (16, 16, 3)
+
+
+class Frames:
+    """A plain wall of random hue with one bright square: kind is its colour, bearing its place, distance its size."""
+
+    def __init__(self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> None:
+        rng = np.random.default_rng(seed)
+        height, width, channels = shape
+        colours = np.array([[250, 20, 20], [20, 250, 20], [250, 250, 20]])
+        kind, size = rng.integers(0, 3, count), rng.integers(3, 7, count)
+        left = rng.integers(0, width - size + 1)
+        self.images = np.broadcast_to(rng.integers(60, 160, (count, 1, 1, channels)), (count, *shape)).astype(np.uint8)
+        for image, which, side, start in zip(self.images, kind, size, left, strict=True):
+            image[height // 2 : height // 2 + side, start : start + side] = colours[which]
+        self.state = {
+            "kind": kind,
+            "bearing": (width / 2 - left - size / 2) / width,
+            "distance": 6.0 / size,
+            "visible": np.ones(count, dtype=bool),
+        }
+        self.digest = f"squares-{count}-{seed}-{shape}"
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Any) -> Array:
+        return self.images[rows]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def frames() -> Frames:
+    return Frames(256)
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    """Six pictures as a model reads them, (6, 3, 16, 16)."""
+    return torch.from_numpy(Frames(6, seed=3).images).permute(0, 3, 1, 2).float() / 255
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SeeConfig:
+    """A configuration that trains in a second."""
+    return SeeConfig().change(
+        latent_dim=4, bottleneck=8, statistics_frames=64,
+        training__steps=6, training__batch_size=16, training__log_every=3, training__checkpoint_every=4,
+        dae_training__steps=6, dae_training__batch_size=16, dae_training__log_every=3, dae_training__checkpoint_every=4,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+import pytest
+import torch
+from torch import nn
+
+from darla.base import InputError
+from darla.vision.layers import Down, Up
+from darla.vision.networks import Decoder, Encoder, architecture
+
+
+def test_darla_has_the_published_layers():
+    encoder = Encoder(architecture("darla"), (64, 64, 3), 64, "relu")
+    assert [tuple(layer.weight.shape) for layer in encoder.convolutions] == [
+        (32, 3, 4, 4), (32, 32, 4, 4), (64, 32, 4, 4), (64, 64, 4, 4),
+    ]  # fmt: skip
+    assert [tuple(layer.weight.shape) for layer in encoder.hidden] == [(256, 1024)]
+    assert encoder.head.weight.shape == (64, 256)
+
+
+def test_burgess_has_the_published_layers():
+    encoder = Encoder(architecture("burgess"), (64, 64, 3), 20, "relu")
+    assert {layer.weight.shape[0] for layer in encoder.convolutions} == {32}
+    assert [tuple(layer.weight.shape) for layer in encoder.hidden] == [(256, 512), (256, 256)]
+
+
+@pytest.mark.parametrize("name", ["darla", "burgess"])
+@pytest.mark.parametrize("shape", [(16, 16, 3), (32, 16, 1)])
+def test_decoder_mirrors_encoder(name, shape):
+    height, width, channels = shape
+    encoder = Encoder(architecture(name), shape, 5, "elu")
+    decoder = Decoder(architecture(name), shape, 5, channels, "elu")
+    code = encoder(torch.zeros(2, channels, height, width))
+    assert code.shape == (2, 5)
+    assert decoder(code).shape == (2, channels, height, width)
+
+
+def test_width_multiplies_channels_and_hidden_units():
+    assert architecture("darla", 2).channels == (64, 64, 128, 128)
+    assert architecture("darla", 2).hidden == (512,)
+
+
+def test_features_end_before_the_activation(images):
+    encoder = Encoder(architecture("darla"), (16, 16, 3), 4, "relu")
+    first = encoder.features(images, 1)
+    torch.testing.assert_close(first, nn.functional.conv2d(images, *encoder.convolutions[0].parameters(), 2, 1))
+    assert first.min() < 0
+    second = encoder.features(images, 2)
+    torch.testing.assert_close(
+        second, nn.functional.conv2d(first.relu(), *encoder.convolutions[1].parameters(), 2, 1)
+    )
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "elu"])
+@pytest.mark.parametrize("layer", [Down, Up])
+def test_fused_convolution_equals_plain_one_up_to_rounding(layer, activation):
+    torch.manual_seed(0)
+    convolution = layer(5, 7).to(memory_format=torch.channels_last)
+    x = torch.randn(3, 5, 8, 8).to(memory_format=torch.channels_last)
+    found = []
+    for reduced in (False, True):
+        convolution.zero_grad()
+        leaf = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            y = convolution(leaf, activation)
+        y.float().square().sum().backward()
+        found.append([y.detach().float(), leaf.grad, convolution.weight.grad, convolution.bias.grad])
+        assert all(value.dtype == torch.float32 for value in found[-1])
+    for plain, fused in zip(*found, strict=True):
+        assert (plain - fused).norm() < 0.01 * plain.norm()
+
+
+def test_convolutions_are_those_of_pytorch():
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 8, 8)
+    for ours, theirs in ((Down(3, 4), nn.Conv2d(3, 4, 4, 2, 1)), (Up(3, 4), nn.ConvTranspose2d(3, 4, 4, 2, 1))):
+        theirs.load_state_dict(ours.state_dict())
+        assert torch.equal(ours(x, "relu"), theirs(x).relu())
+
+
+def test_head_is_computed_in_float32_under_autocast(images):
+    encoder = Encoder(architecture("darla"), (16, 16, 3), 4, "relu")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert encoder(images).dtype == torch.float32
+
+
+def test_unknown_names_are_refused_with_the_closest_known_one():
+    with pytest.raises(InputError, match="did you mean 'burgess'"):
+        architecture("burges")
+    with pytest.raises(InputError, match="unknown activation 'swish'"):
+        Encoder(architecture("darla"), (16, 16, 3), 4, "swish")
+    with pytest.raises(InputError, match="no convolution 5"):
+        Encoder(architecture("darla"), (16, 16, 3), 4, "relu").features(torch.zeros(1, 3, 16, 16), 5)

@@ -1,0 +1,48 @@
+"""Images to train on, and the order in which they are seen."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from darla.base import InputError, rng_for
+
+
+class Frames(Protocol):
+    """Images that can be indexed: a `FrameSet`, or an array of uint8 (N, H, W, C)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray[Any, Any]: ...
+
+
+class BatchOrder:
+    """Which images each step sees: one permutation of the rows after another.
+
+    Each is named by the seed and its number, so any step's images can be told without the steps before it.
+
+    Args:
+        rows: indices of the images to train on.
+        batch_size: images a step.
+        seed: seed of the order.
+    """
+
+    def __init__(self, rows: np.ndarray[Any, Any], batch_size: int, seed: int) -> None:
+        if not len(rows):
+            raise InputError("there are no images to train on")
+        self.rows, self.batch_size, self.seed = rows, batch_size, seed
+        self._number = -1
+        self._pass = rows
+
+    def __call__(self, step: int) -> np.ndarray[Any, Any]:
+        """Return the indices of a step, counted from 0, whatever was asked for before."""
+        position, left = step * self.batch_size, self.batch_size
+        pieces = []
+        while left:
+            number, start = divmod(position, len(self.rows))
+            if number != self._number:
+                self._number = number
+                self._pass = self.rows[rng_for(self.seed, "pass", number).permutation(len(self.rows))]
+            piece = self._pass[start : start + left]
+            pieces.append(piece)
+            position, left = position + len(piece), left - len(piece)
+        return np.concatenate(pieces)

@@ -1,0 +1,127 @@
+"""The one convolution of this package, kernel 4, stride 2, padding 1, up or down, with its activation.
+
+Parameters, names and results are those of `nn.Conv2d` and `nn.ConvTranspose2d` followed by the activation. In
+a reduced format on a CPU the three are one autograd node, for two reasons found with a profiler:
+
+- oneDNN computes the bias gradient of a transposed convolution with a scalar reference loop, which took
+  longer than the rest of a training step; here it is a plain sum;
+- feature maps of a batch do not fit in a core's cache, so each pass over one that is spared counts.
+
+Elsewhere the plain operations run, which can be differentiated twice and transformed by `torch.func`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from darla.base import unknown_name
+
+ACTIVATIONS = ("relu", "elu")
+_GEOMETRY: tuple[list[int], list[int], list[int]] = ([2, 2], [1, 1], [1, 1])  # stride, padding, dilation
+
+
+def activate(x: Tensor, activation: str | None) -> Tensor:
+    """Apply a named activation; None is the identity.
+
+    Raises:
+        InputError: there is no such activation.
+    """
+    if activation is None:
+        return x
+    if activation == "relu":
+        return torch.relu(x)
+    if activation == "elu":
+        return functional.elu(x)
+    raise unknown_name("activation", activation, ACTIVATIONS)
+
+
+class Down(nn.Conv2d):
+    """Halves height and width."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H/2, W/2), the activation applied."""
+        if _fuse(input):
+            return _fused(input, self, activation, transposed=False)
+        return activate(super().forward(input), activation)
+
+
+class Up(nn.ConvTranspose2d):
+    """Doubles height and width."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:  # type: ignore[override]
+        """Map (N, C, H, W) to (N, C', 2H, 2W), the activation applied."""
+        if _fuse(input):
+            return _fused(input, self, activation, transposed=True)
+        return activate(super().forward(input), activation)
+
+
+def _fuse(x: Tensor) -> bool:
+    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+def _fused(
+    x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d, activation: str | None, transposed: bool
+) -> Tensor:
+    y: Tensor = _Convolution.apply(
+        x.to(torch.get_autocast_dtype("cpu")), layer.weight, layer.bias, activation, transposed
+    )  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, activation: str | None, transposed: bool
+    ) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            stride, padding, dilation = _GEOMETRY
+            narrow = weight.to(x.dtype)
+            y = torch.convolution(
+                x, narrow, bias.to(x.dtype), stride, padding, dilation, transposed, [0, 0], 1
+            )
+            # In place: nobody else has seen y, and both gradients can be computed from the activated value.
+            if activation == "relu":
+                y.relu_()
+            elif activation == "elu":
+                functional.elu_(y)
+            elif activation is not None:
+                raise unknown_name("activation", activation, ACTIVATIONS)
+        ctx.save_for_backward(x, narrow, y if activation else None)
+        ctx.activation, ctx.transposed = activation, transposed
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, y = ctx.saved_tensors
+        if ctx.activation == "relu":
+            gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+        elif ctx.activation == "elu":
+            gradient = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, y)
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        stride, padding, dilation = _GEOMETRY
+        for_x, for_weight, _ = torch.ops.aten.convolution_backward(
+            gradient,
+            x,
+            weight,
+            None,
+            stride,
+            padding,
+            dilation,
+            ctx.transposed,
+            [0, 0],
+            1,
+            [needs_x, needs_weight, False],
+        )
+        # Accumulated in float32 as it is; asking for a float32 result would first copy the whole map.
+        for_bias = gradient.sum((0, 2, 3)).float() if needs_bias else None
+        return for_x, for_weight.float() if needs_weight else None, for_bias, None, None
