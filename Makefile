@@ -40,7 +40,8 @@ graphics: install
 	@missing="$$($(BIN)/python -m darla.base.graphics)"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $$missing"; \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
 	elif [ -n "$$missing" ]; then \
 		echo "graphics libraries are missing; ask an administrator for: apt-get install $$missing" >&2; exit 2; \
 	fi
@@ -53,7 +54,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt --config-settings editable_mode=strict -e ".[dev]"
+	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev]"
 	@rm -f $(VENV)/.links
 	@touch $@
 
@@ -61,7 +62,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 # anew when a file comes or goes. Running needs no new links: darla/__init__.py looks in the checkout first.
 $(VENV)/.links: $(VENV)/.installed FORCE
 	@echo "$(SOURCES)" | cmp -s - $@ || { \
-		$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps --config-settings editable_mode=strict -e . \
+		$(BIN)/python -m pip install -qq -c constraints.txt --no-deps --config-settings editable_mode=strict -e . \
 		&& echo "$(SOURCES)" > $@; }
 
 FORCE:

@@ -96,11 +96,12 @@ class Segments(BaseCallback):
         self.config, self.seed, self.state = config, seed, state
         self.folder, self.checkpoints = folder, checkpoints
         self.progress = progress
-        self._looked = 0
+        self._looked = self._next_look = 0
         self._clock = time.monotonic()
 
     def _on_training_start(self) -> None:
         self._looked = self.model.num_timesteps
+        self._plan()
         self._clock = time.monotonic()
 
     def _on_step(self) -> bool:
@@ -117,7 +118,7 @@ class Segments(BaseCallback):
         # The one moment at which the update before is done, and nothing of the next rollout has been drawn.
         steps = self.model.num_timesteps
         segment_over = steps >= (self.state.segment + 1) * self.config.segment_steps
-        if segment_over or steps - self._looked >= _STEPS_BETWEEN_LOOKS:
+        if segment_over or steps >= self._next_look:
             self._look()
         if segment_over:
             self._checkpoint()
@@ -143,6 +144,12 @@ class Segments(BaseCallback):
             min(steps, self.progress.total) - min(self._looked, self.progress.total), **numbers
         )
         self._looked = steps
+        self._plan()
+
+    def _plan(self) -> None:
+        """Choose when to look again: soon, and at once when a snapshot falls due."""
+        next_snapshot = -(-(self._due(self._looked) + 1) * self.config.env_steps // self.config.snapshots)
+        self._next_look = min(self._looked + _STEPS_BETWEEN_LOOKS, next_snapshot)
 
     def _due(self, steps: int) -> int:
         """Return how many of the evenly spaced points lie at or before `steps`, the run's end aside."""

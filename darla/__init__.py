@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from darla.zero_shot import transfer
 
 __version__ = "0.1.0"
-__all__ = ["Artefact", "InputError", "__version__", "act", "collect", "demo", "doctor", "report", "see", "transfer"]
+__all__ = [
+    "Artefact",
+    "InputError",
+    "__version__",
+    "act",
+    "collect",
+    "demo",
+    "doctor",
+    "report",
+    "see",
+    "transfer",
+]
 
 _HOMES = {
     "Artefact": "darla.base.artefact",

@@ -59,8 +59,8 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
     Raises:
         InputError: a cell failed; the sentence names the first one, its reason and its log.
     """
-    todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
     _check(cells)
+    todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
     total, finished = len(cells), len(cells) - len(todo)
     if finished:
         _say(f"{finished} of {total} parts are there already")
@@ -88,7 +88,9 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
                     finished += 1
                     estimate.learn(done.cell.cost, seconds)
                     left = estimate.left(todo.values(), running.values())
-                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
+                    _say(
+                        f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left"
+                    )
                 if not ended:
                     _say("  ".join(_last_line(part, logs) for part in running.values()))
         except BrokenProcessPool as error:
@@ -172,7 +174,9 @@ def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
 
     def chain(cell: Cell) -> float:
         if cell.folder not in known:
-            known[cell.folder] = cell.cost + max((chain(user) for user in users.get(cell.folder, [])), default=0.0)
+            known[cell.folder] = cell.cost + max(
+                (chain(user) for user in users.get(cell.folder, [])), default=0.0
+            )
         return known[cell.folder]
 
     return {cell.folder: chain(cell) for cell in cells}
@@ -228,5 +232,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise InputError(f"another darla process is working in {folder}; wait for it or choose another folder") from error
+            raise InputError(
+                f"another darla process is working in {folder}; wait for it or choose another folder"
+            ) from error
         yield

@@ -31,11 +31,15 @@ VERBS = {
     "see": "learn to see: train an encoder on frames, without labels",
     "act": "learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels",
     "transfer": "run agents, unchanged, in the source and in every target domain, and score them",
-    "report": "write what a transfer found as one HTML page and as Markdown",
+    "report": "write what was found as one HTML page and as Markdown",
     "demo": "all of it: collect, see, act, transfer and report, for several methods and seeds",
     "doctor": "check whether this machine can run darla, and how fast",
 }
-_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "a file grew too large"}
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file grew too large",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,23 +85,32 @@ def _parse(default: "Verb | type[Verb]", name: str, words: list[str]) -> "Verb":
     """Turn words into a verb's arguments; tyro's own boxed messages become one sentence."""
     import tyro
 
-    box = io.StringIO()
+    def read() -> "Verb":
+        if isinstance(default, type):
+            return tyro.cli(default, prog=f"darla {name}", args=words)
+        return tyro.cli(type(default), default=default, prog=f"darla {name}", args=words)
+
+    if not {"-h", "--help"}.isdisjoint(words):
+        return read()
+    box = _Screen()
     try:
-        with contextlib.redirect_stderr(box):
-            if isinstance(default, type):
-                return tyro.cli(default, prog=f"darla {name}", args=words)
-            return tyro.cli(type(default), default=default, prog=f"darla {name}", args=words)
-    except SystemExit as end:
-        if not end.code:
-            raise
+        with contextlib.redirect_stdout(_Screen()), contextlib.redirect_stderr(box):
+            return read()
+    except SystemExit:
         raise InputError(_sentence(box.getvalue(), name)) from None
+
+
+class _Screen(io.StringIO):
+    """Where tyro draws its frames with box characters, which no argument holds; elsewhere it takes ASCII's."""
+
+    encoding = "utf-8"
 
 
 def _sentence(box: str, name: str) -> str:
     """Take the frame off one of tyro's messages and put what it says into one sentence."""
-    lines = [line.strip("│ ") for line in box.splitlines() if not line.strip().startswith(("╭", "╰"))]
+    lines = [line.strip("│─ ") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
     text, _, after = " ".join(lines).partition("Perhaps you meant:")
-    text = re.split("For full helptext|Argument helptext", text)[0].replace("─", "").strip().rstrip(".")
+    text = re.split("For full helptext|Argument helptext", text)[0].strip().rstrip(".")
     if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
         value, option, known = match.groups()
         return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", known)))
@@ -134,7 +147,10 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError):
         return 2, "there is not enough memory; the same command goes on where it stopped"
     kind = type(error).__name__
-    return 1, f"unexpected {kind}: {_one_line(error)}; DARLA_DEBUG=1 shows where, and a report of it would be welcome"
+    return (
+        1,
+        f"unexpected {kind}: {_one_line(error)}; DARLA_DEBUG=1 shows where, and a report of it would be welcome",
+    )
 
 
 def _one_line(error: BaseException) -> str:

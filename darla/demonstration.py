@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darla.base import Artefact, InputError
+from darla.base import Artefact, InputError, is_complete
 from darla.base.files import write_bytes
 from darla.base.graphics import require_graphics
 from darla.base.progress import duration
@@ -29,13 +29,15 @@ class Demonstration:
     folder: Path
     transfers: dict[str, Artefact]
     """By the name of the task."""
-    reports: dict[str, Artefact]
-    """By the name of the task."""
+    report: Artefact
+    """One report on all tasks."""
     table: str
     """Markdown; also in `table.md`."""
 
 
-def demo(study: "Study | str" = "demo", out: Path | str = "runs/demo", *, processes: int | None = None) -> Demonstration:
+def demo(
+    study: "Study | str" = "demo", out: Path | str = "runs/demo", *, processes: int | None = None
+) -> Demonstration:
     """Run a study: collect, see and act for every method and seed, then transfer and report for every task.
 
     Each part is kept in a folder named after what it was made from. So a study that was interrupted goes on where it
@@ -64,17 +66,19 @@ def demo(study: "Study | str" = "demo", out: Path | str = "runs/demo", *, proces
     with only_one(out):
         run_cells(work.cells, processes, out / "logs", afterwards=sum(part.cost for part in work.transfers))
         transfers: dict[str, Artefact] = {}
-        reports: dict[str, Artefact] = {}
         for part in work.transfers:
-            _say(f"{part.task}: every agent in the source and in every target")
-            transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=processes)
-            reports[part.task] = report(transfers[part.task], part.report)
+            if not is_complete(part.folder):
+                _say(f"{part.task}: every agent in the source and in every target")
+            transfers[part.task] = transfer(
+                part.task, part.agents, part.folder, study.transfer, workers=processes
+            )
+        page = report(list(transfers.values()), work.report)
         table = study_table(transfers)
         write_bytes(out / TABLE, (table + "\n").encode())
-    _say(f"done in {duration(time.monotonic() - started)}; table: {out / TABLE}")
-    for task, page in reports.items():
-        _say(f"report on {task}: {page.folder}")
-    return Demonstration(out, transfers, reports, table)
+    _say(
+        f"done in {duration(time.monotonic() - started)}; report: {page.folder / 'report.html'}; table: {out / TABLE}"
+    )
+    return Demonstration(out, transfers, page, table)
 
 
 def _say(text: str) -> None:

@@ -108,7 +108,7 @@ def score_figure(scores: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def curve_figure(curves: Curves, scores: Mapping[str, Any], columns: int = 3) -> Figure:
+def curve_figure(curves: Curves, scores: Mapping[str, Any]) -> Figure:
     """Draw return against environment steps of training, a panel for each domain.
 
     Thick lines are means over seeds, thin ones single seeds; the dashed line is the random agent.
@@ -116,11 +116,11 @@ def curve_figure(curves: Curves, scores: Mapping[str, Any], columns: int = 3) ->
     Args:
         curves: what `curves.csv` holds.
         scores: the content of `scores.json`, for the order of methods and the random agent.
-        columns: panels side by side.
     """
     look = styles([method["method"] for method in scores["methods"]], scores["anchors"]["baseline"])
     shown = [domain for domain in scores["domains"] if any(key[1] == domain["name"] for key in curves)]
-    columns = min(columns, len(shown))
+    # Four panels fill two rows of two; other numbers leave least room empty in rows of three.
+    columns = 2 if len(shown) == 4 else min(3, len(shown))
     rows = -(-len(shown) // columns)
     with matplotlib.rc_context(_STYLE):
         height = rows * 2.25 + 0.75

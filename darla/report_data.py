@@ -15,6 +15,8 @@ from darla.zero_shot import AGENT_PATHS, CURVES, SCORES, STRIPS
 from darla.zero_shot import KIND as TRANSFER
 
 _KINDS = ("frames", "dae", "encoder", "agent", TRANSFER)
+_SUBJECTS = ("encoder", TRANSFER)
+"""What a report can be about; the rest is told along with them."""
 _NEAR = 3
 """Folders above an artefact, and below that, in which what it was made from is looked for."""
 
@@ -83,17 +85,17 @@ def gather(runs: Sequence[Path | str]) -> Material:
         runs: folders that are artefacts, or hold some at any depth.
 
     Raises:
-        InputError: a folder does not exist, holds no finished artefact, or one of them is damaged.
+        InputError: a folder does not exist, holds nothing to report on, or an artefact is damaged.
     """
     found: dict[str, Artefact] = {}
     for run in map(Path, runs):
         if not run.is_dir():
-            raise InputError(f"no run at {run}: there is no such folder")
-        before = len(found)
+            raise InputError(f"no artefact at {run}: there is no such folder")
         for folder in _artefacts_below(run):
             _add(found, Artefact.load(folder))
-        if len(found) == before and not any(_artefacts_below(run)):
-            raise InputError(f"there is nothing to report on in {run}: it holds no finished artefact")
+    if not any(artefact.kind in _SUBJECTS for artefact in found.values()):
+        where = ", ".join(map(str, runs))
+        raise InputError(f"there is nothing to report on in {where}: no finished transfer and no encoder")
     for artefact in list(found.values()):
         _follow(found, artefact)
     by_kind = {kind: [artefact for artefact in found.values() if artefact.kind == kind] for kind in _KINDS}

@@ -105,7 +105,13 @@ class _Page:
             shown = f'<div class="scroll">{to_svg(picture.content).replace("<svg", f"<svg {label}", 1)}</div>'
         else:
             image = picture.content
-            kind = "" if image.width > _SMALL else ' class="small"'
+            kind = (
+                ' class="small"'
+                if image.width <= _SMALL
+                else ' class="tall"'
+                if image.height > image.width
+                else ""
+            )
             shown = (
                 f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
                 f'alt="{escape(picture.alt)}" loading="lazy">'

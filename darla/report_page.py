@@ -3,26 +3,24 @@
 One HTML page that stands alone, and the same as Markdown with its pictures beside it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from darla.base import Artefact
 from darla.base.files import write_bytes
-from darla.base.progress import duration
 from darla.figures import curve_figure, score_figure
 from darla.report_data import Material, Transfer, gather
-from darla.report_document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
+from darla.report_document import Block, Bullets, Document, Fold, Picture, Section, Text
 from darla.report_html import to_html
 from darla.report_markdown import to_markdown
+from darla.report_protocol import protocol_section, provenance_section
 from darla.report_tables import (
-    LEAKS,
     aggregate_table,
     comparison_table,
+    count,
     estimate,
-    leak_table,
     number,
     score_table,
     success_table,
@@ -47,8 +45,11 @@ def write_report(runs: Sequence[Path | str], out: Path | str) -> tuple[Path, Pat
     Raises:
         InputError: there is nothing to report on, an artefact is damaged, or the disk is full.
     """
-    document = compose(gather(runs))
-    out = Path(out)
+    return write_document(compose(gather(runs)), Path(out))
+
+
+def write_document(document: Document, out: Path) -> tuple[Path, Path]:
+    """Write a document as `report.html`, as `report.md` and as the pictures beside that."""
     text, pictures = to_markdown(document)
     for path, data in pictures.items():
         write_bytes(out / path, data)
@@ -65,10 +66,17 @@ def compose(material: Material) -> Document:
         _summary(transfers),
         _per_task("Scores", transfers, _scores),
         _per_task("Learning curves", [transfer for transfer in transfers if transfer.curves], _curves),
-        _per_task("Film strips", [transfer for transfer in transfers if transfer.scores["strips"]], _strips),
+        _per_task(
+            "Film strips",
+            [transfer for transfer in transfers if transfer.scores["strips"]],
+            _strips,
+            "One episode in the source and again in the target, as the agent saw it, with the same "
+            "start wherever the domains allow it. Triangles on the time line are rewards: up for a good "
+            "object, down for a bad one.",
+        ),
         vision,
-        _per_task("How it was measured", transfers, _protocol),
-        _provenance(material),
+        protocol_section(transfers),
+        provenance_section(material),
     ]
     names = [transfer.scores["task"] for transfer in transfers]
     title = f"Zero-shot transfer: {', '.join(names)}" if names else "Learning to see"
@@ -84,26 +92,29 @@ def _subtitle(material: Material) -> str:
         learnt = [method for method in scores["methods"] if method["method"] != RANDOM]
         seeds = sorted({len(method["seeds"]) for method in learnt})
         said += [
-            _count(len(learnt), "method"),
+            count(len(learnt), "method"),
             f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seed{'s' * (seeds[-1] > 1)} each",
             f"{scores['settings']['episodes']} episodes for each agent and domain",
         ]
     elif material.encoders:
-        said.append(_count(len(material.encoders), "encoder"))
+        said.append(count(len(material.encoders), "encoder"))
     every = material.all()
     if every:
         said.append(f"darla {every[-1].card['versions'].get('darla', '')}".strip())
     return " · ".join(said)
 
 
-def _per_task(title: str, transfers: Sequence[Transfer], blocks: Any) -> Section:
+def _per_task(
+    title: str, transfers: Sequence[Transfer], blocks: Callable[[Transfer], list[Block]], intro: str = ""
+) -> Section | None:
     """Make a section of a part for each task; with one task alone it needs no heading of its own."""
+    if not transfers:
+        return None
+    first = [Text(intro)] if intro else []
     if len(transfers) == 1:
-        return Section(title, tuple(blocks(transfers[0])))
-    return Section(
-        title,
-        tuple(Section(f"Task {transfer.scores['task']}", tuple(blocks(transfer))) for transfer in transfers),
-    )
+        return Section(title, (*first, *blocks(transfers[0])))
+    parts = [Section(f"Task {transfer.scores['task']}", tuple(blocks(transfer))) for transfer in transfers]
+    return Section(title, (*first, *parts))
 
 
 def _summary(transfers: Sequence[Transfer]) -> Section | None:
@@ -129,17 +140,13 @@ def _summary(transfers: Sequence[Transfer]) -> Section | None:
 def _findings(scores: Mapping[str, Any]) -> Iterable[str]:
     """Say in a sentence for each method what it scores over all targets, in the order of the table."""
     targets = [domain["name"] for domain in scores["domains"] if domain["split"] == "target"]
-    where = (
-        f"over {_count(len(targets), 'target')}"
-        if len(targets) > 1
-        else f"in {targets[0]}"
-        if targets
-        else ""
-    )
+    if not targets:
+        return
+    where = f"over {len(targets)} targets" if len(targets) > 1 else f"in *{targets[0]}*"
     baseline = scores["anchors"]["baseline"]
     for method in scores["methods"]:
         name = method["method"]
-        if name == RANDOM or not targets:
+        if name == RANDOM:
             continue
         over = method["over_targets"]
         said = f"**{name}** returns {_plain(over['return']['mean'])} {where}"
@@ -193,7 +200,7 @@ def _curves(transfer: Transfer) -> list[Block]:
             f"curves {scores['task']}",
             curve_figure(transfer.curves, scores),
             "Return of snapshots against environment steps of training in the source, "
-            f"{_count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds; "
+            f"{count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds; "
             "dashed: the random agent. No snapshot was chosen by these curves.",
             "Learning curves, a panel for each domain: "
             + ", ".join(
@@ -207,13 +214,7 @@ def _curves(transfer: Transfer) -> list[Block]:
 def _strips(transfer: Transfer) -> list[Block]:
     """Show the film strips target by target, so that methods stand under each other."""
     strips = transfer.scores["strips"]
-    blocks: list[Block] = [
-        Text(
-            "One episode in the source and again in the target, as the agent saw it, with the same "
-            "start wherever the domains allow it. Triangles on the time line are rewards: up for a good "
-            "object, down for a bad one."
-        )
-    ]
+    blocks: list[Block] = []
     for number_of_target, target in enumerate(dict.fromkeys(strip["target"] for strip in strips)):
         pictures = []
         for strip in strips:
@@ -227,7 +228,7 @@ def _strips(transfer: Transfer) -> list[Block]:
                     f"strip {target} {strip['method']}",
                     image,
                     f"{strip['method']}, seed {strip['seed']}: return {number(here['return'], 0)} in the "
-                    f"source and {number(there['return'], 0)} in *{target}*; a picture every "
+                    f"source, {number(there['return'], 0)} in *{target}*. A picture every "
                     f"{strip['every']} steps.",
                     f"Film strip of {strip['method']}. Source: {here['rises']} rewards, {here['falls']} "
                     f"punishments. {target}: {there['rises']} rewards, {there['falls']} punishments.",
@@ -235,73 +236,3 @@ def _strips(transfer: Transfer) -> list[Block]:
             )
         blocks.append(Fold(target, tuple(pictures), opened=number_of_target == 0))
     return blocks
-
-
-def _protocol(transfer: Transfer) -> list[Block]:
-    scores, settings = transfer.scores, transfer.scores["settings"]
-    chosen = {
-        "sampled": "Actions were sampled from the policy, as in training, by a generator of each episode's own",
-        "greedy": "The most probable action was taken at every step",
-    }[settings["actions"]]
-    shown = {domain["leak"] for domain in scores["domains"] if domain["split"] == "target"}
-    seeds = "\n\n".join(
-        f"{domain}\n{' '.join(map(str, values))}" for domain, values in scores["episode_seeds"].items()
-    )
-    return [
-        Text(
-            "Every episode was reset with a seed of its own, derived from "
-            f"{settings['evaluation_seed']}, the name of the domain and the number of the episode; all "
-            f"agents met the same {settings['episodes']} episodes in each domain. {chosen}. The policies "
-            "are those that training had chosen, never the best on a target."
-        ),
-        Text(
-            f"Intervals of {100 * settings['confidence']:g} % come from {settings['resamples']:,} "
-            "bootstrap resamples of whole rows: a policy with its scores in all targets, encoders "
-            "before the policies that share them. They speak about other training runs, not about other "
-            "episodes. The random agent and the normalising source return are taken as fixed."
-        ),
-        leak_table(scores, transfer.task),
-        Text("Leak levels are computed from the contexts, not declared:"),
-        Bullets(tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)),
-        Fold("Published seeds of the evaluation episodes", (Code(seeds),)),
-    ]
-
-
-def _provenance(material: Material) -> Section:
-    artefacts = material.all()
-    rows = tuple(
-        (
-            Cell(artefact.kind),
-            Cell(artefact.folder.name),
-            Cell(f"`{artefact.digest[:12]}`"),
-            Cell(str(artefact.card["seed"])),
-            Cell(duration(float(artefact.card["wall_seconds"]))),
-        )
-        for artefact in artefacts
-    )
-    table = Table(
-        "Artefacts",
-        (Cell("kind"), Cell("folder"), Cell("digest"), Cell("seed"), Cell("wall time")),
-        rows,
-        ("The digest is the SHA-256 over an artefact's files: the same content has the same digest.",),
-        labels=3,
-    )
-    commands = list(dict.fromkeys(artefact.card["command"] for artefact in artefacts))
-    return Section("Provenance", (table, Text("Commands:"), Code("\n".join(commands)), *_machines(artefacts)))
-
-
-def _machines(artefacts: Sequence[Artefact]) -> list[Block]:
-    """List versions, commits and hardware, each once."""
-    lines: dict[str, None] = {}
-    for artefact in artefacts:
-        card = artefact.card
-        versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
-        hardware = card["hardware"]
-        gpus = f", {', '.join(hardware['gpus'])}" if hardware["gpus"] else ", no GPU"
-        commit = f", commit {card['commit']}" if card["commit"] else ""
-        lines[f"{versions}{commit}; {hardware['machine']}, {_count(hardware['cores'], 'core')}{gpus}"] = None
-    return [Text("Versions and hardware:"), Code("\n\n".join(lines))]
-
-
-def _count(amount: int, noun: str) -> str:
-    return f"{amount} {noun}{'s' * (amount != 1)}"

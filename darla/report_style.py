@@ -56,7 +56,8 @@ figcaption b, .caption b { color: var(--ink); font-weight: 600; }
 figure svg, figure img { display: block; width: 100%; height: auto; }
 figure svg text { font-family: var(--sans); }
 figure img.small { width: auto; max-width: 100%; }
-.white { background: #fff; border-radius: 4px; padding: 6px; }
+figure img.tall { max-width: 34rem; }
+.white { background: #fff; border-radius: 4px; padding: 6px; width: fit-content; }
 .scroll { overflow-x: auto; }
 .scroll > svg { min-width: 40rem; }
 .table { margin: 1.8rem 0 2.2rem; }
@@ -64,14 +65,15 @@ table {
   border-collapse: collapse; width: 100%; border-block: 1.5px solid var(--ink);
   font: 14px/1.35 var(--sans); font-variant-numeric: tabular-nums lining-nums;
 }
-thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; padding: .5rem; }
-tbody th, tbody td { border-top: 1px solid var(--rule); vertical-align: top; padding: .5rem; }
+thead th { border-bottom: 1px solid var(--ink); vertical-align: bottom; padding: .5rem .4rem; }
+th { text-align: left; font-weight: 400; }
+thead th { font-weight: 600; }
+tbody th, tbody td { border-top: 1px solid var(--rule); vertical-align: top; padding: .5rem .4rem; }
 tbody tr:first-child > * { border-top: 0; }
 tbody tr.on > * { border-top-color: transparent; padding-top: .1rem; }
-th { text-align: left; font-weight: 400; }
 th.word, td.word { text-align: left; }
 th.number, td.number { text-align: right; }
-th:first-child, td:first-child { padding-left: 0; }
+th:first-child, td:first-child { padding-left: 0; min-width: 10.5rem; }
 th:last-child, td:last-child { padding-right: 0; }
 td small, th small { display: block; font-size: 12px; color: var(--muted); font-weight: 400; }
 td.number small { white-space: nowrap; }
@@ -100,8 +102,8 @@ footer { margin-top: 4rem; padding-block: 1.2rem 3rem; font: 13px/1.5 var(--sans
   main, header, footer { max-width: none; padding: 0; }
   header { padding-top: 0; }
   nav { display: none; }
-  h2, h3, h4, .caption { break-after: avoid; }
-  figure, tr, pre, li { break-inside: avoid; }
+  h2, h3, h4, .caption, summary { break-after: avoid; }
+  figure, .table, tr, pre, li { break-inside: avoid; }
   p, li { orphans: 3; widows: 3; }
   table { font-size: 8.5pt; }
   td small, th small { font-size: 7.5pt; }

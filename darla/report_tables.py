@@ -160,6 +160,8 @@ def aggregate_table(scores: Scores) -> Table | None:
     if not shown:
         return None
     names = {"mean": "mean", "iqm": "IQM", "worst": "worst target", "optimality_gap": "optimality gap"}
+    if len(_targets(scores)) == 1:
+        del names["worst"]
     rows = tuple(
         (
             Cell(method["method"]),
@@ -192,12 +194,11 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
         task: the task as plain data.
     """
     rows = [
-        (Cell("unlabelled (D_U)"), Cell("shown to the encoder"), Cell(describe_domain(task["unlabelled"])))
+        (Cell("unlabelled"), Cell("D_U", "shown to the encoder"), Cell(describe_domain(task["unlabelled"])))
     ]
     for domain in scores["domains"]:
         told = task["targets"].get(domain["name"]) or task[domain["split"]]
-        role = f"target, leak: {domain['leak']}" if domain["split"] == "target" else domain["split"]
-        rows.append((Cell(domain["name"]), Cell(role), Cell(describe_domain(told))))
+        rows.append((Cell(domain["name"]), _role(domain), Cell(describe_domain(told))))
     return Table(
         f"Domains of task {scores['task']}",
         (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
@@ -213,7 +214,7 @@ def describe_domain(domain: Mapping[str, Any]) -> str:
             ", ".join(f"{key}={value!r}" for key, value in part.items()) for part in domain["variants"]
         ]
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"
-    return " | ".join(_describe_component(part) for part in domain["components"])
+    return "; or ".join(_describe_component(part) for part in domain["components"])
 
 
 def _describe_component(component: Mapping[str, Any]) -> str:
@@ -236,6 +237,12 @@ def _heading(domain: Mapping[str, str]) -> Cell:
     if domain["split"] == "target":
         return Cell(domain["name"], f"leak: {domain['leak']}")
     return Cell(domain["name"])
+
+
+def _role(domain: Mapping[str, str]) -> Cell:
+    if domain["split"] == "target":
+        return Cell("D_T", f"leak: {domain['leak']}")
+    return Cell("D_S") if domain["split"] == "source" else Cell(domain["split"], "no part of training")
 
 
 def _seeds(method: Mapping[str, Any]) -> str:
@@ -272,6 +279,11 @@ def _optimism(scores: Scores) -> Sequence[str]:
     if alone:
         notes.append("A method with one seed has no interval: nothing here says how another seed would do.")
     return notes
+
+
+def count(amount: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where that is due."""
+    return f"{amount} {noun}{'s' * (amount != 1)}"
 
 
 def _percent(share: float) -> str:

@@ -82,10 +82,10 @@ def _describe(artefact: Artefact) -> tuple[str, str, float | None]:
     vae: Mapping[str, Any] = artefact.config["see"]["vae"]
     loss, beta = str(vae["loss"]), float(vae["beta"])
     if loss == "pixel":
-        return f"β-VAE, β = {beta:g}", loss, beta
+        return f"β-VAE, β\u00a0=\u00a0{beta:g}", loss, beta
     layer = vae["perceptual"]["layer"]
     blend = "" if loss == "perceptual" else f", {loss} loss"
-    return f"β-VAE_DAE, β = {beta:g}, J = {layer}{blend}", loss, beta
+    return f"β-VAE_DAE, β\u00a0=\u00a0{beta:g}, J\u00a0=\u00a0{layer}{blend}", loss, beta
 
 
 def _contact_sheet(frames: Artefact) -> list[Block]:

@@ -10,8 +10,8 @@ import tyro
 
 from darla.agents import ActConfig, get_algorithm
 from darla.base import Artefact, InputError
+from darla.base.graphics import require_graphics
 from darla.envs.collect import CollectConfig
-from darla.experiments import presets
 from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
@@ -42,6 +42,7 @@ class Collect(CollectConfig):
 
     def run(self) -> int:
         """Collect."""
+        require_graphics()
         from darla.collecting import collect
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
@@ -93,6 +94,7 @@ class Act:
         """Train."""
         from darla.learn_to_act import act
 
+        require_graphics()
         task = find_task(self.task)
         made = act(task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
         return _made(made)
@@ -116,16 +118,17 @@ class Transfer:
         """Evaluate."""
         from darla.zero_shot import transfer
 
+        require_graphics()
         named = [_named(agent) for agent in self.agents]
         return _made(transfer(find_task(self.task), named, self.out, self.config, workers=self.workers))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Write what a transfer found as one self-contained HTML page and as Markdown."""
+    """Write what was found as one self-contained HTML page and as Markdown."""
 
-    transfer: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TRANSFER")]
-    """What `darla transfer` made."""
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN")]
+    """What `darla transfer` made, which brings along the artefacts it stands on; or any folders with artefacts."""
     out: Path
     """Folder of the artefact."""
 
@@ -133,7 +136,9 @@ class Report:
         """Write."""
         from darla.reporting import report
 
-        return _made(report(self.transfer, self.out))
+        if not self.runs:
+            raise InputError("name at least one run to report on")
+        return _made(report(self.runs, self.out))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +197,8 @@ def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
     Raises:
         InputError: there is no such preset.
     """
+    from darla.experiments import presets  # not at the top: experiments stand on this package
+
     if name == "see":
         config = presets.encoder(_given(words, "--preset") or _default(See, "preset"))
         return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)

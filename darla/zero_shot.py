@@ -128,6 +128,7 @@ def transfer(
     task = tasks.get(task) if isinstance(task, str) else task
     entrants = admit_all(task, agents)
     baseline = _baseline(config.baseline, entrants)
+    where = tuple(places(task, config.splits))
     record = {
         "task": task.to_dict(),
         "transfer": {**asdict(config), "baseline": baseline},
@@ -140,7 +141,7 @@ def transfer(
         task,
         tuple(entrants),
         config.plan(),
-        tuple(places(task, config.splits)),
+        where,
         config.curve_episodes,
         config.strip_frames,
         folder / CHECKPOINT,

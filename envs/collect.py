@@ -96,7 +96,9 @@ def collect(
         return Artefact.load(folder, KIND)
     for left_over in (folder / SHARDS).glob(".*.partial"):
         left_over.unlink(missing_ok=True)
-    todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
+    todo = [
+        shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])
+    ]
     done = config.frames - sum(config.shards[shard] for shard in todo)
     clock = _Clock(folder / CHECKPOINT / "seconds.json")
     with Progress(config.frames, "collecting", "frame", done=done) as progress:

@@ -57,7 +57,9 @@ class Drawer:
     def __enter__(self) -> "Drawer":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._env.close()
 
     def draw(self, shard: int, first: int, size: int) -> Shard:
@@ -117,7 +119,9 @@ def _table(contexts: list[Info]) -> npt.NDArray[Any] | None:
     for name in names:
         values = [context.get(name) for context in contexts]
         numeric = all(isinstance(value, int | float) for value in values)
-        columns[name] = np.array(values if numeric else [str(value) for value in values], np.float64 if numeric else np.str_)
+        columns[name] = np.array(
+            values if numeric else [str(value) for value in values], np.float64 if numeric else np.str_
+        )
     table = np.empty(len(contexts), [(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():
         table[name] = column

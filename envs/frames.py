@@ -42,7 +42,9 @@ class FrameSet:
         """Names of the object kinds; `state["kind"]` counts into it, and is -1 where no object is visible."""
         self._sizes: list[int] = index["shards"]
         self._ends = np.cumsum(self._sizes)
-        self._shards = [load_array(shard_path(artefact.folder, n, "images"), mapped=True) for n in range(len(self._sizes))]
+        self._shards = [
+            load_array(shard_path(artefact.folder, n, "images"), mapped=True) for n in range(len(self._sizes))
+        ]
         self.image_shape: tuple[int, int, int] = tuple(index["image_shape"])
         """(height, width, 3)."""
         for shard, (images, size) in enumerate(zip(self._shards, self._sizes, strict=True)):

@@ -18,7 +18,7 @@ class Kind:
     """Whether touching it is worth +1; -1 otherwise."""
     height: float
     """In metres; the mesh is scaled to it."""
-    radius: float = 0.40
+    radius: float = 0.50
     """Touch radius in metres."""
     paint: Color = (1.0, 1.0, 1.0)
     """What the mesh's own texture is multiplied with."""
@@ -30,11 +30,11 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("medkit", good=True, height=0.80),
-    Kind("cone", good=False, height=1.00),
-    Kind("duckie", good=True, height=0.80),
+    Kind("medkit", good=True, height=0.95),
+    Kind("cone", good=False, height=1.20),
+    Kind("duckie", good=True, height=0.95),
     # The barrel's own blue is as pale as a blue room; painted over, it stays apart from every wall and floor.
-    Kind("barrel", good=False, height=0.95, paint=(0.35, 0.50, 1.00)),
+    Kind("barrel", good=False, height=1.10, paint=(0.35, 0.50, 1.00)),
 )
 """Every kind; its place in this tuple is the number that data sets store."""
 

@@ -26,7 +26,7 @@ from miniworld.miniworld import MiniWorldEnv  # isort: skip
 
 Image = npt.NDArray[np.uint8]
 
-AGENT_RADIUS = 0.35
+AGENT_RADIUS = 0.40
 _TURN = math.radians(15.0)
 _STEP = 0.25
 _LAMP_STEPS_PER_TURN = 60

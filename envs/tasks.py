@@ -204,8 +204,8 @@ _BUILTIN = (
     _hue_task(
         "recolour",
         "hues that the encoder has been shown and the policy has not",
-        _target("cyan on yellow, A", wall_hue=0.52, floor_hue=0.17, object_set="A"),
-        _target("cyan on yellow, B", wall_hue=0.52, floor_hue=0.17, object_set="B"),
+        _target("any hues, A", wall_hue=_SHOWN_HUES, floor_hue=_SHOWN_HUES, object_set="A"),
+        _target("any hues, B", wall_hue=_SHOWN_HUES, floor_hue=_SHOWN_HUES, object_set="B"),
         _target("yellow on teal, A and B", wall_hue=0.13, floor_hue=0.45, object_set=_BOTH),
     ),
     _hue_task(

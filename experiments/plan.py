@@ -33,15 +33,13 @@ _START = 4.0  # seconds before a cell's work begins
 
 @dataclass(frozen=True)
 class Transferred:
-    """The last part of a study for one task: evaluate its agents and report on them."""
+    """What follows the cells for one task: evaluate its agents."""
 
     task: str
     agents: tuple[tuple[str, Path], ...]
     """Pairs of a method's name and an agent's folder, in the order of methods and seeds."""
     folder: Path
     """Where the transfer goes."""
-    report: Path
-    """Where the report goes."""
     cost: float
     """Expected seconds on one core."""
 
@@ -54,6 +52,8 @@ class Plan:
     """Frames, encoders and agents."""
     transfers: tuple[Transferred, ...]
     """One for each task; they need all cells."""
+    report: Path
+    """Where the report on all transfers goes."""
 
 
 def plan(study: Study, folder: Path) -> Plan:
@@ -70,10 +70,11 @@ def plan(study: Study, folder: Path) -> Plan:
             "transfer": asdict(study.transfer),
             "agents": [[method, agent.name] for method, agent in agents],
         }
-        called = f"{_word(name)}-{_key(asked)}"
-        cost = _transfer_seconds(study, task, len(agents))
-        transfers.append(Transferred(name, agents, folder / "transfers" / called, folder / "reports" / called, cost))
-    return Plan(tuple(cells.made.values()), tuple(transfers))
+        goes_to = folder / "transfers" / f"{_word(name)}-{_key(asked)}"
+        transfers.append(Transferred(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
+    parts = [part.folder.name for part in transfers]
+    report = folder / "reports" / f"{_word(study.name)}-{_key({'transfers': parts})}"
+    return Plan(tuple(cells.made.values()), tuple(transfers), report)
 
 
 class _Cells:
@@ -118,7 +119,12 @@ class _Cells:
         assert config is not None
         frames = self.frames(domain)
         dae = self.denoiser(domain, config, seed) if config.vae.needs_dae else None
-        asked = {"see": config.to_dict(), "frames": frames.name, "dae": dae.name if dae else None, "seed": seed}
+        asked = {
+            "see": config.to_dict(),
+            "frames": frames.name,
+            "dae": dae.name if dae else None,
+            "seed": seed,
+        }
         return self._add(
             self._folder / "encoders" / f"{_word(config.model)}-s{seed}-{_key(asked)}",
             f"encoder of {method.name}, seed {seed}",
@@ -142,7 +148,9 @@ class _Cells:
         }
         speed = _STEPS_A_SECOND_ON_CODES if on_codes else _STEPS_A_SECOND_ON_PIXELS
         return self._add(
-            self._folder / "agents" / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
+            self._folder
+            / "agents"
+            / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
             f"agent of {method.name}, seed {seed}",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},
@@ -168,7 +176,9 @@ class _Cells:
 def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
     config = study.transfer
     domains = sum(len(task.targets) if split == "target" else 1 for split in config.splits)
-    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(study.seeds)
+    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(
+        study.seeds
+    )
     episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))
     return episodes * _STEPS_IN_AN_EPISODE / _STEPS_A_SECOND_IN_PLAY
 

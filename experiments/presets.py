@@ -12,11 +12,16 @@ from darla.zero_shot import TransferConfig
 PIXELS = SeeConfig()
 """β-VAE on pixels with the defaults of the configuration."""
 
+DARLA = PIXELS.change(loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0)
+"""β-VAE_DAE: the loss compares the DAE's whitened bottleneck. There the hues of a room are a few directions among many,
+and most of the code goes to the objects. Chosen on the source and on the contexts kept for selection; the targets had
+no part in it."""
+
 ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
     {
         "beta-1": PIXELS.change(beta=1.0),
         "beta-4": PIXELS.change(beta=4.0),
-        "darla": PIXELS.change(loss="perceptual"),
+        "darla": DARLA,
         "tiny": PIXELS.change(beta=4.0, training__steps=40, training__batch_size=32),
     }
 )
@@ -34,8 +39,7 @@ AGENTS: Mapping[str, ActConfig] = MappingProxyType(
 
 _END_TO_END = Method("end to end")
 _BETA_1 = Method("β-VAE, β = 1", ENCODERS["beta-1"])
-_BETA_4 = Method("DARLA (β-VAE, β = 4)", ENCODERS["beta-4"])
-_DARLA = Method("DARLA (β-VAE_DAE)", ENCODERS["darla"])
+_DARLA = Method("DARLA", ENCODERS["darla"])
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
@@ -44,21 +48,26 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             (Method("end to end", None, AGENTS["tiny"]), Method("β-VAE", ENCODERS["tiny"], AGENTS["tiny"])),
             frames=300,
             env_steps=2_048,
-            transfer=TransferConfig(episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200),
+            transfer=TransferConfig(
+                episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200
+            ),
             about="every part of the pipeline within a minute; nothing is learnt",
         ),
         "demo": Study(
             "demo",
-            (_END_TO_END, _BETA_1, _BETA_4),
+            (_END_TO_END, _BETA_1, _DARLA),
             tasks=("conjunction", "recolour"),
-            transfer=TransferConfig(splits=("source", "target")),
+            frames=30_000,
+            transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=4),
             about="DARLA's effect within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, _BETA_1, _BETA_4, _DARLA),
+            (_END_TO_END, _BETA_1, _DARLA),
             tasks=("conjunction", "recolour", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
+            frames=36_000,
+            transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=2),
             about="all four tasks with three seeds within ninety minutes on two cores",
         ),
     }

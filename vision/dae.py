@@ -39,7 +39,7 @@ class DAEConfig:
     """Standard deviation of `gaussian`; 1 gives half the summed squared error. It only scales the loss."""
     rectangles: int = 1
     """Rectangles blanked in each picture."""
-    largest: float = 1.0
+    largest: float = 0.5
     """Longest side of a rectangle as a share of the picture's side. At 1, four independent uniform
     coordinates: a ninth of the picture on average, at times all of it, and what is not seen can only be
     guessed from the rest."""

@@ -31,12 +31,13 @@ NORMALISATIONS = ("std", "whiten")
 class PerceptualConfig:
     """Which features are compared, and how much their distance counts."""
 
-    layer: str = "conv4"
+    layer: str = "bottleneck"
     """Where J ends: `bottleneck`, `conv1` to `conv4` (before the activation), or `pixels` (before the
     sigmoid)."""
-    normalisation: str = "std"
-    """`std` (per feature or channel) or `whiten` (our addition: also decorrelated)."""
-    nats: float = 1000.0
+    normalisation: str = "whiten"
+    """`std` (per feature or channel) or `whiten` (our addition: also decorrelated). In a whitened bottleneck the
+    colours of a room are a few directions among many, and the objects in it are most of the rest."""
+    nats: float = 600.0
     """What mean features cost, in nats. More makes the latents finer: of M equally strong and independent
     factors each is coded with about log(2 nats / (M beta)) / 2 nats."""
 

@@ -268,8 +268,11 @@ class _Loop:
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """Write the history as CSV with six significant digits."""
+    first = ("step", "learning_rate", "loss")
+    # Not in the order in which a row was filled: rows that went through a checkpoint have lost it.
+    names = sorted(history[0], key=lambda name: (first.index(name) if name in first else len(first), name))
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in history)
     write_bytes(path, text.getvalue().encode())

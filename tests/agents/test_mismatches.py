@@ -1,4 +1,4 @@
-"""An agent, an encoder and an environment that do not fit are told apart in one sentence, before anything is written."""
+"""An agent, an encoder and an environment that do not fit are refused in one sentence."""
 
 import numpy as np
 import pytest

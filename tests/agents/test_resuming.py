@@ -24,7 +24,7 @@ from darla.envs import EnvDomain
 algorithm, encoder, out = sys.argv[1:]
 train_agent(short(algorithm, **{changes}), EnvDomain("columns", ENV_ID), encoder or None, out, seed=11)
 """
-LONGER = {"env_steps": 2400}
+LONGER = {"env_steps": 1200}
 
 
 def start(algorithm, encoder, out):

@@ -1,4 +1,4 @@
-"""A policy comes back from disk as it was, from safetensors and JSON alone; anything else is refused in a sentence."""
+"""A policy comes back from disk as it was, from safetensors and JSON; anything else is refused."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def trained(columns, encoder_folder, tmp_path_factory):
 @pytest.fixture
 def agent_folder(trained, tmp_path):
     """A copy of a finished agent that a test may spoil."""
-    return shutil.copytree(trained, tmp_path / "agent")
+    return shutil.copytree(trained, tmp_path / "elsewhere" / "agent")
 
 
 def test_an_artefact_holds_tensors_json_and_csv_alone(trained):
@@ -171,7 +171,7 @@ def test_a_description_that_fits_no_policy_is_refused(agent_folder, encoder_fold
 def test_weights_of_another_policy_are_refused(columns, tmp_path):
     model = build("ppo", SHORT["ppo"], make_vec(columns, 4, seed=0), seed=0)
     save_weights(tmp_path / "policy.safetensors", model.policy)
-    with pytest.raises(InputError, match="is not part of it|is missing"):
+    with pytest.raises(InputError, match=r"is not part of it|is missing"):
         load_weights(tmp_path / "policy.safetensors", describe("dqn", None, 1).build())
 
 

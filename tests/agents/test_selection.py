@@ -1,4 +1,4 @@
-"""Which snapshot becomes the policy: the last, or the best on the source validation split and on nothing else."""
+"""Which snapshot becomes the policy: the last, or the best on the source validation split."""
 
 import csv
 

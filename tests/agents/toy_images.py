@@ -25,13 +25,13 @@ class Columns(gymnasium.Env[np.ndarray, int]):
         columns: int = 3,
         length: int = 12,
         ends: str = "truncated",
-        reward: float = 1.0,
+        reward: float | str = 1.0,
         channels_first: bool = False,
         continuous: bool = False,
         crashes: bool = False,
     ) -> None:
         self.size, self.columns, self.length = size, columns, length
-        self.ends, self.worth, self.crashes = ends, reward, crashes
+        self.ends, self.worth, self.crashes = ends, float(reward), crashes
         self.render_mode = None
         shape = (3, size, size) if channels_first else (size, size, 3)
         self.observation_space = spaces.Box(0, 255, shape, np.uint8)

@@ -1,6 +1,5 @@
 """The command line: every verb on real input, and every refusal one sentence and exit code 2."""
 
-import importlib.util
 import json
 import os
 import resource
@@ -11,15 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from command_line import darla, leftovers, refusal
 from darla import cli
 from darla.base import Artefact
-
-_SPEC = importlib.util.spec_from_file_location("command_line", Path(__file__).with_name("command_line.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_HELPERS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_HELPERS)
-darla, refusal, leftovers = _HELPERS.darla, _HELPERS.refusal, _HELPERS.leftovers
 
 
 def smaller_files(limit: int) -> Callable[[], None]:
@@ -40,7 +33,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     darla("see", folder / "frames", "--preset", "tiny", *training, "--out", folder / "encoder")
     steps = ("--preset", "tiny", "--env-steps", "1024", "--seed", "3")
     darla("act", "conjunction", "--encoder", folder / "encoder", *steps, "--out", folder / "agent")
-    short = ("--episodes", "2", "--environments", "2", "--curve-episodes", "0", "--strip-frames", "3", "--resamples", "50")
+    short = (
+        "--episodes",
+        "2",
+        "--environments",
+        "2",
+        "--curve-episodes",
+        "0",
+        "--strip-frames",
+        "3",
+        "--resamples",
+        "50",
+    )
     darla("transfer", "conjunction", f"DARLA={folder / 'agent'}", *short, "--out", folder / "transfer")
     return folder
 
@@ -75,17 +79,29 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
     ("line", "sentence"),
     [
         ("colect", "darla: unknown verb 'colect'; did you mean 'collect'?"),
-        ("collect conjuction --out OUT", "darla collect: unknown task 'conjuction'; did you mean 'conjunction'?"),
-        ("collect conjunction --out OUT --frame 3", "unrecognized options: --frame, 3; did you mean --frames?"),
+        (
+            "collect conjuction --out OUT",
+            "darla collect: unknown task 'conjuction'; did you mean 'conjunction'?",
+        ),
+        (
+            "collect conjunction --out OUT --frame 3",
+            "unrecognized options: --frame, 3; did you mean --frames?",
+        ),
         ("collect conjunction --out OUT --frames 3x", "--frames"),
         ("collect conjunction --out OUT --frames 0", "darla collect: frames is 0, but must be at least 1"),
-        ("collect conjunction --out OUT --poses unifrm", "unknown value of --poses: 'unifrm'; did you mean 'uniform'?"),
+        (
+            "collect conjunction --out OUT --poses unifrm",
+            "unknown value of --poses: 'unifrm'; did you mean 'uniform'?",
+        ),
         ("collect conjunction --out OUT --stride 4", "stride is for poses 'random_policy'"),
         ("collect conjunction --out OUT --workers 0", "workers is 0"),
         ("collect conjunction", "--out must be given"),
         ("see nowhere --out OUT", "darla see: no artefact at nowhere: there is no such folder"),
         ("see nowhere --out OUT --preset bta-4", "unknown encoder preset 'bta-4'; did you mean 'beta-4'?"),
-        ("see nowhere --out OUT --vae.loss perceptul", "unknown loss 'perceptul'; did you mean 'perceptual'?"),
+        (
+            "see nowhere --out OUT --vae.loss perceptul",
+            "unknown loss 'perceptul'; did you mean 'perceptual'?",
+        ),
         ("see nowhere --out OUT --vae.lossy pixel", "did you mean --vae.loss"),
         ("act conjunctoin --out OUT", "unknown task 'conjunctoin'; did you mean 'conjunction'?"),
         ("act conjunction --out OUT --algorithm poo", "unknown algorithm 'poo'; did you mean 'ppo'?"),
@@ -161,7 +177,9 @@ def test_an_artefact_of_another_kind_is_refused(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "'frames'" in said(capsys, "see", runs / "encoder", "--out", tmp_path / "out")
-    assert "'encoder'" in said(capsys, "act", "conjunction", "--encoder", runs / "frames", "--out", tmp_path / "out")
+    assert "'encoder'" in said(
+        capsys, "act", "conjunction", "--encoder", runs / "frames", "--out", tmp_path / "out"
+    )
     assert "agent" in said(capsys, "transfer", "conjunction", runs / "encoder", "--out", tmp_path / "out")
     assert "transfer" in said(capsys, "report", runs / "agent", "--out", tmp_path / "out")
 
@@ -184,7 +202,9 @@ def test_an_encoder_for_another_resolution_is_refused(
     rooms = {"env_id": "darla/SeekAvoid-v0", "variants": [{"resolution": 48}]}
     task = {"name": "coarse", "unlabelled": rooms, "source": rooms, "targets": {"same": rooms}}
     (tmp_path / "coarse.json").write_text(json.dumps(task))
-    told = said(capsys, "act", tmp_path / "coarse.json", "--encoder", runs / "encoder", "--out", tmp_path / "out")
+    told = said(
+        capsys, "act", tmp_path / "coarse.json", "--encoder", runs / "encoder", "--out", tmp_path / "out"
+    )
     assert "64" in told
     assert "48" in told
 
@@ -225,7 +245,16 @@ def test_a_full_disk_stops_collecting_and_leaves_nothing_half_written(tmp_path: 
 
 
 def test_a_full_disk_stops_learning_and_leaves_nothing_half_written(runs: Path, tmp_path: Path) -> None:
-    words = ("see", runs / "frames", "--preset", "tiny", "--training.steps", "4", "--out", tmp_path / "encoder")
+    words = (
+        "see",
+        runs / "frames",
+        "--preset",
+        "tiny",
+        "--training.steps",
+        "4",
+        "--out",
+        tmp_path / "encoder",
+    )
     told = refusal(*words, before=smaller_files(200_000))
     assert "could not write" in told
     assert not leftovers(tmp_path)
@@ -237,14 +266,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode
+    ):
         pytest.skip("only root can mount a small file system")
     yield folder
     subprocess.run(["umount", folder], check=True)
 
 
 def test_no_space_left_on_the_device(small_disk: Path) -> None:
-    told = refusal("collect", "conjunction", "--frames", "120", "--shard-size", "60", "--out", small_disk / "frames")
+    told = refusal(
+        "collect", "conjunction", "--frames", "120", "--shard-size", "60", "--out", small_disk / "frames"
+    )
     assert "00001.images.npy" in told or "00000.images.npy" in told
     assert not leftovers(small_disk)
 
@@ -271,20 +305,27 @@ def test_missing_graphics_libraries_are_named(tmp_path: Path, monkeypatch: pytes
 
 def test_debug_shows_the_traceback() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "darla", "colect"], capture_output=True, text=True, env={**os.environ, "DARLA_DEBUG": "1"}
+        [sys.executable, "-m", "darla", "colect"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DARLA_DEBUG": "1"},
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "InputError" in done.stderr
 
 
-def test_a_fault_of_darla_itself_is_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_darla_itself_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(words: list[str]) -> int:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(cli, "_run", broken)
     assert cli.main(["doctor"]) == 1
-    assert capsys.readouterr().err.startswith("darla doctor: unexpected ZeroDivisionError: division by zero; DARLA_DEBUG=1")
+    assert capsys.readouterr().err.startswith(
+        "darla doctor: unexpected ZeroDivisionError: division by zero; DARLA_DEBUG=1"
+    )
 
 
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
@@ -306,7 +347,9 @@ def test_help_and_version_need_no_verb(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("darla 0.")
 
 
-def test_presets_are_shown_as_the_defaults(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presets_are_shown_as_the_defaults(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for words, default in (
         (["see", "--preset", "beta-1", "--help"], "(default: 1.0)"),

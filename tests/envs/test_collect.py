@@ -191,7 +191,18 @@ def test_a_finished_set_is_not_drawn_again(tmp_path: Path) -> None:
 
 
 def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
-    options = ["--frames", "240", "--shard-size", "12", "--seed", "5", "--workers", str(workers), "--out", str(out)]
+    options = [
+        "--frames",
+        "240",
+        "--shard-size",
+        "12",
+        "--seed",
+        "5",
+        "--workers",
+        str(workers),
+        "--out",
+        str(out),
+    ]
     # A session of its own: whatever it leaves behind can be found by it.
     return subprocess.Popen(
         [sys.executable, "-m", "darla", "collect", "conjunction", *options],
@@ -253,5 +264,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to every process of the group
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
-    assert errors.decode().splitlines()[-1] == "darla collect: stopped; the same command goes on where it stopped"
+    assert (
+        errors.decode().splitlines()[-1]
+        == "darla collect: stopped; the same command goes on where it stopped"
+    )
     assert "Traceback" not in errors.decode()

@@ -146,8 +146,8 @@ def test_the_agent_stays_inside_the_walls() -> None:
     env.reset(seed=0)
     for _ in range(500):
         env.step(int(rng.integers(9)))
-        assert 0.35 <= env.agent.pos[0] <= env.width - 0.35
-        assert 0.35 <= env.agent.pos[2] <= env.depth - 0.35
+        assert 0.4 <= env.agent.pos[0] <= env.width - 0.4
+        assert 0.4 <= env.agent.pos[2] <= env.depth - 0.4
     env.close()
 
 

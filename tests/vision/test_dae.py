@@ -26,7 +26,7 @@ def test_one_rectangle_is_blanked_in_every_channel():
 
 
 def test_uniform_coordinates_blank_about_a_ninth():
-    share = blanked(DAEConfig(), count=4000).float().mean()
+    share = blanked(DAEConfig(largest=1.0), count=4000).float().mean()
     assert share == pytest.approx((1 / 3 + 1 / 32) ** 2, abs=0.01)  # both ends are included
 
 

@@ -1,0 +1,108 @@
+"""What a report says about how it was measured, and about what made it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from darla.base import Artefact
+from darla.base.progress import duration
+from darla.report_data import Material, Transfer
+from darla.report_document import Block, Bullets, Cell, Code, Fold, Section, Table, Text
+from darla.report_tables import LEAKS, count, leak_table
+
+_ACTIONS = {
+    "sampled": "Actions were sampled from the policy, as in training, by each episode's own generator.",
+    "greedy": "The most probable action was taken at every step.",
+}
+
+
+def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
+    """Return the section on episodes, seeds, intervals, domains and leak levels; None without a transfer."""
+    if not transfers:
+        return None
+    blocks: list[Block] = []
+    told: list[Mapping[str, Any]] = []
+    for transfer in transfers:
+        settings = transfer.scores["settings"]
+        if settings not in told:
+            told.append(settings)
+            blocks += _settings(settings, transfer.scores["task"] if told[1:] else "")
+    blocks += [leak_table(transfer.scores, transfer.task) for transfer in transfers]
+    shown = {domain["leak"] for transfer in transfers for domain in transfer.scores["domains"]}
+    levels = tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)
+    if levels:
+        blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]
+    blocks += [
+        Fold(
+            f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),)
+        )
+        for transfer in transfers
+    ]
+    return Section("How it was measured", tuple(blocks))
+
+
+def _settings(settings: Mapping[str, Any], task: str) -> list[Block]:
+    where = f"In task {task}, every" if task else "Every"
+    return [
+        Text(
+            f"{where} episode was reset with a seed of its own, derived from "
+            f"{settings['evaluation_seed']}, the name of the domain and the number of the episode; all "
+            f"agents met the same {settings['episodes']} episodes in each domain. "
+            f"{_ACTIONS[settings['actions']]} The policies are those that training had chosen, never the "
+            "best on a target."
+        ),
+        Text(
+            f"Intervals of {100 * settings['confidence']:g} % come from {settings['resamples']:,} "
+            "bootstrap resamples of whole rows: a policy with its scores in all targets, encoders "
+            "before the policies that share them. They speak about other training runs, not about other "
+            "episodes. The random agent and the normalising source return are taken as fixed."
+        ),
+    ]
+
+
+def _seeds(transfer: Transfer) -> Code:
+    found = transfer.scores["episode_seeds"]
+    return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in found.items()))
+
+
+def provenance_section(material: Material) -> Section:
+    """Return the section on artefacts, commands, versions and hardware."""
+    artefacts = material.all()
+    rows = tuple(
+        (
+            Cell(artefact.kind),
+            Cell(artefact.folder.name),
+            Cell(f"`{artefact.digest[:12]}`"),
+            Cell(str(artefact.card["seed"])),
+            Cell(duration(float(artefact.card["wall_seconds"]))),
+        )
+        for artefact in artefacts
+    )
+    table = Table(
+        "Artefacts",
+        (Cell("kind"), Cell("folder"), Cell("digest"), Cell("seed"), Cell("wall time")),
+        rows,
+        ("The digest is the SHA-256 over an artefact's files: the same content has the same digest.",),
+        labels=3,
+    )
+    commands = list(dict.fromkeys(artefact.card["command"] for artefact in artefacts))
+    machines = list(dict.fromkeys(map(_machine, artefacts)))
+    return Section(
+        "Provenance",
+        (
+            table,
+            Text("Commands:"),
+            Code("\n".join(commands)),
+            Text("Versions and hardware:"),
+            Code("\n\n".join(machines)),
+        ),
+    )
+
+
+def _machine(artefact: Artefact) -> str:
+    """Return the versions, the commit and the hardware behind an artefact in one line."""
+    card = artefact.card
+    versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+    commit = f", commit {card['commit']}" if card["commit"] else ""
+    hardware = card["hardware"]
+    gpus = ", ".join(hardware["gpus"]) or "no GPU"
+    return f"{versions}{commit}; {hardware['machine']}, {count(hardware['cores'], 'core')}, {gpus}"

@@ -1,0 +1,106 @@
+"""Cells: any order that respects what they need, nothing twice, and failures that stop only what needs them."""
+
+from pathlib import Path
+
+import cell_work
+import pytest
+from darla.base import InputError, is_complete
+from darla.cells import Cell, only_one, run_cells
+
+
+def cell(folder: Path, name: str, *needs: str, work: object = cell_work.make, cost: float = 1.0) -> Cell:
+    paths = tuple(folder / need for need in needs)
+    arguments: dict[str, object] = {"out": folder / name}
+    if work in (cell_work.make, cell_work.make_slowly):
+        arguments |= {"text": name, "needs": paths}
+    return Cell(name, folder / name, work, arguments, paths, cost)  # type: ignore[arg-type]
+
+
+def diary(folder: Path) -> list[list[str]]:
+    return [line.split() for line in (folder / "diary").read_text().splitlines()]
+
+
+def test_cells_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [
+        cell(tmp_path, "d", "b", "c"),
+        cell(tmp_path, "b", "a", work=cell_work.make_slowly),
+        cell(tmp_path, "c", "a"),
+        cell(tmp_path, "a"),
+    ]
+    run_cells(cells, 2, tmp_path / "logs")
+    assert (tmp_path / "d" / "text").read_text() == "dbaca"
+    ended = [name for event, name, _ in diary(tmp_path) if event == "ends"]
+    assert ended[0] == "a"
+    assert ended[-1] == "d"
+    told = capsys.readouterr().err
+    assert "[4/4] d:" in told
+    assert "made" not in told
+    assert (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text() == "made a\n"
+
+
+def test_the_longest_chain_goes_first(tmp_path: Path) -> None:
+    cells = [
+        cell(tmp_path, "short", cost=5.0),
+        cell(tmp_path, "long", cost=1.0),
+        cell(tmp_path, "after", "long", cost=100.0),
+    ]
+    run_cells(cells, 1, tmp_path / "logs")
+    assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["long", "after", "short"]
+
+
+def test_finished_cells_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_cells([cell(tmp_path, "a")], 1, tmp_path / "logs")
+    run_cells([cell(tmp_path, "a"), cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["a", "b"]
+    assert "1 of 2 parts are there already" in capsys.readouterr().err
+    run_cells([cell(tmp_path, "a"), cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    assert len(diary(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("work", "reason"),
+    [
+        (cell_work.refuse, "bad cannot be made of this"),
+        (cell_work.break_down, "ZeroDivisionError: division by zero"),
+        (cell_work.forget, "it did not make"),
+    ],
+)
+def test_a_failure_holds_up_only_what_needs_it(work: object, reason: str, tmp_path: Path) -> None:
+    cells = [
+        cell(tmp_path, "bad", work=work, cost=9.0),
+        cell(tmp_path, "needy", "bad"),
+        cell(tmp_path, "other"),
+    ]
+    with pytest.raises(InputError, match=f"bad failed: .*{reason}.*log is .*bad.log"):
+        run_cells(cells, 1, tmp_path / "logs")
+    assert is_complete(tmp_path / "other")
+    assert not is_complete(tmp_path / "needy")
+
+
+def test_a_fault_is_traced_in_the_log(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        run_cells([cell(tmp_path, "bad", work=cell_work.break_down)], 1, tmp_path / "logs")
+    assert "Traceback" in (tmp_path / "logs" / f"{tmp_path.name}-bad.log").read_text()
+
+
+def test_a_killed_worker_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a worker process was killed"):
+        run_cells([cell(tmp_path, "bad", work=cell_work.die)], 1, tmp_path / "logs")
+
+
+def test_a_plan_with_holes_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="which no cell makes"):
+        run_cells([cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    with pytest.raises(ValueError, match="same folder"):
+        run_cells([cell(tmp_path, "a"), cell(tmp_path, "a")], 1, tmp_path / "logs")
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    with (
+        only_one(tmp_path / "runs"),
+        pytest.raises(InputError, match="another darla process"),
+        only_one(tmp_path / "runs"),
+    ):
+        pass
+    with only_one(tmp_path / "runs"):
+        pass

@@ -1,0 +1,125 @@
+"""A whole study: every stage, interrupted and resumed, and nothing made twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_line import MORE, darla, leftovers
+from darla.base import Artefact
+from darla.experiments import presets
+from darla.experiments.plan import plan
+
+TINY = presets.study("tiny")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny study through the command line, stopped with Ctrl-C on the way."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    words = [sys.executable, "-m", "darla", "demo", "--preset", "tiny", "--out", str(folder)]
+    first = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **MORE},
+    )
+    while not list(folder.glob("frames/*/card.json")) and first.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    os.killpg(first.pid, signal.SIGINT)
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 130, told
+    assert told.splitlines()[-1] == "darla demo: stopped; the same command goes on where it stopped"
+    assert "Traceback" not in told
+    done = darla("demo", "--preset", "tiny", "--out", folder)
+    assert "of 4 parts are there already" in done.stderr
+    (folder / "printed").write_text(done.stdout)
+    return folder
+
+
+def test_every_stage_is_there_and_the_table_names_every_method(runs: Path) -> None:
+    found = {Artefact.load(path.parent).kind for path in runs.rglob("card.json")}
+    assert found == {"frames", "encoder", "agent", "transfer", "report"}
+    table = (runs / "table.md").read_text()
+    assert (runs / "printed").read_text().strip() == table.strip()
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert rows == ["method", "random", "end to end", "β-VAE"]
+    assert "A in room 2" in table
+    assert not leftovers(runs)
+    (page,) = runs.glob("reports/*/report.html")
+    assert "A in room 2" in page.read_text()
+
+
+def test_a_finished_study_is_only_printed(runs: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
+    again = darla("demo", "--preset", "tiny", "--out", runs)
+    assert again.stdout == (runs / "printed").read_text()
+    assert "4 of 4 parts are there already" in again.stderr
+    after = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
+    changed = {path.name for path in after if after[path] != before.get(path)}
+    assert changed <= {"table.md", ".lock"}
+
+
+def test_tasks_with_the_same_domains_share_what_is_made_of_them(tmp_path: Path) -> None:
+    one = plan(TINY, tmp_path)
+    three = plan(replace(TINY, tasks=("conjunction", "recolour", "unseen")), tmp_path)
+    assert {cell.folder for cell in three.cells} == {cell.folder for cell in one.cells}
+    assert len({part.folder for part in three.transfers}) == 3
+    assert three.transfers[0].folder == one.transfers[0].folder
+    all_four = plan(replace(TINY, tasks=("conjunction", "sim2sim")), tmp_path)
+    kinds = sorted(cell.folder.parent.name for cell in all_four.cells)
+    assert kinds == ["agents", "agents", "agents", "encoders", "encoders", "frames", "frames"]
+
+
+def test_a_seed_more_makes_only_what_is_new(tmp_path: Path) -> None:
+    one, two = plan(TINY, tmp_path), plan(replace(TINY, seeds=(0, 1)), tmp_path)
+    new = {cell.folder for cell in two.cells} - {cell.folder for cell in one.cells}
+    assert sorted(folder.parent.name for folder in new) == ["agents", "agents", "encoders"]
+    assert {cell.folder for cell in one.cells} < {cell.folder for cell in two.cells}
+
+
+def test_policies_can_share_encoders(tmp_path: Path) -> None:
+    shared = plan(replace(TINY, seeds=(0, 1, 2, 3), encoder_seeds=(0, 1)), tmp_path)
+    encoders = [cell for cell in shared.cells if cell.folder.parent.name == "encoders"]
+    agents = [cell for cell in shared.cells if cell.label.startswith("agent of β-VAE")]
+    assert len(encoders) == 2
+    assert [cell.arguments["encoder"] for cell in agents] == [encoders[n % 2].folder for n in range(4)]
+    assert [cell.needs for cell in agents] == [(encoders[n % 2].folder,) for n in range(4)]
+
+
+def test_encoders_of_one_seed_share_their_denoiser(tmp_path: Path) -> None:
+    def method(name: str, beta: float) -> object:
+        config = presets.encoder("tiny").change(loss="perceptual", beta=beta)
+        return replace(TINY.methods[1], name=name, see=config)
+
+    study = replace(TINY, methods=(method("β = 1", 1.0), method("β = 4", 4.0)), seeds=(0, 1))  # type: ignore[arg-type]
+    cells = plan(study, tmp_path).cells
+    denoisers = [cell for cell in cells if cell.folder.parent.name == "denoisers"]
+    encoders = [cell for cell in cells if cell.folder.parent.name == "encoders"]
+    assert len(denoisers) == 2
+    assert len(encoders) == 4
+    assert all(cell.arguments["dae"] in cell.needs for cell in encoders)
+
+
+def test_names_do_not_decide_where_things_go(tmp_path: Path) -> None:
+    renamed = replace(TINY, methods=tuple(replace(method, name=method.name + "!") for method in TINY.methods))
+    assert {cell.folder for cell in plan(renamed, tmp_path).cells} == {
+        cell.folder for cell in plan(TINY, tmp_path).cells
+    }
+
+
+@pytest.mark.parametrize("name", sorted(presets.STUDIES))
+def test_presets_can_be_planned(name: str, tmp_path: Path) -> None:
+    study = presets.study(name)
+    made = plan(study, tmp_path)
+    assert {part.task for part in made.transfers} == set(study.tasks)
+    assert study.baseline is not None
+    folders = {cell.folder for cell in made.cells}
+    assert all(folder in folders for part in made.transfers for _, folder in part.agents)

@@ -1,0 +1,271 @@
+"""The report: one page that stands alone, the same in Markdown, and every number of the transfer in it."""
+
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_up_run import METHODS, make_encoder, make_run, make_transfer
+
+from darla.base import Artefact, InputError
+from darla.base.files import read_json
+from darla.figures import PALETTE, score_figure, to_svg
+from darla.report_data import gather
+from darla.report_document import Cell, Document, Section, Table, Text
+from darla.report_html import to_html
+from darla.report_markdown import to_markdown
+from darla.report_page import compose
+from darla.report_tables import comparison_table, number, score_table, success_table
+from darla.report_vision import effect_table, find_models, probe_table
+from darla.reporting import report
+
+_VOID = {"meta", "img", "br", "hr", "link", "input", "use"}
+
+
+class Reader(HTMLParser):
+    """Reads a page, checks that its elements are closed in order, and keeps what a test asks for."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2", "h3"):
+            self.headings.append(data)
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def made(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return report(run, tmp_path_factory.mktemp("report") / "report")
+
+
+@pytest.fixture(scope="module")
+def page(made: Artefact) -> str:
+    return (made.folder / "report.html").read_text()
+
+
+@pytest.fixture
+def scores(run: Path) -> dict:
+    return read_json(run / "recolour" / "scores.json")
+
+
+def test_the_page_is_well_formed_and_needs_nothing_beside_it(page):
+    reader = Reader(page)
+    assert not reader.all("script", "link", "iframe", "object")
+    for image in reader.all("img"):
+        assert image["src"].startswith("data:image/")
+    for link in reader.all("a"):
+        assert link["href"].startswith("#")
+        assert f'id="{link["href"][1:]}"' in page
+    assert "url(http" not in page
+    assert "@import" not in page
+
+
+def test_pictures_say_what_they_show(page):
+    reader = Reader(page)
+    assert len(reader.all("img")) > 10
+    assert all(image["alt"] for image in reader.all("img"))
+    figures = reader.all("svg")
+    assert len(figures) == 4
+    assert all(figure["role"] == "img" and figure["aria-label"] for figure in figures)
+
+
+def test_all_that_was_found_is_told(page):
+    headings = Reader(page).headings
+    for heading in (
+        "Summary",
+        "Scores",
+        "Learning curves",
+        "Film strips",
+        "What the encoders saw and kept",
+        "How it was measured",
+        "Provenance",
+        "Task conjunction",
+        "Task recolour",
+    ):
+        assert heading in headings
+    for method in METHODS:
+        assert method in page
+    for told in ("leak: visual", "leak: conjunction", "2017", "10,000 bootstrap", "torch ", "numpy "):
+        assert told in page
+
+
+def test_every_return_and_interval_is_in_the_table(scores):
+    table = score_table(scores)
+    for row, method in zip(table.rows, scores["methods"], strict=True):
+        assert row[0].text == method["method"]
+        for cell, domain in zip(row[1:], scores["domains"], strict=False):
+            said = method["domains"][domain["name"]]["return"]
+            assert cell.text == number(said["value"])
+            if said["low"] is not None:
+                assert cell.detail == f"[{number(said['low'])}, {number(said['high'])}]†"
+    assert any("optimistic" in note for note in table.notes)
+
+
+def test_the_page_follows_the_reader_into_the_dark(page):
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+    svg = page[page.index("<svg") : page.rindex("</svg>")]
+    assert "var(--ink)" in svg
+    assert not any(color in svg for color in PALETTE)
+
+
+def test_figures_carry_text_as_text_and_no_names_that_could_meet(scores):
+    svg = to_svg(score_figure(scores))
+    assert ">return per episode</text>" in svg
+    assert f">{scores['domains'][-1]['name']}</text>" in svg
+    assert not re.search(r"<g id=", svg)
+    assert "DejaVu" not in svg
+
+
+def test_nothing_of_the_machine_is_told(page, made, run):
+    text = (made.folder / "report.md").read_text()
+    for place in (str(run), str(run.parent), str(made.folder), str(Path.home())):
+        assert place not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
+        assert place not in re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def test_markdown_finds_its_pictures(made):
+    text = (made.folder / "report.md").read_text()
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) == len(set(pictures)) > 10
+    for picture in pictures:
+        assert (made.folder / picture).read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in (made.folder / "figures").iterdir()} == {Path(p).name for p in pictures}
+
+
+def test_both_forms_tell_the_same(made, page):
+    text = (made.folder / "report.md").read_text()
+    for kind in ("Table", "Figure"):
+        counted = [re.findall(rf"{kind} (\d+)\.", form) for form in (page, text)]
+        assert counted[0] == counted[1] == [str(number) for number in range(1, len(counted[0]) + 1)]
+
+
+def test_the_same_run_gives_the_same_bytes(made, run, tmp_path):
+    assert report(run, tmp_path / "again").digest == made.digest
+    assert report(run, made.folder).digest == made.digest
+
+
+def test_names_are_text_whatever_they_hold():
+    odd = '<b>"A" & **B**</b>'
+    table = Table(odd, (Cell(odd),), ((Cell(odd, odd),),))
+    document = Document(odd, odd, (Section(odd, (Text(odd), table)),))
+    written = to_html(document)
+    assert "<b>" not in written.replace("<b>Table", "")
+    Reader(written)
+    assert to_markdown(document)[0].startswith(f"# {odd}")
+
+
+def test_emphasis_and_code_are_marked_and_other_stars_are_not():
+    written = to_html(Document("t", "", (Section("s", (Text("**bold**, *thin*, `co*de*`, 2 * 3 * 4"),)),)))
+    assert "<strong>bold</strong>, <em>thin</em>" in written
+    assert "2 * 3 * 4" in written
+
+
+def test_one_task_needs_no_headings_of_its_own(run, tmp_path):
+    written = (report(run / "conjunction", tmp_path / "report").folder / "report.html").read_text()
+    assert "Task conjunction" not in Reader(written).headings
+    assert "Zero-shot transfer: conjunction" in Reader(written).headings
+
+
+def test_one_seed_has_no_interval_and_says_so(run, tmp_path):
+    scores = read_json(make_transfer(tmp_path / "recolour", "recolour", {}, seeds=1).folder / "scores.json")
+    table = score_table(scores)
+    assert {cell.detail for row in table.rows for cell in row} == {""}
+    assert any("one seed has no interval" in note for note in table.notes)
+    shares = success_table(scores)
+    assert shares is not None
+    assert "within-policy only" in shares.notes[0]
+
+
+def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
+    few = comparison_table(scores)
+    assert few is not None
+    assert [cell.text for cell in few.header][-1] == "P(improvement)"
+    assert "with 3 seeds a permutation test cannot reach 0.05" in few.notes[-1]
+    many = read_json(make_transfer(tmp_path / "many", "recolour", {}, seeds=6).folder / "scores.json")
+    table = comparison_table(many)
+    assert table is not None
+    assert table.header[-1] == Cell("p", "Holm")
+
+
+def test_probes_show_each_model_and_what_the_perceptual_loss_changes(run):
+    models = find_models(gather([run]))
+    assert [model.loss for model in models] == ["pixel", "perceptual"]
+    assert models[1].used_by == ["DARLA (β-VAE_DAE)"]
+    table = probe_table(models)
+    assert [cell.text for cell in table.rows[0]][1:3] == ["0.60", "0.70"]
+    assert table.rows[-1][0].text == "chance"
+    effect = effect_table(models)
+    assert effect is not None
+    assert [cell.text for cell in effect.rows[0]][2:4] == ["+0.10", "+0.10"]
+    assert effect.rows[0][-1].text == "–"
+
+
+def test_encoders_that_differ_in_their_seed_are_one_model(run, tmp_path):
+    frames = Artefact.load(run / "frames")
+    one = make_encoder(tmp_path / "one", frames, {"loss": "pixel", "beta": 4.0}, 0.6)
+    two = make_encoder(tmp_path / "two", frames, {"loss": "pixel", "beta": 4.0}, 0.8)
+    other = make_encoder(tmp_path / "other", frames, {"loss": "pixel", "beta": 4.0, "width": 2}, 0.8)
+    material = replace(gather([run / "frames", run / "beta-4"]), encoders=[one, two, other])
+    models = find_models(material)
+    assert [len(model.members) for model in models] == [2, 1]
+    assert models[1].label == f"{models[0].label}, variant 2"
+    assert probe_table(models).rows[0][1] == Cell("0.70", "0.60 to 0.80")
+
+
+def test_frames_are_found_near_the_encoder_they_taught(run):
+    material = gather([run / "beta-4"])
+    assert [frames.digest for frames in material.frames] == [Artefact.load(run / "frames").digest]
+    assert compose(material).title == "Learning to see"
+
+
+def test_what_cannot_be_reported_on_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match=r"no artefact at .*nowhere"):
+        report(tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no finished transfer"):
+        report(tmp_path / "empty", tmp_path / "out")
+    copy = Path(shutil.copytree(run / "conjunction", tmp_path / "copy"))
+    (copy / "curves.csv").write_text("method\n")
+    with pytest.raises(InputError, match=r"curves\.csv is not the file"):
+        report(copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_have_true_minus_signs_and_no_negative_zero():
+    assert [number(value) for value in (-3.04, -0.04, 0.0, 12.35)] == ["−3.0", "0.0", "0.0", "12.3"]
+
+
+def test_a_table_for_the_terminal_is_aligned(scores):
+    lines = score_table(scores).transposed().terminal().splitlines()
+    assert lines[0] == "Return per episode, task recolour"
+    rule = lines[3]
+    assert set(rule) == {"─"}
+    assert all(len(line) <= len(rule) for line in lines[2 : lines.index(rule, 4)])
+    assert lines[4].startswith("source  ")

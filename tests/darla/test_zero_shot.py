@@ -1,0 +1,234 @@
+"""Zero-shot transfer: one table of episodes for all agents, whole or resumed; no agent has seen a target."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from short_rooms import hasty_agent, room, short_task
+
+from darla.base import Artefact, InputError
+from darla.base.files import read_json
+from darla.envs import Domain, leak_level, make, tasks
+from darla.episode_table import read_rows
+from darla.evaluation import Player, places
+from darla.film_strips import _contexts
+from darla.zero_shot import TransferConfig, transfer
+
+CONFIG = TransferConfig(episodes=5, environments=2, curve_episodes=3, strip_frames=3, resamples=100)
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("agents")
+    return [("pixels", hasty_agent(folder / f"agent-{seed}", seed).folder) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def whole(agents: list[tuple[str, Path]], tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return transfer(short_task(), agents, tmp_path_factory.mktemp("whole") / "transfer", CONFIG)
+
+
+def test_all_agents_and_the_random_one_are_measured_on_the_same_episodes(whole):
+    rows = read_rows(whole.folder / "episodes.csv")
+    assert {(row.method, row.seed) for row in rows} == {("random", 0), ("pixels", 0), ("pixels", 1)}
+    assert {row.domain: row.split for row in rows} == {
+        "source": "source",
+        "validation": "validation",
+        "shown": "target",
+        "new": "target",
+    }
+    for domain in ("source", "shown"):
+        played = {
+            method: [
+                row.episode_seed for row in rows if (row.method, row.seed, row.domain) == (*method, domain)
+            ]
+            for method in {(row.method, row.seed) for row in rows}
+        }
+        assert len({tuple(seeds) for seeds in played.values()}) == 1
+        assert [len(seeds) for seeds in played.values()] == [5, 5, 5]
+
+
+def test_leak_levels_are_those_of_the_task(whole):
+    rows = read_rows(whole.folder / "episodes.csv")
+    assert {row.domain: row.leak for row in rows if row.split == "target"} == {
+        name: leak_level(short_task(), name) for name in short_task().targets
+    }
+    assert {row.leak for row in rows if row.split != "target"} == {""}
+
+
+def test_scores_follow_from_the_rows_alone(whole):
+    rows = read_rows(whole.folder / "episodes.csv")
+    scores = read_json(whole.folder / "scores.json")
+    for method in scores["methods"]:
+        for domain, said in method["domains"].items():
+            mine = [row.total for row in rows if (row.method, row.domain) == (method["method"], domain)]
+            assert said["return"]["value"] == pytest.approx(np.mean(mine))
+    assert scores["anchors"]["baseline"] == "pixels"
+    assert scores["episode_seeds"]["new"] == [row.episode_seed for row in rows if row.domain == "new"][:5]
+
+
+def test_curves_run_over_the_snapshots_and_end_in_the_final_policy(whole):
+    rows = read_rows(whole.folder / "episodes.csv")
+    with (whole.folder / "curves.csv").open() as file:
+        curves = list(csv.DictReader(file))
+    assert {row["domain"] for row in curves} == {"source", "shown", "new"}
+    for seed in (0, 1):
+        points = [row for row in curves if row["domain"] == "shown" and row["seed"] == str(seed)]
+        assert [int(row["env_steps"]) for row in points] == [64, 128]
+        first = [
+            row.total for row in rows if (row.method, row.seed, row.domain) == ("pixels", seed, "shown")
+        ][:3]
+        assert float(points[-1]["mean_return"]) == pytest.approx(np.mean(first))
+
+
+def test_there_is_a_film_strip_for_each_method_and_target(whole):
+    strips = read_json(whole.folder / "scores.json")["strips"]
+    assert [(strip["method"], strip["target"]) for strip in strips] == [
+        ("pixels", "shown"),
+        ("pixels", "new"),
+    ]
+    for strip in strips:
+        with Image.open(whole.folder / "strips" / strip["file"]) as image:
+            assert image.mode == "RGBA"
+        assert strip["source_episode"]["length"] == strip["target_episode"]["length"] == 12
+
+
+def test_worker_processes_give_the_same_bytes(whole, agents, tmp_path):
+    assert transfer(short_task(), agents, tmp_path / "two", CONFIG, workers=2).digest == whole.digest
+
+
+def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_path, monkeypatch):
+    play, played = Player.play, []
+
+    def stop_after(limit: int):
+        def until(self, cell, progress=None):
+            if len(played) == limit:
+                raise KeyboardInterrupt
+            played.append(cell)
+            play(self, cell, progress)
+
+        return until
+
+    for limit in (3, 7):
+        monkeypatch.setattr(Player, "play", stop_after(limit))
+        with pytest.raises(KeyboardInterrupt):
+            transfer(short_task(), agents, tmp_path / "out", CONFIG)
+        assert not (tmp_path / "out" / "card.json").exists()
+    monkeypatch.setattr(Player, "play", stop_after(1_000))
+    resumed = transfer(short_task(), agents, tmp_path / "out", CONFIG)
+    assert resumed.digest == whole.digest
+    assert len(played) == len(set(played)) == 12 + 2
+    assert not (resumed.folder / "checkpoint").exists()
+
+
+def test_a_finished_evaluation_is_not_played_again(whole, agents, monkeypatch):
+    monkeypatch.setattr(Player, "play", None)
+    assert transfer(short_task(), agents, whole.folder, CONFIG).digest == whole.digest
+
+
+def test_agents_may_lie_elsewhere_when_the_evaluation_goes_on(whole, agents, tmp_path):
+    moved = []
+    for name, folder in agents:
+        (tmp_path / folder.name).symlink_to(folder)
+        moved.append((name, tmp_path / folder.name))
+    assert transfer(short_task(), moved, whole.folder, CONFIG).digest == whole.digest
+
+
+def test_contexts_for_choosing_encoders_are_played_apart_from_the_targets(tmp_path):
+    task = replace(short_task(), selection=room("selection", 0.6))
+    config = replace(CONFIG, splits=("source", "selection"), curve_episodes=0, strip_frames=0, episodes=2)
+    agent = hasty_agent(tmp_path / "agent", 4)
+    found = transfer(task, [agent], tmp_path / "out", config)
+    scores = read_json(found.folder / "scores.json")
+    assert [domain["name"] for domain in scores["domains"]] == ["source", "selection"]
+    assert scores["comparisons"] == []
+    assert {row.domain for row in read_rows(found.folder / "episodes.csv")} == {"source", "selection"}
+
+
+def test_an_agent_that_has_acted_in_a_target_is_refused(tmp_path):
+    agent = hasty_agent(tmp_path / "agent", 0, room("source", 0.1, 0.3, 0.8))
+    with pytest.raises(InputError, match="trained in the target 'new'"):
+        transfer(short_task(), [agent], tmp_path / "out", CONFIG)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_agent_of_another_source_is_refused(tmp_path):
+    agent = hasty_agent(tmp_path / "agent", 0, room("source", 0.1))
+    with pytest.raises(InputError, match="not in the source of task 'short'"):
+        transfer(short_task(), [agent], tmp_path / "out", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"baseline": "pixel"}, "did you mean 'pixels'"),
+        ({"splits": ("target",)}, "must hold 'source'"),
+        ({"splits": ("source", "selection")}, "has no selection contexts"),
+        ({"splits": ("source", "tagret")}, "'tagret'"),
+        ({"curve_episodes": 6}, "must not exceed the 5 episodes"),
+        ({"strip_frames": -1}, "must not be negative"),
+        ({"confidence": 95.0}, "between 0 and 1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(change, sentence, agents, tmp_path):
+    with pytest.raises(InputError, match=sentence):
+        transfer(short_task(), agents, tmp_path / "out", replace(CONFIG, **change))
+    assert not (tmp_path / "out").exists()
+
+
+def test_agents_that_cannot_be_told_apart_are_refused(agents, tmp_path):
+    with pytest.raises(InputError, match="two agents are called 'pixels' and have the seed 0"):
+        transfer(short_task(), [agents[0], agents[0]], tmp_path / "out", CONFIG)
+    with pytest.raises(InputError, match="name of the random agent"):
+        transfer(short_task(), [("random", agents[0][1])], tmp_path / "out", CONFIG)
+    with pytest.raises(InputError, match="no agent"):
+        transfer(short_task(), [], tmp_path / "out", CONFIG)
+
+
+def test_what_is_no_agent_is_refused(whole, tmp_path):
+    with pytest.raises(InputError, match="'agent'"):
+        transfer(short_task(), [whole.folder], tmp_path / "out", CONFIG)
+    with pytest.raises(InputError, match="an agent is needed"):
+        transfer(short_task(), [whole], tmp_path / "out", CONFIG)
+
+
+def test_a_target_named_like_another_part_is_refused():
+    task = replace(short_task(), targets={"validation": room("validation", 0.9)})
+    with pytest.raises(InputError, match="another part"):
+        places(task, ("source", "validation", "target"))
+
+
+@pytest.fixture
+def rooms() -> Iterator[list]:
+    made: list = []
+    yield made
+    for env in made:
+        env.close()
+
+
+@pytest.mark.parametrize("name", ["conjunction", "recolour"])
+def test_film_strips_show_the_same_start_in_both_domains(name, rooms):
+    task = tasks.get(name)
+    for target, domain in task.targets.items():
+        here, there = _contexts(task.source, domain, 2017, target)
+        assert here["object_set"] == there["object_set"]
+        assert here != there
+        starts = []
+        # Both in the source's environment: the layout is drawn after the context, from the same generator.
+        for look in (here, there):
+            env = make(task.source)
+            rooms.append(env)
+            _, info = env.reset(seed=5, options={"context": look})
+            starts.append(json.dumps(info["state"]))
+        assert starts[0] == starts[1]
+
+
+def test_selection_contexts_of_the_builtin_tasks_can_be_played():
+    names = [place.name for place in places(tasks.get("conjunction"), ("source", "selection", "target"))]
+    assert names[:2] == ["source", "selection"]
+    assert isinstance(tasks.get("conjunction").selection, Domain)

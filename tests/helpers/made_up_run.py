@@ -1,0 +1,156 @@
+"""A run whose numbers are made up: real frames; encoders and transfers written by hand in their formats."""
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from darla.base import Artefact, begin, finish
+from darla.base.files import write_bytes, write_json
+from darla.envs import leak_level, tasks
+from darla.envs.collect import CollectConfig, collect
+from darla.episode_table import Row, write_rows
+from darla.film_strips import Film, draw
+from darla.scores import Resampling, score
+from darla.zero_shot import TransferConfig
+
+EPISODES = 4
+METHODS = ("random", "end to end", "DARLA (β-VAE, β = 4)", "DARLA (β-VAE_DAE)")
+_ENCODERS = {"DARLA (β-VAE, β = 4)": "beta-4", "DARLA (β-VAE_DAE)": "dae"}
+
+
+def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolour"), seeds: int = 3) -> Path:
+    """Write frames, two encoders and a transfer for each task below `folder`."""
+    frames = collect(CollectConfig(frames=30, shard_size=30), folder / "frames")
+    encoders = {
+        "beta-4": make_encoder(folder / "beta-4", frames, {"loss": "pixel", "beta": 4.0}, 0.6),
+        "dae": make_encoder(
+            folder / "dae", frames, {"loss": "perceptual", "beta": 1.0, "perceptual": {"layer": "conv4"}}, 0.7
+        ),
+    }
+    for name in names:
+        make_transfer(folder / name, name, {key: made.digest for key, made in encoders.items()}, seeds)
+    return folder
+
+
+def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: float) -> Artefact:
+    """Write an encoder artefact without a network, with what a report reads from it."""
+    config = {"see": {"vae": vae}, "frames": frames.digest, "seed": 0, "dae": None}
+    begin(folder, "encoder", config)
+    probe = {"linear": skill, "nonlinear": skill + 0.1, "chance": 0.25, "ceiling": 1.0}
+    write_json(
+        folder / "probes.json",
+        {
+            "kind": {**probe, "measure": "balanced accuracy"},
+            "bearing": {**probe, "chance": 0.0, "measure": "R2"},
+            "kl": {"total": 14.2, "active_units": 8, "per_latent": [14.2]},
+            "reconstruction": {"mean_squared_error": 0.004},
+        },
+    )
+    for name, size in (("reconstructions", (120, 40)), ("traversals", (60, 160))):
+        data = io.BytesIO()
+        Image.new("RGB", size, (90, 120, 60)).save(data, "PNG")
+        write_bytes(folder / f"{name}.png", data.getvalue())
+    return finish(folder, "encoder", config, seed=0, inputs={"frames": frames.digest}, wall_seconds=65.0)
+
+
+def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int = 3) -> Artefact:
+    """Write a transfer artefact with returns drawn from a generator."""
+    task, rng = tasks.get(name), np.random.default_rng(3)
+    places = [
+        ("source", "source", ""),
+        *((target, "target", leak_level(task, target)) for target in task.targets),
+    ]
+    agents = [
+        {
+            "method": method,
+            "seed": seed,
+            "digest": f"{method} {seed}",
+            "encoder": encoders.get(_ENCODERS.get(method, "")),
+        }
+        for method in METHODS
+        for seed in range(1 if method == "random" else seeds)
+    ]
+    settings = {**asdict(TransferConfig(episodes=EPISODES, curve_episodes=2)), "baseline": "end to end"}
+    record = {"task": task.to_dict(), "transfer": settings, "agents": agents}
+    begin(folder, "transfer", record)
+    rows, curves, strips = [], [], []
+    for method in METHODS:
+        for seed in range(1 if method == "random" else seeds):
+            digest = f"{method} {seed}"
+            for domain, split, leak in places:
+                level = (
+                    0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
+                )
+                totals = np.round(level + rng.normal(0, 1.5, size=EPISODES))
+                rows += [
+                    Row(
+                        method=method,
+                        seed=seed,
+                        agent=digest,
+                        domain=domain,
+                        split="source" if split == "source" else "target",
+                        leak=leak,
+                        episode=number,
+                        episode_seed=number,
+                        total=float(total),
+                        length=150,
+                        success=bool(total >= 5),
+                        truncated=True,
+                        collected_good=int(max(total, 0)),
+                        collected_bad=1,
+                    )
+                    for number, total in enumerate(totals)
+                ]
+                if method != "random":
+                    curves += [(method, seed, domain, split, step, 2, step / 1000) for step in (1000, 2000)]
+        if method != "random":
+            for target in task.targets:
+                file = f"{len(strips):02d}.png"
+                _strip(folder / "strips" / file, target)
+                episode = {"return": 1.0, "length": 3, "rises": 2, "falls": 1, "context": {}}
+                strips.append(
+                    {
+                        "method": method,
+                        "seed": 0,
+                        "target": target,
+                        "file": file,
+                        "every": 1,
+                        "episode_seed": 7,
+                        "source_episode": episode,
+                        "target_episode": episode,
+                    }
+                )
+    said = score(
+        rows,
+        {agent["digest"]: agent["encoder"] for agent in agents},
+        baseline="end to end",
+        resampling=Resampling(resamples=200),
+    )
+    seeds_told = {place[0]: list(range(EPISODES)) for place in places}
+    said |= {
+        "task": name,
+        "settings": settings,
+        "agents": agents,
+        "episode_seeds": seeds_told,
+        "strips": strips,
+    }
+    write_json(folder / "scores.json", said)
+    write_rows(folder / "episodes.csv", rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("method", "seed", "domain", "split", "env_steps", "episodes", "mean_return"), *curves])
+    write_bytes(folder / "curves.csv", text.getvalue().encode())
+    return finish(folder, "transfer", record, seed=2017, inputs={}, wall_seconds=75.0)
+
+
+def _strip(path: Path, target: str) -> None:
+    frames = [np.full((64, 64, 3), 60 * number, np.uint8) for number in range(4)]
+    films = [Film(label, frames, [1.0, -1.0, 1.0], {}) for label in ("source", target)]
+    data = io.BytesIO()
+    draw(films, every=1, pictures=4).save(data, "PNG")
+    write_bytes(path, data.getvalue())

@@ -1,0 +1,145 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from darla import vision
+from darla.base import Artefact, InputError
+from darla.base.files import load_tensors
+from darla.vision.encoding import encode_images
+from darla.vision.held_out import split
+from tests.vision.conftest import Frames
+
+
+@pytest.fixture(scope="module")
+def perceptual(tiny, frames, tmp_path_factory):
+    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    return vision.train_encoder(config, frames, tmp_path_factory.mktemp("perceptual") / "run", seed=0)
+
+
+def test_the_artefact_holds_weights_probes_pictures_and_history(perceptual):
+    names = set(perceptual.card["files"])
+    assert {"model.safetensors", "probes.json", "reconstructions.png", "traversals.png", "history.csv"} <= names
+    assert {"dae/model.safetensors", "dae/features.safetensors", "dae/probes.json", "dae/reconstructions.png"} <= names
+    assert not any("tensorboard" in name or "checkpoint" in name for name in names)
+    assert set(perceptual.card["inputs"]) == {"frames", "dae"}
+    assert list((perceptual.folder / "tensorboard").glob("events*"))
+
+
+def test_the_encoder_is_self_contained(perceptual, tmp_path):
+    import shutil
+
+    alone = shutil.copytree(perceptual.folder, tmp_path / "copy")
+    model, copy = vision.load(perceptual.folder), vision.load(alone)
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(model.display(image), copy.display(image))
+    dae = vision.load_dae(Artefact.load(alone / "dae", "dae"))
+    assert torch.equal(model.display(image), dae(image))
+
+
+def test_j_is_calibrated_with_the_statistics_stored_beside_the_dae(perceptual):
+    stored = load_tensors(perceptual.folder / "dae" / "features.safetensors")
+    tensors = perceptual.tensors()
+    assert torch.equal(tensors["perceptual.mean"], stored["bottleneck.mean"])
+    assert tensors["perceptual.weight"] != 1
+
+
+def test_a_finished_artefact_is_returned_as_it_is(perceptual, tiny, frames):
+    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    again = vision.train_encoder(config, frames, perceptual.folder, seed=0)
+    assert again.card == perceptual.card
+
+
+def test_another_configuration_or_seed_in_the_same_folder_is_refused(perceptual, tiny, frames):
+    with pytest.raises(InputError, match="begun with another configuration"):
+        vision.train_encoder(tiny, frames, perceptual.folder, seed=0)
+    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    with pytest.raises(InputError, match="seed was 0 and is now 1"):
+        vision.train_encoder(config, frames, perceptual.folder, seed=1)
+
+
+def test_a_dae_can_be_shared_between_encoders(perceptual, tiny, frames, tmp_path):
+    dae = perceptual.folder / "dae"
+    config = vision.SeeConfig().change(loss="mixed", pixel_weight=0.1, layer="conv3", latent_dim=4)
+    config = config.change(training=tiny.training, statistics_frames=64)
+    shared = vision.train_encoder(config, frames, tmp_path / "run", seed=0, dae=dae)
+    assert shared.card["inputs"]["dae"] == Artefact.load(dae).digest
+    assert not (shared.folder / "dae").exists()
+    assert shared.config["see"]["dae"]["bottleneck"] == 8  # what it was trained with, not the default
+    vision.load(shared.folder)
+    with pytest.raises(InputError, match="trained with other settings"):
+        vision.train_encoder(config.change(bottleneck=9), frames, tmp_path / "other", seed=0, dae=dae)
+    with pytest.raises(InputError, match="would be ignored"):
+        vision.train_encoder(tiny, frames, tmp_path / "pixel", seed=0, dae=dae)
+
+
+def test_probes_and_normaliser_never_train_on_held_out_frames(frames):
+    rows, held_out = split(len(frames), 0.25, seed=0)
+    assert len(held_out) == 64
+    assert sorted(np.concatenate([rows, held_out])) == list(range(256))
+    assert np.array_equal(split(256, 0.25, 0)[1], held_out)
+    assert not np.array_equal(split(256, 0.25, 1)[1], held_out)
+
+
+def test_frames_without_state_have_no_object_probes(tiny, tmp_path, frames):
+    class Stateless:
+        state: dict[str, np.ndarray] = {}  # noqa: RUF012
+        digest = "stateless"
+
+        def __len__(self):
+            return len(frames)
+
+        def __getitem__(self, rows):
+            return frames[rows]
+
+    artefact = vision.train_encoder(tiny, Stateless(), tmp_path / "run", seed=0)
+    report = json.loads((artefact.folder / "probes.json").read_text())
+    assert "kind" not in report
+    assert "reconstruction" in report
+
+
+def test_unknown_models_and_unusable_frames_are_refused(tiny, frames, tmp_path):
+    with pytest.raises(InputError, match="did you mean 'beta_vae'"):
+        vision.train_encoder(tiny.change(model="beta_vea"), frames, tmp_path / "a", seed=0)
+
+    class Floats:
+        state: dict[str, np.ndarray] = {}  # noqa: RUF012
+        digest = "floats"
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, rows):
+            return np.zeros((len(rows), 16, 16, 3), np.float32)
+
+    with pytest.raises(InputError, match="must be uint8 images"):
+        vision.train_encoder(tiny, Floats(), tmp_path / "b", seed=0)
+
+
+def test_training_puts_the_object_into_the_codes(tmp_path):
+    frames = Frames(512, painted=False)
+    config = vision.SeeConfig().change(
+        latent_dim=6, vae__likelihood="gaussian", vae__pixel_std=0.05, held_out=0.3, statistics_frames=64,
+        training__steps=250, training__batch_size=32, training__learning_rate=3e-3,
+    )  # fmt: skip
+    artefact = vision.train_encoder(config, frames, tmp_path / "run", seed=0)
+    report = json.loads((artefact.folder / "probes.json").read_text())
+    assert report["bearing"]["nonlinear"] > 0.5
+    codes = encode_images(vision.load(artefact.folder), frames.images, normalise=True)
+    assert codes.std(axis=0).max() == pytest.approx(1, abs=0.3)
+
+
+def test_importing_the_package_is_cheap():
+    program = "import sys, darla.vision; print('torch' in sys.modules, len(darla.vision.__all__))"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.split()[0] == "False"
+
+
+def test_every_public_name_can_be_imported():
+    for name in vision.__all__:
+        assert getattr(vision, name) is not None
+    with pytest.raises(AttributeError):
+        vision.no_such_name  # noqa: B018

@@ -1,0 +1,71 @@
+import numpy as np
+import torch
+from PIL import Image
+
+from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig
+from darla.vision.monitoring import code_statistics
+from darla.vision.traversals import grid, reconstruct, to_pictures, traversal_rows, traverse, write_png
+
+SHAPE = (16, 16, 3)
+
+
+def model() -> BetaVAE:
+    torch.manual_seed(0)
+    return BetaVAE(BetaVAEConfig(latent_dim=4), None, SHAPE).eval()
+
+
+def test_rows_are_sorted_by_falling_kl(images):
+    found = traverse(model(), images[:1], np.array([0.1, 3.0, 0.0, 2.0]), latents=3)
+    assert found.latents == [1, 3, 0]
+    assert found.kl == [3.0, 2.0, 0.1]
+    assert found.images.shape == (3, 9, *SHAPE)
+
+
+def test_a_row_moves_its_latent_and_no_other(images):
+    vae = model()
+    found = traverse(vae, images[:1], np.array([0.0, 0.0, 5.0, 0.0]), latents=1, values=5, reach=2.0)
+    assert found.values == [-2.0, -1.0, 0.0, 1.0, 2.0]
+    code = vae.encode(images[:1]).mean.detach()
+    for picture, value in zip(found.images[0], found.values, strict=True):
+        code[0, 2] = value
+        assert np.array_equal(picture, to_pictures(vae.decode(code))[0])
+
+
+def test_pictures_round_to_the_nearest_grey_level():
+    values = torch.tensor([-0.5, 0.0, 0.4999 / 255, 0.5001 / 255, 1.0, 2.0]).reshape(6, 1, 1, 1)
+    assert to_pictures(values).flatten().tolist() == [0, 0, 0, 1, 255, 255]
+
+
+def test_reconstructions_show_what_there_is_to_compare(images):
+    assert [name for name, _ in reconstruct(model(), images)] == ["image", "decoded"]
+    dae = DAE(DAEConfig(bottleneck=8), SHAPE).eval()
+    assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "occluded", "repaired"]
+
+
+def test_a_grid_holds_every_picture(images):
+    pictures = to_pictures(images)
+    canvas = grid([("first", pictures), ("second", pictures[:2])], scale=2)
+    assert canvas.dtype == np.uint8
+    assert canvas.shape[0] >= 2 * 32
+    assert canvas.shape[1] >= 6 * 32
+    corner = np.lib.stride_tricks.sliding_window_view(canvas, (32, 32, 3))[:, :, 0]
+    enlarged = pictures[5].repeat(2, axis=0).repeat(2, axis=1)
+    assert (corner == enlarged).all(axis=(2, 3, 4)).any()
+
+
+def test_png_files_are_the_same_bytes_each_time(images, tmp_path):
+    picture = grid(traversal_rows(traverse(model(), images[:1], np.ones(4))))
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, picture)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), picture)
+
+
+def test_active_units_are_those_whose_mean_moves(images):
+    vae = model()
+    with torch.no_grad():
+        vae.encoder.head.weight[:4] *= 3000
+        vae.encoder.head.weight[2] = 0
+    kl, variance = code_statistics(vae, [images])
+    assert kl.shape == variance.shape == (4,)
+    assert (variance > 0.01).tolist() == [True, True, False, True]
