@@ -8,7 +8,6 @@ save at the end of a segment is plain numbers.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,18 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
 
 from darla.agents.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.config import ActConfig
 from darla.agents.learning_curve import LearningCurve
 from darla.agents.policy_io import save_weights, snapshot_file
 from darla.base import InputError, Progress, seed_for
+from darla.base.artefact import CHECKPOINT, TENSORBOARD
 
 _STEPS_BETWEEN_LOOKS = 512
-"""Environment steps between two looks at the weights and the clock; a rollout of DQN is only one step
-long."""
+"""Environment steps between two looks at the weights and the curve; a rollout of DQN is one step long."""
 
 
 @dataclass
@@ -78,7 +79,6 @@ class Segments(BaseCallback):
         config: what was asked.
         seed: master seed of the run.
         folder: the artefact that is being written.
-        checkpoints: the folder for checkpoints.
         state: where the run stands.
         progress: told about every step.
     """
@@ -88,14 +88,12 @@ class Segments(BaseCallback):
         config: ActConfig,
         seed: int,
         folder: Path,
-        checkpoints: Path,
         state: RunState,
         progress: Progress,
     ) -> None:
         super().__init__()
         self.config, self.seed, self.state = config, seed, state
-        self.folder, self.checkpoints = folder, checkpoints
-        self.progress = progress
+        self.folder, self.progress = folder, progress
         self._looked = self._next_look = 0
         self._clock = time.monotonic()
 
@@ -160,7 +158,7 @@ class Segments(BaseCallback):
         self.state.seconds += now - self._clock
         self._clock = now
         self.state.segment = self.model.num_timesteps // self.config.segment_steps
-        save_checkpoint(self.checkpoints, self.model, self.state.to_dict())
+        save_checkpoint(self.folder / CHECKPOINT, self.model, self.state.to_dict())
 
     def check_weights(self) -> None:
         """Check that every weight of the policy is a finite number.
@@ -178,14 +176,7 @@ class Segments(BaseCallback):
 
 
 def train(
-    model: BaseAlgorithm,
-    config: ActConfig,
-    seed: int,
-    folder: Path,
-    checkpoints: Path,
-    label: str,
-    log_interval: int,
-    watch: Callable[[int], Any],
+    model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, label: str, log_interval: int
 ) -> RunState:
     """Train an algorithm from its beginning, or from the checkpoint that an interrupted run has left.
 
@@ -193,11 +184,9 @@ def train(
         model: freshly built.
         config: what was asked.
         seed: master seed of the run.
-        folder: the artefact that is being written.
-        checkpoints: the folder for checkpoints.
+        folder: the artefact that is being written; checkpoints and TensorBoard events go below it.
         label: what progress calls the run.
         log_interval: of SB3's logger: rollouts for on-policy algorithms, episodes for off-policy ones.
-        watch: called with the environment steps already trained before training goes on; prepares the logger.
 
     Returns:
         Where the run stands at its end.
@@ -206,24 +195,33 @@ def train(
         InputError: a reward or a weight is not finite, or the checkpoint is damaged.
     """
     state = RunState(LearningCurve(config.curve_steps))
-    if (record := load_checkpoint(checkpoints, model)) is not None:
+    if (record := load_checkpoint(folder / CHECKPOINT, model)) is not None:
         state.restore(record)
     done = model.num_timesteps
     if done >= config.env_steps:
         return state
-    watch(done)
-    with Progress(config.env_steps, label, "step", done=done) as progress:
-        segments = Segments(config, seed, folder, checkpoints, state, progress)
-        begin_segment(model, seed, state.segment)
-        try:
-            model.learn(
-                config.env_steps - done, segments, log_interval=log_interval, reset_num_timesteps=False
-            )
-        except InputError:
-            raise
-        except ValueError:
-            # SB3's distributions refuse NaN before the next look at the weights does.
-            segments.check_weights()
-            raise
-        segments.finish()
+    model.set_logger(Logger(None, [_TensorBoard(folder / TENSORBOARD, done)]))
+    try:
+        with Progress(config.env_steps, label, "step", done=done) as progress:
+            segments = Segments(config, seed, folder, state, progress)
+            begin_segment(model, seed, state.segment)
+            try:
+                model.learn(config.env_steps - done, segments, log_interval, reset_num_timesteps=False)
+            except InputError:
+                raise
+            except ValueError:
+                # SB3's distributions refuse NaN before the next look at the weights does.
+                segments.check_weights()
+                raise
+            segments.finish()
+    finally:
+        model.logger.close()
     return state
+
+
+class _TensorBoard(TensorBoardOutputFormat):
+    """SB3's TensorBoard writer, which on resuming hides what was logged after the checkpoint."""
+
+    def __init__(self, folder: Path, done: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=done or None)
+        self._is_closed = False

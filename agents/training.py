@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from gymnasium.spaces import Discrete
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
-from torch.utils.tensorboard import SummaryWriter
 
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
 from darla.agents.algorithms import build, policy_space
@@ -27,7 +27,6 @@ from darla.agents.settings import DQNSettings, Observation, Settings
 from darla.agents.spaces import image_shape
 from darla.agents.vec import make_vec
 from darla.base import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
-from darla.base.artefact import CHECKPOINT, TENSORBOARD
 from darla.base.files import write_bytes
 
 if TYPE_CHECKING:
@@ -88,46 +87,31 @@ def train_agent(
     limit_threads(threads)
     encoder = _load_encoder(config, encoder_folder, device)
     record = _record(config, domain, encoder, seed, validation)
-    folder = begin(out, KIND, record)
-    if is_complete(folder):
-        return Artefact.load(folder, KIND)
+    if is_complete(out):
+        begin(out, KIND, record)  # refuses a folder that was begun with another configuration
+        return Artefact.load(out, KIND)
     observation: Observation = "pixels" if encoder is None else "latents"
     settings = config.resolve(observation)
     fingerprint = encoder.fingerprint() if encoder else ""
     env = make_vec(domain, settings.n_envs, seed, workers)
     try:
-        shape = image_shape(env.observation_space)
-        n_actions = int(env.action_space.n)  # type: ignore[attr-defined]
-        policy_space(
-            observation, shape, config.frame_stack
-        )  # refuses images too small before anything is built
-        seen = _seen(env, encoder, config.frame_stack)
-        model = build(
-            config.algorithm, settings, seen, seed_for(seed, "policy"), device if encoder is None else "cpu"
-        )
-        board = folder / TENSORBOARD
-        state = train(
-            model,
-            config,
-            seed,
-            folder,
-            folder / CHECKPOINT,
-            label,
-            _log_interval(settings),
-            lambda done: model.set_logger(_logger(board, done)),
-        )
+        model = _build(config, settings, env, encoder, seed, device)
+        # Only now that everything fits is anything written.
+        folder = begin(out, KIND, record)
+        state = train(model, config, seed, folder, label, _log_interval(settings))
     finally:
         env.close()
     if encoder is not None and encoder.fingerprint() != fingerprint:
         raise RuntimeError(
             "the frozen encoder changed during training; this is a fault of darla, please report it"
         )
+    started = time.monotonic()
     description = PolicyDescription(
         algorithm=config.algorithm,
         observation=observation,
         hidden=settings.hidden,
-        image_shape=shape,
-        n_actions=n_actions,
+        image_shape=image_shape(env.observation_space),
+        n_actions=_n_actions(env),
         frame_stack=config.frame_stack,
         latent_dim=encoder.latent_dim if encoder else None,
         encoder=encoder.digest if encoder else None,
@@ -136,7 +120,6 @@ def train_agent(
         env_steps=state.snapshot_steps[-1],
         snapshot_steps=tuple(state.snapshot_steps),
     )
-    started = time.monotonic()
     description = _select(config, description, encoder, folder, seed, validation, workers)
     write_bytes(folder / CURVE, state.curve.csv().encode())
     save_description(folder, description)
@@ -180,10 +163,25 @@ def _record(
     }
 
 
-def _seen(env: VecEnv, encoder: FrozenEncoder | None, frame_stack: int) -> VecEnv:
-    """Put between environment and policy what the policy looks through; codes are stacked, not images."""
+def _build(
+    config: ActConfig, settings: Settings, env: VecEnv, encoder: FrozenEncoder | None, seed: int, device: str
+) -> BaseAlgorithm:
+    """Build the algorithm on what its policy sees: codes or images, a stack of them if asked.
+
+    Raises:
+        InputError: the images do not fit the encoder, or are too small for a policy on pixels.
+    """
+    if encoder is None:
+        policy_space("pixels", image_shape(env.observation_space), config.frame_stack)
     seen = env if encoder is None else LatentVecEnv(env, encoder)
-    return seen if frame_stack == 1 else VecFrameStack(seen, frame_stack)
+    if config.frame_stack > 1:
+        seen = VecFrameStack(seen, config.frame_stack)
+    return build(config.algorithm, settings, seen, seed_for(seed, "policy"), "cpu" if encoder else device)
+
+
+def _n_actions(env: VecEnv) -> int:
+    assert isinstance(env.action_space, Discrete)
+    return int(env.action_space.n)
 
 
 def _select(
@@ -217,15 +215,3 @@ def _log_interval(settings: Settings) -> int:
     if isinstance(settings, DQNSettings):
         return _EPISODES_BETWEEN_LOGS
     return max(1, _STEPS_BETWEEN_LOGS // settings.rollout_steps)
-
-
-class _TensorBoard(TensorBoardOutputFormat):
-    """SB3's TensorBoard writer, which on resuming hides what was logged after the checkpoint."""
-
-    def __init__(self, folder: Path, done: int) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=done or None)
-        self._is_closed = False
-
-
-def _logger(folder: Path, done: int) -> Logger:
-    return Logger(str(folder), [_TensorBoard(folder, done)])

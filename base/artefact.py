@@ -31,7 +31,16 @@ CHECKPOINT = "checkpoint"
 TENSORBOARD = "tensorboard"
 """Event files; kept, but not hashed, since they hold wall-clock times."""
 _UNHASHED = {CHECKPOINT, TENSORBOARD}
-_PACKAGES = ("darla", "torch", "numpy", "gymnasium", "miniworld", "stable-baselines3", "safetensors", "scikit-learn")
+_PACKAGES = (
+    "darla",
+    "torch",
+    "numpy",
+    "gymnasium",
+    "miniworld",
+    "stable-baselines3",
+    "safetensors",
+    "scikit-learn",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,9 @@ class Artefact:
         if not folder.is_dir():
             raise InputError(f"no artefact at {folder}: there is no such folder")
         if not is_complete(folder):
-            raise InputError(f"{folder} is not a finished artefact (it has no card.json); run its stage to the end first")
+            raise InputError(
+                f"{folder} is not a finished artefact (it has no card.json); run its stage to the end first"
+            )
         card = read_json(folder / "card.json")
         if not isinstance(card, dict) or not {"kind", "format", "files"} <= card.keys():
             raise InputError(f"{folder / 'card.json'} is damaged: it must name kind, format and files")
@@ -107,9 +118,13 @@ def begin(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
     if record.is_file():
         found = read_json(record)
         if not isinstance(found, dict) or found.get("kind") != kind:
-            raise InputError(f"{folder} already holds {_a(str(found.get('kind')))}; choose another folder for {_a(kind)}")
+            raise InputError(
+                f"{folder} already holds {_a(str(found.get('kind')))}; choose another folder for {_a(kind)}"
+            )
         if found["config"] != asked:
-            raise InputError(f"{folder} was begun with another configuration: {_first_difference(found['config'], asked)}")
+            raise InputError(
+                f"{folder} was begun with another configuration: {_first_difference(found['config'], asked)}"
+            )
     elif folder.is_dir() and any(entry.name not in _UNHASHED for entry in folder.iterdir()):
         raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
     else:

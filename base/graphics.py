@@ -24,9 +24,7 @@ def missing_packages() -> list[str]:
     if not any(_loads(driver) for driver in DRIVERS):
         missing.append("libegl-mesa0")
     if missing:
-        missing.append(
-            "libgl1-mesa-dri"
-        )  # the software rasteriser behind both; no library name of its own to ask for
+        missing.append("libgl1-mesa-dri")  # the software rasteriser behind both; no library name of its own to ask for
     return missing
 
 

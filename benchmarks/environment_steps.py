@@ -77,7 +77,15 @@ def main() -> None:
     rates: dict[str, list[float]] = {side: [] for side in SIDES}
     for repeat in range(arguments.repeats):
         for side in SIDES if repeat % 2 == 0 else SIDES[::-1]:
-            command = [sys.executable, "-m", "benchmarks.environment_steps", "--side", side, "--steps", str(arguments.steps)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.environment_steps",
+                "--side",
+                side,
+                "--steps",
+                str(arguments.steps),
+            ]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
             rates[side].append(float(ran.stdout.split()[-1]))
     same, mean = pictures_agree()

@@ -70,21 +70,15 @@ def sides(folder: Path | None) -> list[Side]:
     n_envs = latents.n_envs
 
     def on_latents(precision: str) -> BaseAlgorithm:
-        return build(
-            "ppo", latents, LatentVecEnv(make_vec(source, n_envs, seed=0), encoder(folder, precision)), 0
-        )
+        return build("ppo", latents, LatentVecEnv(make_vec(source, n_envs, seed=0), encoder(folder, precision)), 0)
 
     def monitored() -> Monitor:
         return Monitor(make(source))
 
     makers: dict[str, Callable[[], BaseAlgorithm]] = {
         "darla, latents, float32 encoder": lambda: on_latents("float32"),
-        "SB3 CnnPolicy, pixels, DummyVecEnv": lambda: build(
-            "ppo", pixels, DummyVecEnv([monitored] * n_envs), 0
-        ),
-        "SB3 CnnPolicy, pixels, darla's environments": lambda: build(
-            "ppo", pixels, make_vec(source, n_envs, 0), 0
-        ),
+        "SB3 CnnPolicy, pixels, DummyVecEnv": lambda: build("ppo", pixels, DummyVecEnv([monitored] * n_envs), 0),
+        "SB3 CnnPolicy, pixels, darla's environments": lambda: build("ppo", pixels, make_vec(source, n_envs, 0), 0),
     }
     if fastest_precision() == "bfloat16":
         makers = {"darla, latents, bfloat16 encoder": lambda: on_latents("bfloat16"), **makers}
@@ -101,12 +95,8 @@ def table(measured: list[Side]) -> str:
     for side in measured:
         wall, cpu = statistics.median(side.wall), statistics.median(side.cpu)
         # The median of the ratios within repeats: neighbours in time share the machine's mood.
-        ratio = statistics.median(
-            mine / theirs for mine, theirs in zip(side.wall, baseline.wall, strict=True)
-        )
-        cpu_ratio = statistics.median(
-            mine / theirs for mine, theirs in zip(side.cpu, baseline.cpu, strict=True)
-        )
+        ratio = statistics.median(mine / theirs for mine, theirs in zip(side.wall, baseline.wall, strict=True))
+        cpu_ratio = statistics.median(mine / theirs for mine, theirs in zip(side.cpu, baseline.cpu, strict=True))
         lines.append(
             f"| {side.name} | {wall:.0f} | {min(side.wall):.0f} to {max(side.wall):.0f} | {ratio:.2f}"
             f" | {cpu:.0f} | {cpu_ratio:.2f} |"
@@ -115,17 +105,11 @@ def table(measured: list[Side]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="repeats of each side")
-    parser.add_argument(
-        "--steps", type=int, default=3072, help="environment steps in a repeat, whole rollouts"
-    )
+    parser.add_argument("--steps", type=int, default=3072, help="environment steps in a repeat, whole rollouts")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads")
-    parser.add_argument(
-        "--encoder", type=Path, help="encoder artefact; the default one untrained if left out"
-    )
+    parser.add_argument("--encoder", type=Path, help="encoder artefact; the default one untrained if left out")
     asked = parser.parse_args()
     limit_threads(asked.threads)
     measured = sides(asked.encoder)
@@ -135,9 +119,7 @@ def main() -> None:
         for side in measured:
             side.repeat(asked.steps)
         print(f"repeat {number + 1}: " + ", ".join(f"{side.wall[-1]:.0f}" for side in measured), flush=True)
-    print(
-        f"\n{platform.machine()}, {asked.threads} thread(s), torch {torch.__version__}\n\n{table(measured)}"
-    )
+    print(f"\n{platform.machine()}, {asked.threads} thread(s), torch {torch.__version__}\n\n{table(measured)}")
     for side in measured:
         if side.model.env is not None:
             side.model.env.close()

@@ -67,9 +67,7 @@ class CollectConfig:
         return [self.shard_size] * full + [rest] * (rest > 0)
 
 
-def collect(
-    config: CollectConfig, out: Path | str, *, workers: int = 1, domain: AnyDomain | None = None
-) -> Artefact:
+def collect(config: CollectConfig, out: Path | str, *, workers: int = 1, domain: AnyDomain | None = None) -> Artefact:
     """Collect frames into `out`, or go on where an earlier call was interrupted.
 
     Args:
@@ -96,9 +94,7 @@ def collect(
         return Artefact.load(folder, KIND)
     for left_over in (folder / SHARDS).glob(".*.partial"):
         left_over.unlink(missing_ok=True)
-    todo = [
-        shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])
-    ]
+    todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
     done = config.frames - sum(config.shards[shard] for shard in todo)
     clock = _Clock(folder / CHECKPOINT / "seconds.json")
     with Progress(config.frames, "collecting", "frame", done=done) as progress:

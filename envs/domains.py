@@ -67,7 +67,9 @@ class Domain:
 
     def sample(self, rng: np.random.Generator) -> Context:
         """Draw a context."""
-        part = self.components[int(rng.integers(len(self.components)))] if len(self.components) > 1 else self.components[0]
+        part = (
+            self.components[int(rng.integers(len(self.components)))] if len(self.components) > 1 else self.components[0]
+        )
         values: dict[str, object] = {}
         for name in FACTORS:  # in a fixed order, so that the draw does not depend on how the domain was written
             if name in part:
@@ -97,7 +99,9 @@ class Domain:
             parts = tuple({key: _spec(value) for key, value in part.items()} for part in data["components"])
             return cls(str(data["name"]), parts)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{data!r} does not describe a domain: a name and a list of components are needed") from error
+            raise InputError(
+                f"{data!r} does not describe a domain: a name and a list of components are needed"
+            ) from error
 
     @classmethod
     def of(cls, context: Context, name: str = "one context") -> "Domain":
@@ -229,6 +233,8 @@ def _spec(data: Any) -> Spec:
             return Uniform(float(low), float(high))
         if set(data) == {"choice"}:
             return Choice(tuple(data["choice"]))
-        raise InputError(f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}")
+        raise InputError(
+            f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}"
+        )
     value: Spec = data
     return value

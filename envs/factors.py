@@ -47,7 +47,9 @@ class Factor:
         if self.kind == "circular":
             return float(value) % 1.0
         if not self.low - 1e-9 <= value <= self.high + 1e-9:
-            raise InputError(f"factor {self.name!r} is {value!r}, but must lie in [{self.low:g}, {self.high:g}] {self.unit}")
+            raise InputError(
+                f"factor {self.name!r} is {value!r}, but must lie in [{self.low:g}, {self.high:g}] {self.unit}"
+            )
         return float(value)
 
 
@@ -76,14 +78,37 @@ FACTORS: Mapping[str, Factor] = MappingProxyType(
             Factor("good_tint", "circular", 0.0, about="hue that good objects are tinted with"),
             Factor("bad_tint", "circular", 0.0, about="hue that bad objects are tinted with"),
             Factor("tint_strength", "continuous", 0.0, 0.0, 0.4, about="share of the tint in the objects' colour"),
-            Factor("light_level", "continuous", 1.0, 0.7, 1.2, about="brightness of the lamp and of the ambient light"),
+            Factor(
+                "light_level",
+                "continuous",
+                1.0,
+                0.7,
+                1.2,
+                about="brightness of the lamp and of the ambient light",
+            ),
             Factor("light_x", "continuous", 0.0, -1.0, 1.0, unit="half widths", about="lamp, east of the middle"),
             Factor("light_z", "continuous", 0.0, -1.0, 1.0, unit="half widths", about="lamp, south of the middle"),
-            Factor("light_motion", "continuous", 0.0, 0.0, 1.0, unit="half widths", about="radius of the lamp's circle"),
+            Factor(
+                "light_motion",
+                "continuous",
+                0.0,
+                0.0,
+                1.0,
+                unit="half widths",
+                about="radius of the lamp's circle",
+            ),
             Factor("camera_height", "continuous", 1.3, 1.2, 1.4, unit="m", about="height of the agent's eyes"),
             Factor("camera_pitch", "continuous", -22.0, -26.0, -18.0, unit="degrees", about="up is positive"),
             Factor("camera_fov", "continuous", 72.0, 66.0, 78.0, unit="degrees", about="vertical field of view"),
-            Factor("camera_jitter", "continuous", 0.0, 0.0, 4.0, unit="degrees", about="sd of the camera's shake a step"),
+            Factor(
+                "camera_jitter",
+                "continuous",
+                0.0,
+                0.0,
+                4.0,
+                unit="degrees",
+                about="sd of the camera's shake a step",
+            ),
         )
     }
 )

@@ -25,7 +25,10 @@ class Variants(gymnasium.Env[Any, Any]):
     def _variant(self, index: int) -> gymnasium.Env[Any, Any]:
         if index not in self._made:
             made = _gym_make(self._domain.env_id, {**self._domain.variants[index], **self._kwargs})
-            if self._made and (made.observation_space, made.action_space) != (self.observation_space, self.action_space):
+            if self._made and (made.observation_space, made.action_space) != (
+                self.observation_space,
+                self.action_space,
+            ):
                 raise InputError(f"the variants of domain {self._domain.name!r} differ in observation or action space")
             self._made[index] = made
         return self._made[index]
@@ -85,5 +88,7 @@ def make(domain: AnyDomain, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     space = env.observation_space
     if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
         env.close()
-        raise InputError(f"domain {domain.name!r} shows {space}, but images are needed: uint8, height x width x channels")
+        raise InputError(
+            f"domain {domain.name!r} shows {space}, but images are needed: uint8, height x width x channels"
+        )
     return env

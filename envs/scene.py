@@ -109,7 +109,10 @@ def _mesh_list(mesh: str) -> int:
             gl.glBegin(gl.GL_TRIANGLES)
             points = np.reshape(vertices.vertices, (-1, 3))
             for point, corner, normal in zip(
-                points, np.reshape(vertices.tex_coords, (-1, 2)), np.reshape(vertices.normals, (-1, 3)), strict=True
+                points,
+                np.reshape(vertices.tex_coords, (-1, 2)),
+                np.reshape(vertices.normals, (-1, 3)),
+                strict=True,
             ):
                 gl.glTexCoord2f(*corner)
                 gl.glNormal3f(*normal)
@@ -195,9 +198,7 @@ class Scene:
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
 
-    def picture(
-        self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]
-    ) -> npt.NDArray[np.uint8]:
+    def picture(self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]) -> npt.NDArray[np.uint8]:
         """Return what `camera` sees by `light` (the lamp's x, y, z in metres), uint8 (height, width, 3)."""
         context.switch_to()
         frame.bind()

@@ -211,11 +211,11 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
                 self._put(thing.kind, away=1.5)
         if touched:
             self._build()
-        return sum(thing.kind.worth for thing in touched)
+        return float(sum(thing.kind.worth for thing in touched))
 
     def _gap(self, thing: Thing) -> float:
         at = self.agent.pos
-        return math.hypot(thing.prop.x - at[0], thing.prop.z - at[2]) - AGENT_RADIUS - thing.kind.radius
+        return math.hypot(thing.prop.x - at[0], thing.prop.z - at[2]) - AGENT_RADIUS - float(thing.kind.radius)
 
     # ------------------------------------------------------------------ placing
 
@@ -225,13 +225,18 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         rng = self.np_random
         kinds = [good] * self.world.each + [bad] * self.world.each
         if self.world.respawn:
-            self._place_agent(rng.uniform(AGENT_RADIUS, self.width - AGENT_RADIUS), rng.uniform(AGENT_RADIUS, self.depth - AGENT_RADIUS))
+            self._place_agent(
+                rng.uniform(AGENT_RADIUS, self.width - AGENT_RADIUS),
+                rng.uniform(AGENT_RADIUS, self.depth - AGENT_RADIUS),
+            )
             for kind in kinds:
                 self._put(kind, away=0.0)
             return
         columns, rows = self.world.cells
         cells = rng.choice(columns * rows, size=len(kinds) + 1, replace=False)
-        spots = [((cell % columns + 0.5) * self.world.cell, (cell // columns + 0.5) * self.world.cell) for cell in cells]
+        spots = [
+            ((cell % columns + 0.5) * self.world.cell, (cell // columns + 0.5) * self.world.cell) for cell in cells
+        ]
         self._place_agent(*spots[0])
         for kind, (x, z) in zip(kinds, spots[1:], strict=True):
             self._add(kind, float(x), float(z))
@@ -258,7 +263,10 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self._add(kind, best[1], best[2])
 
     def _add(self, kind: Kind, x: float, z: float) -> None:
-        shade = tint(self.context.number("good_tint" if kind.good else "bad_tint"), self.context.number("tint_strength"))
+        shade = tint(
+            self.context.number("good_tint" if kind.good else "bad_tint"),
+            self.context.number("tint_strength"),
+        )
         color = tuple(mine * theirs for mine, theirs in zip(kind.paint, shade, strict=True))
         heading = float(self.np_random.uniform(0.0, 2 * math.pi))
         context.switch_to()
@@ -371,12 +379,16 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
 
     def _in_view(self, bearing: float, distance: float, middle: float) -> bool:
         """Tell whether the point at `middle` metres above the floor falls inside the picture."""
-        ahead, left, down = distance * math.cos(bearing), distance * math.sin(bearing), self.agent.cam_height - middle
+        ahead, left, down = (
+            distance * math.cos(bearing),
+            distance * math.sin(bearing),
+            self.agent.cam_height - middle,
+        )
         pitch = math.radians(self.agent.cam_pitch)
         along = ahead * math.cos(pitch) - down * math.sin(pitch)
         above = -ahead * math.sin(pitch) - down * math.cos(pitch)
         reach = along * math.tan(math.radians(self.agent.cam_fov_y) / 2)
-        return along > 0.0 and abs(left) < reach and abs(above) < reach
+        return bool(along > 0.0 and abs(left) < reach and abs(above) < reach)
 
 
 NUMBER_OF_KIND = {kind.name: number for number, kind in enumerate(KINDS)}

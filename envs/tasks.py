@@ -6,11 +6,21 @@ from these domains (`leak_level`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from darla.base import InputError, unknown_name
-from darla.envs.domains import AnyDomain, Choice, Component, Domain, EnvDomain, Uniform, covers, overlaps, uncovered
+from darla.envs.domains import (
+    AnyDomain,
+    Choice,
+    Component,
+    Domain,
+    EnvDomain,
+    Uniform,
+    covers,
+    overlaps,
+    uncovered,
+)
 from darla.envs.factors import FACTORS
 
 Leak = Literal["none", "visual", "conjunction", "full"]
@@ -42,7 +52,9 @@ class TransferTask:
             raise InputError(f"task {self.name!r} has no target, but needs at least one")
         kinds = {type(part) for part in (self.unlabelled, self.source, self.validation, *self.targets.values())}
         if len(kinds) > 1:
-            raise InputError(f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all")
+            raise InputError(
+                f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all"
+            )
 
     def domain(self, name: str) -> AnyDomain:
         """Return a domain by its role or, for a target, by its name.
@@ -50,7 +62,12 @@ class TransferTask:
         Raises:
             InputError: the task has no such domain.
         """
-        named = {"unlabelled": self.unlabelled, "source": self.source, "validation": self.validation, **self.targets}
+        named = {
+            "unlabelled": self.unlabelled,
+            "source": self.source,
+            "validation": self.validation,
+            **self.targets,
+        }
         if self.selection is not None:
             named["selection"] = self.selection
         if name not in named:
@@ -113,7 +130,10 @@ def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvD
 
     if target.env_id == source.env_id and all(variant in source.variants for variant in target.variants):
         return "full"
-    names = {"", *(key for part in (unlabelled, source, target) for variant in part.variants for key in variant)}
+    names = {
+        "",
+        *(key for part in (unlabelled, source, target) for variant in part.variants for key in variant),
+    }
     new = [name for name in names if not values(target, name) <= values(source, name)]
     if not new:
         return "conjunction"
@@ -141,12 +161,19 @@ _VALIDATION = Domain("validation", _SOURCE_PARTS)
 _COLOURS: Component = {
     f"{surface}_{part}": spread
     for surface in ("wall", "floor", "ceiling")
-    for part, spread in (("hue", _SHOWN_HUES), ("saturation", Uniform(0.30, 0.60)), ("value", Uniform(0.50, 0.75)))
+    for part, spread in (
+        ("hue", _SHOWN_HUES),
+        ("saturation", Uniform(0.30, 0.60)),
+        ("value", Uniform(0.50, 0.75)),
+    )
 } | {"ceiling_saturation": Uniform(0.0, 0.3), "object_set": _BOTH}
 _UNLABELLED = Domain("unlabelled", (_COLOURS,))
 _SELECTION = Domain(
     "selection",
-    ({"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH}, {"wall_hue": 0.17, "floor_hue": 0.33, "object_set": _BOTH}),
+    (
+        {"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH},
+        {"wall_hue": 0.17, "floor_hue": 0.33, "object_set": _BOTH},
+    ),
 )
 
 
@@ -181,9 +208,14 @@ def _sim2sim() -> TransferTask:
         Domain("textures", tuple({**part, **_SURFACES} for part in _SOURCE_PARTS)),
         Domain("light", tuple({**part, **_MOVING} for part in _SOURCE_PARTS)),
         Domain("camera", tuple({**part, **_SHAKING} for part in _SOURCE_PARTS)),
-        Domain("textures, light and camera", tuple({**part, **_SURFACES, **_MOVING, **_SHAKING} for part in _SOURCE_PARTS)),
+        Domain(
+            "textures, light and camera",
+            tuple({**part, **_SURFACES, **_MOVING, **_SHAKING} for part in _SOURCE_PARTS),
+        ),
     )
-    selection = Domain("selection", ({"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING},))
+    selection = Domain(
+        "selection", ({"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING},)
+    )
     return TransferTask(
         "sim2sim",
         Domain("unlabelled", (plain, real)),

@@ -148,9 +148,7 @@ class _Cells:
         }
         speed = _STEPS_A_SECOND_ON_CODES if on_codes else _STEPS_A_SECOND_ON_PIXELS
         return self._add(
-            self._folder
-            / "agents"
-            / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
+            self._folder / "agents" / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
             f"agent of {method.name}, seed {seed}",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},
@@ -176,9 +174,7 @@ class _Cells:
 def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
     config = study.transfer
     domains = sum(len(task.targets) if split == "target" else 1 for split in config.splits)
-    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(
-        study.seeds
-    )
+    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(study.seeds)
     episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))
     return episodes * _STEPS_IN_AN_EPISODE / _STEPS_A_SECOND_IN_PLAY
 

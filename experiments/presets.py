@@ -48,9 +48,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             (Method("end to end", None, AGENTS["tiny"]), Method("β-VAE", ENCODERS["tiny"], AGENTS["tiny"])),
             frames=300,
             env_steps=2_048,
-            transfer=TransferConfig(
-                episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200
-            ),
+            transfer=TransferConfig(episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200),
             about="every part of the pipeline within a minute; nothing is learnt",
         ),
         "demo": Study(

@@ -58,17 +58,11 @@ class Study:
             raise InputError(f"study {self.name!r} has two methods called {twice.pop()!r}")
         for name in ("frames", "env_steps"):
             if getattr(self, name) < 1:
-                raise InputError(
-                    f"study {self.name!r}: {name} is {getattr(self, name)}, but must be at least 1"
-                )
+                raise InputError(f"study {self.name!r}: {name} is {getattr(self, name)}, but must be at least 1")
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InputError(
-                f"study {self.name!r}: seeds are {self.seeds}, but must differ and not be negative"
-            )
+            raise InputError(f"study {self.name!r}: seeds are {self.seeds}, but must differ and not be negative")
         if self.encoder_seeds is not None and (not self.encoder_seeds or min(self.encoder_seeds) < 0):
-            raise InputError(
-                f"study {self.name!r}: encoder_seeds are {self.encoder_seeds}, but must not be negative"
-            )
+            raise InputError(f"study {self.name!r}: encoder_seeds are {self.encoder_seeds}, but must not be negative")
 
     @property
     def baseline(self) -> str | None:

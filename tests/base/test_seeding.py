@@ -7,7 +7,11 @@ from darla.base import rng_for, seed_for, unknown_name
 
 def test_a_stream_depends_on_its_name_and_master_only() -> None:
     assert seed_for(0, "data") == seed_for(0, "data")
-    seeds = [seed_for(master, *names) for master in range(3) for names in (("data",), ("policy",), ("data", 0), ("data", 1), ("data", "1"))]
+    seeds = [
+        seed_for(master, *names)
+        for master in range(3)
+        for names in (("data",), ("policy",), ("data", 0), ("data", 1), ("data", "1"))
+    ]
     assert len(set(seeds)) == len(seeds)
 
 
@@ -22,5 +26,8 @@ def test_streams_are_independent() -> None:
 
 
 def test_the_closest_name_is_offered() -> None:
-    assert str(unknown_name("model", "beta_va", ["beta_vae", "dae"])) == "unknown model 'beta_va'; did you mean 'beta_vae'?"
+    assert (
+        str(unknown_name("model", "beta_va", ["beta_vae", "dae"]))
+        == "unknown model 'beta_va'; did you mean 'beta_vae'?"
+    )
     assert str(unknown_name("model", "zzz", ["b", "a"])) == "unknown model 'zzz'; known: 'a', 'b'"

@@ -76,7 +76,9 @@ class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             copy = PaintedMesh(thing.kind.name, thing.kind.height, static=False)
             copy.color = thing.prop.tint
             self.place_entity(copy, room=room, pos=np.array(thing.pos, dtype=float), dir=thing.dir)
-        self.place_entity(self.agent, room=room, pos=np.array(self.model.agent.pos, dtype=float), dir=self.model.agent.dir)
+        self.place_entity(
+            self.agent, room=room, pos=np.array(self.model.agent.pos, dtype=float), dir=self.model.agent.dir
+        )
 
 
 def pose_of(env: SeekAvoid) -> tuple[float, float, float]:

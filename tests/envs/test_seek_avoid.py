@@ -200,7 +200,11 @@ def test_objects_stand_out_in_every_room(task: str, object_set: str) -> None:
     env = SeekAvoid(tasks.get(task).unlabelled)
     contrasts = []
     for seed in range(120):
-        world = {**env.domain.sample(np.random.default_rng(seed)).to_dict(), "object_set": object_set, "camera_jitter": 0.0}
+        world = {
+            **env.domain.sample(np.random.default_rng(seed)).to_dict(),
+            "object_set": object_set,
+            "camera_jitter": 0.0,
+        }
         env.reset(seed=seed, options={"context": world})
         for kind in OBJECT_SETS[object_set]:
             keep = [thing for thing in env.entities if thing.kind is kind][:1]

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from darla.base import InputError
-from darla.envs import Choice, Context, Domain, EnvDomain, TransferTask, Uniform, domain_from_dict, leak_level, make, tasks
+from darla.envs import (
+    Choice,
+    Context,
+    Domain,
+    EnvDomain,
+    TransferTask,
+    Uniform,
+    domain_from_dict,
+    leak_level,
+    make,
+    tasks,
+)
 
 DEFAULT = Domain("default")
 
@@ -22,7 +33,12 @@ def task_with(unlabelled: Domain, source: Domain, target: Domain) -> TransferTas
     [
         ({}, ({"wall_hue": 0.1},), {"wall_hue": 0.1}, "full"),
         ({}, ({"wall_hue": Uniform(0.0, 0.2)},), {"wall_hue": 0.1}, "full"),
-        ({}, ({"wall_hue": 0.1, "floor_hue": 0.1}, {"wall_hue": 0.2, "floor_hue": 0.2}), {"wall_hue": 0.1, "floor_hue": 0.2}, "conjunction"),
+        (
+            {},
+            ({"wall_hue": 0.1, "floor_hue": 0.1}, {"wall_hue": 0.2, "floor_hue": 0.2}),
+            {"wall_hue": 0.1, "floor_hue": 0.2},
+            "conjunction",
+        ),
         ({"wall_hue": Uniform(0.0, 1.0)}, ({"wall_hue": 0.1},), {"wall_hue": 0.5}, "visual"),
         ({"wall_hue": Uniform(0.0, 0.4)}, ({"wall_hue": 0.1},), {"wall_hue": 0.5}, "none"),
         ({"wall_hue": Uniform(0.9, 1.7)}, ({"wall_hue": 0.1},), {"wall_hue": 0.78}, "none"),
@@ -39,7 +55,12 @@ def test_leak_level_follows_from_the_contexts(unlabelled: dict, source: tuple, t
 
 def test_leak_levels_of_the_builtin_tasks() -> None:
     levels = {name: {leak_level(tasks.get(name), aim) for aim in tasks.get(name).targets} for name in tasks.names()}
-    assert levels == {"conjunction": {"conjunction"}, "recolour": {"visual"}, "unseen": {"none"}, "sim2sim": {"visual"}}
+    assert levels == {
+        "conjunction": {"conjunction"},
+        "recolour": {"visual"},
+        "unseen": {"none"},
+        "sim2sim": {"visual"},
+    }
 
 
 def test_no_target_context_is_ever_drawn_in_the_source() -> None:
@@ -57,7 +78,9 @@ def test_unlabelled_frames_never_show_the_unseen_hues() -> None:
     rng = np.random.default_rng(0)
     unlabelled = tasks.get("unseen").unlabelled
     assert isinstance(unlabelled, Domain)
-    hues = [unlabelled.sample(rng).number(f"{surface}_hue") for _ in range(500) for surface in ("wall", "floor", "ceiling")]
+    hues = [
+        unlabelled.sample(rng).number(f"{surface}_hue") for _ in range(500) for surface in ("wall", "floor", "ceiling")
+    ]
     assert not [hue for hue in hues if 0.701 < hue < 0.899]
 
 
@@ -89,7 +112,10 @@ def test_any_image_environment_can_be_a_task() -> None:
         "rooms of MiniWorld's size",
         unlabelled=("darla/SeekAvoid-v0", {"size": "small"}),
         source=EnvDomain("source", "darla/SeekAvoid-v0", ({"steps": 10}, {"steps": 20})),
-        targets={"long": ("darla/SeekAvoid-v0", {"steps": 30}), "same": ("darla/SeekAvoid-v0", {"steps": 10})},
+        targets={
+            "long": ("darla/SeekAvoid-v0", {"steps": 30}),
+            "same": ("darla/SeekAvoid-v0", {"steps": 10}),
+        },
     )
     assert leak_level(task, "long") == "none"
     assert leak_level(task, "same") == "full"
@@ -118,7 +144,10 @@ def test_any_image_environment_can_be_a_task() -> None:
         (lambda: Domain("d", ({"object_set": Choice(())},)), "empty choice"),
         (lambda: Domain("d", ()), "at least one"),
         (lambda: Domain.from_dict({"name": "d"}), "does not describe a domain"),
-        (lambda: Domain.from_dict({"name": "d", "components": [{"wall_hue": {"unifrm": [0, 1]}}]}), "range or a choice"),
+        (
+            lambda: Domain.from_dict({"name": "d", "components": [{"wall_hue": {"unifrm": [0, 1]}}]}),
+            "range or a choice",
+        ),
         (lambda: make(EnvDomain("d", "darla/NoSuch-v0")), "NoSuch"),
         (lambda: make(EnvDomain("d", "CartPole-v1")), "images are needed"),
         (lambda: make(EnvDomain("d", "darla/SeekAvoid-v0", ({"colour": 1},))), "colour"),

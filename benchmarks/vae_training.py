@@ -1,0 +1,183 @@
+"""Training images per second: this toolkit's loop against the same network in plain float32 PyTorch.
+
+    python benchmarks/vae_training.py [--model pixel|perceptual] [--threads 1] [--repeats 7] [--require 1.7]
+
+The sides take turns within one process, a chunk of steps each, so that whatever else the machine does hits them
+alike; the table gives medians over the chunks. Each side does a whole training step: it gathers the batch from uint8
+frames, computes the loss, its gradient and an Adam step. `plain float32` is the loop of a tutorial; `plain bfloat16`
+adds autocast and channels_last to it, which shows what the toolkit's own work on top of those is worth.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from darla.base import limit_threads
+from darla.vision import (
+    DAE,
+    BetaVAE,
+    BetaVAEConfig,
+    DAEConfig,
+    PerceptualConfig,
+    PerceptualLoss,
+    SeeConfig,
+    train_model,
+)
+from darla.vision.hardware import cpu_has_bfloat16
+
+BATCH = 64
+WARM_UP = 3
+"""Steps of each side before anything is timed: oneDNN compiles its kernels in the first."""
+
+
+class PlainVAE(nn.Module):
+    """DARLA's beta-VAE as one writes it down: no layer of the toolkit in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        relu = nn.ReLU
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 32, 4, 2, 1), relu(), nn.Conv2d(32, 32, 4, 2, 1), relu(),
+            nn.Conv2d(32, 64, 4, 2, 1), relu(), nn.Conv2d(64, 64, 4, 2, 1), relu(),
+            nn.Flatten(), nn.Linear(1024, 256), relu(), nn.Linear(256, 64),
+        )  # fmt: skip
+        self.decoder = nn.Sequential(
+            nn.Linear(32, 256), relu(), nn.Linear(256, 1024), relu(), nn.Unflatten(1, (64, 4, 4)),
+            nn.ConvTranspose2d(64, 64, 4, 2, 1), relu(), nn.ConvTranspose2d(64, 32, 4, 2, 1), relu(),
+            nn.ConvTranspose2d(32, 32, 4, 2, 1), relu(), nn.ConvTranspose2d(32, 3, 4, 2, 1),
+        )  # fmt: skip
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
+        z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        return self.decoder(z).float(), mean, log_variance
+
+
+class PlainFeatures(nn.Module):
+    """J as one writes it down: a DAE's first three convolutions, before the last one's activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 32, 4, 2, 1),
+            nn.ELU(),
+            nn.Conv2d(32, 32, 4, 2, 1),
+            nn.ELU(),
+            nn.Conv2d(32, 64, 4, 2, 1),
+        )
+        self.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.layers(images)
+        return features.float()
+
+
+def plain_side(frames: np.ndarray[Any, Any], perceptual: bool, reduced: bool) -> Callable[[], None]:
+    """Return a function that takes one plain training step."""
+    model, features = PlainVAE(), PlainFeatures()
+    if reduced:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    rng = np.random.default_rng(0)
+
+    def step() -> None:
+        batch = torch.from_numpy(frames[rng.integers(0, len(frames), BATCH)])
+        images = batch.permute(0, 3, 1, 2).float() / 255
+        if not reduced:
+            images = images.contiguous()
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            logits, mean, log_variance = model(images)
+            if perceptual:
+                with torch.no_grad():
+                    target = features(images)
+                distance = 0.5 * (features(logits.sigmoid()) - target).square().sum() / BATCH
+            else:
+                distance = functional.binary_cross_entropy_with_logits(logits, images, reduction="sum") / BATCH
+        kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum() / BATCH
+        (distance + kl).backward()
+        optimizer.step()
+
+    return step
+
+
+def our_model(perceptual: bool) -> BetaVAE:
+    """Return the toolkit's model of the same size."""
+    if not perceptual:
+        return BetaVAE(BetaVAEConfig())
+    config = BetaVAEConfig(loss="perceptual", perceptual=PerceptualConfig(layer="conv3"))
+    return BetaVAE(config, PerceptualLoss(DAE(DAEConfig()), config.perceptual))
+
+
+def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]]:
+    """Return images per second of each side, one number for each chunk of steps."""
+    frames = np.random.default_rng(0).integers(0, 256, (4096, 64, 64, 3), dtype=np.uint8)
+    plain = {"plain float32": plain_side(frames, perceptual, reduced=False)}
+    if cpu_has_bfloat16():
+        plain["plain bfloat16, channels_last"] = plain_side(frames, perceptual, reduced=True)
+    for take_step in plain.values():
+        for _ in range(WARM_UP):
+            take_step()
+    rates: dict[str, list[float]] = {"darla": [], **{name: [] for name in plain}}
+    started = 0.0
+
+    def take_turns(row: Mapping[str, float]) -> dict[str, float]:
+        nonlocal started
+        if started:
+            rates["darla"].append(steps * BATCH / (time.perf_counter() - started))
+            for name, take_step in plain.items():
+                begun = time.perf_counter()
+                for _ in range(steps):
+                    take_step()
+                rates[name].append(steps * BATCH / (time.perf_counter() - begun))
+        started = time.perf_counter()
+        return {}
+
+    # The first chunk warms up; the checkpoint, which is written once a thousand steps in earnest, falls into none.
+    total = steps * (repeats + 1)
+    training = SeeConfig().change(
+        training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=BATCH
+    ).training  # fmt: skip
+    with tempfile.TemporaryDirectory() as out:
+        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observe=take_turns)
+    return rates
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=["pixel", "perceptual"], default="pixel", help="reconstruction term")
+    parser.add_argument("--threads", type=int, default=1, help="PyTorch threads; all sides use as many")
+    parser.add_argument("--repeats", type=int, default=7, help="timed chunks of each side")
+    parser.add_argument("--steps", type=int, default=20, help="steps in a chunk")
+    parser.add_argument("--require", type=float, help="fail below this ratio to plain float32")
+    arguments = parser.parse_args()
+    limit_threads(arguments.threads)
+    rates = measure(arguments.model == "perceptual", arguments.repeats, arguments.steps)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    slowest = medians["plain float32"]
+    print(f"\n{arguments.model} loss, batch {BATCH}, {arguments.threads} thread(s), torch {torch.__version__}, "
+          f"bfloat16 in hardware: {'yes' if cpu_has_bfloat16() else 'no'}")  # fmt: skip
+    print(f"{'side':32}{'images/s':>10}{'range':>16}{'ratio':>8}")
+    for name, values in rates.items():
+        spread = f"{min(values):.0f} to {max(values):.0f}"
+        print(f"{name:32}{medians[name]:10.0f}{spread:>16}{medians[name] / slowest:8.2f}")
+    ratio = medians["darla"] / slowest
+    if arguments.require and ratio < arguments.require:
+        print(f"below the required ratio {arguments.require}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
