@@ -6,7 +6,6 @@ differ in wall and floor colour, two object sets have a good (+1) and a bad (-1)
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import gymnasium
@@ -17,61 +16,16 @@ from gymnasium import spaces
 from darla.base import InputError, unknown_name
 from darla.envs.domains import Domain
 from darla.envs.factors import Context
-from darla.envs.objects import KINDS, OBJECT_SETS, Kind
+from darla.envs.ground_truth import describe
+from darla.envs.objects import OBJECT_SETS, Kind
 from darla.envs.opengl import FrameBuffer, context
 from darla.envs.scene import Camera, Prop, Scene, tint
+from darla.envs.worlds import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LAMP_STEPS_PER_TURN, STEP, TURN, WORLDS
 
 from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
 from miniworld.miniworld import MiniWorldEnv  # isort: skip
 
 Image = npt.NDArray[np.uint8]
-
-AGENT_RADIUS = 0.40
-_TURN = math.radians(15.0)
-_STEP = 0.25
-_LAMP_STEPS_PER_TURN = 60
-
-# Each action: steps ahead, steps to the right, turns to the left.
-_ACTIONS_3 = {"left": (0, 0, 1), "right": (0, 0, -1), "forward": (1, 0, 0)}
-_ACTIONS_9 = {
-    "forward": (1, 0, 0),
-    "back": (-1, 0, 0),
-    "strafe left": (0, -1, 0),
-    "strafe right": (0, 1, 0),
-    "left": (0, 0, 1),
-    "right": (0, 0, -1),
-    "forward and left": (1, 0, 1),
-    "forward and right": (1, 0, -1),
-    "wait": (0, 0, 0),
-}
-
-
-@dataclass(frozen=True)
-class World:
-    """The size of the world and its episodes."""
-
-    cells: tuple[int, int]
-    """Columns and rows of the grid that `paper` places things on; elsewhere only their product with `cell` counts."""
-    cell: float
-    """Side of a cell in metres."""
-    each: int
-    """How many good and how many bad objects there are."""
-    respawn: bool
-    """Whether a collected object comes back elsewhere."""
-    picks: int | None
-    """The episode ends with this many picks."""
-    steps: int
-    """The episode is cut off after this many steps."""
-    success: float
-    """An episode with at least this return counts as a success."""
-
-
-WORLDS: dict[str, World] = {
-    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, success=5.0),
-    # rooms_collect_good_objects: 10 + 10 objects on a 10 x 9 grid, none comes back, the tenth pick ends it, 60 seconds
-    # (here 15 steps a second). A cell is 1.5 m, as an agent must pass between two objects.
-    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, success=5.0),
-}
 
 
 class Thing(MeshEnt):  # type: ignore[misc]
@@ -134,7 +88,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.max_episode_steps = steps if steps is not None else self.world.steps
         if self.max_episode_steps < 1:
             raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
-        self._moves = tuple((_ACTIONS_3 if actions == 3 else _ACTIONS_9).values())
+        self._moves = tuple((ACTIONS_3 if actions == 3 else ACTIONS_9).values())
         self.action_space = spaces.Discrete(actions)
         self.observation_space = spaces.Box(0, 255, (resolution, resolution, 3), np.uint8)
         self.render_mode, self.view = render_mode, view
@@ -154,8 +108,6 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.context = Context()
         self.step_count = 0
         self.picked_good = self.picked_bad = 0
-
-    # ------------------------------------------------------------------ episodes
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
         """Begin an episode.
@@ -181,11 +133,11 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.step_count += 1
         ahead, aside, turn = self._moves[int(action)]
         agent = self.agent
-        agent.dir = (agent.dir + turn * _TURN) % (2 * math.pi)
+        agent.dir = (agent.dir + turn * TURN) % (2 * math.pi)
         cos, sin = math.cos(agent.dir), math.sin(agent.dir)
         if ahead or aside:
-            x = agent.pos[0] + _STEP * (ahead * cos + aside * sin)
-            z = agent.pos[2] + _STEP * (aside * cos - ahead * sin)
+            x = agent.pos[0] + STEP * (ahead * cos + aside * sin)
+            z = agent.pos[2] + STEP * (aside * cos - ahead * sin)
             # Along a wall the agent slides; stock MiniWorld would leave it stuck there.
             agent.pos[0] = min(max(x, AGENT_RADIUS), self.width - AGENT_RADIUS)
             agent.pos[2] = min(max(z, AGENT_RADIUS), self.depth - AGENT_RADIUS)
@@ -216,8 +168,6 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
     def _gap(self, thing: Thing) -> float:
         at = self.agent.pos
         return math.hypot(thing.prop.x - at[0], thing.prop.z - at[2]) - AGENT_RADIUS - float(thing.kind.radius)
-
-    # ------------------------------------------------------------------ placing
 
     def _fill(self) -> None:
         good, bad = OBJECT_SETS[self.context.name("object_set")]
@@ -272,8 +222,6 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         context.switch_to()
         self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, (color[0], color[1], color[2]))))
 
-    # ------------------------------------------------------------------ seeing
-
     def _camera_from(self, world: Context) -> None:
         self.agent.cam_height = world.number("camera_height")
         self.agent.cam_pitch = world.number("camera_pitch")
@@ -288,7 +236,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return Camera(agent.pos[0], agent.pos[2], agent.cam_height, agent.dir + shake[0], pitch, agent.cam_fov_y)
 
     def _lamp(self) -> tuple[float, float, float]:
-        around = 2 * math.pi * self.step_count / _LAMP_STEPS_PER_TURN
+        around = 2 * math.pi * self.step_count / LAMP_STEPS_PER_TURN
         motion = self.context.number("light_motion")
         east = self.context.number("light_x") + motion * math.cos(around)
         south = self.context.number("light_z") + motion * math.sin(around)
@@ -333,8 +281,6 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
                 self._view_fb.close()
             self.scene.close()
 
-    # ------------------------------------------------------------------ telling
-
     def _info(self) -> dict[str, Any]:
         total = self.picked_good - self.picked_bad
         return {
@@ -346,50 +292,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the ground truth: the agent's pose and every object, nearest first.
-
-        `bearing` is in radians from straight ahead, positive to the left; `distance` in metres from the agent's axis
-        to the object's; `visible` tells whether the object's middle is in the picture and no nearer object hides it.
-        """
-        agent = self.agent
-        x, z, heading = float(agent.pos[0]), float(agent.pos[2]), float(agent.dir)
-        seen: list[dict[str, Any]] = []
-        for thing in self.entities:
-            dx, dz = thing.prop.x - x, thing.prop.z - z
-            bearing = (math.atan2(-dz, dx) - heading + math.pi) % (2 * math.pi) - math.pi
-            seen.append(
-                {
-                    "kind": thing.kind.name,
-                    "good": thing.kind.good,
-                    "x": thing.prop.x,
-                    "z": thing.prop.z,
-                    "bearing": bearing,
-                    "distance": math.hypot(dx, dz),
-                    "visible": self._in_view(bearing, math.hypot(dx, dz), thing.kind.height / 2),
-                }
-            )
-        seen.sort(key=lambda thing: thing["distance"])
-        for index, thing in enumerate(seen):
-            hidden = any(
-                abs(thing["bearing"] - nearer["bearing"]) < 0.6 * math.atan2(0.35, nearer["distance"])
-                for nearer in seen[:index]
-            )
-            thing["visible"] = thing["visible"] and not hidden
-        return {"agent": {"x": x, "z": z, "heading": heading}, "objects": seen}
-
-    def _in_view(self, bearing: float, distance: float, middle: float) -> bool:
-        """Tell whether the point at `middle` metres above the floor falls inside the picture."""
-        ahead, left, down = (
-            distance * math.cos(bearing),
-            distance * math.sin(bearing),
-            self.agent.cam_height - middle,
+        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.ground_truth`."""
+        return describe(
+            self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
         )
-        pitch = math.radians(self.agent.cam_pitch)
-        along = ahead * math.cos(pitch) - down * math.sin(pitch)
-        above = -ahead * math.sin(pitch) - down * math.cos(pitch)
-        reach = along * math.tan(math.radians(self.agent.cam_fov_y) / 2)
-        return bool(along > 0.0 and abs(left) < reach and abs(above) < reach)
-
-
-NUMBER_OF_KIND = {kind.name: number for number, kind in enumerate(KINDS)}
-"""The number that data sets store for each kind's name."""

@@ -1,0 +1,125 @@
+"""A transfer task: what the encoder sees, where the policy acts, where it is tested, and how much of that leaked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from darla.base import InputError, unknown_name
+from darla.envs.domains import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
+from darla.envs.factors import FACTORS
+
+Leak = Literal["none", "visual", "conjunction", "full"]
+
+
+@dataclass(frozen=True)
+class TransferTask:
+    """Everything that a zero-shot experiment is about, but the learners.
+
+    Raises:
+        InputError: the domains are not all of one kind, or there is no target.
+    """
+
+    name: str
+    unlabelled: AnyDomain
+    """D_U: the contexts of the frames that the encoder learns from."""
+    source: AnyDomain
+    """D_S: the contexts that the policy acts in while it learns."""
+    validation: AnyDomain
+    """The source's contexts again, for episodes that no policy has trained on."""
+    targets: Mapping[str, AnyDomain]
+    """D_T by name: contexts that no policy acts in before it is tested."""
+    selection: AnyDomain | None = None
+    """Contexts apart from source and targets, for choosing between encoders or settings."""
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise InputError(f"task {self.name!r} has no target, but needs at least one")
+        kinds = {type(part) for part in (self.unlabelled, self.source, self.validation, *self.targets.values())}
+        if len(kinds) > 1:
+            raise InputError(
+                f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all"
+            )
+
+    def domain(self, name: str) -> AnyDomain:
+        """Return a domain by its role or, for a target, by its name.
+
+        Raises:
+            InputError: the task has no such domain.
+        """
+        named = {
+            "unlabelled": self.unlabelled,
+            "source": self.source,
+            "validation": self.validation,
+            **self.targets,
+        }
+        if self.selection is not None:
+            named["selection"] = self.selection
+        if name not in named:
+            raise unknown_name(f"domain of task {self.name!r}:", name, named)
+        return named[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as plain data."""
+        return {
+            "name": self.name,
+            "unlabelled": self.unlabelled.to_dict(),
+            "source": self.source.to_dict(),
+            "validation": self.validation.to_dict(),
+            "selection": self.selection.to_dict() if self.selection else None,
+            "targets": {name: target.to_dict() for name, target in self.targets.items()},
+        }
+
+
+def leak_level(task: TransferTask, target: str) -> Leak:
+    """Return how much of a target the learners have met before they are tested in it.
+
+    - `full`: the policy has acted in every context of the target.
+    - `conjunction`: it has met every factor's values there, but not together.
+    - `visual`: some values are new to the policy, and D_U has shown the encoder at least some of them.
+    - `none`: some values are new to the policy, and D_U has shown the encoder none of these.
+
+    Raises:
+        InputError: the task has no such target.
+    """
+    if target not in task.targets:
+        raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
+    aim = task.targets[target]
+    if isinstance(aim, EnvDomain):
+        assert isinstance(task.source, EnvDomain)
+        assert isinstance(task.unlabelled, EnvDomain)
+        return _leak_of_environments(task.unlabelled, task.source, aim)
+    assert isinstance(task.source, Domain)
+    assert isinstance(task.unlabelled, Domain)
+    if all(any(_inside(part, known) for known in task.source.components) for part in aim.components):
+        return "full"
+    new = {name: uncovered(name, task.source.support(name), aim.support(name)) for name in FACTORS}
+    if not any(new.values()):
+        return "conjunction"
+    shown = any(overlaps(name, task.unlabelled.support(name), values) for name, values in new.items())
+    return "visual" if shown else "none"
+
+
+def _inside(part: Component, known: Component) -> bool:
+    small, big = Domain("part", (part,)), Domain("known", (known,))
+    return all(covers(name, big.support(name), small.support(name)) for name in FACTORS)
+
+
+def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:
+    """Treat the environment id and every keyword argument as a factor with the values that the domains list."""
+
+    def values(domain: EnvDomain, name: str) -> set[str]:
+        if name == "":
+            return {domain.env_id}
+        return {repr(variant[name]) if name in variant else "default" for variant in domain.variants}
+
+    if target.env_id == source.env_id and all(variant in source.variants for variant in target.variants):
+        return "full"
+    names = {
+        "",
+        *(key for part in (unlabelled, source, target) for variant in part.variants for key in variant),
+    }
+    new = [name for name in names if not values(target, name) <= values(source, name)]
+    if not new:
+        return "conjunction"
+    return "visual" if any(values(target, name) & values(unlabelled, name) for name in new) else "none"

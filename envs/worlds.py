@@ -1,0 +1,51 @@
+"""Sizes of the SeekAvoid world, what its actions do, and how big a step is."""
+
+import math
+from dataclasses import dataclass
+
+AGENT_RADIUS = 0.40
+TURN = math.radians(15.0)
+STEP = 0.25
+LAMP_STEPS_PER_TURN = 60
+
+# Each action: steps ahead, steps to the right, turns to the left.
+ACTIONS_3 = {"left": (0, 0, 1), "right": (0, 0, -1), "forward": (1, 0, 0)}
+ACTIONS_9 = {
+    "forward": (1, 0, 0),
+    "back": (-1, 0, 0),
+    "strafe left": (0, -1, 0),
+    "strafe right": (0, 1, 0),
+    "left": (0, 0, 1),
+    "right": (0, 0, -1),
+    "forward and left": (1, 0, 1),
+    "forward and right": (1, 0, -1),
+    "wait": (0, 0, 0),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The size of the world and its episodes."""
+
+    cells: tuple[int, int]
+    """Columns and rows of the grid that `paper` places things on; elsewhere only their product with `cell` counts."""
+    cell: float
+    """Side of a cell in metres."""
+    each: int
+    """How many good and how many bad objects there are."""
+    respawn: bool
+    """Whether a collected object comes back elsewhere."""
+    picks: int | None
+    """The episode ends with this many picks."""
+    steps: int
+    """The episode is cut off after this many steps."""
+    success: float
+    """An episode with at least this return counts as a success."""
+
+
+WORLDS: dict[str, World] = {
+    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, success=5.0),
+    # rooms_collect_good_objects: 10 + 10 objects on a 10 x 9 grid, none comes back, the tenth pick ends it, 60 seconds
+    # (here 15 steps a second). A cell is 1.5 m, as an agent must pass between two objects.
+    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, success=5.0),
+}
