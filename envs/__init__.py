@@ -1,6 +1,6 @@
 """Domains: named factors, contexts, the SeekAvoid task on MiniWorld, transfer tasks, and frames of them.
 
-Importing this opens no graphics; the first environment does.
+Importing this registers `darla/SeekAvoid-v0` with Gymnasium and opens no graphics; the first environment does.
 """
 
 from darla.envs import tasks
@@ -8,7 +8,10 @@ from darla.envs.domains import AnyDomain, Choice, Domain, EnvDomain, Uniform, do
 from darla.envs.factors import FACTORS, Context, Factor
 from darla.envs.making import make
 from darla.envs.objects import KIND_NAMES, KINDS, OBJECT_SETS
+from darla.envs.registration import register
 from darla.envs.tasks import TransferTask, leak_level
+
+register()
 
 __all__ = [
     "FACTORS",

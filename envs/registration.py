@@ -1,4 +1,4 @@
-"""What Gymnasium is told of darla's environments; it calls this when it is imported, so nothing heavy is loaded."""
+"""What Gymnasium is told of darla's environments; nothing heavy is loaded before one is made."""
 
 import gymnasium
 
