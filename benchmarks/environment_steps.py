@@ -27,7 +27,7 @@ def measure(side: str, steps: int) -> float:
         os.environ["LP_NUM_THREADS"] = str(os.cpu_count() or 1)
     from darla.envs import tasks
     from darla.envs.seek_avoid import SeekAvoid
-    from tests.envs.stock import StockSeekAvoid
+    from tests.helpers.stock_miniworld import StockSeekAvoid
 
     env = SeekAvoid(tasks.get("conjunction").unlabelled)
     env.reset(seed=0)
@@ -51,7 +51,7 @@ def pictures_agree() -> tuple[float, float]:
     """Return the share of values that differ by at most 2 of 255, and the mean difference."""
     from darla.envs import tasks
     from darla.envs.seek_avoid import SeekAvoid
-    from tests.envs.stock import StockSeekAvoid
+    from tests.helpers.stock_miniworld import StockSeekAvoid
 
     differences = []
     for seed in range(20):

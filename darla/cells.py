@@ -88,9 +88,7 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
                     finished += 1
                     estimate.learn(done.cell.cost, seconds)
                     left = estimate.left(todo.values(), running.values())
-                    _say(
-                        f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left"
-                    )
+                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
                 if not ended:
                     _say("  ".join(_last_line(part, logs) for part in running.values()))
         except BrokenProcessPool as error:
@@ -174,9 +172,7 @@ def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
 
     def chain(cell: Cell) -> float:
         if cell.folder not in known:
-            known[cell.folder] = cell.cost + max(
-                (chain(user) for user in users.get(cell.folder, [])), default=0.0
-            )
+            known[cell.folder] = cell.cost + max((chain(user) for user in users.get(cell.folder, [])), default=0.0)
         return known[cell.folder]
 
     return {cell.folder: chain(cell) for cell in cells}

@@ -68,9 +68,7 @@ class Checkup:
         width = max(len(check.name) for check in self.checks)
         lines = [f"{check.verdict:>4}  {check.name:<{width}}  {check.found}" for check in self.checks]
         failed = sum(check.verdict == "fail" for check in self.checks)
-        lines.append(
-            "this machine can run darla" if not failed else f"{failed} of {len(self.checks)} checks failed"
-        )
+        lines.append("this machine can run darla" if not failed else f"{failed} of {len(self.checks)} checks failed")
         return "\n".join(lines)
 
 
@@ -102,9 +100,7 @@ def _checks(folder: Path) -> Iterator[Check]:
 def _python() -> Check:
     verdict: Verdict = "ok" if sys.version_info >= _PYTHON else "fail"
     wanted = "" if verdict == "ok" else f"; {'.'.join(map(str, _PYTHON))} or newer is needed"
-    return Check(
-        "python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{wanted}"
-    )
+    return Check("python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{wanted}")
 
 
 def _packages() -> Check:
@@ -128,8 +124,8 @@ def _packages() -> Check:
 def _cores() -> Check:
     cores = available_cores()
     threads = default_threads(cores)
-    plan = f"{cores} cores; a study runs {cores} cells at a time with {threads} thread each, a single stage {cores} threads"
-    return Check("cores", "ok", plan)
+    plan = f"a study runs {cores} parts at a time with {threads} thread each, a stage alone has {cores} threads"
+    return Check("cores", "ok", f"{cores}; {plan}")
 
 
 def _number_formats() -> Check:
@@ -141,9 +137,7 @@ def _number_formats() -> Check:
     known = {"avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX"}
     there = [name for flag, name in known.items() if flag in flags]
     if there:
-        return Check(
-            "bfloat16", "ok", f"{' and '.join(there)}: encoders train in bfloat16, about twice as fast"
-        )
+        return Check("bfloat16", "ok", f"{' and '.join(there)}: encoders train in bfloat16, about twice as fast")
     return Check("bfloat16", "note", "not on this CPU: encoders train in float32, at about half the speed")
 
 
@@ -159,9 +153,7 @@ def _gpu() -> Check:
 
 def _graphics_libraries() -> Check:
     if missing := missing_packages():
-        return Check(
-            "graphics libraries", "fail", f"missing; on Debian or Ubuntu: apt-get install {' '.join(missing)}"
-        )
+        return Check("graphics libraries", "fail", f"missing; on Debian or Ubuntu: apt-get install {' '.join(missing)}")
     return Check("graphics libraries", "ok", "EGL, GL, GLU and FreeType are there")
 
 
@@ -177,9 +169,7 @@ def _rendering() -> Check:
     except subprocess.TimeoutExpired:
         return Check("rendering", "fail", "no picture within two minutes")
     if answer.returncode != 0:
-        reason = (answer.stderr.strip() or f"the process ended with code {answer.returncode}").splitlines()[
-            -1
-        ]
+        reason = (answer.stderr.strip() or f"the process ended with code {answer.returncode}").splitlines()[-1]
         return Check("rendering", "fail", reason)
     frames, renderer = answer.stdout.strip().splitlines()[-1].split(" ", 1)
     speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}"

@@ -30,7 +30,7 @@ def collect(
         InputError: an unknown task, or a folder that holds something else.
     """
     if isinstance(config, TransferTask):
-        config, task = CollectConfig(task=config.name), config
+        return collect(config.name, out, workers=workers, task=config)
     if isinstance(config, str):
         config = CollectConfig(task=config)
     return collect_frames(config, out, workers=workers, domain=task.unlabelled if task else None)

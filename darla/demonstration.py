@@ -69,15 +69,11 @@ def demo(
         for part in work.transfers:
             if not is_complete(part.folder):
                 _say(f"{part.task}: every agent in the source and in every target")
-            transfers[part.task] = transfer(
-                part.task, part.agents, part.folder, study.transfer, workers=processes
-            )
+            transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=processes)
         page = report(list(transfers.values()), work.report)
         table = study_table(transfers)
         write_bytes(out / TABLE, (table + "\n").encode())
-    _say(
-        f"done in {duration(time.monotonic() - started)}; report: {page.folder / 'report.html'}; table: {out / TABLE}"
-    )
+    _say(f"done in {duration(time.monotonic() - started)}; report: {page.folder / 'report.html'}; table: {out / TABLE}")
     return Demonstration(out, transfers, page, table)
 
 

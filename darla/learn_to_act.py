@@ -1,4 +1,4 @@
-"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or end to end on pixels."""
+"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or on pixels."""
 
 from pathlib import Path
 

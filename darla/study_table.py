@@ -21,8 +21,7 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
         transfers: artefacts of kind `transfer`, by the name of the task.
     """
     parts = [
-        f"### {task}\n\n{_task_table(read_json(found.folder / 'scores.json'))}"
-        for task, found in transfers.items()
+        f"### {task}\n\n{_task_table(read_json(found.folder / 'scores.json'))}" for task, found in transfers.items()
     ]
     return "\n\n".join([*parts, _note(transfers)])
 
@@ -43,9 +42,7 @@ def _heading(domain: Mapping[str, str]) -> str:
     return f"{domain['name']} ({_LEAKS.get(domain['leak'], domain['leak'])})"
 
 
-def _cells(
-    method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], targets: Sequence[str]
-) -> list[str]:
+def _cells(method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], targets: Sequence[str]) -> list[str]:
     cells = [_number(method["domains"][domain["name"]]["return"]) for domain in shown]
     if len(targets) > 1:
         cells.append(_number(method["over_targets"]["return"]["mean"]))
@@ -60,15 +57,11 @@ def _number(estimate: Mapping[str, Any]) -> str:
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     ]
     rule = (
         "|"
-        + "|".join(
-            "-" * (width + 2) if column == 0 else "-" * (width + 1) + ":"
-            for column, width in enumerate(widths)
-        )
+        + "|".join("-" * (width + 2) if column == 0 else "-" * (width + 1) + ":" for column, width in enumerate(widths))
         + "|"
     )
     return "\n".join([lines[0], rule, *lines[1:]])

@@ -1,4 +1,4 @@
-"""A transfer task of one's own, from a JSON file:
+"""A transfer task of one's own, from a JSON file.
 
     {
       "name": "corridors",
@@ -45,9 +45,7 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
         InputError: a part is missing, unknown, or of the wrong form.
     """
     if not isinstance(data, Mapping):
-        raise InputError(
-            f"{where} holds {type(data).__name__}, but a task is an object with {', '.join(_NEEDED)}"
-        )
+        raise InputError(f"{where} holds {type(data).__name__}, but a task is an object with {', '.join(_NEEDED)}")
     if missing := [part for part in _NEEDED if part not in data]:
         raise InputError(f"{where} has no {missing[0]!r}, but a task needs {', '.join(_NEEDED)}")
     for part in data:
@@ -69,14 +67,10 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
 
 def _domain(role: str, data: Any, where: str) -> AnyDomain:
     if not isinstance(data, Mapping) or not {"env_id", "components"} & data.keys():
-        raise InputError(
-            f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'"
-        )
+        raise InputError(f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'")
     if "env_id" in data:
         variants = data.get("variants", [{}])
         if not isinstance(variants, list) or not all(isinstance(variant, Mapping) for variant in variants):
-            raise InputError(
-                f"{where}: the variants of {role} must be a list of objects with keyword arguments"
-            )
+            raise InputError(f"{where}: the variants of {role} must be a list of objects with keyword arguments")
         data = {**data, "variants": variants}
     return domain_from_dict({"name": role, **data})

@@ -16,7 +16,6 @@ from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
 
-
 _FLAT = tyro.conf.arg(name="")
 """The options of a configuration stand beside the verb's own."""
 

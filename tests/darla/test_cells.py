@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cell_work
 import pytest
+
 from darla.base import InputError, is_complete
 from darla.cells import Cell, only_one, run_cells
 

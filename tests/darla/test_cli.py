@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import darla, leftovers, refusal
+
 from darla import cli
 from darla.base import Artefact
 
@@ -173,13 +174,9 @@ def test_a_damaged_card_is_refused(
     assert "card.json" in said(capsys, "see", copy, "--out", tmp_path / "out")
 
 
-def test_an_artefact_of_another_kind_is_refused(
-    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_artefact_of_another_kind_is_refused(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "'frames'" in said(capsys, "see", runs / "encoder", "--out", tmp_path / "out")
-    assert "'encoder'" in said(
-        capsys, "act", "conjunction", "--encoder", runs / "frames", "--out", tmp_path / "out"
-    )
+    assert "'encoder'" in said(capsys, "act", "conjunction", "--encoder", runs / "frames", "--out", tmp_path / "out")
     assert "agent" in said(capsys, "transfer", "conjunction", runs / "encoder", "--out", tmp_path / "out")
     assert "transfer" in said(capsys, "report", runs / "agent", "--out", tmp_path / "out")
 
@@ -202,9 +199,7 @@ def test_an_encoder_for_another_resolution_is_refused(
     rooms = {"env_id": "darla/SeekAvoid-v0", "variants": [{"resolution": 48}]}
     task = {"name": "coarse", "unlabelled": rooms, "source": rooms, "targets": {"same": rooms}}
     (tmp_path / "coarse.json").write_text(json.dumps(task))
-    told = said(
-        capsys, "act", tmp_path / "coarse.json", "--encoder", runs / "encoder", "--out", tmp_path / "out"
-    )
+    told = said(capsys, "act", tmp_path / "coarse.json", "--encoder", runs / "encoder", "--out", tmp_path / "out")
     assert "64" in told
     assert "48" in told
 
@@ -266,19 +261,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode
-    ):
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode:
         pytest.skip("only root can mount a small file system")
     yield folder
     subprocess.run(["umount", folder], check=True)
 
 
 def test_no_space_left_on_the_device(small_disk: Path) -> None:
-    told = refusal(
-        "collect", "conjunction", "--frames", "120", "--shard-size", "60", "--out", small_disk / "frames"
-    )
+    told = refusal("collect", "conjunction", "--frames", "120", "--shard-size", "60", "--out", small_disk / "frames")
     assert "00001.images.npy" in told or "00000.images.npy" in told
     assert not leftovers(small_disk)
 
@@ -347,9 +337,7 @@ def test_help_and_version_need_no_verb(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("darla 0.")
 
 
-def test_presets_are_shown_as_the_defaults(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_presets_are_shown_as_the_defaults(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for words, default in (
         (["see", "--preset", "beta-1", "--help"], "(default: 1.0)"),

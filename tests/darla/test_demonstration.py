@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import MORE, darla, leftovers
+
 from darla.base import Artefact
 from darla.experiments import presets
 from darla.experiments.plan import plan

@@ -83,9 +83,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
         for seed in range(1 if method == "random" else seeds):
             digest = f"{method} {seed}"
             for domain, split, leak in places:
-                level = (
-                    0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
-                )
+                level = 0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
                 totals = np.round(level + rng.normal(0, 1.5, size=EPISODES))
                 rows += [
                     Row(

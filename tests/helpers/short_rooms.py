@@ -13,9 +13,7 @@ STEPS = 12
 
 def room(name: str, *walls: float) -> EnvDomain:
     """Rooms with these wall hues; the seed of an episode draws one of them."""
-    variants: tuple[dict[str, Any], ...] = tuple(
-        {"domain": {"wall_hue": hue}, "steps": STEPS} for hue in walls
-    )
+    variants: tuple[dict[str, Any], ...] = tuple({"domain": {"wall_hue": hue}, "steps": STEPS} for hue in walls)
     return EnvDomain(name, "darla/SeekAvoid-v0", variants)
 
 

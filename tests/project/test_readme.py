@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from darla import cli
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()

@@ -1,8 +1,5 @@
 """SeekAvoid drawn by stock MiniWorld alone: what our own render path is compared with."""
 
-import math
-from typing import Any
-
 import numpy as np
 
 from darla.envs.opengl import gl
@@ -37,14 +34,12 @@ class PaintedRoom(Room):  # type: ignore[misc]
 
 
 class PaintedMesh(MeshEnt):  # type: ignore[misc]
-    """A MiniWorld mesh whose vertex colours are replaced, drawn with MiniWorld's own calls."""
+    """A MiniWorld mesh with other vertex colours, set once; meshes of one kind share them."""
 
-    color = (1.0, 1.0, 1.0)
-
-    def render(self) -> None:
+    def __init__(self, mesh: str, height: float, color: tuple[float, float, float]) -> None:
+        super().__init__(mesh, height, static=False)
         for vertices in self.mesh.vlists:
-            vertices.colors = list(self.color) * vertices.get_size()
-        super().render()
+            vertices.colors = list(color) * vertices.get_size()
 
 
 class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
@@ -73,21 +68,8 @@ class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         room.colors = tuple(surface_color(self.model.context, name) for name in ("floor", "ceiling", "wall"))
         self.rooms.append(room)
         for thing in self.model.entities:
-            copy = PaintedMesh(thing.kind.name, thing.kind.height, static=False)
-            copy.color = thing.prop.tint
+            copy = PaintedMesh(thing.kind.name, thing.kind.height, thing.prop.tint)
             self.place_entity(copy, room=room, pos=np.array(thing.pos, dtype=float), dir=thing.dir)
         self.place_entity(
             self.agent, room=room, pos=np.array(self.model.agent.pos, dtype=float), dir=self.model.agent.dir
         )
-
-
-def pose_of(env: SeekAvoid) -> tuple[float, float, float]:
-    """Return the agent's x, z and heading in degrees."""
-    return float(env.agent.pos[0]), float(env.agent.pos[2]), math.degrees(env.agent.dir)
-
-
-def unwrap(env: Any) -> SeekAvoid:
-    """Return the SeekAvoid environment below Gymnasium's wrappers."""
-    inner = env.unwrapped
-    assert isinstance(inner, SeekAvoid)
-    return inner

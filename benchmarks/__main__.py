@@ -1,0 +1,19 @@
+"""Run every benchmark, one after the other, on a machine that should have nothing else to do."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("environment_steps", "training_steps", "vae_training")
+
+
+def main() -> int:
+    """Print each benchmark's table; return the number of those that failed."""
+    failed = 0
+    for name in BENCHMARKS:
+        print(f"\n## {name}\n", flush=True)
+        failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
