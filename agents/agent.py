@@ -198,9 +198,7 @@ class Agent:
             return frames
         if self._stack is None or len(self._stack) != len(frames):
             told = "not been called" if self._stack is None else f"been told {len(self._stack)}"
-            raise InputError(
-                f"an agent with a frame stack needs reset(n) with n = {len(frames)}; it has {told}"
-            )
+            raise InputError(f"an agent with a frame stack needs reset(n) with n = {len(frames)}; it has {told}")
         width = frames.shape[-1]
         self._stack = np.roll(self._stack, -width, axis=-1)
         self._stack[..., -width:] = frames
@@ -220,16 +218,12 @@ def _encoder_for(
     """Find the encoder that a policy was trained on."""
     if description.observation == "pixels":
         if given is not None:
-            raise InputError(
-                f"{artefact.folder} holds a policy on pixels; the encoder given would be ignored"
-            )
+            raise InputError(f"{artefact.folder} holds a policy on pixels; the encoder given would be ignored")
         return None
     if given is None:
         given = artefact.folder / str(artefact.card["extra"].get(ENCODER_PATH, "encoder"))
         if not given.is_dir():
-            raise InputError(
-                f"the encoder of {artefact.folder} is not at {os.path.normpath(given)}; name its folder"
-            )
+            raise InputError(f"the encoder of {artefact.folder} is not at {os.path.normpath(given)}; name its folder")
     precision: Precision = "bfloat16" if description.precision == "bfloat16" else "float32"
     encoder = given if isinstance(given, FrozenEncoder) else FrozenEncoder.load(given, precision, device)
     where = "the encoder given" if isinstance(given, FrozenEncoder) else f"the encoder at {given}"
@@ -239,7 +233,5 @@ def _encoder_for(
             f" {(encoder.digest or 'unknown')[:12]}, and {(description.encoder or 'unknown')[:12]} is needed"
         )
     if encoder.precision != precision:
-        raise InputError(
-            f"{where} runs in {encoder.precision}, but the policy was trained on codes in {precision}"
-        )
+        raise InputError(f"{where} runs in {encoder.precision}, but the policy was trained on codes in {precision}")
     return encoder

@@ -92,9 +92,7 @@ def build(name: str, settings: Settings, env: "VecEnv", seed: int, device: str =
 
     algorithm = get_algorithm(name)
     if not isinstance(settings, algorithm.settings):
-        raise InputError(
-            f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}"
-        )
+        raise InputError(f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}")
     rate: Any = settings.learning_rate
     learner: type[Any] = algorithm.find()
     built: BaseAlgorithm = learner(

@@ -39,9 +39,7 @@ def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]
         progress: what the run itself needs to go on, as JSON.
     """
     name = f"{model.num_timesteps:012d}.safetensors"
-    save_tensors(
-        folder / name, {**_policy_tensors(model), **_optimiser_tensors(model), **_replay_tensors(model)}
-    )
+    save_tensors(folder / name, {**_policy_tensors(model), **_optimiser_tensors(model), **_replay_tensors(model)})
     state = {
         "tensors": name,
         "counters": {key: getattr(model, key) for key in _COUNTERS if hasattr(model, key)},
@@ -69,12 +67,13 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
         return None
     state = read_json(folder / STATE)
     try:
-        tensors = load_tensors(folder / state["tensors"])
+        tensors = load_tensors(folder / Path(state["tensors"]).name)
         model.policy.load_state_dict(_below("policy", tensors), strict=True)
         _restore_optimiser(model, _below("optimiser", tensors))
         _restore_replay(model, _below("replay", tensors), state["replay"])
-        for key, value in state["counters"].items():
-            setattr(model, key, value)
+        for key in _COUNTERS:
+            if hasattr(model, key):
+                setattr(model, key, state["counters"][key])
         window = model._stats_window_size
         model.ep_info_buffer = deque(state["recent_episodes"], maxlen=window)
         model.ep_success_buffer = deque(state["recent_successes"], maxlen=window)
@@ -130,9 +129,7 @@ def _replay_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
     return {f"replay/{name}": torch.from_numpy(getattr(buffer, name)[:filled]) for name in _REPLAY}
 
 
-def _restore_replay(
-    model: BaseAlgorithm, tensors: dict[str, Tensor], position: dict[str, Any] | None
-) -> None:
+def _restore_replay(model: BaseAlgorithm, tensors: dict[str, Tensor], position: dict[str, Any] | None) -> None:
     buffer = _replay(model)
     if (buffer is None) != (position is None):
         raise ValueError("it is of another algorithm")
@@ -146,9 +143,7 @@ def _restore_replay(
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
-        name.removeprefix(f"{prefix}/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(f"{prefix}/")
+        name.removeprefix(f"{prefix}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
     }
 
 

@@ -56,19 +56,13 @@ class ActConfig:
             raise InputError(f"ActConfig.selection must be 'last' or 'validation', not {self.selection!r}")
         if self.validation_episodes is not None:
             if self.selection == "last":
-                raise InputError(
-                    "ActConfig.validation_episodes would be ignored with selection='last'; leave it out"
-                )
+                raise InputError("ActConfig.validation_episodes would be ignored with selection='last'; leave it out")
             if self.validation_episodes < 1:
-                raise InputError(
-                    f"ActConfig.validation_episodes must be at least 1, not {self.validation_episodes}"
-                )
+                raise InputError(f"ActConfig.validation_episodes must be at least 1, not {self.validation_episodes}")
 
     def resolve(self, observation: Observation) -> Settings:
         """Return the hyperparameters that a policy on latents or on pixels will be trained with."""
-        return (
-            self.settings if self.settings is not None else get_algorithm(self.algorithm).preset(observation)
-        )
+        return self.settings if self.settings is not None else get_algorithm(self.algorithm).preset(observation)
 
     def episodes_per_snapshot(self) -> int:
         """Return the number of validation episodes for each snapshot; 0 where there is no validation."""

@@ -51,9 +51,7 @@ class FrozenEncoder:
         self.device = torch.device(device)
 
     @classmethod
-    def load(
-        cls, folder: Path | str, precision: Precision | None = None, device: str = "cpu"
-    ) -> "FrozenEncoder":
+    def load(cls, folder: Path | str, precision: Precision | None = None, device: str = "cpu") -> "FrozenEncoder":
         """Load an encoder artefact.
 
         Args:
@@ -101,9 +99,7 @@ class FrozenEncoder:
             mean = self.model.encode(self.model.to_input(images)).mean
         codes: Codes = self.model.normalise(mean.float()).cpu().numpy()
         if not np.isfinite(codes).all():
-            raise InputError(
-                "the encoder gave a code that is not finite (NaN or infinity); its training has failed"
-            )
+            raise InputError("the encoder gave a code that is not finite (NaN or infinity); its training has failed")
         return codes
 
     def fingerprint(self) -> str:

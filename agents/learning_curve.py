@@ -33,9 +33,7 @@ class LearningCurve:
         if self.pending and (last or env_steps - begun >= self.every):
             returns, lengths = zip(*self.pending, strict=True)
             count = len(self.pending)
-            self.rows.append(
-                (env_steps, round(sum(returns) / count, 6), round(sum(lengths) / count, 6), count)
-            )
+            self.rows.append((env_steps, round(sum(returns) / count, 6), round(sum(lengths) / count, 6), count))
             self.pending = []
 
     def csv(self) -> str:

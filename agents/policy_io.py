@@ -154,10 +154,7 @@ def snapshot_file(number: int) -> str:
 def _first_names(state: Mapping[str, Tensor]) -> dict[str, str]:
     """Map every name to the first for the same memory: SB3 lists a shared network several times."""
     owners: dict[tuple[int, tuple[int, ...]], str] = {}
-    return {
-        name: owners.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name)
-        for name, tensor in state.items()
-    }
+    return {name: owners.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name) for name, tensor in state.items()}
 
 
 def _is_size(value: object) -> bool:

@@ -104,9 +104,7 @@ class Segments(BaseCallback):
 
     def _on_step(self) -> bool:
         if not np.isfinite(self.locals["rewards"]).all():
-            raise InputError(
-                f"the environment gave a reward that is not finite at step {self.model.num_timesteps}"
-            )
+            raise InputError(f"the environment gave a reward that is not finite at step {self.model.num_timesteps}")
         for info in self.locals["infos"]:
             if "episode" in info:
                 self.state.curve.add(info["episode"]["r"], info["episode"]["l"])
@@ -138,9 +136,7 @@ class Segments(BaseCallback):
             save_weights(self.folder / snapshot_file(len(taken)), self.model.policy)
         recent = [episode["r"] for episode in self.model.ep_info_buffer or ()]
         numbers = {"return": float(np.mean(recent))} if recent else {}
-        self.progress.update(
-            min(steps, self.progress.total) - min(self._looked, self.progress.total), **numbers
-        )
+        self.progress.update(min(steps, self.progress.total) - min(self._looked, self.progress.total), **numbers)
         self._looked = steps
         self._plan()
 
@@ -175,9 +171,7 @@ class Segments(BaseCallback):
                 )
 
 
-def train(
-    model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, label: str, log_interval: int
-) -> RunState:
+def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, label: str, log_interval: int) -> RunState:
     """Train an algorithm from its beginning, or from the checkpoint that an interrupted run has left.
 
     Args:

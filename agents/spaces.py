@@ -6,9 +6,7 @@ from gymnasium import spaces
 from darla.base import InputError
 
 
-def check_spaces(
-    observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str
-) -> None:
+def check_spaces(observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str) -> None:
     """Check that an environment shows uint8 images (height, width, channel) and takes discrete actions.
 
     Args:
@@ -32,13 +30,10 @@ def check_spaces(
         raise InputError(f"{need}, and these have other bounds: {observation_space}")
     if not isinstance(action_space, spaces.Discrete):
         raise InputError(
-            f"{who} cannot be used: agents take one of n discrete actions, and its action space is"
-            f" {action_space}"
+            f"{who} cannot be used: agents take one of n discrete actions, and its action space is {action_space}"
         )
     if action_space.start != 0:
-        raise InputError(
-            f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0"
-        )
+        raise InputError(f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0")
 
 
 def image_shape(space: spaces.Space[object]) -> tuple[int, int, int]:

@@ -102,9 +102,7 @@ def train_agent(
     finally:
         env.close()
     if encoder is not None and encoder.fingerprint() != fingerprint:
-        raise RuntimeError(
-            "the frozen encoder changed during training; this is a fault of darla, please report it"
-        )
+        raise RuntimeError("the frozen encoder changed during training; this is a fault of darla, please report it")
     started = time.monotonic()
     description = PolicyDescription(
         algorithm=config.algorithm,
@@ -138,9 +136,7 @@ def _load_encoder(config: ActConfig, folder: Path | str | None, device: str) -> 
     if folder is not None:
         return FrozenEncoder.load(folder, None if config.precision == "auto" else config.precision, device)
     if config.precision != "auto":
-        raise InputError(
-            f"precision {config.precision!r} would be ignored: a policy on pixels has no encoder"
-        )
+        raise InputError(f"precision {config.precision!r} would be ignored: a policy on pixels has no encoder")
     return None
 
 

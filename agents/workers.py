@@ -134,13 +134,7 @@ class WorkerVecEnv(VecEnv):
     def _call(self, method: str, indices: Indices, *args: Any, **kwargs: Any) -> list[Any]:
         """Call a method of the workers' environments, for those named, and order the answers like them."""
         count = self._shares[-1].stop
-        wanted = (
-            list(range(count))
-            if indices is None
-            else [indices]
-            if isinstance(indices, int)
-            else list(indices)
-        )
+        wanted = list(range(count)) if indices is None else [indices] if isinstance(indices, int) else list(indices)
         answers: dict[int, Any] = {}
         for worker, share in enumerate(self._shares):
             mine = [index for index in wanted if share.start <= index < share.stop]

@@ -58,6 +58,7 @@ class PlainVAE(nn.Module):
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, and mean and log-variance of the posterior."""
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
         z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         return self.decoder(z).float(), mean, log_variance
@@ -78,6 +79,7 @@ class PlainFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the features, in float32."""
         features: Tensor = self.layers(images)
         return features.float()
 

@@ -78,9 +78,7 @@ class _Page:
 
     def _table(self, table: Table) -> str:
         self._tables += 1
-        head = "".join(
-            _cell("th", cell, number, table.labels, "col") for number, cell in enumerate(table.header)
-        )
+        head = "".join(_cell("th", cell, number, table.labels, "col") for number, cell in enumerate(table.header))
         body = []
         for row in table.rows:
             cells = [
@@ -105,13 +103,7 @@ class _Page:
             shown = f'<div class="scroll">{to_svg(picture.content).replace("<svg", f"<svg {label}", 1)}</div>'
         else:
             image = picture.content
-            kind = (
-                ' class="small"'
-                if image.width <= _SMALL
-                else ' class="tall"'
-                if image.height > image.width
-                else ""
-            )
+            kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
             shown = (
                 f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
                 f'alt="{escape(picture.alt)}" loading="lazy">'

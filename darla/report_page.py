@@ -80,9 +80,7 @@ def compose(material: Material) -> Document:
     ]
     names = [transfer.scores["task"] for transfer in transfers]
     title = f"Zero-shot transfer: {', '.join(names)}" if names else "Learning to see"
-    return Document(
-        title, _subtitle(material), tuple(section for section in sections if section and section.blocks)
-    )
+    return Document(title, _subtitle(material), tuple(section for section in sections if section and section.blocks))
 
 
 def _subtitle(material: Material) -> str:
@@ -169,11 +167,13 @@ def _plain(said: Mapping[str, Any], digits: int = 1) -> str:
 
 def _scores(transfer: Transfer) -> list[Block]:
     scores = transfer.scores
+    several = any(len(method["seeds"]) > 1 for method in scores["methods"])
     blocks: list[Block] = [
         Picture(
             f"scores {scores['task']}",
             score_figure(scores),
-            "Return by domain and method. Filled mark: mean over seeds; bar: its interval; ring: one seed.",
+            "Return by domain and method"
+            + (". Filled mark: mean over seeds; bar: its interval; ring: one seed." if several else ", one seed."),
             _alt_scores(scores),
         )
     ]
@@ -203,9 +203,7 @@ def _curves(transfer: Transfer) -> list[Block]:
             f"{count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds; "
             "dashed: the random agent. No snapshot was chosen by these curves.",
             "Learning curves, a panel for each domain: "
-            + ", ".join(
-                domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target")
-            )
+            + ", ".join(domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target"))
             + ".",
         )
     ]

@@ -32,9 +32,7 @@ def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
     if levels:
         blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]
     blocks += [
-        Fold(
-            f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),)
-        )
+        Fold(f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),))
         for transfer in transfers
     ]
     return Section("How it was measured", tuple(blocks))

@@ -31,9 +31,7 @@ def number(value: float, digits: int = 1) -> str:
     return (said[1:] if said.startswith("-") and not float(said) else said).replace("-", "−")
 
 
-def estimate(
-    said: Mapping[str, Any] | None, digits: int = 1, *, optimistic: bool = False, unit: str = ""
-) -> Cell:
+def estimate(said: Mapping[str, Any] | None, digits: int = 1, *, optimistic: bool = False, unit: str = "") -> Cell:
     """Return a cell with an estimate and its interval.
 
     Args:
@@ -92,9 +90,7 @@ def success_table(scores: Scores) -> Table | None:
             alone = said["success_within_policy"]
             if len(alone) == 1:
                 only = next(iter(alone.values()))
-                row.append(
-                    Cell(_percent(only["value"]), f"({_percent(only['low'])}–{_percent(only['high'])})")
-                )
+                row.append(Cell(_percent(only["value"]), f"({_percent(only['low'])}–{_percent(only['high'])})"))
             else:
                 shares = {end: said["success"][end] for end in ("value", "low", "high")}
                 scaled = {end: None if share is None else 100 * share for end, share in shares.items()}
@@ -118,7 +114,9 @@ def comparison_table(scores: Scores) -> Table | None:
     baseline = scores["anchors"]["baseline"]
     seeds = min(entry["seeds"] for entry in scores["comparisons"])
     tested = seeds >= _TESTABLE
-    header = [Cell("method"), Cell("target"), Cell("difference"), Cell("ratio"), Cell("P(improvement)")]
+    header = [Cell("method"), Cell("target"), Cell("difference"), Cell("ratio")]
+    header += [Cell("P(improvement)")] if seeds > 1 else []
+    header += [Cell("p", "Holm")] if tested else []
     rows = []
     previous = None
     for entry in scores["comparisons"]:
@@ -129,29 +127,19 @@ def comparison_table(scores: Scores) -> Table | None:
             Cell(f"**{ALL_TARGETS}**" if together else entry["domain"]),
             estimate(entry["difference"], optimistic=flag),
             estimate(entry["ratio"], optimistic=flag, unit="×"),
-            estimate(entry["improvement"], 2, optimistic=flag),
         ]
-        if tested:
-            row.append(Cell(number(entry["p_value" if together else "p_value_holm"], 3)))
+        row += [estimate(entry["improvement"], 2, optimistic=flag)] if seeds > 1 else []
+        row += [Cell(number(entry["p_value" if together else "p_value_holm"], 3))] if tested else []
         rows.append(tuple(row))
         previous = entry["method"]
-    notes = [
-        "Mean return less the baseline's, and as a multiple of it. P(improvement): how often a run of the "
-        f"method beats one of {baseline}."
-    ]
+    notes = ["Mean return less the baseline's, and as a multiple of it."]
+    if seeds > 1:
+        notes[0] += f" P(improvement): how often a run of the method beats one of {baseline}."
     if tested:
-        header.append(Cell("p", "Holm"))
-        notes.append(
-            "p: permutation test over seeds; for single targets adjusted by Holm's method over all of them."
-        )
-    else:
-        notes.append(
-            f"No p-values: with {seeds} seed{'s' * (seeds > 1)} a permutation test cannot reach 0.05, "
-            "however large the effect."
-        )
-    return Table(
-        f"Against {baseline}, task {scores['task']}", tuple(header), tuple(rows), tuple(notes), labels=2
-    )
+        notes.append("p: permutation test over seeds; for single targets adjusted by Holm's method over all of them.")
+    elif seeds > 1:
+        notes.append(f"No p-values: with {seeds} seeds a permutation test cannot reach 0.05, however large the effect.")
+    return Table(f"Against {baseline}, task {scores['task']}", tuple(header), tuple(rows), tuple(notes), labels=2)
 
 
 def aggregate_table(scores: Scores) -> Table | None:
@@ -193,9 +181,7 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
         scores: the content of `scores.json`.
         task: the task as plain data.
     """
-    rows = [
-        (Cell("unlabelled"), Cell("D_U", "shown to the encoder"), Cell(describe_domain(task["unlabelled"])))
-    ]
+    rows = [(Cell("unlabelled"), Cell("D_U", "shown to the encoder"), Cell(describe_domain(task["unlabelled"])))]
     for domain in scores["domains"]:
         told = task["targets"].get(domain["name"]) or task[domain["split"]]
         rows.append((Cell(domain["name"]), _role(domain), Cell(describe_domain(told))))
@@ -210,9 +196,7 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
 def describe_domain(domain: Mapping[str, Any]) -> str:
     """Return a domain's contexts in one line."""
     if "env_id" in domain:
-        variants = [
-            ", ".join(f"{key}={value!r}" for key, value in part.items()) for part in domain["variants"]
-        ]
+        variants = [", ".join(f"{key}={value!r}" for key, value in part.items()) for part in domain["variants"]]
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"
     return "; or ".join(_describe_component(part) for part in domain["components"])
 
@@ -247,9 +231,7 @@ def _role(domain: Mapping[str, str]) -> Cell:
 
 def _seeds(method: Mapping[str, Any]) -> str:
     seeds, encoders = len(method["seeds"]), method["encoders"]
-    shared = (
-        f" on {encoders} encoder{'s' * (encoders > 1)}" if encoders is not None and encoders < seeds else ""
-    )
+    shared = f" on {encoders} encoder{'s' * (encoders > 1)}" if encoders is not None and encoders < seeds else ""
     return f"{seeds} seed{'s' * (seeds > 1)}{shared}"
 
 
@@ -257,11 +239,7 @@ def _episodes(scores: Scores) -> str:
     settings = scores["settings"]
     learnt = {method["method"]: _seeds(method) for method in scores["methods"] if method["method"] != RANDOM}
     same = len(set(learnt.values())) == 1
-    seeds = (
-        f"{next(iter(learnt.values()))} for each method"
-        if same
-        else ", ".join(map(": ".join, learnt.items()))
-    )
+    seeds = f"{next(iter(learnt.values()))} for each method" if same else ", ".join(map(": ".join, learnt.items()))
     return (
         f"Mean over {settings['episodes']} episodes for each agent and domain, the same for all methods; "
         f"actions {settings['actions']}; {seeds}."
@@ -273,9 +251,7 @@ def _optimism(scores: Scores) -> Sequence[str]:
     alone = [m for m in scores["methods"] if len(m["seeds"]) == 1 and m["method"] != RANDOM]
     notes = []
     if marked:
-        notes.append(
-            _OPTIMISTIC.format(confidence=f"{scores['settings']['confidence']:.0%}".replace("%", " %"))
-        )
+        notes.append(_OPTIMISTIC.format(confidence=f"{scores['settings']['confidence']:.0%}".replace("%", " %")))
     if alone:
         notes.append("A method with one seed has no interval: nothing here says how another seed would do.")
     return notes

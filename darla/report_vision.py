@@ -57,11 +57,7 @@ def find_models(material: Material) -> list[Model]:
     for kind in (material.encoders, material.denoisers):
         groups: dict[str, list[Artefact]] = {}
         for artefact in kind:
-            asked = {
-                name: value
-                for name, value in artefact.config.items()
-                if name not in ("seed", "dae", "frames")
-            }
+            asked = {name: value for name, value in artefact.config.items() if name not in ("seed", "dae", "frames")}
             key = str(artefact.config["dae"] if artefact.kind == "dae" else asked)
             groups.setdefault(key, []).append(artefact)
         for members in groups.values():
@@ -69,9 +65,7 @@ def find_models(material: Material) -> list[Model]:
             used = list(dict.fromkeys(name for member in members for name in users.get(member.digest, [])))
             label, loss, beta = _describe(members[0])
             twins = sum(model.label.split(", variant")[0] == label for model in models)
-            models.append(
-                Model(f"{label}, variant {twins + 1}" if twins else label, members, used, loss, beta)
-            )
+            models.append(Model(f"{label}, variant {twins + 1}" if twins else label, members, used, loss, beta))
     return models
 
 
@@ -139,9 +133,7 @@ def probe_table(models: Sequence[Model]) -> Table:
     chance: dict[str, float] = {}
     for model in models:
         probes = model.probes()
-        chance |= {
-            target: probe[target]["chance"] for probe in probes for target in _TARGETS if target in probe
-        }
+        chance |= {target: probe[target]["chance"] for probe in probes for target in _TARGETS if target in probe}
         row = [Cell(model.label, "; ".join(model.used_by))]
         row += [
             _spread([probe.get(target, {}).get(reader) for probe in probes], 2)
@@ -153,11 +145,7 @@ def probe_table(models: Sequence[Model]) -> Table:
         row.append(_spread([probe.get("kl", {}).get("total") for probe in probes], 1))
         row.append(_spread([probe.get("kl", {}).get("active_units") for probe in probes], 0))
         rows.append(tuple(row))
-    floor = [
-        Cell(number(chance[target], 2)) if target in chance else NOTHING
-        for target in _TARGETS
-        for _ in _READERS
-    ]
+    floor = [Cell(number(chance[target], 2)) if target in chance else NOTHING for target in _TARGETS for _ in _READERS]
     rows.append((Cell("chance"), *floor, NOTHING, NOTHING, NOTHING))
     notes = (
         "Kind: balanced accuracy. Bearing and distance: R², 0 for always answering the mean. Error: mean "

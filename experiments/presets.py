@@ -1,6 +1,7 @@
 """Named configurations: encoders and agents for `darla see` and `darla act`, studies for `darla demo`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from darla.agents import ActConfig
@@ -55,13 +56,13 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             "demo",
             (_END_TO_END, _BETA_1, _DARLA),
             tasks=("conjunction", "recolour"),
-            frames=30_000,
+            frames=36_000,
             transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=4),
             about="DARLA's effect within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, _BETA_1, _DARLA),
+            (_END_TO_END, replace(_BETA_1, tasks=("conjunction", "recolour", "unseen")), _DARLA),
             tasks=("conjunction", "recolour", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,

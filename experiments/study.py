@@ -19,6 +19,12 @@ class Method:
     """How its encoder is trained; None learns end to end on pixels."""
     act: ActConfig = field(default_factory=ActConfig)
     """How its policy is trained; the number of environment steps is the study's."""
+    tasks: tuple[str, ...] | None = None
+    """Which of the study's tasks it takes part in; all of them if None."""
+
+    def takes_part_in(self, task: str) -> bool:
+        """Tell whether the method is evaluated on `task`."""
+        return self.tasks is None or task in self.tasks
 
 
 @dataclass(frozen=True)

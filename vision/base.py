@@ -22,9 +22,7 @@ class Posterior:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Draw one z per image, (N, D), differentiable in mean and log-variance."""
-        noise = torch.randn(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + noise * (0.5 * self.log_variance).exp()
 
     def kl_per_latent(self) -> Tensor:
@@ -47,9 +45,7 @@ class ImageModel(nn.Module, ABC):
         super().__init__()
         height, width, channels = image_shape
         if height % 16 or width % 16 or min(image_shape) < 1:
-            raise InputError(
-                f"image shape {image_shape} cannot be used: height and width must be multiples of 16"
-            )
+            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
         self.image_shape = (height, width, channels)
 
     @abstractmethod

@@ -58,9 +58,7 @@ class BetaVAEConfig:
         if self.loss == "mixed" and (self.pixel_weight is None or not self.pixel_weight > 0):
             raise InputError(f"loss 'mixed' needs a pixel_weight above 0, not {self.pixel_weight}")
         if self.loss != "mixed" and self.pixel_weight is not None:
-            raise InputError(
-                f"pixel_weight {self.pixel_weight} would be ignored: it belongs to loss 'mixed' only"
-            )
+            raise InputError(f"pixel_weight {self.pixel_weight} would be ignored: it belongs to loss 'mixed' only")
 
     @property
     def needs_dae(self) -> bool:
@@ -95,9 +93,7 @@ class BetaVAE(VisionModel):
     ) -> None:
         super().__init__(config.latent_dim, image_shape)
         if (perceptual is not None) != config.needs_dae:
-            raise InputError(
-                f"loss {config.loss!r} " + ("needs" if config.needs_dae else "has no use for") + " a DAE"
-            )
+            raise InputError(f"loss {config.loss!r} " + ("needs" if config.needs_dae else "has no use for") + " a DAE")
         self.config = config
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
         shape = architecture(config.network, config.width)
@@ -136,8 +132,5 @@ class BetaVAE(VisionModel):
             loss = loss + terms["perceptual"]
         if self.config.loss != "perceptual":
             terms["pixel"] = self.likelihood.loss(outputs, images)
-            loss = (
-                loss
-                + (1.0 if self.config.pixel_weight is None else self.config.pixel_weight) * terms["pixel"]
-            )
+            loss = loss + (1.0 if self.config.pixel_weight is None else self.config.pixel_weight) * terms["pixel"]
         return {"loss": loss, **terms}

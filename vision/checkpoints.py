@@ -31,9 +31,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
 
-def save(
-    folder: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Path:
+def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
     """Write a checkpoint and delete older ones; the JSON file comes last and makes it valid.
 
     Returns:
@@ -62,9 +60,7 @@ def latest(folder: Path) -> Checkpoint | None:
     if not found:
         return None
     record = read_json(found[-1])
-    return Checkpoint(
-        found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors"))
-    )
+    return Checkpoint(found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors")))
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

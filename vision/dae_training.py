@@ -94,7 +94,9 @@ def _describe(
     probed, marks = probe_rows(rows, held_out, seed)
     with torch.inference_mode():
         seen = [model.features(batch, "bottleneck").cpu().numpy() for batch in batches(model, frames, probed)]
-    report = probe(np.concatenate(seen), state_of(frames, probed), seed_for(seed, "probes"), held_out=marks)
+    codes = np.concatenate(seen)
+    codes /= max(float(codes.std()), 1e-12)  # the bottleneck has whatever scale it came to
+    report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=marks)
     report["reconstruction"] = errors(model, frames, held_out)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
@@ -112,6 +114,4 @@ def load_dae(artefact: Artefact) -> DAE:
 def load_statistics(artefact: Artefact) -> dict[str, FeatureStatistics]:
     """Read the moments of every layer of a DAE artefact."""
     tensors = artefact.tensors("features.safetensors")
-    return {
-        layer: FeatureStatistics(tensors[f"{layer}.mean"], tensors[f"{layer}.covariance"]) for layer in LAYERS
-    }
+    return {layer: FeatureStatistics(tensors[f"{layer}.mean"], tensors[f"{layer}.covariance"]) for layer in LAYERS}

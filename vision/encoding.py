@@ -68,9 +68,7 @@ def encode_frames(
     return np.concatenate(codes) if codes else np.empty((0, model.latent_dim), dtype=np.float32)
 
 
-def batches(
-    model: ImageModel, frames: Frames, rows: np.ndarray[Any, Any], batch_size: int = 256
-) -> Iterator[Tensor]:
+def batches(model: ImageModel, frames: Frames, rows: np.ndarray[Any, Any], batch_size: int = 256) -> Iterator[Tensor]:
     """Yield the frames `rows` as a model reads them: float32 (N, C, H, W) in [0, 1]."""
     for start in range(0, len(rows), batch_size):
         yield model.to_input(frames[rows[start : start + batch_size]])

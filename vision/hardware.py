@@ -53,9 +53,7 @@ class Numerics:
         try:
             chosen = torch.device(device)
         except RuntimeError as error:
-            raise InputError(
-                f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ..."
-            ) from error
+            raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
         if chosen.type == "cuda" and not torch.cuda.is_available():
             raise InputError(f"device {device!r} was asked for, but PyTorch finds no GPU here")
         if precision == "float32":

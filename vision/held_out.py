@@ -93,9 +93,7 @@ def image_shape_of(frames: Frames) -> tuple[int, int, int]:
     """
     images = frames[np.arange(min(1, len(frames)))]
     if images.ndim != 4 or images.dtype != np.uint8:
-        raise InputError(
-            f"frames must be uint8 images (N, H, W, C), not {images.dtype} of shape {images.shape}"
-        )
+        raise InputError(f"frames must be uint8 images (N, H, W, C), not {images.dtype} of shape {images.shape}")
     return images.shape[1], images.shape[2], images.shape[3]
 
 

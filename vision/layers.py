@@ -68,9 +68,7 @@ def _fuse(x: Tensor) -> bool:
     return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
-def _fused(
-    x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d, activation: str | None, transposed: bool
-) -> Tensor:
+def _fused(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d, activation: str | None, transposed: bool) -> Tensor:
     y: Tensor = _Convolution.apply(
         x.to(torch.get_autocast_dtype("cpu")), layer.weight, layer.bias, activation, transposed
     )  # type: ignore[no-untyped-call]
@@ -79,15 +77,11 @@ def _fused(
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, activation: str | None, transposed: bool
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, activation: str | None, transposed: bool) -> Tensor:
         with torch.autocast("cpu", enabled=False):
             stride, padding, dilation = _GEOMETRY
             narrow = weight.to(x.dtype)
-            y = torch.convolution(
-                x, narrow, bias.to(x.dtype), stride, padding, dilation, transposed, [0, 0], 1
-            )
+            y = torch.convolution(x, narrow, bias.to(x.dtype), stride, padding, dilation, transposed, [0, 0], 1)
             # In place: nobody else has seen y, and both gradients can be computed from the activated value.
             if activation == "relu":
                 y.relu_()

@@ -79,9 +79,7 @@ class Gaussian(Likelihood):
 
     def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
         """Return the sum of squared errors, divided by 2 s^2 and by the batch size."""
-        return functional.mse_loss(self.image(outputs), images, reduction="sum") / (
-            2 * self.std**2 * len(images)
-        )
+        return functional.mse_loss(self.image(outputs), images, reduction="sum") / (2 * self.std**2 * len(images))
 
 
 class GaussianPerPixel(Likelihood):

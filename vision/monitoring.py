@@ -20,9 +20,7 @@ _SHOWN = 8
 
 
 @torch.inference_mode()
-def code_statistics(
-    model: VisionModel, batches: list[Tensor]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return each latent's mean KL in nats and the variance of its mean over images, both (D,)."""
     posteriors = [model.encode(batch) for batch in batches]
     kl = torch.cat([posterior.kl_per_latent() for posterior in posteriors]).mean(dim=0)

@@ -61,9 +61,7 @@ class Encoder(nn.Module):
         activation: `relu` or `elu`, after every layer but the head.
     """
 
-    def __init__(
-        self, shape: Architecture, image_shape: tuple[int, int, int], outputs: int, activation: str
-    ) -> None:
+    def __init__(self, shape: Architecture, image_shape: tuple[int, int, int], outputs: int, activation: str) -> None:
         super().__init__()
         height, width, channels = image_shape
         if activation not in ACTIVATIONS:

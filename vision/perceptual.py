@@ -87,9 +87,7 @@ def feature_statistics(
     for batch in batches:
         for layer in layers:
             rows = _rows(dae.features(batch, layer)).double()
-            total, products = sums.get(
-                layer, (torch.zeros_like(rows[0]), torch.zeros_like(rows[:1].T @ rows[:1]))
-            )
+            total, products = sums.get(layer, (torch.zeros_like(rows[0]), torch.zeros_like(rows[:1].T @ rows[:1])))
             sums[layer] = (total + rows.sum(dim=0), products + rows.T @ rows)
             counts[layer] += len(rows)
     found = {}
@@ -145,9 +143,7 @@ class PerceptualLoss(nn.Module):
             transform = directions * strength.rsqrt()
             spread = (transform.T @ covariance @ transform).trace()
         if not bool(spread > 0):
-            raise InputError(
-                f"the DAE's {self.config.layer} features are the same for every picture; train it longer"
-            )
+            raise InputError(f"the DAE's {self.config.layer} features are the same for every picture; train it longer")
         self.transform.copy_(transform)
         self.weight.copy_(2 * self.config.nats / (spread * self.places))
         return self

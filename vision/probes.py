@@ -38,7 +38,7 @@ def probe(
     """Score how well the nearest visible object is read from codes.
 
     Args:
-        codes: float (N, D).
+        codes: float (N, D), in units in which 1 is a usual deviation; those of a VAE are.
         state: `kind` (int; negative for none), `bearing` (rad), `distance` (m), `visible` (bool), each (N,).
         seed: names the split and the network's weights and batches.
         held_out: bool (N,), the images to score on; a random 30 % if None. Readers are fitted on the others.
@@ -69,9 +69,9 @@ def probe(
     }
     if min(len(fit), len(score)) < FEWEST:
         return report
-    # Not divided by the deviation of each code: an unused latent's noise would be given the weight of the
-    # others.
-    scale = max(float(codes[fit].std(axis=0).max()), 1e-12)
+    # Wide codes are scaled down, all together. Narrow ones are not blown up, for nobody does that for a policy either:
+    # what a collapsed posterior holds in the last digits of its mean does not count.
+    scale = max(float(codes[fit].std(axis=0).max()), 1.0)
     inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
     for name in TARGETS:
         if name not in state:
@@ -87,9 +87,7 @@ def probe(
         else:
             if answers[fit].std() == 0 or answers[score].std() == 0:
                 continue
-            report[name] = _regress(
-                inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden
-            )
+            report[name] = _regress(inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden)
     return report
 
 

@@ -84,10 +84,7 @@ def _build(kind: Any, found: Mapping[str, Any]) -> Any:
     for name in found:
         if name not in names:
             raise unknown_name(f"field of {kind.__name__}", name, names)
-    values = {
-        name: _build(hints[name], value) if is_dataclass(hints[name]) else value
-        for name, value in found.items()
-    }
+    values = {name: _build(hints[name], value) if is_dataclass(hints[name]) else value for name, value in found.items()}
     return kind(**values)
 
 

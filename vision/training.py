@@ -106,9 +106,7 @@ def train_model(
     numerics.place(model)
     loop = _Loop(model, config, out, seed, numerics, processes, parts)
     loop.resume()
-    order = BatchOrder(
-        np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order")
-    )
+    order = BatchOrder(np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order"))
     model.train()
     with numerics.fast_float32(), Progress(config.steps, label, done=loop.step) as progress:
         while loop.step < config.steps:
@@ -188,9 +186,7 @@ class _Loop:
                 "seconds": self.seconds(),
                 "scaler": self.scaler.state_dict(),
             }
-            self.last_checkpoint = checkpoints.save(
-                self.folder, self.step, record, self.model, self.optimizer
-            )
+            self.last_checkpoint = checkpoints.save(self.folder, self.step, record, self.model, self.optimizer)
         self.processes.wait()
 
     def advance(self, frames: Frames, rows: np.ndarray[Any, Any]) -> dict[str, float]:

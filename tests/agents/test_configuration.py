@@ -68,7 +68,5 @@ def test_configurations_cannot_be_changed_afterwards():
 
 
 def test_importing_the_package_does_not_load_sb3():
-    program = (
-        "import sys, darla.agents; darla.agents.ActConfig(); assert 'stable_baselines3' not in sys.modules"
-    )
+    program = "import sys, darla.agents; darla.agents.ActConfig(); assert 'stable_baselines3' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

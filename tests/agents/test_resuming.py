@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_training import SIZE, short
+from toy_images import SIZE, Columns
+from toy_training import short
 
-from darla.agents import ActConfig, train_agent
+from darla.agents import train_agent
 from darla.base import Artefact, InputError, is_complete
 from darla.envs import EnvDomain
 
@@ -55,9 +56,7 @@ def kill_after(process, happened):
     [("ppo", True), ("dqn", True), ("a2c", False)],
     ids=["ppo", "dqn", "a2c-pixels"],
 )
-def test_a_killed_training_resumes_to_the_same_bytes(
-    algorithm, on_latents, columns, encoder_folder, tmp_path
-):
+def test_a_killed_training_resumes_to_the_same_bytes(algorithm, on_latents, columns, encoder_folder, tmp_path):
     encoder = encoder_folder if on_latents else None
     config = short(algorithm, **LONGER)
     out = tmp_path / "killed"
@@ -110,38 +109,29 @@ def test_a_folder_begun_with_something_else_is_refused(change, columns, encoder_
         train_agent(config, domain, encoder_folder, tmp_path / "agent", seed=seed)
 
 
-def test_a_damaged_checkpoint_is_told_and_the_artefact_stays_unfinished(columns, tmp_path):
-    out = tmp_path / "agent"
-    broken = EnvDomain("columns", columns.env_id, ({"size": SIZE},))
-    config = short(env_steps=700)
-    process_like = _interrupted(config, broken, out)
-    assert process_like
+def test_a_damaged_checkpoint_is_told_and_the_artefact_stays_unfinished(columns, tmp_path, monkeypatch):
+    out, config = tmp_path / "agent", short(env_steps=700)
+    monkeypatch.setattr(Columns, "steps_left", 400)
+    with pytest.raises(KeyboardInterrupt):
+        train_agent(config, columns, None, out, seed=1)
+    monkeypatch.undo()
     tensors = next((out / "checkpoint").glob("*.safetensors"))
     tensors.write_bytes(tensors.read_bytes()[:-100])
     with pytest.raises(InputError, match="damaged"):
-        train_agent(config, broken, None, out, seed=1)
+        train_agent(config, columns, None, out, seed=1)
     assert not is_complete(out)
 
 
-def _interrupted(config: ActConfig, domain: EnvDomain, out: Path) -> bool:
-    """Train until Ctrl-C comes right after a checkpoint."""
-    from darla.agents import segments
-
-    begin = segments.begin_segment
-
-    def interrupt(model, seed, number):
-        begin(model, seed, number)
-        if number > 0:
-            raise KeyboardInterrupt
-
-    segments.begin_segment = interrupt
-    try:
-        train_agent(config, domain, None, out, seed=1)
-    except KeyboardInterrupt:
-        return True
-    finally:
-        segments.begin_segment = begin
-    return False
+def test_a_training_stopped_by_ctrl_c_resumes_to_the_same_bytes(columns, encoder_folder, tmp_path, monkeypatch):
+    config = short(env_steps=700)
+    for patience in (10, 350, 350):
+        monkeypatch.setattr(Columns, "steps_left", patience)
+        with pytest.raises(KeyboardInterrupt):
+            train_agent(config, columns, encoder_folder, tmp_path / "stopped", seed=1)
+    monkeypatch.undo()
+    stopped = train_agent(config, columns, encoder_folder, tmp_path / "stopped", seed=1)
+    whole = train_agent(config, columns, encoder_folder, tmp_path / "whole", seed=1)
+    assert stopped.digest == whole.digest
 
 
 def test_wall_time_of_all_parts_is_counted(columns, tmp_path):

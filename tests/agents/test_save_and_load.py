@@ -79,9 +79,7 @@ def agent_folder(trained, tmp_path):
 
 
 def test_an_artefact_holds_tensors_json_and_csv_alone(trained):
-    suffixes = {
-        path.suffix for path in trained.rglob("*") if path.is_file() and "tensorboard" not in path.parts
-    }
+    suffixes = {path.suffix for path in trained.rglob("*") if path.is_file() and "tensorboard" not in path.parts}
     assert suffixes == {".json", ".csv", ".safetensors"}
     assert not (trained / "checkpoint").exists()
 

@@ -17,9 +17,7 @@ def validation():
     return EnvDomain("validation", ENV_ID, ({"size": SIZE},))
 
 
-def test_the_best_snapshot_on_the_validation_split_becomes_the_policy(
-    columns, validation, encoder_folder, tmp_path
-):
+def test_the_best_snapshot_on_the_validation_split_becomes_the_policy(columns, validation, encoder_folder, tmp_path):
     config = short(selection="validation", validation_episodes=5)
     train_agent(config, columns, encoder_folder, tmp_path / "agent", seed=1, validation=validation)
     with (tmp_path / "agent/validation.csv").open() as file:

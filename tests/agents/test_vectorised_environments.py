@@ -25,9 +25,7 @@ def trace(env, steps=30):
             dones,
             *(info["terminal_observation"] for info, over in zip(infos, dones, strict=True) if over),
         ]
-        seen += [
-            np.array([info["episode"]["r"], info["episode"]["l"]]) for info in infos if "episode" in info
-        ]
+        seen += [np.array([info["episode"]["r"], info["episode"]["l"]]) for info in infos if "episode" in info]
     env.seed(99)
     seen.append(env.reset())
     env.close()

@@ -3,7 +3,7 @@
 It imports little, since every worker process imports it.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -18,6 +18,8 @@ class Columns(gymnasium.Env[np.ndarray, int]):
     """A bright column stands left, in the middle or right; the action that names it earns a reward."""
 
     metadata = {"render_modes": []}  # noqa: RUF012
+    steps_left: ClassVar[float] = float("inf")
+    """Steps, over all environments of this process, after which somebody presses Ctrl-C."""
 
     def __init__(
         self,
@@ -43,6 +45,9 @@ class Columns(gymnasium.Env[np.ndarray, int]):
         return self._draw(), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        Columns.steps_left -= 1
+        if Columns.steps_left < 0:
+            raise KeyboardInterrupt
         if self.crashes:
             raise ZeroDivisionError("the toy broke")
         reward = self.worth if int(action) == self.column else 0.0

@@ -22,9 +22,7 @@ class Frames:
         painted: whether each picture's wall has a colour of its own.
     """
 
-    def __init__(
-        self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE, painted: bool = True
-    ) -> None:
+    def __init__(self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE, painted: bool = True) -> None:
         rng = np.random.default_rng(seed)
         height, width, channels = shape
         colours = np.array([[250, 20, 20], [20, 250, 20], [250, 250, 20]])

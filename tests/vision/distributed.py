@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import Frames  # noqa: E402
+from conftest import Frames
 
-from darla import vision  # noqa: E402
-from darla.base import limit_threads  # noqa: E402
+from darla import vision
+from darla.base import limit_threads
 
 
 def main() -> None:

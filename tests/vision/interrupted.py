@@ -6,10 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import Frames  # noqa: E402
+from conftest import Frames
 
-from darla import vision  # noqa: E402
-from darla.base import limit_threads  # noqa: E402
+from darla import vision
+from darla.base import limit_threads
 
 
 class Slow(Frames):
@@ -27,7 +27,8 @@ def main() -> None:
     config = vision.SeeConfig().change(
         loss="perceptual", layer="conv3", normalisation="whiten", latent_dim=4, bottleneck=8, statistics_frames=64,
         training__steps=12, training__batch_size=16, training__log_every=4, training__checkpoint_every=3,
-        dae_training__steps=12, dae_training__batch_size=16, dae_training__log_every=5, dae_training__checkpoint_every=3,
+        dae_training__steps=12, dae_training__batch_size=16,
+        dae_training__log_every=5, dae_training__checkpoint_every=3,
     )  # fmt: skip
     print("begun", flush=True)
     print(vision.train_encoder(config, Slow(256), Path(sys.argv[1]), seed=3).digest)

@@ -96,7 +96,7 @@ def test_perceptual_reconstructions_are_displayed_through_the_dae(images):
 
 
 def test_options_that_would_be_ignored_are_refused():
-    with pytest.raises(InputError, match="pixel_weight 0.5 would be ignored"):
+    with pytest.raises(InputError, match=r"pixel_weight 0\.5 would be ignored"):
         BetaVAEConfig(loss="perceptual", pixel_weight=0.5)
     with pytest.raises(InputError, match="needs a pixel_weight"):
         BetaVAEConfig(loss="mixed")

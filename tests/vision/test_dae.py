@@ -71,7 +71,9 @@ def test_loss_compares_the_repaired_with_the_clean_picture(images):
 
 def test_features_have_the_shapes_of_their_layers(images):
     model = DAE(DAEConfig(bottleneck=8), SHAPE)
-    shapes = {layer: tuple(model.features(images, layer).shape[1:]) for layer in ("bottleneck", "conv1", "conv4", "pixels")}
+    shapes = {
+        layer: tuple(model.features(images, layer).shape[1:]) for layer in ("bottleneck", "conv1", "conv4", "pixels")
+    }
     assert shapes == {"bottleneck": (8,), "conv1": (32, 8, 8), "conv4": (64, 1, 1), "pixels": (3, 16, 16)}
 
 

@@ -127,7 +127,7 @@ def test_missing_unknown_and_misshapen_tensors_are_refused(model, tmp_path):
 
     tensors = dict(model.state_dict())
     restore(model, tensors, tmp_path)
-    with pytest.raises(InputError, match="lacks the tensor 'encoder.head.bias'"):
+    with pytest.raises(InputError, match=r"lacks the tensor 'encoder\.head\.bias'"):
         restore(model, {name: value for name, value in tensors.items() if name != "encoder.head.bias"}, tmp_path)
     with pytest.raises(InputError, match="tensor 'surplus' that its model does not have"):
         restore(model, tensors | {"surplus": torch.zeros(1)}, tmp_path)

@@ -44,9 +44,7 @@ def test_features_end_before_the_activation(images):
     torch.testing.assert_close(first, nn.functional.conv2d(images, *encoder.convolutions[0].parameters(), 2, 1))
     assert first.min() < 0
     second = encoder.features(images, 2)
-    torch.testing.assert_close(
-        second, nn.functional.conv2d(first.relu(), *encoder.convolutions[1].parameters(), 2, 1)
-    )
+    torch.testing.assert_close(second, nn.functional.conv2d(first.relu(), *encoder.convolutions[1].parameters(), 2, 1))
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "elu"])

@@ -58,6 +58,13 @@ def test_an_unused_latent_is_not_blown_up():
     assert report["bearing"]["nonlinear"] > 0.98
 
 
+def test_what_a_collapsed_posterior_holds_in_its_last_digits_does_not_count():
+    _, state = make()
+    report = probe(np.column_stack([state["bearing"], state["distance"]]) * 1e-6, state, seed=0, steps=300)
+    assert report["bearing"]["linear"] < 0.05
+    assert report["bearing"]["nonlinear"] < 0.05
+
+
 def test_images_without_an_object_in_view_are_left_out():
     rng, state = make()
     state["kind"][:500] = -1

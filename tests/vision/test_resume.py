@@ -30,7 +30,9 @@ def steps_done(out: Path) -> int:
 
 def kill_after(out: Path, steps: int, delay: float) -> None:
     """Start the stage, and kill it `delay` seconds after `steps` steps have been saved."""
-    stage = subprocess.Popen([sys.executable, PROGRAM, out, "0.05"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stage = subprocess.Popen(
+        [sys.executable, PROGRAM, out, "0.05"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while steps_done(out) < steps and stage.poll() is None:
         assert time.monotonic() < deadline

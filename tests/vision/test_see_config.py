@@ -1,5 +1,8 @@
+import ast
 import dataclasses
+import inspect
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -50,15 +53,11 @@ def test_unknown_fields_are_refused_with_the_closest_known_one():
 
 
 def test_every_field_of_the_configuration_is_described():
-    import ast
-    import inspect
-
     from darla.vision import beta_vae, dae, perceptual, see_config, training_config
 
     for module in (beta_vae, dae, perceptual, see_config, training_config):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
-                body = node.body
-                for field, after in zip(body, body[1:], strict=False):
+                for field, after in pairwise(node.body):
                     if isinstance(field, ast.AnnAssign):
                         assert isinstance(after, ast.Expr), f"{node.name}.{ast.unparse(field.target)}"

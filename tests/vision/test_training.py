@@ -7,8 +7,18 @@ import torch
 from torch import nn
 
 from darla.base import InputError
-from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, DivergenceError, ImageModel, TrainingConfig, train_model
-from darla.vision import PerceptualConfig, PerceptualLoss
+from darla.vision import (
+    DAE,
+    BetaVAE,
+    BetaVAEConfig,
+    DAEConfig,
+    DivergenceError,
+    ImageModel,
+    PerceptualConfig,
+    PerceptualLoss,
+    TrainingConfig,
+    train_model,
+)
 from darla.vision.frames import BatchOrder
 from darla.vision.training import initialised
 
@@ -80,7 +90,9 @@ def test_history_holds_the_means_between_its_rows(frames, tmp_path):
 
 
 def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
-    perceptual = PerceptualLoss(initialised(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 1), PerceptualConfig("bottleneck"))
+    perceptual = PerceptualLoss(
+        initialised(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 1), PerceptualConfig("bottleneck")
+    )
     model = initialised(lambda: BetaVAE(BetaVAEConfig(latent_dim=4, loss="perceptual"), perceptual, SHAPE), 0)
     before = weights(perceptual)
     train_model(model, frames, SHORT, tmp_path, 0)
@@ -111,7 +123,7 @@ def test_a_number_that_is_not_finite_stops_before_it_reaches_a_weight(frames, tm
 
 
 def test_before_the_first_checkpoint_the_message_says_so(frames, tmp_path):
-    with pytest.raises(DivergenceError, match="step 1: .* none was written yet"):
+    with pytest.raises(DivergenceError, match=r"step 1: .* none was written yet"):
         train_model(Explodes(at=1, where="pixel"), frames, TrainingConfig(steps=2, batch_size=4), tmp_path, 0)
 
 
