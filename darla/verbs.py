@@ -60,7 +60,7 @@ class See:
     """Master seed."""
     denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
-    preset: str = "beta-4"
+    preset: str = "darla"
     """Named configuration; the options below are its, and change it."""
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 

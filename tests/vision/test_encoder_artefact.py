@@ -122,7 +122,7 @@ def test_unknown_models_and_unusable_frames_are_refused(tiny, frames, tmp_path):
 def test_training_puts_the_object_into_the_codes(tmp_path):
     frames = Frames(512, painted=False)
     config = vision.SeeConfig().change(
-        latent_dim=6, vae__likelihood="gaussian", vae__pixel_std=0.05, held_out=0.3, statistics_frames=64,
+        latent_dim=6, beta=0.01, vae__likelihood="gaussian", vae__pixel_std=0.05, held_out=0.3, statistics_frames=64,
         training__steps=250, training__batch_size=32, training__learning_rate=3e-3,
     )  # fmt: skip
     artefact = vision.train_encoder(config, frames, tmp_path / "run", seed=0)
