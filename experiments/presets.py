@@ -13,7 +13,7 @@ from darla.zero_shot import TransferConfig
 PIXELS = SeeConfig()
 """β-VAE on pixels with the defaults of the configuration."""
 
-DARLA = PIXELS.change(loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0)
+DARLA = PIXELS.change(loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0, beta_warm_up=0.25)
 """β-VAE_DAE: the loss compares the DAE's whitened bottleneck. There the hues of a room are a few directions among many,
 and most of the code goes to the objects. Chosen on the source and on the contexts kept for selection; the targets had
 no part in it."""
@@ -66,7 +66,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tasks=("conjunction", "recolour", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
-            transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=2),
+            transfer=TransferConfig(episodes=64, environments=16, splits=("source", "target"), curve_episodes=2),
             about="all four tasks with three seeds within ninety minutes on two cores",
         ),
     }
@@ -74,23 +74,25 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
 """For `darla demo --preset`."""
 
 
-def encoder(name: str) -> SeeConfig:
-    """Return an encoder's configuration by name.
+def encoder(name: str | None = None) -> SeeConfig:
+    """Return an encoder's configuration by name; `darla` where none is given.
 
     Raises:
         InputError: there is none of that name.
     """
+    name = name or "darla"
     if name not in ENCODERS:
         raise unknown_name("encoder preset", name, ENCODERS)
     return ENCODERS[name]
 
 
-def agent(name: str) -> ActConfig:
-    """Return an agent's configuration by name.
+def agent(name: str | None = None) -> ActConfig:
+    """Return an agent's configuration by name; `ppo` where none is given.
 
     Raises:
         InputError: there is none of that name.
     """
+    name = name or "ppo"
     if name not in AGENTS:
         raise unknown_name("agent preset", name, AGENTS)
     return AGENTS[name]

@@ -57,6 +57,12 @@ class ImageModel(nn.Module, ABC):
             generator: where every random number of the loss comes from; on the images' device.
         """
 
+    def set_progress(self, share: float) -> None:
+        """Be told, before each step of training, the share of it that is done, from 0 to 1.
+
+        For what an objective raises or lowers on the way. A function of this number alone has nothing to restore.
+        """
+
     @property
     def device(self) -> torch.device:
         """The device of the model's parameters."""

@@ -36,6 +36,9 @@ class BetaVAEConfig:
     beta_is_normalised: bool = False
     """Read `beta` as Higgins et al.'s normalised beta: the weight is then beta * (pixels x channels) /
     latents."""
+    beta_warm_up: float = 0.0
+    """Share of the training in which beta rises in a straight line from 0. A perceptual loss begins so far from any
+    picture that the code would collapse before the decoder has found out how to draw."""
     loss: str = "pixel"
     """Reconstruction term: `pixel` (beta-VAE), `perceptual` (beta-VAE_DAE), or `mixed` (both; our
     addition)."""
@@ -55,6 +58,8 @@ class BetaVAEConfig:
             raise unknown_name("loss", self.loss, LOSSES)
         if self.beta < 0:
             raise InputError(f"beta must not be negative, not {self.beta}")
+        if not 0 <= self.beta_warm_up < 1:
+            raise InputError(f"beta_warm_up must be a share in [0, 1), not {self.beta_warm_up}")
         if self.loss == "mixed" and (self.pixel_weight is None or not self.pixel_weight > 0):
             raise InputError(f"loss 'mixed' needs a pixel_weight above 0, not {self.pixel_weight}")
         if self.loss != "mixed" and self.pixel_weight is not None:
@@ -104,6 +109,11 @@ class BetaVAE(VisionModel):
         height, width, channels = image_shape
         values_per_latent = height * width * channels / config.latent_dim
         self.beta = config.beta * values_per_latent if config.beta_is_normalised else config.beta
+        self._warmth = 1.0
+
+    def set_progress(self, share: float) -> None:
+        """Raise beta to its value over the first `beta_warm_up` of the training."""
+        self._warmth = min(1.0, share / self.config.beta_warm_up) if self.config.beta_warm_up else 1.0
 
     def encode(self, images: Tensor) -> Posterior:
         """Return q(z|x) for images, float32 (N, C, H, W) in [0, 1]."""
@@ -126,7 +136,8 @@ class BetaVAE(VisionModel):
         posterior = self.encode(images)
         outputs = self.decoder(posterior.sample(generator))
         terms = {"kl": posterior.kl()}
-        loss = self.beta * terms["kl"]
+        # Outside training the objective is the final one, so that held-out losses can be compared along the way.
+        loss = (self.beta * self._warmth if self.training else self.beta) * terms["kl"]
         if self.perceptual is not None:
             terms["perceptual"] = self.perceptual(self.likelihood.image(outputs), images)
             loss = loss + terms["perceptual"]

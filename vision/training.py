@@ -193,6 +193,7 @@ class _Loop:
         """Take one optimiser step on the images `rows`; return the newest loss known without waiting."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.step)
+        self.model.set_progress(self.step / self.config.steps)
         self.optimizer.zero_grad(set_to_none=True)
         size = len(rows) // self.parts
         mine = range(self.processes.rank, self.parts, self.processes.world)

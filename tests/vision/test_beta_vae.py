@@ -36,6 +36,16 @@ def test_normalised_beta_is_scaled_by_pixels_per_latent(images):
     torch.testing.assert_close(losses(plain, images)["loss"], losses(normalised, images)["loss"])
 
 
+@pytest.mark.parametrize(("share", "part"), [(0.0, 0.0), (0.125, 0.5), (0.25, 1.0), (0.9, 1.0)])
+def test_beta_rises_over_its_warm_up_and_is_whole_outside_training(images, share: float, part: float):
+    model = build(beta=4.0, beta_warm_up=0.25)
+    model.set_progress(share)
+    terms = losses(model.train(), images)
+    torch.testing.assert_close(terms["loss"], terms["pixel"] + part * 4.0 * terms["kl"])
+    terms = losses(model.eval(), images)
+    torch.testing.assert_close(terms["loss"], terms["pixel"] + 4.0 * terms["kl"])
+
+
 def test_mixed_is_the_weighted_sum_of_both_terms(images):
     terms = losses(build(loss="mixed", pixel_weight=0.25, beta=2.0), images)
     torch.testing.assert_close(terms["loss"], terms["perceptual"] + 0.25 * terms["pixel"] + 2 * terms["kl"])
