@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from darla.base.errors import InputError
 from darla.base.files import load_tensors, read_json, sha256, write_json
 from darla.base.threads import available_cores
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 CHECKPOINT = "checkpoint"
@@ -61,7 +62,7 @@ class Artefact:
         """SHA-256 over the names and hashes of all files: the same for the same content, however it was made."""
         return _digest(self.card["files"])
 
-    def tensors(self, name: str = "model.safetensors") -> dict[str, Tensor]:
+    def tensors(self, name: str = "model.safetensors") -> "dict[str, Tensor]":
         """Read one of the artefact's safetensors files."""
         return load_tensors(self.folder / name)
 

@@ -1,19 +1,20 @@
 """Files that are either whole or not there: written aside, flushed, then renamed."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
-import safetensors.torch
-from torch import Tensor
 
 from darla.base.errors import InputError
+
+if TYPE_CHECKING:  # PyTorch takes a second to import, and much of darla does without it
+    from torch import Tensor
 
 
 def write_aside(path: Path, write: Callable[[Path], None]) -> None:
@@ -70,12 +71,9 @@ def read_json(path: Path) -> Any:
 
 def save_array(path: Path, array: np.ndarray[Any, Any]) -> None:
     """Write a `.npy` file that can be memory-mapped; object arrays, which would be pickled, are refused."""
-
-    def write(aside: Path) -> None:
-        with aside.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-
-    write_aside(path, write)
+    data = io.BytesIO()
+    np.save(data, array, allow_pickle=False)
+    write_bytes(path, data.getvalue())
 
 
 def load_array(path: Path, *, mapped: bool = False) -> np.ndarray[Any, Any]:
@@ -93,22 +91,26 @@ def load_array(path: Path, *, mapped: bool = False) -> np.ndarray[Any, Any]:
     return array
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
     """Write named tensors as safetensors, in the order of their names, so that equal tensors give equal bytes."""
+    from safetensors.torch import save_file
+
     plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
-    write_aside(path, lambda aside: safetensors.torch.save_file(plain, str(aside)))
+    write_aside(path, lambda aside: save_file(plain, str(aside)))
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path) -> "dict[str, Tensor]":
     """Read a safetensors file; nothing in it can run.
 
     Raises:
         InputError: the file is missing, truncated or not safetensors.
     """
+    from safetensors.torch import load_file
+
     if not path.is_file():
         raise InputError(f"could not read {path}: no such file")
     try:
-        return safetensors.torch.load_file(str(path))
+        return load_file(str(path))
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged: it is not a complete safetensors file ({error})") from error
 

@@ -24,6 +24,7 @@ class Progress:
         self.total, self.label, self.unit = total, label, unit
         self._done = self._done_at_start = done
         self._started = self._last_line = time.monotonic()
+        self._last_told: int | None = None
         self._numbers: dict[str, Any] = {}
         self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
@@ -37,7 +38,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        elif kind is None and self._last_told != self._done:
             self._line()
 
     def update(self, amount: int = 1, **numbers: float) -> None:
@@ -52,7 +53,7 @@ class Progress:
             self._line()
 
     def _line(self) -> None:
-        self._last_line = time.monotonic()
+        self._last_line, self._last_told = time.monotonic(), self._done
         rate = (self._done - self._done_at_start) / max(self._last_line - self._started, 1e-9)
         left = (self.total - self._done) / rate if rate > 0 else float("inf")
         numbers = "".join(f", {name} {value:.4g}" for name, value in self._numbers.items())

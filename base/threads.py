@@ -1,6 +1,7 @@
 """How many threads a process may use: two PyTorch processes that both take all cores fight each other."""
 
 import os
+import sys
 
 
 def available_cores() -> int:
@@ -15,7 +16,6 @@ def default_threads(processes: int = 1) -> int:
 
 def limit_threads(threads: int) -> None:
     """Bound PyTorch's intra-operation threads in this process, and those of processes it starts."""
-    import torch  # local, since collecting frames needs no PyTorch
-
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when PyTorch is loaded
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)

@@ -1,11 +1,12 @@
-"""Training steps a second: PPO on frozen latents against SB3's PPO end to end on pixels, in one SeekAvoid source.
+"""Training steps a second: PPO on frozen latents against SB3's PPO end to end on pixels, in SeekAvoid.
 
     python -m benchmarks.training_steps
     python -m benchmarks.training_steps --repeats 9 --encoder runs/quick/encoder
 
-All sides use the same environment, the same PPO settings and the same number of threads, and take turns within
-each repeat, so that whatever else the machine does meets all of them. A repeat counts rollouts and updates, not
-start-up. Wall-clock rates are what a person waits for; rates per CPU second are nearly free of what else runs.
+All sides use the same environment, the same PPO settings and the same number of threads, and take turns
+within each repeat, so that whatever else the machine does meets all of them. A repeat counts rollouts and
+updates, not start-up. Wall-clock rates are what a person waits for; rates per CPU second are nearly free of
+what else runs.
 """
 
 import argparse

@@ -68,13 +68,8 @@ class Estimate:
         """Return it as JSON can say it: an infinite end becomes None, and `unbounded` names it."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
         return {
-            **{
-                name: None if number is None or abs(number) == inf else number
-                for name, number in numbers.items()
-            },
-            "unbounded": [
-                name for name, number in numbers.items() if number is not None and abs(number) == inf
-            ],
+            **{name: None if number is None or abs(number) == inf else number for name, number in numbers.items()},
+            "unbounded": [name for name, number in numbers.items() if number is not None and abs(number) == inf],
         }
 
 
@@ -152,9 +147,7 @@ def compare(
     two, ones_two, _ = prepare(second, None)
     require_same_targets(one, two)
     if paired and len(one) != len(two):
-        raise InputError(
-            f"a paired comparison needs as many rows on both sides, not {len(one)} and {len(two)}"
-        )
+        raise InputError(f"a paired comparison needs as many rows on both sides, not {len(one)} and {len(two)}")
     rng = rng_for(seed, "comparison")
     labels_one = _labels(encoders[0], len(one))
     labels_two = labels_one if paired else _labels(encoders[1], len(two))

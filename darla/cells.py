@@ -5,12 +5,10 @@ was interrupted goes on where its stage stopped, and a cell that fails holds up 
 """
 
 import fcntl
-import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +17,10 @@ from typing import Any
 
 from darla.base import InputError, is_complete
 from darla.base.progress import duration
+from darla.base.ray_pool import ray_pool
+from darla.base.threads import available_cores
 from darla.base.workers import worker_pool
+from darla.cell_process import do_work, last_line
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -47,13 +48,16 @@ class _Running:
     started: float = field(default_factory=time.monotonic)
 
 
-def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: float = 0.0) -> None:
+def run_cells(
+    cells: Sequence[Cell], processes: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
+) -> None:
     """Finish every cell.
 
     Args:
         cells: in any order.
-        processes: cells that run at the same time, each in one process with one thread.
+        processes: cells that run at the same time, each in one process with one thread; one for each core if None.
         logs: folder for what each cell prints.
+        ray: address of a Ray cluster to run the cells on, `local` to start one here; None for processes of our own.
         afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
 
     Raises:
@@ -67,21 +71,21 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
     if not todo:
         return
     urgency = _urgency(list(todo.values()))
-    estimate = _Estimate(processes, afterwards)
     running: dict[Future[str | None], _Running] = {}
     failures: list[tuple[Cell, str]] = []
     logs.mkdir(parents=True, exist_ok=True)
-    with worker_pool(min(processes, len(todo))) as pool:
+    with _open_pool(processes, ray, len(todo)) as (pool, parallel):
+        estimate = _Estimate(parallel, afterwards)
         try:
             while todo or running:
-                _submit(pool, todo, running, processes, urgency, logs)
+                _submit(pool, todo, running, parallel, urgency, logs)
                 if not running:
                     break  # what is left needs a cell that failed
                 ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
                 for future in ended:
                     done = running.pop(future)
                     seconds = time.monotonic() - done.started
-                    if (problem := future.result()) is not None:
+                    if (problem := _problem(future)) is not None:
                         failures.append((done.cell, problem))
                         _say(f"{done.cell.label}: failed: {problem}")
                         continue
@@ -90,7 +94,7 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
                     left = estimate.left(todo.values(), running.values())
                     _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
                 if not ended:
-                    _say("  ".join(_last_line(part, logs) for part in running.values()))
+                    _say("  ".join(_told(part, logs) for part in running.values()))
         except BrokenProcessPool as error:
             raise InputError(
                 "a worker process was killed (is there enough memory?); the same command goes on where it stopped"
@@ -99,6 +103,33 @@ def run_cells(cells: Sequence[Cell], processes: int, logs: Path, *, afterwards: 
         cell, problem = failures[0]
         more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
         raise InputError(f"{cell.label} failed: {problem}{more}; its log is {_log(cell, logs)}")
+
+
+@contextmanager
+def _open_pool(processes: int | None, ray: str | None, cells: int) -> Iterator[tuple[Executor, int]]:
+    """Open what runs the cells, and tell how many of them it runs at a time."""
+    if ray is not None:
+        with ray_pool(ray, processes) as cluster:
+            yield cluster, cluster.processes
+        return
+    parallel = available_cores() if processes is None else processes
+    with worker_pool(min(parallel, cells)) as pool:
+        yield pool, parallel
+
+
+def _problem(future: "Future[str | None]") -> str | None:
+    """Return what went wrong with a cell that has ended, if anything did."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise  # every cell of the pool is lost
+    except Exception as error:
+        return f"its process was lost ({type(error).__name__}: {error})"
+
+
+def _told(part: _Running, logs: Path) -> str:
+    last = last_line(_log(part.cell, logs)) or "started"
+    return f"{part.cell.label} ({duration(time.monotonic() - part.started)}): {last}"
 
 
 def _check(cells: Sequence[Cell]) -> None:
@@ -111,55 +142,21 @@ def _check(cells: Sequence[Cell]) -> None:
 
 
 def _submit(
-    pool: ProcessPoolExecutor,
+    pool: Executor,
     todo: dict[Path, Cell],
     running: dict[Future[str | None], _Running],
-    processes: int,
+    parallel: int,
     urgency: Mapping[Path, float],
     logs: Path,
 ) -> None:
     """Start the most urgent cells that can start, as many as there are idle processes."""
     for cell in sorted(todo.values(), key=lambda cell: -urgency[cell.folder]):
-        if len(running) >= processes:
+        if len(running) >= parallel:
             return
         if all(is_complete(need) for need in cell.needs):
             del todo[cell.folder]
-            running[pool.submit(_run, cell, _log(cell, logs))] = _Running(cell)
-
-
-def _run(cell: Cell, log: Path) -> str | None:
-    """Do a cell's work in a worker, with what it prints in its log; return what went wrong, if anything did."""
-    with _printing_to(log):
-        try:
-            cell.work(**cell.arguments)
-        except InputError as error:
-            return str(error)
-        except Exception as error:
-            traceback.print_exc()
-            return f"{type(error).__name__}: {error}"
-    if not is_complete(cell.folder):
-        return f"it did not make {cell.folder}"
-    return None
-
-
-@contextmanager
-def _printing_to(log: Path) -> Iterator[None]:
-    """Send this process's output to a file, that of C libraries included."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for stream, copy in zip((1, 2), kept, strict=True):
-            os.dup2(copy, stream)
-            os.close(copy)
-        os.close(file)
+            future = pool.submit(do_work, cell.work, dict(cell.arguments), cell.folder, _log(cell, logs))
+            running[future] = _Running(cell)
 
 
 def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
@@ -195,17 +192,6 @@ class _Estimate:
         seconds = pace * (self._afterwards + sum(cell.cost for cell in waiting))
         seconds += sum(max(0.0, pace * part.cell.cost - (now - part.started)) for part in running)
         return seconds / self._processes
-
-
-def _last_line(part: _Running, logs: Path) -> str:
-    try:
-        with _log(part.cell, logs).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-            lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
-        lines = []
-    shown = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f"{part.cell.label} ({duration(time.monotonic() - part.started)}): {shown or 'started'}"
 
 
 def _log(cell: Cell, logs: Path) -> Path:

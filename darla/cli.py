@@ -137,8 +137,6 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 128 + signal.SIGPIPE, ""
     if isinstance(error, InputError):
         return 2, _one_line(error)
-    if type(error).__name__ == "RenderingUnavailableError":
-        return 2, _one_line(error)
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f" ({error.filename})" if error.filename else ""
         return 2, f"{_FULL[error.errno]}{where}; make room and give the same command again to go on"

@@ -36,7 +36,11 @@ class Demonstration:
 
 
 def demo(
-    study: "Study | str" = "demo", out: Path | str = "runs/demo", *, processes: int | None = None
+    study: "Study | str" = "demo",
+    out: Path | str = "runs/demo",
+    *,
+    processes: int | None = None,
+    ray: str | None = None,
 ) -> Demonstration:
     """Run a study: collect, see and act for every method and seed, then transfer and report for every task.
 
@@ -47,6 +51,8 @@ def demo(
         study: a study, or the name of a preset: `tiny`, `demo` or `quick`.
         out: folder for everything that is made.
         processes: parts that are made at the same time, one thread each; one for each core if None.
+        ray: address of a Ray cluster to make the parts on, `local` to start one here; None for processes of our own.
+            Transfer and report are made on this machine.
 
     Raises:
         InputError: an unknown preset, a part that failed, or another process at work in `out`.
@@ -58,18 +64,19 @@ def demo(
     require_graphics()
     if isinstance(study, str):
         study = presets.study(study)
-    processes = available_cores() if processes is None else processes
-    if processes < 1:
+    if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}, but must be at least 1")
+    workers = available_cores() if processes is None else processes
     out = Path(out)
     work = plan(study, out)
     with only_one(out):
-        run_cells(work.cells, processes, out / "logs", afterwards=sum(part.cost for part in work.transfers))
+        afterwards = sum(part.cost for part in work.transfers)
+        run_cells(work.cells, processes, out / "logs", ray=ray, afterwards=afterwards)
         transfers: dict[str, Artefact] = {}
         for part in work.transfers:
             if not is_complete(part.folder):
                 _say(f"{part.task}: every agent in the source and in every target")
-            transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=processes)
+            transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=workers)
         page = report(list(transfers.values()), work.report)
         table = study_table(transfers)
         write_bytes(out / TABLE, (table + "\n").encode())

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from darla.agents import Agent, load_description
-from darla.base import Artefact, InputError
+from darla.agents.agent import ENCODER_PATH
+from darla.base import Artefact, InputError, is_complete
+from darla.base.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
 from darla.scores import RANDOM
 
@@ -61,9 +63,7 @@ def admit_all(task: TransferTask, agents: Sequence[Named]) -> list[Entrant]:
     entrants = [Entrant(RANDOM, 0, RANDOM, None)]
     for agent in agents:
         name, found = agent if isinstance(agent, tuple) else (None, agent)
-        entrants.append(
-            _admit(task, name, found if isinstance(found, Artefact) else Artefact.load(found, "agent"))
-        )
+        entrants.append(_admit(task, name, found if isinstance(found, Artefact) else Artefact.load(found, "agent")))
     methods = [(entrant.method, entrant.seed) for entrant in entrants]
     for number, entrant in enumerate(entrants):
         if (entrant.method, entrant.seed) in methods[:number]:
@@ -85,6 +85,8 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
     _check_source(task, folder, artefact.config)
     Agent.load(folder)  # with its encoder: what is damaged or missing shows now and not after an hour
     description = load_description(folder)
+    if description.encoder is not None:
+        _check_seen(task, folder, artefact.card["extra"].get(ENCODER_PATH))
     return Entrant(
         method=name or (ON_PIXELS if description.encoder is None else ON_LATENTS),
         seed=int(artefact.card["seed"]),
@@ -95,6 +97,18 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
         env_steps=description.env_steps,
         snapshot_steps=description.snapshot_steps,
     )
+
+
+def _check_seen(task: TransferTask, folder: Path, encoder: str | None) -> None:
+    """Refuse an agent whose encoder has seen another D_U than the task's: its leak levels would not be the task's."""
+    if encoder is None or not is_complete(folder / encoder):
+        return
+    seen = read_json(folder / encoder / "card.json")["extra"].get("domain")
+    if seen is not None and seen != task.unlabelled.to_dict():
+        raise InputError(
+            f"the encoder of {folder} has learnt from frames of another unlabelled domain than that of task "
+            f"{task.name!r}; how much of a target had leaked would be told wrongly"
+        )
 
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:

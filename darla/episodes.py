@@ -123,9 +123,7 @@ class Arena:
         """
         agent.check(self._envs[0].observation_space, self._envs[0].action_space, str(self))
 
-    def play(
-        self, agent: Actor, plan: EpisodePlan, progress: Callable[[int], None] | None = None
-    ) -> list[Episode]:
+    def play(self, agent: Actor, plan: EpisodePlan, progress: Callable[[int], None] | None = None) -> list[Episode]:
         """Play the episodes of a plan.
 
         Args:

@@ -145,9 +145,7 @@ class Player:
             cell: which.
             progress: told the number of episodes as they end.
         """
-        result = (
-            self._film(cell) if cell.kind == "strip" else self._episodes(cell, progress or (lambda _: None))
-        )
+        result = self._film(cell) if cell.kind == "strip" else self._episodes(cell, progress or (lambda _: None))
         write_json(self._evaluation.results / cell.file, result)
 
     def _episodes(self, cell: Cell, progress: Callable[[int], None]) -> dict[str, Any]:
@@ -224,15 +222,11 @@ def places(task: TransferTask, splits: tuple[Split, ...]) -> list[Place]:
             raise InputError(f"task {task.name!r} has no selection contexts; leave 'selection' out of splits")
         found.append(Place("selection", task.selection, "selection", ""))
     if "target" in splits:
-        found += [
-            Place(name, domain, "target", leak_level(task, name)) for name, domain in task.targets.items()
-        ]
+        found += [Place(name, domain, "target", leak_level(task, name)) for name, domain in task.targets.items()]
     names = [place.name for place in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(
-                f"task {task.name!r} has a target called {name!r}, which is the name of another part"
-            )
+            raise InputError(f"task {task.name!r} has a target called {name!r}, which is the name of another part")
     return found
 
 

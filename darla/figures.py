@@ -213,9 +213,7 @@ def _domain_label(axes: Axes, domain: Mapping[str, str], y: float) -> None:
 def _role(domain: Mapping[str, str]) -> str:
     if domain["split"] == "target":
         return f"target, leak: {domain['leak']}"
-    return {"source": "trained here", "validation": "source, new episodes"}.get(
-        domain["split"], domain["split"]
-    )
+    return {"source": "trained here", "validation": "source, new episodes"}.get(domain["split"], domain["split"])
 
 
 def _panel_title(panel: Axes, domain: Mapping[str, str]) -> None:
@@ -233,10 +231,7 @@ def _draw_curves(panel: Axes, curves: Curves, domain: str, look: Mapping[str, tu
             for points in seeds.values():
                 panel.plot(*zip(*points, strict=True), color=color, linewidth=0.7, alpha=0.45)
         steps = sorted({step for points in seeds.values() for step, _ in points})
-        means = [
-            np.mean([value for points in seeds.values() for at, value in points if at == step])
-            for step in steps
-        ]
+        means = [np.mean([value for points in seeds.values() for at, value in points if at == step]) for step in steps]
         panel.plot(steps, means, color=color, linewidth=1.8, marker=marker, markersize=3.6)
     panel.grid(axis="y")
     panel.set_axisbelow(True)
@@ -251,9 +246,7 @@ def _legend(figure: Figure, look: Mapping[str, tuple[str, str]], top: float, *, 
     handles = [
         Line2D([], [], color=color, linewidth=1.1, linestyle=(0, (4, 3)), label=method)
         if dashed and method == RANDOM
-        else Line2D(
-            [], [], color=color, marker=marker, markersize=5.6, linewidth=2.0 if dashed else 0, label=method
-        )
+        else Line2D([], [], color=color, marker=marker, markersize=5.6, linewidth=2.0 if dashed else 0, label=method)
         for method, (color, marker) in look.items()
     ]
     per_line = max(1, min(len(handles), round(len(handles) * 110 / max(110, sum(len(m) + 6 for m in look)))))

@@ -53,9 +53,7 @@ class Film:
             "length": len(self.rewards),
             "rises": sum(reward > 0 for reward in self.rewards),
             "falls": sum(reward < 0 for reward in self.rewards),
-            "context": {
-                name: value for name, value in self.context.items() if isinstance(value, str | int | float)
-            },
+            "context": {name: value for name, value in self.context.items() if isinstance(value, str | int | float)},
         }
 
 
@@ -140,9 +138,7 @@ def draw(films: Sequence[Film], every: int, pictures: int) -> Image.Image:
     return canvas
 
 
-def _film(
-    agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context | None, plan: EpisodePlan
-) -> Film:
+def _film(agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context | None, plan: EpisodePlan) -> Film:
     env = make(domain)
     try:
         options = None if look is None else {"context": look}
@@ -161,9 +157,7 @@ def _film(
         env.close()
 
 
-def _contexts(
-    source: AnyDomain, target: AnyDomain, seed: int, name: str
-) -> tuple[Context | None, Context | None]:
+def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tuple[Context | None, Context | None]:
     """Draw a context of the target, and of the source the one that has most in common with it.
 
     What is discrete counts first: the same kinds of objects make the episodes comparable.

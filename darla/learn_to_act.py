@@ -10,7 +10,7 @@ from darla.envs import TransferTask, tasks
 def act(
     task: TransferTask | str,
     out: Path | str,
-    config: ActConfig | None = None,
+    config: ActConfig | str | None = None,
     *,
     encoder: Artefact | Path | str | None = None,
     seed: int = 0,
@@ -22,7 +22,7 @@ def act(
     Args:
         task: the transfer task or its name.
         out: folder of the artefact; a call that was interrupted goes on there.
-        config: algorithm, environment steps and the rest; PPO with its preset if None.
+        config: algorithm, environment steps and the rest, or the name of a preset; `ppo` if None.
         encoder: what `darla.see` made; the policy learns from pixels if None.
         seed: master seed.
         workers: processes that share the environments. The policy does not depend on it.
@@ -32,9 +32,13 @@ def act(
         An artefact of kind `agent`, which `darla.transfer` takes.
 
     Raises:
-        InputError: an unknown task, an encoder for images of another shape, or a folder that holds something else.
+        InputError: an unknown task or preset, an encoder for images of another shape, or a folder that holds something
+            else.
     """
-    config = config or ActConfig()
+    from darla.experiments import presets  # not at the top: experiments stand on this package
+
+    if not isinstance(config, ActConfig):
+        config = presets.agent(config)
     chosen = tasks.get(task) if isinstance(task, str) else task
     return train_agent(
         config,

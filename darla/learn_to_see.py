@@ -10,7 +10,7 @@ from darla.vision import SeeConfig, train_dae, train_encoder
 def see(
     frames: FrameSet | Artefact | Path | str,
     out: Path | str,
-    config: SeeConfig | None = None,
+    config: SeeConfig | str | None = None,
     *,
     seed: int = 0,
     dae: Artefact | Path | str | None = None,
@@ -20,7 +20,7 @@ def see(
     Args:
         frames: what `darla.collect` made.
         out: folder of the artefact; a call that was interrupted goes on there.
-        config: what to train and how; β-VAE on pixels if None.
+        config: what to train and how, or the name of a preset; `darla` if None.
         seed: master seed.
         dae: a denoising autoencoder for the objective to compare features with, so that several encoders share it;
             one is trained on the way if None and the objective needs one.
@@ -29,11 +29,12 @@ def see(
         An artefact of kind `encoder`, which `darla.act` takes.
 
     Raises:
-        InputError: the frames are damaged, or the folder holds something else.
+        InputError: the frames are damaged, there is no such preset, or the folder holds something else.
     """
-    return train_encoder(
-        config or SeeConfig(), _open(frames), out, seed, dae=dae.folder if isinstance(dae, Artefact) else dae
-    )
+    from darla.experiments import presets  # not at the top: experiments stand on this package
+
+    chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
+    return train_encoder(chosen, _open(frames), out, seed, dae=dae.folder if isinstance(dae, Artefact) else dae)
 
 
 def see_denoised(

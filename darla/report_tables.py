@@ -15,7 +15,7 @@ _OPTIMISTIC = (
     "they cover the truth less often than {confidence}."
 )
 _TESTABLE = 6
-"""Seeds from which on a paired permutation test can fall below 0.05."""
+"""Independent runs from which on a paired permutation test can fall below 0.05."""
 LEAKS = {
     "none": "some values of its factors are new to the policy, and the encoder has been shown none of these",
     "visual": "some values of its factors are new to the policy; the encoder has been shown some of these",
@@ -113,7 +113,8 @@ def comparison_table(scores: Scores) -> Table | None:
         return None
     baseline = scores["anchors"]["baseline"]
     seeds = min(entry["seeds"] for entry in scores["comparisons"])
-    tested = seeds >= _TESTABLE
+    independent = min(entry["independent"] for entry in scores["comparisons"])
+    tested = independent >= _TESTABLE
     header = [Cell("method"), Cell("target"), Cell("difference"), Cell("ratio")]
     header += [Cell("P(improvement)")] if seeds > 1 else []
     header += [Cell("p", "Holm")] if tested else []
@@ -138,7 +139,8 @@ def comparison_table(scores: Scores) -> Table | None:
     if tested:
         notes.append("p: permutation test over seeds; for single targets adjusted by Holm's method over all of them.")
     elif seeds > 1:
-        notes.append(f"No p-values: with {seeds} seeds a permutation test cannot reach 0.05, however large the effect.")
+        runs = count(independent, "independent run")
+        notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
     return Table(f"Against {baseline}, task {scores['task']}", tuple(header), tuple(rows), tuple(notes), labels=2)
 
 

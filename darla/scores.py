@@ -71,8 +71,7 @@ def score(
         "domains": list(where.values()),
         "anchors": anchors,
         "methods": [
-            _method(method, table, rows, sources[0], targets, anchors, resampling)
-            for method, table in tables.items()
+            _method(method, table, rows, sources[0], targets, anchors, resampling) for method, table in tables.items()
         ],
         "comparisons": _comparisons(tables, baseline, targets, resampling),
     }
@@ -83,9 +82,7 @@ def _anchors(
 ) -> dict[str, Any]:
     """Return what 0 and 1 mean in a normalised score: the random agent there, the baseline in the source."""
     random = {
-        domain: float(tables[RANDOM].returns[:, tables[RANDOM].column(domain)].mean())
-        if RANDOM in tables
-        else None
+        domain: float(tables[RANDOM].returns[:, tables[RANDOM].column(domain)].mean()) if RANDOM in tables else None
         for domain in domains
     }
     reference = None
@@ -177,9 +174,7 @@ def _over_targets(
     if len(scores) == len(targets):
         statistics = {"mean": mean, "iqm": iqm, "worst": worst_target, "optimality_gap": optimality_gap}
         matrix = np.stack(scores, axis=1)
-        said["normalised"] = {
-            name: estimate(matrix, statistic).to_dict() for name, statistic in statistics.items()
-        }
+        said["normalised"] = {name: estimate(matrix, statistic).to_dict() for name, statistic in statistics.items()}
     return said
 
 
@@ -219,6 +214,7 @@ def _comparisons(
                     "p_value": result.p_value,
                     "paired": result.paired,
                     "seeds": result.difference.seeds,
+                    "independent": min(result.difference.seeds, result.difference.encoders),
                     "optimistic": result.difference.optimistic,
                 }
             )
@@ -255,6 +251,4 @@ def _within_policy(
             if row.success is None:
                 return None
             counts.setdefault(str(row.seed), []).append(row.success)
-    return {
-        seed: vars(wilson(sum(successes), len(successes), confidence)) for seed, successes in counts.items()
-    }
+    return {seed: vars(wilson(sum(successes), len(successes), confidence)) for seed, successes in counts.items()}

@@ -82,9 +82,7 @@ def worst_target(scores: ArrayLike, weights: FloatArray | None = None) -> FloatA
     return _shaped(means.min(axis=1), scalar)
 
 
-def optimality_gap(
-    scores: ArrayLike, weights: FloatArray | None = None, *, target: float = 1.0
-) -> FloatArray:
+def optimality_gap(scores: ArrayLike, weights: FloatArray | None = None, *, target: float = 1.0) -> FloatArray:
     """Return by how much the scores fall short of `target` on average; none above makes up for one below.
 
     See `mean` for the other arguments. Scores are normalised as a rule, so that 1 is the reference agent.
@@ -181,9 +179,7 @@ def prepare(scores: ArrayLike, weights: FloatArray | None) -> tuple[FloatArray, 
     if scores.ndim != 2 or scores.size == 0:
         raise InputError(f"scores must have the shape (seeds, targets), not {np.asarray(scores).shape}")
     if not np.isfinite(scores).all():
-        raise InputError(
-            "scores must be finite: a seed was not evaluated in every target, or a return overflowed"
-        )
+        raise InputError("scores must be finite: a seed was not evaluated in every target, or a return overflowed")
     if weights is None:
         return scores, np.ones((1, len(scores))), True
     return scores, weights, False

@@ -60,8 +60,8 @@ class See:
     """Master seed."""
     denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
-    preset: str = "darla"
-    """Named configuration; the options below are its, and change it."""
+    preset: str | None = None
+    """Named configuration: `darla` (if not given), `beta-1` or `beta-4`; the options below are its, and change it."""
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     def run(self) -> int:
@@ -85,8 +85,8 @@ class Act:
     """Master seed."""
     workers: int = 1
     """Processes that share the environments. The policy does not depend on it."""
-    preset: str = "ppo"
-    """Named configuration; the options below are its, and change it."""
+    preset: str | None = None
+    """Named configuration: `ppo` (if not given), `a2c` or `dqn`; the options below are its, and change it."""
     config: Annotated[tyro.conf.AvoidSubcommands[ActConfig], _FLAT] = field(default_factory=ActConfig)
 
     def run(self) -> int:
@@ -153,12 +153,14 @@ class Demo:
     """Folder for everything that is made."""
     processes: int | None = None
     """Parts that are made at the same time, one thread each; one for each core if not given."""
+    ray: str | None = None
+    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
 
     def run(self) -> int:
         """Run the study and print its table."""
         from darla.demonstration import demo
 
-        found = demo(self.preset, self.out, processes=self.processes)
+        found = demo(self.preset, self.out, processes=self.processes, ray=self.ray)
         print(found.table)
         return 0
 
@@ -199,10 +201,10 @@ def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
     from darla.experiments import presets  # not at the top: experiments stand on this package
 
     if name == "see":
-        config = presets.encoder(_given(words, "--preset") or _default(See, "preset"))
+        config = presets.encoder(_given(words, "--preset"))
         return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)
     if name == "act":
-        policy = presets.agent(_given(words, "--preset") or _default(Act, "preset"))
+        policy = presets.agent(_given(words, "--preset"))
         return Act(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
     return _VERBS[name]
 
@@ -225,10 +227,6 @@ def _given(words: Sequence[str], option: str) -> str | None:
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
     return None
-
-
-def _default(verb: type[See] | type[Act], name: str) -> str:
-    return str(next(part.default for part in fields(verb) if part.name == name))
 
 
 def _named(agent: str) -> str | tuple[str, Path]:

@@ -150,9 +150,7 @@ def transfer(
     with _stopwatch(folder / CHECKPOINT / "seconds.json") as seconds:
         _play(evaluation, workers)
         _write(evaluation, record, config)
-    inputs = {
-        f"{entrant.method}, seed {entrant.seed}": entrant.digest for entrant in entrants if entrant.folder
-    }
+    inputs = {f"{entrant.method}, seed {entrant.seed}": entrant.digest for entrant in entrants if entrant.folder}
     return finish(
         folder,
         KIND,
@@ -162,9 +160,7 @@ def transfer(
         wall_seconds=seconds(),
         extra={
             AGENT_PATHS: {
-                entrant.digest: os.path.relpath(entrant.folder, folder)
-                for entrant in entrants
-                if entrant.folder
+                entrant.digest: os.path.relpath(entrant.folder, folder) for entrant in entrants if entrant.folder
             }
         },
     )
@@ -217,9 +213,7 @@ def _write(evaluation: Evaluation, record: dict[str, Any], config: TransferConfi
     folder = evaluation.strips.parent
     cells = evaluation.cells()
     # By agent, then by domain: the order in which a person reads them, whatever the order of work.
-    played = sorted(
-        (cell for cell in cells if cell.kind == "episodes"), key=lambda cell: (cell.entrant, cell.place)
-    )
+    played = sorted((cell for cell in cells if cell.kind == "episodes"), key=lambda cell: (cell.entrant, cell.place))
     rows = [row for cell in played for row in evaluation.rows(cell)]
     write_rows(folder / EPISODES, rows)
     write_bytes(folder / CURVES, _curves(evaluation, played).encode())

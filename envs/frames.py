@@ -64,6 +64,12 @@ class FrameSet:
         return cls(Artefact.load(folder, KIND))
 
     @property
+    def domain(self) -> dict[str, Any]:
+        """The domain that the frames were drawn from, as plain data."""
+        domain: dict[str, Any] = self.artefact.config["domain"]
+        return domain
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the content: the same frames have the same digest, wherever and however they were made."""
         return self.artefact.digest

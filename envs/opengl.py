@@ -11,20 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darla.base import InputError
+from darla.base.graphics import require_graphics
+
 # Mesa's software rasteriser starts threads that cost more than they bring at 64x64 pixels: without them a frame takes
 # a third less time, and environments in several processes do not fight for cores. It is read once, with the driver.
 os.environ.setdefault("LP_NUM_THREADS", "0")
 
-DEBIAN_PACKAGES = "libegl1 libgl1 libglu1-mesa libgl1-mesa-dri"
 _MAX_SAMPLES = 0x8D57
 _WANTED_SAMPLES = 8  # what MiniWorld asks for when it renders observations
+_PACKAGES = "on Debian or Ubuntu: apt-get install libegl1 libgl1 libglu1-mesa libfreetype6 libegl-mesa0 libgl1-mesa-dri"
 
 
-class RenderingUnavailableError(RuntimeError):
+class RenderingUnavailableError(InputError):
     """OpenGL cannot be used on this machine; the message says what to install."""
 
 
 def _load() -> tuple[Any, Any]:
+    require_graphics()
     import pyglet
 
     # Before anything of pyglet.gl is imported: no display server is needed, and error checks halve the speed.
@@ -34,8 +38,7 @@ def _load() -> tuple[Any, Any]:
         from pyglet import gl
     except Exception as error:
         raise RenderingUnavailableError(
-            f"cannot render: OpenGL could not be loaded ({type(error).__name__}: {error}); "
-            f"on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES}"
+            f"cannot render: OpenGL could not be loaded ({type(error).__name__}: {error}); {_PACKAGES}"
         ) from error
     return pyglet, gl
 
@@ -57,8 +60,7 @@ class _Context:
                 self._window = pyglet.window.Window(width=1, height=1, visible=False)
             except Exception as error:
                 raise RenderingUnavailableError(
-                    f"cannot render: no OpenGL context could be made ({type(error).__name__}: {error}); "
-                    f"on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES}"
+                    f"cannot render: no OpenGL context could be made ({type(error).__name__}: {error}); {_PACKAGES}"
                 ) from error
             self._window.switch_to()
             gl.glEnable(gl.GL_DEPTH_TEST)

@@ -63,7 +63,10 @@ def plan(study: Study, folder: Path) -> Plan:
     for name in study.tasks:
         task = tasks.get(name)
         agents = tuple(
-            (method.name, cells.agent(task, method, seed)) for method in study.methods if method.takes_part_in(name) for seed in study.seeds
+            (method.name, cells.agent(task, method, seed))
+            for method in study.methods
+            if method.takes_part_in(name)
+            for seed in study.seeds
         )
         asked = {
             "task": task.to_dict(),

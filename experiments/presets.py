@@ -13,7 +13,9 @@ from darla.zero_shot import TransferConfig
 PIXELS = SeeConfig()
 """β-VAE on pixels with the defaults of the configuration."""
 
-DARLA = PIXELS.change(loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0, beta_warm_up=0.25)
+DARLA = PIXELS.change(
+    loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0, beta_warm_up=0.25
+)
 """β-VAE_DAE: the loss compares the DAE's whitened bottleneck. There the hues of a room are a few directions among many,
 and most of the code goes to the objects. Chosen on the source and on the contexts kept for selection; the targets had
 no part in it."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from darla.agents import ActConfig
-from darla.base import InputError
+from darla.base import InputError, unknown_name
 from darla.envs import tasks
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
@@ -57,6 +57,13 @@ class Study:
     def __post_init__(self) -> None:
         for name in self.tasks:
             tasks.get(name)
+        for method in self.methods:
+            for name in method.tasks or ():
+                if name not in self.tasks:
+                    raise unknown_name(f"task of method {method.name!r} in study {self.name!r}:", name, self.tasks)
+        for name in self.tasks:
+            if not any(method.takes_part_in(name) for method in self.methods):
+                raise InputError(f"study {self.name!r}: no method takes part in {name!r}")
         names = [method.name for method in self.methods]
         if not names or not self.tasks or not self.seeds:
             raise InputError(f"study {self.name!r} needs at least one method, one task and one seed")

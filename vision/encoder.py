@@ -119,7 +119,9 @@ def train_encoder(
         started = time.monotonic()
         _describe(model, frames, config, rows, held_out, out, seed)
         seconds = training.seconds + time.monotonic() - started
-        finish(out, "encoder", record, seed=seed, inputs=inputs, wall_seconds=seconds)
+        # What it has seen decides how much of a target has leaked; frames that were not collected here do not tell.
+        seen = getattr(frames, "domain", None)
+        finish(out, "encoder", record, seed=seed, inputs=inputs, wall_seconds=seconds, extra={"domain": seen})
     processes.wait()
     return Artefact.load(out, "encoder")
 

@@ -42,7 +42,7 @@ def start(algorithm, encoder, out):
 
 def kill_after(process, happened):
     """Kill a training as soon as something has happened in its folder."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not happened():
         assert process.poll() is None, "the training ended before it could be killed"
         assert time.monotonic() < deadline, "the training did not get far enough to be killed"

@@ -1,5 +1,7 @@
 """Cells: any order that respects what they need, nothing twice, and failures that stop only what needs them."""
 
+import os
+import sys
 from pathlib import Path
 
 import cell_work
@@ -105,3 +107,25 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
         pass
     with only_one(tmp_path / "runs"):
         pass
+
+
+def test_cells_run_on_a_ray_cluster_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is an extra: pip install 'darla[ray]'")
+    # Workers of Ray are started with this process's environment, not with its import path.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*filter(None, sys.path)]))
+    cells = [
+        cell(tmp_path, "c", "a", "b"),
+        cell(tmp_path, "a"),
+        cell(tmp_path, "b"),
+        cell(tmp_path, "d", work=cell_work.die),
+    ]
+    with pytest.raises(InputError, match="d failed: its process was lost"):
+        run_cells(cells, 2, tmp_path / "logs", ray="local")
+    assert (tmp_path / "c" / "text").read_text() == "cab"
+    assert (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text() == "made a\n"
+
+
+def test_ray_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"pip install 'darla\[ray\]'"):
+        run_cells([cell(tmp_path, "a")], 1, tmp_path / "logs", ray="local")

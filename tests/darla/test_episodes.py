@@ -107,9 +107,7 @@ def test_an_episode_without_an_end_is_refused(monkeypatch):
         play(Reader(), domain=EnvDomain("toy", ENV_ID, ({"ends": "never"},)))
 
 
-@pytest.mark.parametrize(
-    "change", [{"episodes": 0}, {"environments": 0}, {"evaluation_seed": -1}, {"actions": "best"}]
-)
+@pytest.mark.parametrize("change", [{"episodes": 0}, {"environments": 0}, {"evaluation_seed": -1}, {"actions": "best"}])
 def test_plans_that_mean_nothing_are_refused(change):
     with pytest.raises(InputError, match=next(iter(change))):
         replace(PLAN, **change)

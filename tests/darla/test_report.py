@@ -207,7 +207,7 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
     few = comparison_table(scores)
     assert few is not None
     assert [cell.text for cell in few.header][-1] == "P(improvement)"
-    assert "with 3 seeds a permutation test cannot reach 0.05" in few.notes[-1]
+    assert "with 1 independent run a permutation test cannot reach 0.05" in few.notes[-1]
     many = read_json(make_transfer(tmp_path / "many", "recolour", {}, seeds=6).folder / "scores.json")
     table = comparison_table(many)
     assert table is not None

@@ -98,6 +98,9 @@ def test_methods_with_other_seeds_are_not_paired():
 def test_policies_on_one_encoder_count_as_one_sample_of_encoders():
     shared = method(scored(encoders={"DARLA 0": "e", "DARLA 1": "e"}), "DARLA")
     assert (shared["encoders"], shared["seeds"]) == (1, [0, 1])
+    entries = scored(encoders={"DARLA 0": "e", "DARLA 1": "e"})["comparisons"]
+    assert {entry["independent"] for entry in entries} == {1}
+    assert {entry["independent"] for entry in scored()["comparisons"]} == {2}
     assert method(scored(), "pixels")["encoders"] is None
 
 

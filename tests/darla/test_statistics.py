@@ -203,9 +203,7 @@ def test_permutation_p_values_agree_with_the_library_where_all_exchanges_are_tri
 
 def test_policies_of_one_encoder_count_once_in_a_permutation_test():
     scores = np.arange(6.0)[:, None] + 10
-    comparison = compare(
-        scores, np.zeros((6, 1)), paired=True, encoders=(["a", "a", "b", "b", "c", "c"], None)
-    )
+    comparison = compare(scores, np.zeros((6, 1)), paired=True, encoders=(["a", "a", "b", "b", "c", "c"], None))
     assert comparison.p_value == 2 / 2**3
 
 
@@ -249,11 +247,7 @@ def _coverage(seeds: int, replications: int) -> float:
     rng, covered = np.random.default_rng(seeds), 0
     for replication in range(replications):
         learnt = rng.random((seeds, 1)) < 0.7
-        scores = (
-            np.where(learnt, 0.8, 0.1)
-            + rng.normal(0, 0.1, size=(seeds, 1))
-            + rng.normal(0, 0.05, size=(seeds, 4))
-        )
+        scores = np.where(learnt, 0.8, 0.1) + rng.normal(0, 0.1, size=(seeds, 1)) + rng.normal(0, 0.05, size=(seeds, 4))
         estimate = bootstrap(scores, resamples=1_000, seed=replication)
         covered += estimate.low <= 0.7 * 0.8 + 0.3 * 0.1 <= estimate.high
     return covered / replications
@@ -264,8 +258,6 @@ def test_twenty_seeds_cover_about_as_often_as_they_say():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seeds", "low", "high"), [(3, 0.5, 0.8), (5, 0.65, 0.9), (10, 0.85, 0.96), (20, 0.90, 0.97)]
-)
+@pytest.mark.parametrize(("seeds", "low", "high"), [(3, 0.5, 0.8), (5, 0.65, 0.9), (10, 0.85, 0.96), (20, 0.90, 0.97)])
 def test_coverage_rises_to_nominal_with_the_number_of_seeds(seeds, low, high):
     assert low < _coverage(seeds, 3_000) < high

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from short_rooms import hasty_agent, room, short_task
+from short_rooms import hasty_agent, hasty_encoder, room, short_task
 
 from darla.base import Artefact, InputError
-from darla.base.files import read_json
+from darla.base.files import read_json, write_json
+from darla.entrants import _check_seen
 from darla.envs import Domain, leak_level, make, tasks
 from darla.episode_table import read_rows
 from darla.evaluation import Player, places
 from darla.film_strips import _contexts
+from darla.report_data import gather
 from darla.zero_shot import TransferConfig, transfer
 
 CONFIG = TransferConfig(episodes=5, environments=2, curve_episodes=3, strip_frames=3, resamples=100)
@@ -44,9 +46,7 @@ def test_all_agents_and_the_random_one_are_measured_on_the_same_episodes(whole):
     }
     for domain in ("source", "shown"):
         played = {
-            method: [
-                row.episode_seed for row in rows if (row.method, row.seed, row.domain) == (*method, domain)
-            ]
+            method: [row.episode_seed for row in rows if (row.method, row.seed, row.domain) == (*method, domain)]
             for method in {(row.method, row.seed) for row in rows}
         }
         assert len({tuple(seeds) for seeds in played.values()}) == 1
@@ -80,9 +80,7 @@ def test_curves_run_over_the_snapshots_and_end_in_the_final_policy(whole):
     for seed in (0, 1):
         points = [row for row in curves if row["domain"] == "shown" and row["seed"] == str(seed)]
         assert [int(row["env_steps"]) for row in points] == [64, 128]
-        first = [
-            row.total for row in rows if (row.method, row.seed, row.domain) == ("pixels", seed, "shown")
-        ][:3]
+        first = [row.total for row in rows if (row.method, row.seed, row.domain) == ("pixels", seed, "shown")][:3]
         assert float(points[-1]["mean_return"]) == pytest.approx(np.mean(first))
 
 
@@ -100,6 +98,25 @@ def test_there_is_a_film_strip_for_each_method_and_target(whole):
 
 def test_worker_processes_give_the_same_bytes(whole, agents, tmp_path):
     assert transfer(short_task(), agents, tmp_path / "two", CONFIG, workers=2).digest == whole.digest
+
+
+@pytest.mark.slow
+def test_agents_on_latents_are_evaluated_with_their_encoder(agents, tmp_path):
+    encoder = hasty_encoder(tmp_path)
+    seeing = [("DARLA", hasty_agent(tmp_path / f"agent-{seed}", seed, encoder=encoder).folder) for seed in (0, 1)]
+    alone = transfer(short_task(), [*agents, *seeing], tmp_path / "one", CONFIG)
+    assert transfer(short_task(), [*agents, *seeing], tmp_path / "two", CONFIG, workers=2).digest == alone.digest
+    scores = read_json(alone.folder / "scores.json")
+    assert {method["method"]: method["encoders"] for method in scores["methods"]} == {
+        "random": None,
+        "pixels": None,
+        "DARLA": 1,
+    }
+    assert {entry["method"] for entry in scores["comparisons"]} == {"DARLA"}
+    made = gather([alone.folder])
+    assert [found.digest for found in made.encoders] == [encoder.digest]
+    assert len(made.agents) == 4
+    assert len(made.frames) == 1
 
 
 def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_path, monkeypatch):
@@ -232,3 +249,16 @@ def test_selection_contexts_of_the_builtin_tasks_can_be_played():
     names = [place.name for place in places(tasks.get("conjunction"), ("source", "selection", "target"))]
     assert names[:2] == ["source", "selection"]
     assert isinstance(tasks.get("conjunction").selection, Domain)
+
+
+def test_an_encoder_that_has_seen_another_unlabelled_domain_is_refused(tmp_path):
+    """The leak level is computed from the task's D_U, so the encoder must have seen that one and no other."""
+    task = tasks.get("unseen")
+    (tmp_path / "agent").mkdir()
+    for seen, fits in ((task.unlabelled, True), (tasks.get("sim2sim").unlabelled, False)):
+        write_json(tmp_path / "encoder" / "card.json", {"extra": {"domain": seen.to_dict()}})
+        if fits:
+            _check_seen(task, tmp_path / "agent", "../encoder")
+        else:
+            with pytest.raises(InputError, match="another unlabelled domain than that of task 'unseen'"):
+                _check_seen(task, tmp_path / "agent", "../encoder")

@@ -6,7 +6,10 @@ from typing import Any
 from darla.agents import ActConfig, PPOSettings, train_agent
 from darla.base import Artefact
 from darla.envs import EnvDomain, TransferTask
+from darla.envs.collect import CollectConfig, collect
+from darla.envs.frames import FrameSet
 from darla.envs.tasks import environment_task
+from darla.vision import SeeConfig, train_encoder
 
 STEPS = 12
 
@@ -27,8 +30,16 @@ def short_task(name: str = "short") -> TransferTask:
     )
 
 
-def hasty_agent(out: Path, seed: int, domain: EnvDomain | None = None) -> Artefact:
-    """Train end to end for a few steps, with two snapshots."""
+def hasty_encoder(out: Path) -> Artefact:
+    """Train an encoder for a few steps on a few frames of the task's D_U."""
+    collect(CollectConfig(frames=40, poses="random_policy"), out / "frames", domain=short_task().unlabelled)
+    config = SeeConfig().change(training__steps=4, training__batch_size=16)
+    return train_encoder(config, FrameSet.open(out / "frames"), out / "encoder", seed=0)
+
+
+def hasty_agent(out: Path, seed: int, domain: EnvDomain | None = None, encoder: Artefact | None = None) -> Artefact:
+    """Train for a few steps, with two snapshots; end to end if there is no encoder."""
     settings = PPOSettings(n_envs=2, n_steps=32, batch_size=32, n_epochs=1)
     config = ActConfig(env_steps=128, settings=settings, snapshots=2, segment_steps=64)
-    return train_agent(config, domain or short_task().source, None, out, seed)
+    stands_on = None if encoder is None else encoder.folder
+    return train_agent(config, domain or short_task().source, stands_on, out, seed)

@@ -46,6 +46,21 @@ def test_beta_rises_over_its_warm_up_and_is_whole_outside_training(images, share
     torch.testing.assert_close(terms["loss"], terms["pixel"] + 4.0 * terms["kl"])
 
 
+def test_beta_rises_in_a_straight_line_over_its_warm_up(images):
+    model = build(beta=4.0, beta_warm_up=0.5)
+    for share, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (0.9, 4.0)):
+        model.set_progress(share)
+        terms = losses(model.train(), images)
+        torch.testing.assert_close(terms["loss"], terms["pixel"] + weight * terms["kl"])
+
+
+def test_outside_training_beta_is_the_final_one(images):
+    model = build(beta=4.0, beta_warm_up=0.5).eval()
+    model.set_progress(0.0)
+    terms = losses(model, images)
+    torch.testing.assert_close(terms["loss"], terms["pixel"] + 4 * terms["kl"])
+
+
 def test_mixed_is_the_weighted_sum_of_both_terms(images):
     terms = losses(build(loss="mixed", pixel_weight=0.25, beta=2.0), images)
     torch.testing.assert_close(terms["loss"], terms["perceptual"] + 0.25 * terms["pixel"] + 2 * terms["kl"])

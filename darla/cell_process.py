@@ -1,0 +1,67 @@
+"""What happens in the process that does a cell's work: the work, and a log of what it prints."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from darla.base import InputError, is_complete
+
+
+def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path, log: Path) -> str | None:
+    """Do a cell's work, with what it prints in its log.
+
+    Args:
+        work: called with `arguments`.
+        arguments: by name.
+        folder: the artefact that must be there afterwards.
+        log: what is printed goes to its end.
+
+    Returns:
+        What went wrong, if anything did.
+    """
+    with _printing_to(log):
+        try:
+            work(**arguments)
+        except InputError as error:
+            return str(error)
+        except Exception as error:
+            traceback.print_exc()
+            return f"{type(error).__name__}: {error}"
+    if not is_complete(folder):
+        return f"it did not make {folder}"
+    return None
+
+
+@contextmanager
+def _printing_to(log: Path) -> Iterator[None]:
+    """Send this process's output to a file, that of C libraries included."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(file)
+
+
+def last_line(log: Path) -> str:
+    """Return the last thing that a log says; nothing if it says nothing yet."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
