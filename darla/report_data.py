@@ -160,5 +160,8 @@ def _artefacts_below(folder: Path, depth: int | None = None) -> Iterable[Path]:
 
 def _digest_on_card(folder: Path) -> str:
     """Return an artefact's digest without reading its files; they are checked once it is wanted."""
-    card = read_json(folder / "card.json")
+    try:
+        card = read_json(folder / "card.json")
+    except InputError:
+        return ""  # a damaged neighbour is no reason not to report on the rest
     return Artefact(folder, "", {}, card).digest if isinstance(card, dict) and "files" in card else ""

@@ -191,10 +191,10 @@ def test_a_finished_set_is_not_drawn_again(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.npy")} == times
 
 
-def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
+def start(out: Path, workers: int, frames: int = 240) -> subprocess.Popen[bytes]:
     options = [
         "--frames",
-        "240",
+        str(frames),
         "--shard-size",
         "12",
         "--seed",
@@ -253,11 +253,11 @@ def test_killed_and_resumed_equals_uninterrupted(workers: int, tmp_path: Path) -
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
-    process = start(tmp_path / "set", 2)
+    process = start(tmp_path / "set", 2, frames=6000)  # more than can be drawn before the signal arrives
     while not list((tmp_path / "set").glob("shards/*.images.npy")) and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to every process of the group
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 130, errors.decode()
     assert errors.decode().splitlines()[-1] == "darla collect: stopped; the same command goes on where it stopped"
     assert "Traceback" not in errors.decode()

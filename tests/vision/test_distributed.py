@@ -15,7 +15,7 @@ PROGRAM = Path(__file__).with_name("distributed.py")
 
 
 def start(out: Path, *launcher: str) -> Artefact:
-    answer = subprocess.run([sys.executable, *launcher, PROGRAM, out], capture_output=True, text=True, timeout=120)
+    answer = subprocess.run([sys.executable, *launcher, PROGRAM, out], capture_output=True, text=True, timeout=900)
     assert answer.returncode == 0, answer.stderr
     return Artefact.load(out, "encoder")
 

@@ -125,7 +125,7 @@ def test_training_puts_what_varies_most_into_the_codes(tmp_path):
     config = vision.SeeConfig().change(
         latent_dim=6, vae__activation="elu", vae__likelihood="gaussian", vae__pixel_std=0.05,
         held_out=0.3, statistics_frames=64, training__warm_up=0.05,
-        training__steps=200, training__batch_size=32, training__learning_rate=3e-3,
+        training__steps=500, training__batch_size=32, training__learning_rate=3e-3,
     )  # fmt: skip
     artefact = vision.train_encoder(config, painted, tmp_path / "run", seed=0)
     report = json.loads((artefact.folder / "probes.json").read_text())

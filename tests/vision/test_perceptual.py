@@ -133,7 +133,7 @@ def test_statistics_do_not_depend_on_the_batches(frames):
 def test_a_feature_below_the_floor_is_not_blown_up():
     dae = DAE(DAEConfig(bottleneck=2), SHAPE)
     statistics = FeatureStatistics(torch.zeros(2), torch.diag(torch.tensor([2.0, 1e-12])))
-    loss = PerceptualLoss(dae, PerceptualConfig("bottleneck", floor=0.01)).calibrate(statistics)
+    loss = PerceptualLoss(dae, PerceptualConfig("bottleneck", "std", floor=0.01)).calibrate(statistics)
     torch.testing.assert_close(loss.transform, torch.tensor([2.0, 0.01]).rsqrt())
 
 

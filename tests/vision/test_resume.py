@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("interrupted.py")
 
 
 def run(out: Path) -> str:
-    answer = subprocess.run([sys.executable, PROGRAM, out], capture_output=True, text=True, timeout=120)
+    answer = subprocess.run([sys.executable, PROGRAM, out], capture_output=True, text=True, timeout=900)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.split()[-1]
 
