@@ -1,9 +1,9 @@
 """Hyperparameters of the three algorithms, and the presets for policies on latents and on pixels.
 
 Defaults are those for SeekAvoid on frozen latents. PPO's were found in its source domain, where they serve
-the codes of an encoder and end-to-end training alike. A2C's and DQN's
-share its discount and number of environments, and otherwise start from RL Zoo's Atari settings with schedules
-for a run of 80,000 environment steps; they learn the task, and were not searched.
+the codes of an encoder and end-to-end training alike. A2C's and DQN's share
+its discount and number of environments and otherwise start from RL Zoo's Atari settings, with schedules for
+a run of 80,000 environment steps; they learn the task, and were not searched.
 """
 
 from dataclasses import dataclass, fields

@@ -17,8 +17,7 @@ DARLA = PIXELS.change(
     loss="perceptual", layer="bottleneck", normalisation="whiten", nats=600.0, beta=1.0, beta_warm_up=0.25
 )
 """β-VAE_DAE: the loss compares the DAE's whitened bottleneck. There the hues of a room are a few directions among many,
-and most of the code goes to the objects. Chosen on the source and on the contexts kept for selection; the targets had
-no part in it."""
+and most of the code can go to the objects; how far it does differs from seed to seed (docs/results.md)."""
 
 ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
     {
@@ -60,7 +59,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tasks=("conjunction", "recolour"),
             frames=36_000,
             transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=4),
-            about="DARLA's effect within twenty minutes on two cores, with one seed",
+            about="DARLA against end-to-end training within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
             "quick",
