@@ -11,7 +11,7 @@ from PIL import Image
 
 from darla.base.files import write_bytes
 from darla.figures import curve_figure, score_figure
-from darla.report_data import Material, Transfer, gather
+from darla.report_data import Material, Transfer
 from darla.report_document import Block, Bullets, Document, Fold, Picture, Section, Text
 from darla.report_html import to_html
 from darla.report_markdown import to_markdown
@@ -29,23 +29,6 @@ from darla.report_vision import vision_section
 from darla.scores import ALL_TARGETS, RANDOM
 
 PAGE, TEXT = "report.html", "report.md"
-
-
-def write_report(runs: Sequence[Path | str], out: Path | str) -> tuple[Path, Path]:
-    """Write a report on every finished artefact at and below some folders.
-
-    Args:
-        runs: folders of one or more runs; a transfer brings along the agents, encoders and frames it stands
-        on.
-        out: folder to write to.
-
-    Returns:
-        The HTML page and the Markdown.
-
-    Raises:
-        InputError: there is nothing to report on, an artefact is damaged, or the disk is full.
-    """
-    return write_document(compose(gather(runs)), Path(out))
 
 
 def write_document(document: Document, out: Path) -> tuple[Path, Path]:

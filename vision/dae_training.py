@@ -11,7 +11,6 @@ from darla.base.files import save_tensors, write_json
 from darla.vision.dae import DAE, LAYERS, DAEConfig
 from darla.vision.encoding import batches, restore
 from darla.vision.held_out import (
-    WATCHED,
     Array,
     LabelledFrames,
     errors,
@@ -22,11 +21,11 @@ from darla.vision.held_out import (
     split,
     state_of,
 )
-from darla.vision.monitoring import Monitor
+from darla.vision.monitoring import train_watched
 from darla.vision.perceptual import FeatureStatistics, feature_statistics
 from darla.vision.probes import probe
 from darla.vision.see_config import SeeConfig
-from darla.vision.training import initialised, train_model
+from darla.vision.training import initialised
 from darla.vision.traversals import grid, reconstruct, write_png
 
 
@@ -60,18 +59,10 @@ def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: 
         return Artefact.load(out, "dae")
     rows, held_out = split(len(frames), config.held_out, seed)
     model = initialised(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
-    monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"))
-    training = train_model(
-        model,
-        frames,
-        config.dae_training,
-        out,
-        seed_for(seed, "dae"),
-        rows=rows,
-        label="denoising autoencoder",
-        observe=monitor,
+    label = "denoising autoencoder"
+    training = train_watched(
+        model, frames, config.dae_training, out, seed, stream="dae", rows=rows, held_out=held_out, label=label
     )
-    monitor.close()
     if processes.leads:
         started = time.monotonic()
         _describe(model, frames, config, rows, held_out, out, seed)

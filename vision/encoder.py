@@ -12,7 +12,6 @@ from darla.vision.dae import DAE, DAEConfig
 from darla.vision.dae_training import load_dae, load_statistics, train_dae
 from darla.vision.encoding import batches, encode_frames, fit_normaliser
 from darla.vision.held_out import (
-    WATCHED,
     Array,
     LabelledFrames,
     errors,
@@ -23,11 +22,11 @@ from darla.vision.held_out import (
     split,
     state_of,
 )
-from darla.vision.monitoring import ACTIVE, Monitor, code_statistics
+from darla.vision.monitoring import ACTIVE, code_statistics, train_watched
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.probes import probe
 from darla.vision.see_config import SeeConfig
-from darla.vision.training import initialised, train_model
+from darla.vision.training import initialised
 from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse, write_png
 
@@ -103,18 +102,10 @@ def train_encoder(
         perceptual = PerceptualLoss(load_dae(given), config.vae.perceptual)
         perceptual.calibrate(load_statistics(given)[config.vae.perceptual.layer])
     model = initialised(lambda: build_model(config, image_shape, perceptual), seed_for(seed, "weights"))
-    monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"))
-    training = train_model(
-        model,
-        frames,
-        config.training,
-        out,
-        seed_for(seed, "training"),
-        rows=rows,
-        label="learn to see",
-        observe=monitor,
+    label = "learn to see"
+    training = train_watched(
+        model, frames, config.training, out, seed, stream="training", rows=rows, held_out=held_out, label=label
     )
-    monitor.close()
     if processes.leads:
         started = time.monotonic()
         _describe(model, frames, config, rows, held_out, out, seed)

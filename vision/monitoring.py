@@ -8,9 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darla.base import seed_for
 from darla.base.artefact import TENSORBOARD
 from darla.vision.base import ImageModel, VisionModel
 from darla.vision.dae import DAE
+from darla.vision.frames import Frames
+from darla.vision.held_out import WATCHED
+from darla.vision.training import Training, train_model
+from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse
 
 ACTIVE = 0.01
@@ -88,3 +93,34 @@ class Monitor:
             # written again.
             self._writer = SummaryWriter(str(self._folder), purge_step=step)
         return self._writer
+
+
+def train_watched(
+    model: ImageModel,
+    frames: Frames,
+    config: TrainingConfig,
+    out: Path,
+    seed: int,
+    *,
+    stream: str,
+    rows: np.ndarray[Any, Any],
+    held_out: np.ndarray[Any, Any],
+    label: str,
+) -> Training:
+    """Train a model with a monitor looking at held-out frames.
+
+    Args:
+        model: trained in place.
+        frames: uint8 images.
+        config: length, speed, number format.
+        out: the artefact's folder.
+        seed: the stage's master seed.
+        stream: name of the training's seed below it.
+        rows: indices of the frames to train on.
+        held_out: indices of the frames to look at.
+        label: what the progress line says.
+    """
+    monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"))
+    training = train_model(model, frames, config, out, seed_for(seed, stream), rows=rows, label=label, observe=monitor)
+    monitor.close()
+    return training
