@@ -5,8 +5,6 @@ As in DeepMind Lab's level, which names hats and cans (set A) and cakes and ball
 
 from dataclasses import dataclass
 
-Color = tuple[float, float, float]
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -18,10 +16,8 @@ class Kind:
     """Whether touching it is worth +1; -1 otherwise."""
     height: float
     """In metres; the mesh is scaled to it."""
-    radius: float = 0.50
-    """Touch radius in metres."""
-    paint: Color = (1.0, 1.0, 1.0)
-    """What the mesh's own texture is multiplied with."""
+    radius: float
+    """In metres: of the upright cylinder around the mesh, as MiniWorld reckons it."""
 
     @property
     def worth(self) -> float:
@@ -30,13 +26,15 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("medkit", good=True, height=0.95),
-    Kind("cone", good=False, height=1.20),
-    Kind("duckie", good=True, height=0.95),
-    # The barrel's own blue is as pale as a blue room; painted over, it stays apart from every wall and floor.
-    Kind("barrel", good=False, height=1.10, paint=(0.35, 0.50, 1.00)),
+    Kind("medkit", good=True, height=0.8, radius=0.504),
+    Kind("cone", good=False, height=1.0, radius=0.449),
+    Kind("duckie", good=True, height=0.8, radius=0.536),
+    Kind("barrel", good=False, height=0.9, radius=0.441),
 )
 """Every kind; its place in this tuple is the number that data sets store."""
+
+WIDEST = max(kind.radius for kind in KINDS)
+"""The radius that every kind is placed with, so that one seed gives one layout for both sets."""
 
 KIND_NAMES = tuple(kind.name for kind in KINDS)
 

@@ -36,6 +36,9 @@ _PICTURES = {
 # MiniWorld's pictures are much darker than white; without this a textured room would swallow dark objects.
 _PICTURE_GAIN = 1.6
 _AMBIENT, _DIFFUSE = 0.45, 0.7  # MiniWorld's defaults
+# Stock MiniWorld adds a 1 to the three coordinates of its lamp instead of appending it, so that OpenGL takes them for
+# the direction of a light far away. Its pictures are known with that light, and here it is one on purpose.
+LIGHT_UP = 3.5
 _NEAR, _FAR = 0.04, 100.0
 _SKY = (0.25, 0.82, 1.0, 1.0)
 
@@ -86,6 +89,12 @@ def mesh_extent(mesh: str) -> npt.NDArray[np.float32]:
     """Return the largest x, y and z of a MiniWorld mesh in its own units; the context must be open."""
     extent: npt.NDArray[np.float32] = ObjMesh.get(mesh).max_coords
     return extent
+
+
+def mesh_color(mesh: str) -> Color:
+    """Return what a MiniWorld mesh multiplies its texture with, which is one colour in each mesh that stands here."""
+    red, green, blue = ObjMesh.get(mesh).vlists[0].colors[:3]
+    return red, green, blue
 
 
 def new_list() -> int:
@@ -166,7 +175,7 @@ class Scene:
             gl.glTranslatef(prop.x, 0.0, prop.z)
             gl.glScalef(scale, scale, scale)
             gl.glRotatef(math.degrees(prop.heading), 0.0, 1.0, 0.0)
-            gl.glColor3f(*prop.tint)
+            gl.glColor3f(*(own * given for own, given in zip(mesh_color(prop.mesh), prop.tint, strict=True)))
             gl.glCallList(mesh)
             gl.glPopMatrix()
         gl.glDisable(gl.GL_TEXTURE_2D)
@@ -192,14 +201,14 @@ class Scene:
             gl.glEnd()
 
     def light(self, light: tuple[float, float, float]) -> None:
-        """Place the lamp at x, y, z in metres; the camera must be set already."""
+        """Let light come from the direction x, y, z, of any length; the camera must be set already."""
         level = self._light_level
-        gl.glLightfv(gl.GL_LIGHT0, gl.GL_POSITION, _floats((*light, 1.0)))
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_POSITION, _floats((*light, 0.0)))
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
 
     def picture(self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]) -> npt.NDArray[np.uint8]:
-        """Return what `camera` sees by `light` (the lamp's x, y, z in metres), uint8 (height, width, 3)."""
+        """Return what `camera` sees by `light` (the x, y, z it comes from), uint8 (height, width, 3)."""
         context.switch_to()
         frame.bind()
         gl.glMatrixMode(gl.GL_PROJECTION)

@@ -17,10 +17,10 @@ from darla.base import InputError, unknown_name
 from darla.envs.domains import Domain
 from darla.envs.factors import Context
 from darla.envs.ground_truth import describe
-from darla.envs.objects import OBJECT_SETS, Kind
+from darla.envs.objects import OBJECT_SETS, WIDEST, Kind
 from darla.envs.opengl import FrameBuffer, context
-from darla.envs.scene import Camera, Prop, Scene, tint
-from darla.envs.worlds import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LAMP_STEPS_PER_TURN, STEP, TURN, WORLDS
+from darla.envs.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.worlds import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
 
 from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
 from miniworld.miniworld import MiniWorldEnv  # isort: skip
@@ -167,7 +167,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
 
     def _gap(self, thing: Thing) -> float:
         at = self.agent.pos
-        return math.hypot(thing.prop.x - at[0], thing.prop.z - at[2]) - AGENT_RADIUS - float(thing.kind.radius)
+        apart = math.hypot(thing.prop.x - at[0], thing.prop.z - at[2])
+        return apart - AGENT_RADIUS - thing.kind.radius - self.world.reach
 
     def _fill(self) -> None:
         good, bad = OBJECT_SETS[self.context.name("object_set")]
@@ -197,13 +198,13 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
 
     def _put(self, kind: Kind, away: float) -> None:
         """Place an object where the agent can walk around it, at least `away` metres beyond its reach."""
-        rng, margin = self.np_random, kind.radius
+        rng, margin, reach = self.np_random, WIDEST, AGENT_RADIUS + self.world.reach
         best: tuple[float, float, float] | None = None
         for _ in range(50):
             x, z = rng.uniform(margin, self.width - margin), rng.uniform(margin, self.depth - margin)
-            room = math.hypot(x - self.agent.pos[0], z - self.agent.pos[2]) - AGENT_RADIUS - margin - away
+            room = math.hypot(x - self.agent.pos[0], z - self.agent.pos[2]) - reach - margin - away
             for other in self.entities:
-                apart = math.hypot(x - other.prop.x, z - other.prop.z) - margin - other.kind.radius
+                apart = math.hypot(x - other.prop.x, z - other.prop.z) - 2 * margin
                 room = min(room, apart - 2 * AGENT_RADIUS)
             if best is None or room > best[0]:
                 best = (room, x, z)
@@ -217,10 +218,9 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             self.context.number("good_tint" if kind.good else "bad_tint"),
             self.context.number("tint_strength"),
         )
-        color = tuple(mine * theirs for mine, theirs in zip(kind.paint, shade, strict=True))
         heading = float(self.np_random.uniform(0.0, 2 * math.pi))
         context.switch_to()
-        self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, (color[0], color[1], color[2]))))
+        self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, shade)))
 
     def _camera_from(self, world: Context) -> None:
         self.agent.cam_height = world.number("camera_height")
@@ -235,12 +235,12 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         pitch = math.radians(agent.cam_pitch) + shake[1]
         return Camera(agent.pos[0], agent.pos[2], agent.cam_height, agent.dir + shake[0], pitch, agent.cam_fov_y)
 
-    def _lamp(self) -> tuple[float, float, float]:
-        around = 2 * math.pi * self.step_count / LAMP_STEPS_PER_TURN
+    def _light(self) -> tuple[float, float, float]:
+        around = 2 * math.pi * self.step_count / LIGHT_STEPS_PER_TURN
         motion = self.context.number("light_motion")
         east = self.context.number("light_x") + motion * math.cos(around)
         south = self.context.number("light_z") + motion * math.sin(around)
-        return (0.5 + 0.5 * east) * self.width, 2.5, (0.5 + 0.5 * south) * self.depth
+        return east, LIGHT_UP, south
 
     def render_obs(self, frame_buffer: FrameBuffer | None = None) -> Image:
         """Return what the agent sees now, uint8 (height, width, 3)."""
@@ -249,11 +249,11 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         if jitter > 0.0 and frame_buffer is None:
             yaw, pitch = self.np_random.normal(0.0, jitter, 2)
             shake = (float(yaw), float(pitch))
-        return self.scene.picture(frame_buffer or self.obs_fb, self._camera(shake), self._lamp())
+        return self.scene.picture(frame_buffer or self.obs_fb, self._camera(shake), self._light())
 
     def _render_world(self, frame_buffer: FrameBuffer, render_agent: bool) -> Image:
         """Draw into a frame whose camera MiniWorld has set; serves `render_top_view`."""
-        self.scene.light(self._lamp())
+        self.scene.light(self._light())
         self.scene.draw()
         if render_agent:
             self.agent.render()

@@ -41,15 +41,7 @@ _SOURCE_PARTS: tuple[Component, ...] = (
 )
 _SOURCE = Domain("source", _SOURCE_PARTS)
 _VALIDATION = Domain("validation", _SOURCE_PARTS)
-_COLOURS: Component = {
-    f"{surface}_{part}": spread
-    for surface in ("wall", "floor", "ceiling")
-    for part, spread in (
-        ("hue", _SHOWN_HUES),
-        ("saturation", Uniform(0.30, 0.60)),
-        ("value", Uniform(0.50, 0.75)),
-    )
-} | {"ceiling_saturation": Uniform(0.0, 0.3), "object_set": _BOTH}
+_COLOURS: Component = {"wall_hue": _SHOWN_HUES, "floor_hue": _SHOWN_HUES, "object_set": _BOTH}
 _UNLABELLED = Domain("unlabelled", (_COLOURS,))
 _SELECTION = Domain(
     "selection",
@@ -72,8 +64,8 @@ def _hue_task(name: str, about: str, *targets: Domain) -> TransferTask:
 _TEXTURED = Choice(("brick", "wood", "concrete", "marble", "cinder", "stucco", "tiles"))
 _MOVING: Component = {
     "light_level": Uniform(0.7, 1.2),
-    "light_x": Uniform(-1.0, 1.0),
-    "light_z": Uniform(-1.0, 1.0),
+    "light_x": Uniform(-2.0, 2.0),
+    "light_z": Uniform(-2.0, 2.0),
     "light_motion": Uniform(0.2, 1.0),
 }
 _SHAKING: Component = {
@@ -106,7 +98,7 @@ def _sim2sim() -> TransferTask:
         _VALIDATION,
         {target.name: target for target in targets},
         selection,
-        "from plain colours, a fixed lamp and a fixed camera to textures, a moving lamp and a shaking camera",
+        "from plain colours, a fixed light and a fixed camera to textures, a moving light and a shaking camera",
     )
 
 

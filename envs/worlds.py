@@ -6,7 +6,7 @@ from dataclasses import dataclass
 AGENT_RADIUS = 0.40
 TURN = math.radians(15.0)
 STEP = 0.25
-LAMP_STEPS_PER_TURN = 60
+LIGHT_STEPS_PER_TURN = 60
 
 # Each action: steps ahead, steps to the right, turns to the left.
 ACTIONS_3 = {"left": (0, 0, 1), "right": (0, 0, -1), "forward": (1, 0, 0)}
@@ -39,13 +39,16 @@ class World:
     """The episode ends with this many picks."""
     steps: int
     """The episode is cut off after this many steps."""
+    reach: float
+    """Metres between the agent and an object at which it counts as touched."""
     success: float
     """An episode with at least this return counts as a success."""
 
 
 WORLDS: dict[str, World] = {
-    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, success=5.0),
+    # MiniWorld's rule for what is near: no further away than a step and a tenth.
+    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, reach=1.1 * STEP, success=5.0),
     # rooms_collect_good_objects: 10 + 10 objects on a 10 x 9 grid, none comes back, the tenth pick ends it, 60 seconds
     # (here 15 steps a second). A cell is 1.5 m, as an agent must pass between two objects.
-    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, success=5.0),
+    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, reach=0.0, success=5.0),
 }

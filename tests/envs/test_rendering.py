@@ -37,6 +37,24 @@ def test_picture_equals_stock_miniworld(seed: int) -> None:
     assert difference.mean() < 0.3
 
 
+@pytest.mark.parametrize("object_set", ["A", "B"])
+def test_objects_have_miniworlds_size_and_are_touched_where_miniworld_calls_them_near(object_set: str) -> None:
+    env = SeekAvoid({"object_set": object_set})
+    env.reset(seed=0)
+    stock = StockSeekAvoid(env)
+    stock.reset(seed=0)
+    for ours, theirs in zip(env.entities, stock.entities, strict=False):  # stock MiniWorld counts the agent, last
+        assert ours.kind.radius == pytest.approx(theirs.radius, abs=1e-3)
+        for apart, near in ((-0.005, True), (0.005, False)):
+            distance = theirs.radius + stock.agent.radius + 1.1 * stock.max_forward_step + apart
+            stock.agent.pos = theirs.pos + np.array([distance, 0.0, 0.0])
+            env.agent.pos = stock.agent.pos
+            assert stock.near(theirs) == near
+            assert (env._gap(ours) < 0.0) == near
+    env.close()
+    stock.close()
+
+
 def test_stock_environments_draw_each_others_rooms() -> None:
     """The fault that our render path exists for; when this fails, MiniWorld has mended it."""
     one, two = SeekAvoid(ROOM_1), SeekAvoid(ROOM_2)

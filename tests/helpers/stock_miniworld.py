@@ -33,15 +33,6 @@ class PaintedRoom(Room):  # type: ignore[misc]
             gl.glEnd()
 
 
-class PaintedMesh(MeshEnt):  # type: ignore[misc]
-    """A MiniWorld mesh with other vertex colours, set once; meshes of one kind share them."""
-
-    def __init__(self, mesh: str, height: float, color: tuple[float, float, float]) -> None:
-        super().__init__(mesh, height, static=False)
-        for vertices in self.mesh.vlists:
-            vertices.colors = list(color) * vertices.get_size()
-
-
 class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
     """A stock MiniWorld environment that shows the world in which a SeekAvoid environment stands."""
 
@@ -51,16 +42,9 @@ class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         params.set("cam_height", model.agent.cam_height)
         params.set("cam_pitch", model.agent.cam_pitch)
         params.set("cam_fov_y", model.agent.cam_fov_y)
-        params.set("light_pos", [model.width / 2, 2.5, model.depth / 2])
         params.set("forward_step", 0.25)
         side = model.observation_space.shape[0]  # type: ignore[index]
         super().__init__(max_episode_steps=150, obs_width=side, obs_height=side, params=params)
-
-    def _render_static(self) -> None:
-        # MiniWorld appends 1 to the lamp's position as if it were a list; to an array it is added, which leaves a lamp
-        # at infinity. As a list the lamp stands where it was put.
-        self.light_pos = list(self.light_pos)
-        super()._render_static()
 
     def _gen_world(self) -> None:
         outline = np.array([[self.model.width, self.model.depth], [self.model.width, 0], [0, 0], [0, self.model.depth]])
@@ -68,7 +52,7 @@ class StockSeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         room.colors = tuple(surface_color(self.model.context, name) for name in ("floor", "ceiling", "wall"))
         self.rooms.append(room)
         for thing in self.model.entities:
-            copy = PaintedMesh(thing.kind.name, thing.kind.height, thing.prop.tint)
+            copy = MeshEnt(thing.kind.name, thing.kind.height, static=False)
             self.place_entity(copy, room=room, pos=np.array(thing.pos, dtype=float), dir=thing.dir)
         self.place_entity(
             self.agent, room=room, pos=np.array(self.model.agent.pos, dtype=float), dir=self.model.agent.dir
