@@ -12,6 +12,7 @@ from torch import Tensor
 
 from darla.base import InputError, unknown_name
 from darla.vision.base import ImageModel
+from darla.vision.hues import scramble_hues
 from darla.vision.likelihoods import likelihood
 from darla.vision.networks import Decoder, Encoder, architecture
 
@@ -49,6 +50,11 @@ class DAEConfig:
     """What the rectangle is filled with, in units of the pixel range; 0 (black) as in the paper's
     reimplementations."""
 
+    recoloured: float = 0.0
+    """Share of the pictures whose hues are scrambled; our addition. Hues of a room can then not be told and
+    come out grey, and things of one colour are restored by their shape, so that J compares things and not
+    the colours of rooms."""
+
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         if self.bottleneck < 1:
@@ -57,8 +63,9 @@ class DAEConfig:
             raise InputError(f"rectangles must not be negative, not {self.rectangles}")
         if not 0 < self.largest <= 1:
             raise InputError(f"largest must be a share in (0, 1], not {self.largest}")
-        if not 0 <= self.occluded <= 1:
-            raise InputError(f"occluded must be a share in [0, 1], not {self.occluded}")
+        for name in ("occluded", "recoloured"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be a share in [0, 1], not {getattr(self, name)}")
 
 
 def occlude(images: Tensor, config: DAEConfig, generator: torch.Generator | None = None) -> Tensor:
@@ -96,10 +103,15 @@ class DAE(ImageModel):
     Args:
         config: its sizes and its damage.
         image_shape: height, width, channels.
+
+    Raises:
+        InputError: pictures without colour are to be recoloured.
     """
 
     def __init__(self, config: DAEConfig, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)
+        if config.recoloured and image_shape[2] != 3:
+            raise InputError(f"only pictures of 3 channels can be recoloured, not of {image_shape[2]}")
         self.config = config
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
         shape = architecture(config.network, config.width)
@@ -112,9 +124,15 @@ class DAE(ImageModel):
         """Return the repaired images, float32 (N, C, H, W) in [0, 1]."""
         return self.likelihood.image(self.decoder(self.encoder(images)))
 
+    def damage(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return images (N, C, H, W) with other hues and blanked rectangles, as often as the configuration says."""
+        if self.config.recoloured:
+            images = scramble_hues(images, self.config.recoloured, generator)
+        return occlude(images, self.config, generator)
+
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return how far repaired pictures are from clean ones: sum over pixels, mean over pictures."""
-        damaged = occlude(images, self.config, generator)
+        damaged = self.damage(images, generator)
         return {"loss": self.likelihood.loss(self.decoder(self.encoder(damaged)), images)}
 
     def features(self, images: Tensor, layer: str) -> Tensor:

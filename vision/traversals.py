@@ -13,7 +13,7 @@ from torch import Tensor
 
 from darla.base.files import write_bytes
 from darla.vision.base import VisionModel
-from darla.vision.dae import DAE, occlude
+from darla.vision.dae import DAE
 
 Array = np.ndarray[Any, Any]
 _GAP = 2
@@ -53,9 +53,9 @@ def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Arr
     """
     rows = [("image", to_pictures(images))]
     if isinstance(model, DAE):
-        damaged = occlude(images, model.config, torch.Generator(images.device).manual_seed(0))
+        damaged = model.damage(images, torch.Generator(images.device).manual_seed(0))
         rows.append(("DAE", to_pictures(model(images))))
-        return [*rows, ("occluded", to_pictures(damaged)), ("repaired", to_pictures(model(damaged)))]
+        return [*rows, ("damaged", to_pictures(damaged)), ("repaired", to_pictures(model(damaged)))]
     decoded = model.decode(model.encode(images).mean)
     shown = model.display(decoded)
     rows.append(("decoded", to_pictures(decoded)))

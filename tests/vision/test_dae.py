@@ -83,7 +83,7 @@ def test_pixel_features_are_the_output_before_the_sigmoid(images):
 
 
 def test_values_that_mean_nothing_are_refused(images):
-    for change in ({"bottleneck": 0}, {"rectangles": -1}, {"largest": 0.0}, {"occluded": 1.5}):
+    for change in ({"bottleneck": 0}, {"rectangles": -1}, {"largest": 0.0}, {"occluded": 1.5}, {"recoloured": -0.1}):
         with pytest.raises(InputError):
             DAEConfig(**change)
     with pytest.raises(InputError, match="did you mean 'conv3'"):

@@ -39,7 +39,7 @@ def test_pictures_round_to_the_nearest_grey_level():
 def test_reconstructions_show_what_there_is_to_compare(images):
     assert [name for name, _ in reconstruct(model(), images)] == ["image", "decoded"]
     dae = DAE(DAEConfig(bottleneck=8), SHAPE).eval()
-    assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "occluded", "repaired"]
+    assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "damaged", "repaired"]
 
 
 def test_a_grid_holds_every_picture(images):
