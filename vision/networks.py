@@ -100,6 +100,34 @@ class Encoder(nn.Module):
         return last
 
 
+class FeatureDecoder(nn.Module):
+    """Fully connected layers from latents to a feature vector; the last one is linear and in float32.
+
+    Args:
+        inputs: latents.
+        hidden: widths of the layers between.
+        outputs: features.
+        activation: `relu` or `elu`, after every layer but the last.
+    """
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise unknown_name("activation", activation, ACTIVATIONS)
+        self.activation = activation
+        widths = (inputs, *hidden)
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.head = nn.Linear(widths[-1], outputs)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map latents (N, inputs) to features, float32 (N, outputs)."""
+        x = latents
+        for layer in self.hidden:
+            x = activate(layer(x), self.activation)
+        with torch.autocast(x.device.type, enabled=False):
+            return functional.linear(x.float(), self.head.weight, self.head.bias)
+
+
 class Decoder(nn.Module):
     """The mirror image of `Encoder`: fully connected layers, then four transposed convolutions.
 

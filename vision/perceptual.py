@@ -161,10 +161,30 @@ class PerceptualLoss(nn.Module):
             reconstructions: (N, C, H, W) in [0, 1]; gradients flow to it.
             images: the clean pictures, (N, C, H, W) in [0, 1].
         """
+        return self.distance(self.features(reconstructions), images)
+
+    def distance(self, predicted: Tensor, images: Tensor) -> Tensor:
+        """Return weight * ||predicted - J(images)||^2 / 2: sum over features, mean over pictures.
+
+        Args:
+            predicted: normalised features, float32 (rows, C); gradients flow to them.
+            images: the clean pictures, (N, C, H, W) in [0, 1].
+        """
         with torch.no_grad():
             target = self.features(images)
-        difference = self.features(reconstructions) - target
-        return self.weight * 0.5 * difference.square().sum() / len(images)
+        return self.weight * 0.5 * (predicted - target).square().sum() / len(images)
+
+    def picture(self, predicted: Tensor) -> Tensor:
+        """Return what the DAE draws from its bottleneck, float32 (N, C, H, W) in [0, 1].
+
+        Args:
+            predicted: normalised features of the bottleneck, float32 (N, C).
+        """
+        with torch.autocast(predicted.device.type, enabled=False):
+            whole = self.transform if self.transform.ndim == 2 else self.transform.diag()
+            bottleneck = torch.linalg.solve(whole, predicted.float(), left=False) + self.mean
+        drawn: Tensor = self.dae.likelihood.image(self.dae.decoder(bottleneck))
+        return drawn
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode: J is a fixed function, whatever is being trained around it."""
