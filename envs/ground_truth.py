@@ -1,62 +1,102 @@
-"""The state behind a picture: the agent's pose, and where each object is as seen from there."""
+"""Ground-truth image data: pictures that are a function of a few factors, each with a fixed number of values.
+
+What a metric of disentanglement is measured on. Every combination of factor values is one picture, so the data are a
+grid; picture i is the i-th combination in row-major order, the last factor running fastest.
+"""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from darla.envs.objects import Kind
-from darla.envs.scene import Camera, Prop
+import numpy as np
+import numpy.typing as npt
 
-_HALF_WIDTH = 0.35  # of an object as it is seen, in metres
+from darla.base import InputError
+
+Factors = npt.NDArray[np.int64]
+"""(N, K): for each picture which value, counted from 0, each of the K factors has."""
+Images = npt.NDArray[np.uint8]
+"""(N, height, width, channels)."""
 
 
-def describe(camera: Camera, props: Sequence[Prop], kinds: Sequence[Kind]) -> dict[str, Any]:
-    """Return the agent's pose and every object, nearest first.
+class GroundTruthData(Protocol):
+    """Pictures of every combination of factor values.
 
-    Args:
-        camera: the agent's eyes, without any shake.
-        props: the objects as they are drawn.
-        kinds: the kind of each.
-
-    Returns:
-        `agent`: `x`, `z` in metres, `heading` in radians. `objects`: a list of `kind`, `good`, `x`, `z`, `bearing` in
-        radians from straight ahead (positive to the left), `distance` in metres from the agent's axis to the
-        object's, and `visible`: whether the object's middle is in the picture and no nearer object hides it.
+    A class that names its factors and draws them has the rest from here; an object that has all of it by other means
+    is as good.
     """
-    x, z = float(camera.x), float(camera.z)
-    objects: list[dict[str, Any]] = []
-    for prop, kind in zip(props, kinds, strict=True):
-        dx, dz = prop.x - x, prop.z - z
-        bearing = (math.atan2(-dz, dx) - camera.heading + math.pi) % (2 * math.pi) - math.pi
-        distance = math.hypot(dx, dz)
-        objects.append(
-            {
-                "kind": kind.name,
-                "good": kind.good,
-                "x": prop.x,
-                "z": prop.z,
-                "bearing": bearing,
-                "distance": distance,
-                "visible": _in_picture(camera, bearing, distance, kind.height / 2),
-            }
+
+    @property
+    def name(self) -> str:
+        """What the command line and artefacts call the data."""
+        ...
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """The K factors, in the order of the columns."""
+        ...
+
+    @property
+    def factor_sizes(self) -> tuple[int, ...]:
+        """How many values each factor has."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        ...
+
+    def render(self, factors: Factors) -> Images:
+        """Return the pictures of given factor values, uint8 (N, height, width, channels).
+
+        Raises:
+            InputError: `factors` is not an integer array (N, K), or a value is outside its factor.
+        """
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of combinations."""
+        return math.prod(self.factor_sizes)
+
+    def sample_factors(self, count: int, rng: np.random.Generator) -> Factors:
+        """Draw factor values, each uniformly and independently of the others: int64 (count, K)."""
+        return rng.integers(0, self.factor_sizes, size=(count, len(self.factor_sizes)), dtype=np.int64)
+
+    def factors_at(self, rows: npt.NDArray[np.integer[Any]]) -> Factors:
+        """Return the factor values of the combinations `rows`, counted from 0: int64 (N, K).
+
+        Raises:
+            InputError: a row is not in [0, len(self)).
+        """
+        rows = np.asarray(rows)
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
+            raise InputError(f"rows must lie in [0, {len(self)}), but run from {rows.min()} to {rows.max()}")
+        return np.stack(np.unravel_index(rows, self.factor_sizes), axis=-1).astype(np.int64)
+
+    def rows_of(self, factors: Factors) -> npt.NDArray[np.int64]:
+        """Return which combination each row of `factors`, (N, K), is: int64 (N,); the inverse of `factors_at`."""
+        checked = checked_factors(factors, self)
+        rows: npt.NDArray[np.int64] = np.ravel_multi_index(tuple(checked.T), self.factor_sizes).astype(np.int64)
+        return rows
+
+
+def checked_factors(factors: npt.NDArray[Any], data: GroundTruthData) -> Factors:
+    """Return factor values as int64 (N, K).
+
+    Raises:
+        InputError: not an integer array of that shape, or a value outside its factor; the sentence names the factor.
+    """
+    found = np.asarray(factors)
+    names, sizes = data.factor_names, np.array(data.factor_sizes)
+    if found.ndim != 2 or found.shape[1] != len(names) or not np.issubdtype(found.dtype, np.integer):
+        raise InputError(
+            f"factors of {data.name} are {found.dtype} {found.shape}, but must be integers (N, {len(names)}): "
+            + ", ".join(names)
         )
-    objects.sort(key=lambda seen: seen["distance"])
-    for index, seen in enumerate(objects):
-        if seen["visible"]:
-            seen["visible"] = not any(_hides(nearer, seen) for nearer in objects[:index])
-    return {"agent": {"x": x, "z": z, "heading": float(camera.heading)}, "objects": objects}
-
-
-def _hides(nearer: dict[str, Any], further: dict[str, Any]) -> bool:
-    """Tell whether the middle of an object lies behind the inner part of a nearer one."""
-    apart = abs(further["bearing"] - nearer["bearing"])
-    return bool(apart < 0.6 * math.atan2(_HALF_WIDTH, nearer["distance"]))
-
-
-def _in_picture(camera: Camera, bearing: float, distance: float, middle: float) -> bool:
-    """Tell whether the point at `middle` metres above the floor falls inside the picture."""
-    ahead, left, down = distance * math.cos(bearing), distance * math.sin(bearing), camera.height - middle
-    along = ahead * math.cos(camera.pitch) - down * math.sin(camera.pitch)
-    above = -ahead * math.sin(camera.pitch) - down * math.cos(camera.pitch)
-    reach = along * math.tan(math.radians(camera.fov) / 2)
-    return along > 0.0 and abs(left) < reach and abs(above) < reach
+    wrong = (found < 0) | (found >= sizes)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(
+            f"factor {names[column]!r} of {data.name} is {found[row, column]}, but has the values 0 to "
+            f"{sizes[column] - 1}"
+        )
+    return found.astype(np.int64)

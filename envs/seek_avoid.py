@@ -16,10 +16,10 @@ from gymnasium import spaces
 from darla.base import InputError, unknown_name
 from darla.envs.domains import Domain
 from darla.envs.factors import Context
-from darla.envs.ground_truth import describe
 from darla.envs.objects import OBJECT_SETS, WIDEST, Kind
 from darla.envs.opengl import FrameBuffer, context
 from darla.envs.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.scene_state import describe
 from darla.envs.worlds import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
 
 from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
@@ -292,7 +292,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.ground_truth`."""
+        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.scene_state`."""
         return describe(
             self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
         )
