@@ -22,7 +22,7 @@ class SeeConfig:
     """Training of the model."""
     dae: DAEConfig = field(default_factory=DAEConfig)
     """The denoising autoencoder; trained only where the objective compares its features."""
-    dae_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=5000))
+    dae_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=5000, batch_size=32))
     """Training of the denoising autoencoder."""
     held_out: float = 0.1
     """Share of the frames kept from training, for probes, pictures and held-out losses."""
