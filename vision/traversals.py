@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from darla.base.files import write_bytes
@@ -17,7 +17,7 @@ from darla.vision.dae import DAE
 
 Array = np.ndarray[Any, Any]
 _GAP = 2
-_LABEL_WIDTH = 92
+_LABEL_WIDTH, _LABEL_SIZE = 116, 15
 _WHITE = 255
 
 
@@ -115,8 +115,9 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
             canvas[top : top + height * scale, left : left + width * scale] = enlarged
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(_LABEL_SIZE)
     for top, (label, _) in zip(tops, rows, strict=True):
-        pen.text((_GAP + 2, top + height * scale // 2 - 6), label, fill=(0, 0, 0))
+        pen.text((_GAP + 2, top + height * scale // 2), label, fill=(0, 0, 0), font=font, anchor="lm")
     return np.asarray(image)
 
 
