@@ -1,0 +1,75 @@
+"""Scores of how disentangled codes are, as functions of arrays.
+
+    from darla.vision import metrics
+
+    metrics.mig(codes, factors).score
+    print(metrics.table(metrics.evaluate(codes, factors)))
+
+Codes are (N, D) and factors (N, K), numpy arrays or torch tensors on any device, and scores are computed there. Every
+function takes `seed`, `preset` (`"robust"`, or `"dlib"` for disentanglement_lib's numbers) and `interval`, and returns
+a `Result`. Importing this module is cheap; PyTorch comes with the first name that is used.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darla.vision.metrics.evaluate import evaluate, table
+    from darla.vision.metrics.intervals import Interval
+    from darla.vision.metrics.mig import mig
+    from darla.vision.metrics.registry import METRICS, Metric, Needs, metric
+    from darla.vision.metrics.result import Result, Scores
+    from darla.vision.metrics.sample import Sample
+
+_METRICS = ("mig",)
+"""Metrics in the order in which they are shown; each has a module of its name."""
+_HOMES = {
+    "evaluate": ("evaluate", "table"),
+    "intervals": ("Interval",),
+    "registry": ("Metric", "Needs", "metric"),
+    "result": ("Result", "Scores"),
+    "sample": ("Sample",),
+    **{name: (name,) for name in _METRICS},
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "METRICS",
+    "Interval",
+    "Metric",
+    "Needs",
+    "Result",
+    "Sample",
+    "Scores",
+    "evaluate",
+    "metric",
+    "mig",
+    "table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first asked for; `METRICS` imports every metric."""
+    if name == "METRICS":
+        return {each: getattr(import_module(f"{__name__}.{each}"), each) for each in _METRICS}
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    """A package in which `mig` is the metric, not the module of that name that Python puts there on import."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _MODULE_OF.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

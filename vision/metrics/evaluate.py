@@ -1,0 +1,136 @@
+"""All metrics of one set of codes, with what they share worked out once, and their table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from darla.base import InputError, unknown_name
+from darla.vision.metrics.intervals import Interval, bootstrap
+from darla.vision.metrics.registry import Metric, by_row, replace_interval
+from darla.vision.metrics.result import Result
+from darla.vision.metrics.sample import Sample
+
+
+def evaluate(
+    codes: Any,
+    factors: Any = None,
+    names: str | Iterable[str] = "all",
+    *,
+    seed: int = 0,
+    preset: str = "robust",
+    interval: Interval | int | None = None,
+    test_codes: Any = None,
+    test_factors: Any = None,
+    continuous: Sequence[bool] | None = None,
+    models: Any = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    **rows: Any,
+) -> dict[str, Result]:
+    """Score codes by many metrics.
+
+    The arrays are checked, split and binned once, their mutual information is estimated once, and so are the sample of
+    dealt-out factors behind a chance level and the resamples behind an interval.
+
+    Args:
+        codes: (N, D), numpy or torch, on any device; computed where they are.
+        factors: (N, K); without them only metrics that need none are computed.
+        names: `"all"` for every metric that these arrays suffice for, or one name, or names.
+        seed: from 0 up; every metric gets it.
+        preset: `"robust"` or `"dlib"`. In the latter, `"all"` leaves out metrics that have no finite value on these
+            arrays; asked for by name, such a metric raises.
+        interval: ask for bootstrap intervals over rows; a number is their resamples. Metrics that fit models take as
+            long again for every resample.
+        test_codes: (M, D), rows to score on where a metric fits something; a third of the rows if None.
+        test_factors: (M, K).
+        continuous: for each factor whether it is one; found from its values if None.
+        models: codes of several models on the same rows, (M, N, D), for `udr`.
+        options: options of single metrics, by the metric's name.
+        rows: further arrays by row, by name: `log_variances` (N, D) for `mig_posterior`, `jacobians` (N, P, D) for
+            `distance_to_orthogonality`.
+
+    Returns:
+        Name to result, in the registry's order.
+
+    Raises:
+        InputError: an unknown name, arrays that mean nothing, or arrays that a metric asked for by name lacks.
+    """
+    known = registered()
+    asked = [names] if isinstance(names, str) and names != "all" else names
+    for name in [] if names == "all" else [*asked, *(options or {})]:
+        if name not in known:
+            raise unknown_name("metric", str(name), known)
+    readable = {name for metric in known.values() for name in metric.needs.rows}
+    for name in rows:
+        if name not in readable:
+            raise unknown_name("array by row", name, readable)
+    if models is not None:
+        _, rows["models"] = by_row(models)
+    sample = Sample(
+        codes,
+        factors,
+        seed=seed,
+        preset=preset,
+        test_codes=test_codes,
+        test_factors=test_factors,
+        continuous=continuous,
+        rows=rows,
+    )
+    chosen = [m for m in known.values() if _suffices(sample, m)] if names == "all" else [known[n] for n in asked]
+    results: dict[str, Result] = {}
+    for metric in chosen:
+        try:
+            results[metric.name] = metric.of(sample, **(options or {}).get(metric.name, {}))
+        except InputError:
+            if names != "all" or preset != "dlib":
+                raise
+    if interval is not None and results:
+        wanted = interval if isinstance(interval, Interval) else Interval(interval)
+        scorers = {name: _scorer(known[name], (options or {}).get(name, {})) for name in results}
+        bounds = bootstrap(sample, scorers, wanted)
+        results = {name: replace_interval(result, bounds[name]) for name, result in results.items()}
+    return results
+
+
+def registered() -> dict[str, Metric]:
+    """Return every metric by name, in the order in which they are shown."""
+    found: dict[str, Metric] = import_module("darla.vision.metrics").METRICS
+    return found
+
+
+def _suffices(sample: Sample, metric: Metric) -> bool:
+    return (not metric.needs.factors or sample.factor_count > 0) and all(name in sample.rows for name in metric.reads)
+
+
+def _scorer(metric: Metric, options: Mapping[str, Any]) -> Any:
+    return lambda drawn: float(metric.scores(drawn, **options).score)
+
+
+def table(results: Mapping[str, Result] | Iterable[Result], style: str = "plain") -> str:
+    """Return results as a table: each score with its interval, its chance level, its ceiling, and what it is about.
+
+    Args:
+        results: what `evaluate` returned, or results.
+        style: `"plain"` for a terminal, `"markdown"` for a document.
+
+    Raises:
+        InputError: another style.
+    """
+    if style not in ("plain", "markdown"):
+        raise unknown_name("style", style, ("plain", "markdown"))
+    known = registered()
+    rows = [("metric", "score", "interval", "chance", "ceiling", "about")]
+    for result in results.values() if isinstance(results, Mapping) else results:
+        bounds = "" if result.interval is None else f"{result.interval[0]:.3f} to {result.interval[1]:.3f}"
+        metric = known.get(result.name)
+        about = "" if metric is None else metric.kind + (", lower is better" if metric.better == "lower" else "")
+        rows.append(
+            (result.name, f"{result.score:.3f}", bounds, f"{result.chance:.3f}", f"{result.ceiling:.3f}", about)
+        )
+    kept = [c for c in range(6) if c != 2 or any(row[2] for row in rows[1:])]
+    width = {c: max(len(row[c]) for row in rows) for c in kept}
+    numeric = (1, 2, 3, 4)
+    lines = [[row[c].rjust(width[c]) if c in numeric else row[c].ljust(width[c]) for c in kept] for row in rows]
+    if style == "plain":
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+    rule = ["-" * (width[c] - 1) + (":" if c in numeric else "-") for c in kept]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
