@@ -16,14 +16,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from darla.vision.metrics.beta_vae_score import beta_vae_score
+    from darla.vision.metrics.dci import dci
     from darla.vision.metrics.evaluate import evaluate, table
+    from darla.vision.metrics.explicitness import explicitness
+    from darla.vision.metrics.factor_vae_score import factor_vae_score
     from darla.vision.metrics.intervals import Interval
     from darla.vision.metrics.mig import mig
     from darla.vision.metrics.registry import METRICS, Metric, Needs, metric
     from darla.vision.metrics.result import Result, Scores
     from darla.vision.metrics.sample import Sample
+    from darla.vision.metrics.sap import sap
 
-_METRICS = ("mig",)
+_METRICS = ("mig", "beta_vae_score", "factor_vae_score", "dci", "sap", "explicitness")
 """Metrics in the order in which they are shown; each has a module of its name."""
 _HOMES = {
     "evaluate": ("evaluate", "table"),
@@ -43,9 +48,14 @@ __all__ = [
     "Result",
     "Sample",
     "Scores",
+    "beta_vae_score",
+    "dci",
     "evaluate",
+    "explicitness",
+    "factor_vae_score",
     "metric",
     "mig",
+    "sap",
     "table",
 ]
 
