@@ -61,7 +61,9 @@ class See:
     denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
     preset: str | None = None
-    """Named configuration: `darla` (if not given), `beta-1` or `beta-4`; the options below are its, and change it."""
+    """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
+    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae` or `alda`; the options below are its, and change
+    it."""
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     def run(self) -> int:
@@ -201,7 +203,7 @@ def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
     from darla.experiments import presets  # not at the top: experiments stand on this package
 
     if name == "see":
-        config = presets.encoder(_given(words, "--preset"))
+        config = presets.encoder(_given(words, "--preset"), _given(words, "--model"))
         return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)
     if name == "act":
         policy = presets.agent(_given(words, "--preset"))

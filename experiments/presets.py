@@ -28,6 +28,15 @@ ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
         "beta-4": PIXELS.change(beta=4.0),
         "darla": DARLA,
         "darla-paper": PAPER,
+        # Each model with the setting of its paper for dSprites; `darla see --model` starts from the same.
+        "annealed": PIXELS.change(model="annealed_vae"),  # capacity 25 nats
+        "factor": PIXELS.change(model="factor_vae"),  # gamma 35
+        "beta-tc": PIXELS.change(model="beta_tc_vae"),  # beta 6
+        "dip-1": PIXELS.change(model="dip_vae", kind="i", off_diagonal=10.0, diagonal=100.0),
+        "dip-2": PIXELS.change(model="dip_vae", kind="ii", off_diagonal=10.0, diagonal=10.0),
+        "mmd": PIXELS.change(model="info_vae"),
+        "qlae": PIXELS.change(model="qlae"),  # ten values a latent, weight decay 0.1
+        "alda": PIXELS.change(model="qlae", values=12, span=1.0, association=100.0, latent_dim=12),
         "tiny": PIXELS.change(beta=4.0, training__steps=40, training__batch_size=32),
     }
 )
@@ -79,12 +88,19 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
 """For `darla demo --preset`."""
 
 
-def encoder(name: str | None = None) -> SeeConfig:
-    """Return an encoder's configuration by name; `darla` where none is given.
+def encoder(name: str | None = None, model: str | None = None) -> SeeConfig:
+    """Return an encoder's configuration.
+
+    Args:
+        name: that of a preset; `darla` where neither name nor model is given.
+        model: that of a model. It keeps networks and reconstruction term of the preset, or, where none is named,
+            compares pixels.
 
     Raises:
         InputError: there is none of that name.
     """
+    if model is not None:
+        return (encoder(name) if name else PIXELS).with_model(model)
     name = name or "darla"
     if name not in ENCODERS:
         raise unknown_name("encoder preset", name, ENCODERS)

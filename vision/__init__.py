@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from darla.vision.beta_vae import BetaVAE, BetaVAEConfig
     from darla.vision.dae import DAE, DAEConfig
     from darla.vision.dae_training import load_dae, train_dae
-    from darla.vision.encoder import MODELS, train_encoder
+    from darla.vision.encoder import train_encoder
     from darla.vision.encoding import encode_frames, encode_images, load
+    from darla.vision.models import MODELS
     from darla.vision.perceptual import PerceptualConfig, PerceptualLoss
     from darla.vision.probes import probe
     from darla.vision.see_config import SeeConfig
@@ -24,7 +25,8 @@ _HOMES = {
     "beta_vae": ("BetaVAE", "BetaVAEConfig"),
     "dae": ("DAE", "DAEConfig"),
     "dae_training": ("load_dae", "train_dae"),
-    "encoder": ("MODELS", "train_encoder"),
+    "encoder": ("train_encoder",),
+    "models": ("MODELS",),
     "encoding": ("encode_frames", "encode_images", "load"),
     "perceptual": ("PerceptualConfig", "PerceptualLoss"),
     "probes": ("probe",),

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from darla.base import InputError
 
+REACH = 2.5
+"""How far a traversal moves a latent, in standard deviations of the prior."""
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -62,6 +65,16 @@ class ImageModel(nn.Module, ABC):
 
         For what an objective raises or lowers on the way. A function of this number alone has nothing to restore.
         """
+
+    def set_images(self, count: int) -> None:
+        """Be told, before training, how many images there are to train on; for objectives over all of them."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is trained, in groups as PyTorch's optimisers take them.
+
+        A group may set AdamW's `betas` and `weight_decay`, and `rate`, its learning rate in units of the schedule's.
+        """
+        return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
 
     @property
     def device(self) -> torch.device:
@@ -122,6 +135,10 @@ class VisionModel(ImageModel):
     def display(self, images: Tensor) -> Tensor:
         """Return decoded images as a person should see them, (N, C, H, W) in [0, 1]; here, as they are."""
         return images
+
+    def reach(self) -> Tensor:
+        """Return between which values a traversal moves each latent, (2, D); here, across most of the prior."""
+        return torch.tensor([[-REACH], [REACH]]).expand(2, self.latent_dim)
 
     def normalise(self, codes: Tensor) -> Tensor:
         """Apply the fixed affine normaliser to codes, (N, D)."""

@@ -4,10 +4,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from darla.base import Artefact, InputError, finish, seed_for, unknown_name
+from darla.base import Artefact, InputError, finish, seed_for
 from darla.base.files import save_tensors, write_json
 from darla.vision.base import VisionModel
-from darla.vision.beta_vae import BetaVAE
 from darla.vision.dae import DAE, DAEConfig
 from darla.vision.dae_training import load_dae, load_statistics, train_dae
 from darla.vision.encoding import batches, encode_frames, fit_normaliser
@@ -22,6 +21,7 @@ from darla.vision.held_out import (
     split,
     state_of,
 )
+from darla.vision.models import find_model
 from darla.vision.monitoring import ACTIVE, code_statistics, train_watched
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.probes import probe
@@ -29,9 +29,6 @@ from darla.vision.see_config import SeeConfig
 from darla.vision.training import initialised
 from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse, write_png
-
-MODELS: dict[str, type[VisionModel]] = {"beta_vae": BetaVAE}
-"""Every model that `train_encoder` can train, by name."""
 
 
 def build_model(
@@ -44,15 +41,10 @@ def build_model(
         image_shape: height, width, channels.
         perceptual: the calibrated perceptual term, where the objective has one; a blank one to load into if
             None.
-
-    Raises:
-        InputError: there is no such model.
     """
-    if config.model not in MODELS:
-        raise unknown_name("model", config.model, MODELS)
     if perceptual is None and config.vae.needs_dae:
         perceptual = PerceptualLoss(DAE(config.dae, image_shape), config.vae.perceptual)
-    return BetaVAE(config.vae, perceptual, image_shape)
+    return find_model(config.model)(config.vae, perceptual, image_shape)
 
 
 def train_encoder(

@@ -1,4 +1,4 @@
-"""The one convolution of this package, kernel 4, stride 2, padding 1, up or down, with its activation.
+"""The one convolution of this package, stride 2, kernel 4 and padding 1, up or down, with its activation.
 
 Parameters, names and results are those of `nn.Conv2d` and `nn.ConvTranspose2d` followed by the activation. In
 a reduced format on a CPU the three are one autograd node, for two reasons found with a profiler:
@@ -20,7 +20,7 @@ from torch.nn import functional
 from darla.base import unknown_name
 
 ACTIVATIONS = ("relu", "elu")
-_GEOMETRY: tuple[list[int], list[int], list[int]] = ([2, 2], [1, 1], [1, 1])  # stride, padding, dilation
+_STRIDE, _DILATION = [2, 2], [1, 1]
 
 
 def activate(x: Tensor, activation: str | None) -> Tensor:
@@ -39,10 +39,16 @@ def activate(x: Tensor, activation: str | None) -> Tensor:
 
 
 class Down(nn.Conv2d):
-    """Halves height and width."""
+    """Halves height and width.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, kernel_size=4, stride=2, padding=1)
+    Args:
+        inputs: channels.
+        outputs: channels.
+        kernel: its side, 4 or 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 4) -> None:
+        super().__init__(inputs, outputs, kernel_size=kernel, stride=2, padding=kernel // 2 - 1)
 
     def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
         """Map (N, C, H, W) to (N, C', H/2, W/2), the activation applied."""
@@ -79,9 +85,9 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, activation: str | None, transposed: bool) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            stride, padding, dilation = _GEOMETRY
+            padding = [weight.shape[2] // 2 - 1] * 2
             narrow = weight.to(x.dtype)
-            y = torch.convolution(x, narrow, bias.to(x.dtype), stride, padding, dilation, transposed, [0, 0], 1)
+            y = torch.convolution(x, narrow, bias.to(x.dtype), _STRIDE, padding, _DILATION, transposed, [0, 0], 1)
             # In place: nobody else has seen y, and both gradients can be computed from the activated value.
             if activation == "relu":
                 y.relu_()
@@ -102,15 +108,15 @@ class _Convolution(torch.autograd.Function):
         elif ctx.activation == "elu":
             gradient = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, y)
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        stride, padding, dilation = _GEOMETRY
+        padding = [weight.shape[2] // 2 - 1] * 2
         for_x, for_weight, _ = torch.ops.aten.convolution_backward(
             gradient,
             x,
             weight,
             None,
-            stride,
+            _STRIDE,
             padding,
-            dilation,
+            _DILATION,
             ctx.transposed,
             [0, 0],
             1,

@@ -1,7 +1,7 @@
 """Convolutional encoders and decoders, by name.
 
-Every convolution has kernel 4, stride 2 and padding 1, so each halves (or, transposed, doubles) the sides of
-its input: 64 -> 32 -> 16 -> 8 -> 4. Weights start as PyTorch's layers draw them.
+Every convolution has stride 2, with kernel 4 and padding 1 (or 2 and none), so each halves (or, transposed, doubles)
+the sides of its input: 64 -> 32 -> 16 -> 8 -> 4. Weights start as PyTorch's layers draw them.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,21 @@ class Architecture:
     """Output channels of the four convolutions."""
     hidden: tuple[int, ...]
     """Widths of the fully connected layers between convolutions and latents."""
+    kernels: tuple[int, int, int, int] = (4, 4, 4, 4)
+    """Kernels of the encoder's convolutions; the decoder's are all 4."""
 
     def widened(self, factor: int) -> "Architecture":
         """Return the architecture with `factor` times the channels and hidden units."""
         first, second, third, fourth = (factor * width for width in self.channels)
-        return Architecture((first, second, third, fourth), tuple(factor * width for width in self.hidden))
+        hidden = tuple(factor * width for width in self.hidden)
+        return Architecture((first, second, third, fourth), hidden, self.kernels)
 
 
 ARCHITECTURES = {
     # Higgins et al. 2017, arXiv 1707.08475, appendix A.3, as later reimplementations report it.
     "darla": Architecture((32, 32, 64, 64), (256,)),
+    # Locatello et al. 2019, arXiv 1811.12359, as disentanglement_lib has it: the last two kernels are 2.
+    "locatello": Architecture((32, 32, 64, 64), (256,), (4, 4, 2, 2)),
     # Burgess et al. 2018, arXiv 1804.03599, as three open reimplementations agree on it.
     "burgess": Architecture((32, 32, 32, 32), (256, 256)),
 }
@@ -68,7 +73,9 @@ class Encoder(nn.Module):
             raise unknown_name("activation", activation, ACTIVATIONS)
         self.activation = activation
         sizes = (channels, *shape.channels)
-        self.convolutions = nn.ModuleList(Down(a, b) for a, b in pairwise(sizes))
+        self.convolutions = nn.ModuleList(
+            Down(a, b, kernel) for (a, b), kernel in zip(pairwise(sizes), shape.kernels, strict=True)
+        )
         widths = (shape.channels[-1] * (height // 16) * (width // 16), *shape.hidden)
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.head = nn.Linear(widths[-1], outputs)
@@ -163,6 +170,52 @@ class Decoder(nn.Module):
         for layer in self.hidden:
             x = activate(layer(x), self.activation)
         x = x.reshape(-1, *self.grid)
+        *before, last = self.deconvolutions
+        for deconvolution in before:
+            x = deconvolution(x, self.activation)
+        y: Tensor = last(x)
+        return y
+
+
+class BroadcastDecoder(nn.Module):
+    """Spatial broadcast decoder: the code is set at every place of a grid, with the place's coordinates beside it.
+
+    Watters et al. 2019, arXiv 1901.07017. Theirs has the grid of the picture and stride 1; here the grid has an eighth
+    of its side and three transposed convolutions lead up, which costs an eighth of the time.
+
+    Args:
+        shape: the widths of the encoder; its last three convolutions are mirrored.
+        image_shape: height and width of the output; its channels are `outputs`.
+        inputs: width of the input.
+        outputs: channels of the output.
+        activation: `relu` or `elu`, after every layer but the last.
+    """
+
+    places: Tensor
+
+    def __init__(
+        self,
+        shape: Architecture,
+        image_shape: tuple[int, int, int],
+        inputs: int,
+        outputs: int,
+        activation: str,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise unknown_name("activation", activation, ACTIVATIONS)
+        self.activation = activation
+        down, across = (torch.linspace(-1, 1, side // 8) for side in image_shape[:2])
+        self.register_buffer("places", torch.stack(torch.meshgrid(down, across, indexing="ij")), persistent=False)
+        self.first = nn.Conv2d(inputs + 2, shape.channels[-1], kernel_size=3, padding=1)
+        sizes = (*reversed(shape.channels[1:]), outputs)
+        self.deconvolutions = nn.ModuleList(Up(a, b) for a, b in pairwise(sizes))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map latents (N, inputs) to (N, outputs, H, W)."""
+        spread = latents[..., None, None].expand(-1, -1, *self.places.shape[1:])
+        placed = torch.cat([spread, self.places.expand(len(latents), -1, -1, -1)], 1)
+        x = activate(self.first(placed), self.activation)
         *before, last = self.deconvolutions
         for deconvolution in before:
             x = deconvolution(x, self.activation)

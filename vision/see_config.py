@@ -7,7 +7,9 @@ from typing import Any, Self, get_type_hints
 from darla.base import InputError, unknown_name
 from darla.vision.beta_vae import BetaVAEConfig
 from darla.vision.dae import DAEConfig
+from darla.vision.models import find_model
 from darla.vision.training_config import TrainingConfig
+from darla.vision.vae import VAEConfig
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,8 @@ class SeeConfig:
 
     model: str = "beta_vae"
     """Name in `darla.vision.MODELS`."""
-    vae: BetaVAEConfig = field(default_factory=BetaVAEConfig)
-    """Networks and objective of the model."""
+    vae: VAEConfig = field(default_factory=BetaVAEConfig)
+    """Networks and objective of the model, of its own kind of configuration."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Training of the model."""
     dae: DAEConfig = field(default_factory=DAEConfig)
@@ -31,6 +33,9 @@ class SeeConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
+        wanted = find_model(self.model).Config
+        if type(self.vae) is not wanted:
+            raise InputError(f"model {self.model!r} takes {wanted.__name__}, not {type(self.vae).__name__}")
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out must be a share in (0, 1), not {self.held_out}")
         if self.statistics_frames < 2:
@@ -47,21 +52,33 @@ class SeeConfig:
         Raises:
             InputError: a field is unknown.
         """
-        built: SeeConfig = _build(cls, found)
+        model = find_model(str(found.get("model", cls.model)))
+        built: SeeConfig = _build(cls, {"vae": {}, **found}, {"vae": model.Config})
         return built
+
+    def with_model(self, name: str) -> Self:
+        """Return a copy for another model, with its own objective and the networks and reconstruction term of this.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        wanted = find_model(name).Config
+        shared = {each.name: getattr(self.vae, each.name) for each in fields(VAEConfig)}
+        return self if type(self.vae) is wanted else replace(self, model=name, vae=wanted(**shared))
 
     def change(self, **values: Any) -> Self:
         """Return a copy with fields changed, which are found by name at any depth.
 
         So `change(beta=4, layer="conv3", latent_dim=16)` is enough. A field that stands in several places is
         named with its section: `change(dae_training__steps=20_000)`, `change(training__steps=7000,
-            vae__width=2)`. This is what sweeps are written with.
+            vae__width=2)`. `model` changes first (`with_model`), so that its own fields can be named beside it:
+            `change(model="factor_vae", gamma=10)`. This is what sweeps are written with.
 
         Raises:
             InputError: no field has that name, or several have.
         """
-        changed = self
-        places = _places(self)
+        changed = self.with_model(values.pop("model")) if "model" in values else self
+        places = _places(changed)
         grouped: dict[tuple[str, ...], dict[str, Any]] = {}
         for name, value in values.items():
             *wanted, last = name.split("__")
@@ -78,8 +95,8 @@ class SeeConfig:
         return changed
 
 
-def _build(kind: Any, found: Mapping[str, Any]) -> Any:
-    hints = get_type_hints(kind)
+def _build(kind: Any, found: Mapping[str, Any], kinds: Mapping[str, Any] | None = None) -> Any:
+    hints = {**get_type_hints(kind), **(kinds or {})}
     names = {each.name for each in fields(kind)}
     for name in found:
         if name not in names:

@@ -1,4 +1,4 @@
-"""The training loop of everything in `darla.vision`: DAE, beta-VAE, and whatever else is an `ImageModel`."""
+"""The training loop of everything in `darla.vision`: DAE, every VAE, and whatever else is an `ImageModel`."""
 
 import csv
 import io
@@ -104,6 +104,7 @@ def train_model(
             f"among {processes.world} processes"
         )
     numerics.place(model)
+    model.set_images(len(frames) if rows is None else len(rows))
     loop = _Loop(model, config, out, seed, numerics, processes, parts)
     loop.resume()
     order = BatchOrder(np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order"))
@@ -136,11 +137,13 @@ class _Loop:
     ) -> None:
         self.model, self.config, self.out, self.seed = model, config, out, seed
         self.numerics, self.processes, self.parts = numerics, processes, parts
-        self.parameters = list(checkpoints.trainable(model).values())
+        groups = model.parameter_groups()
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
         if not self.parameters:
             raise InputError("the model has no parameters to train")
+        assert len(self.parameters) == len(checkpoints.trainable(model)), "a parameter is in no group, or in two"
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, eps=1e-8, weight_decay=config.weight_decay, fused=True
+            groups, lr=config.learning_rate, eps=1e-8, weight_decay=config.weight_decay, fused=True
         )
         objective: nn.Module = _Objective(model)
         if processes.world > 1:
@@ -192,7 +195,7 @@ class _Loop:
     def advance(self, frames: Frames, rows: np.ndarray[Any, Any]) -> dict[str, float]:
         """Take one optimiser step on the images `rows`; return the newest loss known without waiting."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(self.step)
+            group["lr"] = self.config.rate(self.step) * group.get("rate", 1.0)
         self.model.set_progress(self.step / self.config.steps)
         self.optimizer.zero_grad(set_to_none=True)
         size = len(rows) // self.parts

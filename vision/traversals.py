@@ -31,8 +31,8 @@ class Traversals:
     """Index of each row's latent, by falling KL."""
     kl: list[float]
     """Mean KL of each row's latent, in nats."""
-    values: list[float]
-    """What each column sets the latent to, in standard deviations of the prior."""
+    values: list[list[float]]
+    """What each column sets the latent to, for each row."""
 
 
 def to_pictures(images: Tensor) -> Array:
@@ -63,27 +63,25 @@ def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Arr
 
 
 @torch.inference_mode()
-def traverse(
-    model: VisionModel, image: Tensor, kl: Array, *, reach: float = 2.5, values: int = 9, latents: int = 16
-) -> Traversals:
-    """Decode one image's code with one latent at a time set to values across the prior.
+def traverse(model: VisionModel, image: Tensor, kl: Array, *, values: int = 9, latents: int = 16) -> Traversals:
+    """Decode one image's code with one latent at a time set to values across its reach.
 
     Args:
         model: in eval mode.
         image: float32 (1, C, H, W) in [0, 1].
         kl: mean KL of each latent, (D,), in nats; it orders the rows.
-        reach: largest value, in standard deviations of the prior.
         values: columns.
         latents: rows, at most.
     """
     order = np.argsort(-kl, kind="stable")[:latents]
-    steps = torch.linspace(-reach, reach, values, device=image.device)
+    low, high = model.reach().to(image.device)
+    steps = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, values, device=image.device)
     codes = model.encode(image).mean.repeat(len(order), values, 1)
     for row, latent in enumerate(order):
-        codes[row, :, int(latent)] = steps
+        codes[row, :, int(latent)] = steps[int(latent)]
     pictures = to_pictures(model.display(model.decode(codes.flatten(0, 1))))
     pictures = pictures.reshape(len(order), values, *pictures.shape[1:])
-    return Traversals(pictures, order.tolist(), kl[order].astype(float).tolist(), steps.tolist())
+    return Traversals(pictures, order.tolist(), kl[order].astype(float).tolist(), steps[order].tolist())
 
 
 def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:

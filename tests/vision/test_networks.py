@@ -4,7 +4,7 @@ from torch import nn
 
 from darla.base import InputError
 from darla.vision.layers import Down, Up
-from darla.vision.networks import Decoder, Encoder, architecture
+from darla.vision.networks import BroadcastDecoder, Decoder, Encoder, architecture
 
 
 def test_darla_has_the_published_layers():
@@ -22,7 +22,7 @@ def test_burgess_has_the_published_layers():
     assert [tuple(layer.weight.shape) for layer in encoder.hidden] == [(256, 512), (256, 256)]
 
 
-@pytest.mark.parametrize("name", ["darla", "burgess"])
+@pytest.mark.parametrize("name", ["darla", "locatello", "burgess"])
 @pytest.mark.parametrize("shape", [(16, 16, 3), (32, 16, 1)])
 def test_decoder_mirrors_encoder(name, shape):
     height, width, channels = shape
@@ -87,3 +87,21 @@ def test_unknown_names_are_refused_with_the_closest_known_one():
         Encoder(architecture("darla"), (16, 16, 3), 4, "swish")
     with pytest.raises(InputError, match="no convolution 5"):
         Encoder(architecture("darla"), (16, 16, 3), 4, "relu").features(torch.zeros(1, 3, 16, 16), 5)
+
+
+def test_locatello_has_the_published_kernels():
+    encoder = Encoder(architecture("locatello"), (64, 64, 3), 20, "relu")
+    assert [layer.kernel_size[0] for layer in encoder.convolutions] == [4, 4, 2, 2]
+    assert [tuple(layer.weight.shape) for layer in encoder.hidden] == [(256, 1024)]
+    assert encoder(torch.zeros(2, 3, 64, 64)).shape == (2, 20)
+
+
+def test_a_broadcast_decoder_draws_alike_everywhere_but_for_the_coordinates():
+    decoder = BroadcastDecoder(architecture("darla"), (64, 64, 3), 5, 3, "relu")
+    with torch.no_grad():
+        assert decoder(torch.randn(2, 5)).shape == (2, 3, 64, 64)
+        decoder.first.weight[:, 5:] = 0  # blind to the coordinates
+        picture = decoder(torch.randn(1, 5))[0]
+    inner = picture[:, 24:40, 24:40]
+    torch.testing.assert_close(inner[:, :8, :8], inner[:, 8:, 8:], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(picture[:, :8, :8], inner[:, :8, :8], atol=1e-5)  # the border is seen by its padding

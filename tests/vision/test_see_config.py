@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from darla import vision
 from darla.base import InputError
 from darla.vision import SeeConfig
 
@@ -53,9 +54,10 @@ def test_unknown_fields_are_refused_with_the_closest_known_one():
 
 
 def test_every_field_of_the_configuration_is_described():
-    from darla.vision import beta_vae, dae, perceptual, see_config, training_config
+    from darla.vision import dae, perceptual, see_config, training_config, vae
 
-    for module in (beta_vae, dae, perceptual, see_config, training_config):
+    models = [inspect.getmodule(model) for model in vision.MODELS.values()]
+    for module in (vae, *models, dae, perceptual, see_config, training_config):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
                 for field, after in pairwise(node.body):

@@ -23,10 +23,10 @@ def test_rows_are_sorted_by_falling_kl(images):
 
 def test_a_row_moves_its_latent_and_no_other(images):
     vae = model()
-    found = traverse(vae, images[:1], np.array([0.0, 0.0, 5.0, 0.0]), latents=1, values=5, reach=2.0)
-    assert found.values == [-2.0, -1.0, 0.0, 1.0, 2.0]
+    found = traverse(vae, images[:1], np.array([0.0, 0.0, 5.0, 0.0]), latents=1, values=5)
+    assert found.values == [[-2.5, -1.25, 0.0, 1.25, 2.5]]
     code = vae.encode(images[:1]).mean.detach()
-    for picture, value in zip(found.images[0], found.values, strict=True):
+    for picture, value in zip(found.images[0], found.values[0], strict=True):
         code[0, 2] = value
         assert np.array_equal(picture, to_pictures(vae.decode(code))[0])
 

@@ -1,0 +1,170 @@
+"""What all models have in common: one configuration, one loop, one kind of artefact, and limits in which they meet."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from squares import Frames
+
+from darla import vision
+from darla.base import InputError
+from darla.vision import MODELS, SeeConfig, TrainingConfig
+from darla.vision.encoder import build_model
+from darla.vision.encoding import encode_images
+from darla.vision.training import initialised, train_model
+
+SHAPE = (16, 16, 3)
+# What makes each model a VAE with beta = 1.
+PLAIN = {
+    "beta_vae": {"beta": 1.0},
+    "factor_vae": {"gamma": 0.0},
+    "dip_vae": {"off_diagonal": 0.0, "diagonal": 0.0},
+    "info_vae": {"alpha": 0.0, "divergence": 1.0},
+}
+
+
+def config(model: str, **changes) -> SeeConfig:
+    return SeeConfig().change(model=model, latent_dim=4, **changes)
+
+
+def build(model: str, **changes):
+    return initialised(lambda: build_model(config(model, **changes), SHAPE), 0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", sorted(PLAIN))
+def test_without_its_own_penalty_a_model_is_a_vae(name, images):
+    model, vae = build(name, **PLAIN[name]).eval(), build("beta_vae", beta=1.0).eval()
+    vae.load_state_dict(model.state_dict(), strict=False)
+    ours, theirs = model.loss(images, generator()), vae.loss(images, generator())
+    torch.testing.assert_close(ours["loss"], theirs["loss"])
+
+
+def test_an_annealed_vae_without_weight_is_its_reconstruction(images):
+    terms = build("annealed_vae", gamma=0.0).loss(images, generator())
+    torch.testing.assert_close(terms["loss"], terms["pixel"])
+
+
+def test_an_annealed_vae_without_capacity_is_a_beta_vae(images):
+    model, vae = build("annealed_vae", gamma=7.0, capacity=0.0), build("beta_vae", beta=7.0)
+    vae.load_state_dict(model.state_dict())
+    torch.testing.assert_close(model.loss(images, generator())["loss"], vae.loss(images, generator())["loss"])
+
+
+def test_the_capacity_rises_in_a_straight_line_and_is_whole_outside_training(images):
+    model = build("annealed_vae", gamma=1.0, capacity=30.0, annealing=0.5)
+    found = []
+    for share in (0.0, 0.25, 0.5, 0.9):
+        model.set_progress(share)
+        terms = model.loss(images, generator())
+        found.append(float(terms["capacity"]))
+        torch.testing.assert_close(terms["loss"], terms["pixel"] + (terms["kl"] - terms["capacity"]).abs())
+    assert found == [0.0, 15.0, 30.0, 30.0]
+    model.set_progress(0.0)
+    assert model.eval().loss(images, generator())["capacity"] == 30.0
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_gradients_reach_every_parameter_and_terms_are_finite(name, images):
+    model = build(name)
+    model.set_images(1000)
+    terms = model.loss(images, generator())
+    terms["loss"].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert all(torch.isfinite(term) for term in terms.values())
+    assert all(term.dtype == torch.float32 and term.ndim == 0 for term in terms.values())
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_code_is_the_mean_and_holds_no_noise(name, images):
+    model = build(name).eval()
+    pictures = (images.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
+    assert np.array_equal(encode_images(model, pictures), encode_images(model, pictures))
+    posterior = model.encode(images)
+    assert posterior.mean.shape == (len(images), 4)
+    assert torch.isfinite(posterior.kl_per_latent()).all()
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_makes_an_artefact_and_comes_back_from_it(name, tmp_path):
+    frames = Frames(96)
+    wanted = config(
+        name,
+        training=TrainingConfig(steps=6, batch_size=16, log_every=3, checkpoint_every=3),
+        **({"discriminator_width": 16} if name == "factor_vae" else {}),
+    )
+    artefact = vision.train_encoder(wanted, frames, tmp_path / "run", seed=0)
+    assert SeeConfig.from_dict(json.loads(json.dumps(wanted.to_dict()))) == wanted
+    model = vision.load(artefact.folder)
+    assert type(model) is MODELS[name]
+    codes = encode_images(model, frames.images, normalise=True)
+    assert codes.shape == (96, 4)
+    assert np.isfinite(codes).all()
+
+
+@pytest.mark.parametrize("name", ["factor_vae", "qlae", "beta_tc_vae", "annealed_vae"])
+def test_an_interrupted_training_ends_with_the_same_bytes(name, tmp_path):
+    frames, small = Frames(64), {"discriminator_width": 16} if name == "factor_vae" else {}
+
+    def train(folder, steps):
+        model = build(name, **small)
+        training = TrainingConfig(steps=8, batch_size=16, log_every=4, checkpoint_every=2, schedule="constant")
+        if steps < 8:
+
+            def stop(row):
+                raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                train_model(model, frames, training, folder, 0, observe=stop)
+        else:
+            train_model(model, frames, training, folder, 0)
+        return model.state_dict()
+
+    whole = train(tmp_path / "whole", 8)
+    train(tmp_path / "parts", 4)
+    resumed = train(tmp_path / "parts", 8)
+    assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"qlae"}))
+def test_every_penalty_goes_with_the_perceptual_loss(name, images):
+    model = initialised(lambda: build_model(config(name, loss="features", bottleneck=8), SHAPE), 0)
+    terms = model.loss(images, generator())
+    assert {"perceptual"} <= terms.keys()
+    assert "pixel" not in terms
+
+
+def test_a_model_takes_its_own_configuration_and_no_other():
+    from darla.vision.dip_vae import DIPVAEConfig
+
+    with pytest.raises(InputError, match="model 'factor_vae' takes FactorVAEConfig, not DIPVAEConfig"):
+        SeeConfig(model="factor_vae", vae=DIPVAEConfig())
+    with pytest.raises(InputError, match="did you mean 'factor_vae'"):
+        SeeConfig().change(model="factorvae")
+    kept = SeeConfig().change(latent_dim=7, vae__network="burgess").with_model("qlae")
+    assert (kept.model, kept.vae.latent_dim, kept.vae.network) == ("qlae", 7, "burgess")
+
+
+@pytest.mark.parametrize(
+    ("model", "wrong"),
+    [
+        ("annealed_vae", {"gamma": -1.0}),
+        ("annealed_vae", {"annealing": 2.0}),
+        ("factor_vae", {"discriminator_depth": 0}),
+        ("factor_vae", {"discriminator_rate": 0.0}),
+        ("beta_tc_vae", {"estimator": "stratifed"}),
+        ("dip_vae", {"kind": "iii"}),
+        ("info_vae", {"alpha": 1.5}),
+        ("info_vae", {"alpha": 0.0, "divergence": 0.5}),
+        ("qlae", {"values": 1}),
+        ("qlae", {"association": -1.0}),
+        ("beta_vae", {"decoder": "brodcast"}),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(model, wrong):
+    with pytest.raises(InputError):
+        config(model, **wrong)
