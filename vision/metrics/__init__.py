@@ -16,19 +16,62 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from darla.vision.metrics.active_units import active_units
     from darla.vision.metrics.beta_vae_score import beta_vae_score
     from darla.vision.metrics.dci import dci
+    from darla.vision.metrics.dcimig import dcimig
+    from darla.vision.metrics.distance_to_orthogonality import distance_to_orthogonality
+    from darla.vision.metrics.downstream_accuracy import downstream_accuracy
     from darla.vision.metrics.evaluate import evaluate, table
     from darla.vision.metrics.explicitness import explicitness
+    from darla.vision.metrics.explicitness_curve import explicitness_curve
     from darla.vision.metrics.factor_vae_score import factor_vae_score
+    from darla.vision.metrics.factorised_support import factorised_support
+    from darla.vision.metrics.infomec import infomec
     from darla.vision.metrics.intervals import Interval
+    from darla.vision.metrics.irs import irs
+    from darla.vision.metrics.jemmig import jemmig
+    from darla.vision.metrics.mcc import mcc
+    from darla.vision.metrics.med import med
     from darla.vision.metrics.mig import mig
+    from darla.vision.metrics.mig_posterior import mig_posterior
+    from darla.vision.metrics.mig_sup import mig_sup
+    from darla.vision.metrics.modularity import modularity
+    from darla.vision.metrics.r2 import r2
     from darla.vision.metrics.registry import METRICS, Metric, Needs, metric
     from darla.vision.metrics.result import Result, Scores
     from darla.vision.metrics.sample import Sample
     from darla.vision.metrics.sap import sap
+    from darla.vision.metrics.snc_nk import snc_nk
+    from darla.vision.metrics.udr import udr
+    from darla.vision.metrics.unsupervised_scores import unsupervised_scores
 
-_METRICS = ("mig", "beta_vae_score", "factor_vae_score", "dci", "sap", "explicitness")
+_METRICS = (
+    "mig",
+    "mig_sup",
+    "mig_posterior",
+    "modularity",
+    "med",
+    "infomec",
+    "irs",
+    "jemmig",
+    "dcimig",
+    "mcc",
+    "dci",
+    "sap",
+    "beta_vae_score",
+    "factor_vae_score",
+    "explicitness",
+    "r2",
+    "unsupervised_scores",
+    "factorised_support",
+    "active_units",
+    "distance_to_orthogonality",
+    "udr",
+    "explicitness_curve",
+    "snc_nk",
+    "downstream_accuracy",
+)
 """Metrics in the order in which they are shown; each has a module of its name."""
 _HOMES = {
     "evaluate": ("evaluate", "table"),
@@ -48,15 +91,33 @@ __all__ = [
     "Result",
     "Sample",
     "Scores",
+    "active_units",
     "beta_vae_score",
     "dci",
+    "dcimig",
+    "distance_to_orthogonality",
+    "downstream_accuracy",
     "evaluate",
     "explicitness",
+    "explicitness_curve",
     "factor_vae_score",
+    "factorised_support",
+    "infomec",
+    "irs",
+    "jemmig",
+    "mcc",
+    "med",
     "metric",
     "mig",
+    "mig_posterior",
+    "mig_sup",
+    "modularity",
+    "r2",
     "sap",
+    "snc_nk",
     "table",
+    "udr",
+    "unsupervised_scores",
 ]
 
 

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier
 
-from darla.base import InputError, seed_for
+from darla.base import InputError
 from darla.vision.metrics.explicitness import refuse_continuous
+from darla.vision.metrics.forest import Forest
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores
 from darla.vision.metrics.sample import Sample
 
 Array = np.ndarray[Any, Any]
-TREES = 50
-LEAF = 5
-"""Fewest fitted rows in a leaf."""
 PERMUTATIONS = 3
 """How often a latent is dealt out to other rows to see what is lost without it."""
 ERRORS = 3.0
@@ -37,22 +34,22 @@ def dci(sample: Sample) -> Scores:
     section 2; gradient-boosted classifiers as in Locatello et al. 2019.
     Range: 0 to 1. Chance: 0. Cost: robust, 50 trees for each factor and three predictions of the scored rows for each
     latent they use; dlib, 100 trees for each class, minutes at dSprites' sizes.
-    Presets: robust fits extremely randomised trees (regression trees to a continuous factor) on ranks of the codes. R_jk
-    is what the held-out squared error of the predicted class probabilities (of the value, for a continuous factor) grows
-    by when latent j is dealt out to other rows (Breiman 2001); what is within three standard errors of nothing is
-    0, so latents that are noise get no weight at any sample size. Columns are scaled to the share of the factor that is
-    predicted; so a factor that is not predicted has C_k = 0, gives no latent weight in D, and cannot pass unseen.
-    C is the plain mean. Informativeness is rescaled: 0 for the most frequent value or the mean, 1 for all right.
-    dlib fits GradientBoostingClassifier with its defaults, the same calls as disentanglement_lib's: R is impurity
-    importance on fitted rows, so that noise latents get weight that shrinks with N (never compare scores of different N),
-    each column sums to 1 whether the factor is predicted or not, informativeness is plain accuracy, and latents that do
-    not move raise C by the base of its logarithm.
+    Presets: robust fits extremely randomised trees (regression trees to a continuous factor) on ranks of the codes.
+    R_jk is what the held-out squared error of the predicted class probabilities (of the value, for a continuous
+    factor) grows by when latent j is dealt out to other rows (Breiman 2001); what is within three standard errors of
+    nothing is 0, so latents that are noise get no weight at any sample size. Columns are scaled to the share of the
+    factor that is predicted; so a factor that is not predicted has C_k = 0, gives no latent weight in D, and cannot
+    pass unseen. C is the plain mean. Informativeness is rescaled: 0 for the most frequent value or the mean, 1 for all
+    right. dlib fits GradientBoostingClassifier with its defaults, the same calls as disentanglement_lib's: R is
+    impurity importance on fitted rows, so that noise latents get weight that shrinks with N (never compare scores of
+    different N), each column sums to 1 whether the factor is predicted or not, informativeness is plain accuracy, and
+    latents that do not move raise C by the base of its logarithm.
     Failure modes: duplicated latents share a factor's importance, and C falls. D does not look at informativeness in
     the dlib preset: a code that has lost a factor has D = 0.88. Trees predict sums of many latents poorly.
 
     Values: `dci`, `disentanglement`, `completeness`, `informativeness_train`, `informativeness_test`. Per factor:
-    `completeness`, `informativeness_train`, `informativeness_test`. Per latent: `disentanglement`, `importance` (share).
-    Matrix: R.
+    `completeness`, `informativeness_train`, `informativeness_test`. Per latent: `disentanglement`, `importance`
+    (share). Matrix: R.
     """
     fits = [_boosted(sample, k) if sample.preset == "dlib" else _forest(sample, k) for k in range(sample.factor_count)]
     relation = np.stack([fit.importance for fit in fits], axis=1)
@@ -120,70 +117,20 @@ def _boosted(sample: Sample, k: int) -> _Fit:
 
 
 def _forest(sample: Sample, k: int) -> _Fit:
-    train, test = sample.train, sample.test
-    codes, others = _ranks(sample)
-    options = {
-        "n_estimators": TREES,
-        "min_samples_leaf": LEAF,
-        "max_features": None,
-        "n_jobs": torch.get_num_threads(),
-        "random_state": seed_for(sample.seed, "metrics", "dci", int(sample.measured[k])),
-    }
-    if sample.continuous[k]:
-        centre, spread = train.values[:, k].mean(), train.values[:, k].std(correction=0)
-        spread = torch.where(spread > 0, spread, 1.0)
-        seen, truth = (((part.values[:, k : k + 1] - centre) / spread).cpu().numpy() for part in (train, test))
-        model = ExtraTreesRegressor(**options).fit(codes, seen[:, 0])
-        guess = np.zeros((1, 1))
-    else:
-        labels = [part.labels[:, k].cpu().numpy() for part in (train, test)]
-        seen, truth = (np.eye(sample.sizes[k])[each] for each in labels)
-        model = ExtraTreesClassifier(**options).fit(codes, labels[0])
-        guess = seen.mean(axis=0, keepdims=True)
-
-    def predict(inputs: Array) -> Array:
-        if sample.continuous[k]:
-            answers: Array = model.predict(inputs)[:, None]
-            return answers
-        found = np.zeros((len(inputs), sample.sizes[k]))
-        found[:, model.classes_] = model.predict_proba(inputs)
-        return found
-
-    predictions = predict(codes), predict(others)
-    missed = np.square(predictions[1] - truth).sum(axis=1)
-    unknowing = float(np.square(guess - truth).sum(axis=1).mean())
-    explained = max(0.0, 1.0 - float(missed.mean()) / unknowing) if unknowing > 0 else 0.0
-    lost = np.zeros(codes.shape[1])
+    forest = Forest(sample, k)
+    rows = len(forest.test_targets)
     rng = sample.rng("dci", "permutations", int(sample.measured[k]))
-    orders = [rng.permutation(len(others)) for _ in range(PERMUTATIONS)]
-    for j in np.flatnonzero(model.feature_importances_ > 0):
+    orders = [rng.permutation(rows) for _ in range(PERMUTATIONS)]
+    missed = forest.errors(forest.test_ranks)
+    lost = np.zeros(sample.latent_count)
+    for j in np.flatnonzero(forest.used):
         growth = -missed
         for order in orders:
-            dealt = others.copy()
-            dealt[:, j] = others[order, j]
-            growth = growth + np.square(predict(dealt) - truth).sum(axis=1) / PERMUTATIONS
-        mean, error = float(growth.mean()), float(growth.std() / np.sqrt(len(growth)))
+            dealt = forest.test_ranks.copy()
+            dealt[:, j] = forest.test_ranks[order, j]
+            growth = growth + forest.errors(dealt) / PERMUTATIONS
+        mean, error = float(growth.mean()), float(growth.std() / np.sqrt(rows))
         lost[j] = mean if mean > ERRORS * error else 0.0
+    explained = max(0.0, 1.0 - float(missed.mean()) / forest.unknowing) if forest.unknowing > 0 else 0.0
     importance = lost * explained / lost.sum() if lost.sum() > 0 else lost
-    if sample.continuous[k]:
-        scores = [1.0 - float(np.square(p - t).mean() / max(np.square(guess - t).mean(), 1e-300))
-                  for p, t in zip(predictions, (seen, truth), strict=True)]  # fmt: skip
-    else:
-        usual = int(guess.argmax())
-        scores = []
-        for predicted, actual in zip(predictions, labels, strict=True):
-            luck = float((actual == usual).mean())
-            right = float((predicted.argmax(axis=1) == actual).mean())
-            scores.append((right - luck) / (1 - luck) if luck < 1 else 0.0)
-    return _Fit(importance, *(float(np.clip(each, 0.0, 1.0)) for each in scores))
-
-
-def _ranks(sample: Sample) -> tuple[Array, Array]:
-    """Return fitted and scored codes as places among the fitted rows, from 0 to 1, so that only their order counts."""
-    codes, others = sample.train.codes.T.contiguous(), sample.test.codes.T.contiguous()
-    ordered = codes.sort(dim=1).values
-    places = []
-    for each in (codes, others):
-        below, up_to = (torch.searchsorted(ordered, each, right=right) for right in (False, True))
-        places.append(((below + up_to).T / (2 * codes.shape[1])).to(torch.float32).cpu().numpy())
-    return places[0], places[1]
+    return _Fit(importance, *forest.informativeness())

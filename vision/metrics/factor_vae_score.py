@@ -25,10 +25,11 @@ def factor_vae_score(
 
     Source: Kim and Mnih 2018, "Disentangling by Factorising", section 4, with the sizes of Locatello et al. 2019.
     Range: 0 to 1. Chance: 1 / K. Cost: batch_size x (train_votes + test_votes) of the given rows, and no image.
-    Presets: dlib draws all votes from all rows, `test_codes` among them, and leaves out latents with a standard deviation below 0.05, the setting behind published numbers, which loses any latent of a small scale;
-    without a latent left the score is 0. `unpruned` is the score with the code's own default, 0, where a constant latent
-    gets every vote and a perfect code falls to chance. robust leaves out latents by their relative deviation and draws
-    test votes from rows that gave no training vote.
+    Presets: dlib draws all votes from all rows, `test_codes` among them, and leaves out latents with a standard
+    deviation below 0.05, the setting behind published numbers, which loses any latent of a small scale; without a
+    latent left the score is 0. `unpruned` is the score with the code's own default, 0, where a constant latent gets
+    every vote and a perfect code falls to chance. robust leaves out latents by their relative deviation and draws test
+    votes from rows that gave no training vote.
     Failure modes: one latent per factor is enough, so spread codes and mixtures over more latents than factors pass;
     several latents may stand for one factor, which is not punished. With few rows a value the least variance is noisy.
 

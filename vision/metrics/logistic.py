@@ -41,6 +41,7 @@ def fit_logistic(
     classes: int,
     *,
     penalty: float = 1e-6,
+    shrinkage: float = SHRINKAGE,
     iterations: int = 50,
     tolerance: float = 1e-6,
 ) -> Logistic:
@@ -52,6 +53,7 @@ def fit_logistic(
         classes: C.
         penalty: what 1 / C is in scikit-learn. The bias is not penalised. The default all but leaves it out: forty
             ordered classes along one axis need large weights.
+        shrinkage: variance within classes that the linear discriminant adds.
         iterations: of L-BFGS, at most.
         tolerance: largest slope, of the mean loss, at which it has converged.
 
@@ -64,7 +66,7 @@ def fit_logistic(
     constant = (codes == codes[:1]).all(dim=0) | (spread == 0)
     deviation = torch.where(constant, 1.0, spread)
     inputs = _with_one(torch.where(constant, 0.0, (codes - mean) / deviation))
-    start = _discriminant(inputs[:, :-1], labels, classes)
+    start = _discriminant(inputs[:, :-1], labels, classes, shrinkage)
     rows = torch.arange(count, device=codes.device)
     weights = start.clone().requires_grad_()
     shrink = torch.full((inputs.shape[1], 1), penalty / count, dtype=codes.dtype, device=codes.device)
@@ -97,13 +99,13 @@ def _with_one(inputs: Tensor) -> Tensor:
     return torch.cat([inputs, inputs.new_ones(len(inputs), 1)], dim=1)
 
 
-def _discriminant(inputs: Tensor, labels: Tensor, classes: int) -> Tensor:
+def _discriminant(inputs: Tensor, labels: Tensor, classes: int, shrinkage: float) -> Tensor:
     """Return weights (D + 1, C) of linear discriminant analysis; a class without rows is all but ruled out."""
     counts = torch.bincount(labels, minlength=classes).to(inputs.dtype)
     means = inputs.new_zeros(classes, inputs.shape[1]).index_add_(0, labels, inputs) / counts.clamp(min=1)[:, None]
     within = inputs - means[labels]
     covariance = within.T @ within / len(inputs)
-    covariance = covariance + SHRINKAGE * torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
+    covariance = covariance + shrinkage * torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
     directions = torch.linalg.solve(covariance, means.T)
     bias = -0.5 * (means.T * directions).sum(dim=0) + (counts.clamp(min=1e-3) / len(inputs)).log()
     return torch.cat([directions, bias[None]])

@@ -30,12 +30,12 @@ def sap(sample: Sample) -> Scores:
     Range: 0 to 1. Chance: 0. Cost: robust, D n_k^2 operations at each of at most 1,024 positions for each factor; dlib,
     D K support vector machines.
     Presets: robust is the paper's: S_jk is the balanced accuracy, on rows that were not fitted, of the best classifier
-    with n_k - 1 thresholds, which is found exactly, rescaled so that guessing has 0; what is not three standard
-    errors above guessing is 0. A continuous factor counts by its twenty classes of equal counts. One latent's gap is
-    to 0. dlib: S_jk is the accuracy of scikit-learn's LinearSVC(C=0.01, class_weight="balanced"). A line cannot single
-    out an inner class, so a perfect code has 0.48 for factor sizes [3, 6, 8, 8] and 0.25 at dSprites'; the score depends
-    on the codes' scale, and differs by 0.02 from seed to seed. Where a factor is continuous, and for
-    `sap_continuous` in any case, it is the squared correlation over all fitted rows. One latent is refused.
+    with n_k - 1 thresholds, which is found exactly, rescaled so that guessing has 0; what is not three standard errors
+    above guessing is 0. A continuous factor counts by its twenty classes of equal counts. One latent's gap is to 0.
+    dlib: S_jk is the accuracy of scikit-learn's LinearSVC(C=0.01, class_weight="balanced"). A line cannot single out
+    an inner class, so a perfect code has 0.48 for factor sizes [3, 6, 8, 8] and 0.25 at dSprites'; the score depends
+    on the codes' scale, and differs by 0.02 from seed to seed. Where a factor is continuous, and for `sap_continuous`
+    in any case, it is the squared correlation over all fitted rows. One latent is refused.
     Failure modes: a factor held twice has gap 0, though nothing is entangled; a latent may be first for two factors.
     A factor that is not monotone along its latent, such as an angle in its sine, needs more thresholds than it gets.
 
@@ -49,13 +49,14 @@ def sap(sample: Sample) -> Scores:
                 relation[:, k] = _by_support_vectors(sample, k)
         values = {"sap_continuous": gap(sample, by_correlation).mean()}
     else:
-        relation, values = _by_thresholds(sample), {}
+        relation, values = threshold_scores(sample), {}
     gaps = gap(sample, relation)
     best = sample.latents[relation.argmax(dim=0).cpu()].to(torch.float64)
     return Scores(score=gaps.mean(), values=values, per_factor={"gap": gaps, "best": best}, matrix=relation)
 
 
-def _by_thresholds(sample: Sample) -> Tensor:
+def threshold_scores(sample: Sample) -> Tensor:
+    """Return how well the best thresholds on each latent alone predict each factor, (D, K): 0 for guessing, 1 for always."""
     train, test = sample.train, sample.test
     cuts = cut_points(train.codes)
     fitted, scored = cells_of(train.codes, cuts), cells_of(test.codes, cuts)
