@@ -30,10 +30,10 @@ def short_task(name: str = "short") -> TransferTask:
     )
 
 
-def hasty_encoder(out: Path) -> Artefact:
+def hasty_encoder(out: Path, model: str = "beta_vae") -> Artefact:
     """Train an encoder for a few steps on a few frames of the task's D_U."""
     collect(CollectConfig(frames=40, poses="random_policy"), out / "frames", domain=short_task().unlabelled)
-    config = SeeConfig().change(training__steps=4, training__batch_size=16)
+    config = SeeConfig().change(model=model, training__steps=4, training__batch_size=16)
     return train_encoder(config, FrameSet.open(out / "frames"), out / "encoder", seed=0)
 
 
