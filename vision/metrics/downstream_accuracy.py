@@ -15,6 +15,7 @@ from darla.vision.metrics.logistic import fit_logistic
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores
 from darla.vision.metrics.sample import Part, Sample
+from darla.vision.metrics.thresholds import ERRORS, balanced_accuracy
 
 FEWEST = 10
 """Rows that must share a value for a classifier to be fitted on them alone."""
@@ -28,28 +29,29 @@ def _chance(sample: Sample) -> float:
 def downstream_accuracy(sample: Sample, sizes: Sequence[int] = (10, 100, 1000, 10_000), shifts: int = 3) -> Scores:
     """Score how well a linear classifier reads factors from few labelled rows, and where one factor has shifted.
 
-    Few labels: it is fitted on the first n rows of a random order, for each n that there are enough rows for (on all of
-    them where there are fewer than the smallest n), and scored on rows that were not fitted. The score is the mean over
-    factors with the largest n. Shift: it is fitted on rows in which one factor has a single value and
-    scored, on the other factors, on rows in which that factor has another value; beside it a classifier that was fitted
-    on as many rows of all kinds is scored on the same rows, so that the gap is due to the shift and not to their number.
+    Few labels: it is fitted on the first n rows of a random order, for each n that there are enough rows for (on all
+    of them where there are fewer than the smallest n), and scored on rows that were not fitted. The score is the mean
+    over factors with the largest n. Shift: it is fitted on rows in which one factor has a single value and scored, on
+    the other factors, on rows in which that factor has another value; beside it a classifier that was fitted on as
+    many rows of all kinds is scored on the same rows, so that the gap is due to the shift and not to their number.
 
     Source: Locatello et al. 2019, section 5.5 (few labels; efficiency is accuracy at 100 over that at 10,000 labels);
     Locatello et al. 2020, "A Sober Look", `strong_downstream_task` of disentanglement_lib (shift).
     Range: 0 to 1. Chance: 0 in the robust preset, the mean of 1 / n_k in the other.
     Cost: a convex fit for each factor and n, and two for each pair of factors and shift.
     Presets: robust fits a logistic regression that starts from the linear discriminant; accuracy is balanced over the
-    values that occur and rescaled, so that guessing has 0. dlib fits its LogisticRegressionCV (10 penalties, 5 folds in
-    the order of the rows) and scores plain accuracy; which factor is fixed at which value is drawn for each shift,
-    where disentanglement_lib draws from a global generator. Rows of a single value are answered with it.
-    A continuous factor counts by twenty classes of equal counts, and is refused in the dlib preset.
-    Failure modes: many values and few rows score low whatever the codes. A perfect code has no gap under shift; one whose
-    fixed factor moves other factors' latents has. Correlated factors shift together.
+    values that occur and rescaled, so that guessing has 0, and so has what is not three standard errors above it. dlib
+    fits its LogisticRegressionCV (10 penalties, 5 folds in the order of the rows) and scores plain accuracy; which
+    factor is fixed at which value is drawn for each shift, where disentanglement_lib draws from a global generator.
+    Rows of a single value are answered with it. A continuous factor counts by twenty classes of equal counts, and is
+    refused in the dlib preset.
+    Failure modes: many values and few rows score low whatever the codes. A perfect code has no gap under shift; one
+    whose fixed factor moves other factors' latents has. Correlated factors shift together.
 
     Options: `sizes`, numbers of labelled rows; `shifts`, values at which each factor is fixed.
-    Values: `downstream_accuracy`, `accuracy_N` for each n, `efficiency` (at the n nearest 100 over that at the largest),
-    and, where some factor can be fixed, `shifted`, `unshifted`, `shift_gap` (1 - shifted / unshifted). Per factor:
-    `accuracy` with the largest n, `shifted`, `unshifted` (0 where not measured).
+    Values: `downstream_accuracy`, `accuracy_N` for each n, `efficiency` (at the n nearest 100 over that at the
+    largest), and, where some factor can be fixed, `shifted`, `unshifted`, `shift_gap` (1 - shifted / unshifted). Per
+    factor: `accuracy` with the largest n, `shifted`, `unshifted` (0 where not measured).
     """
     wanted = _checked(sizes, shifts)
     if sample.preset == "dlib":
@@ -79,10 +81,10 @@ def downstream_accuracy(sample: Sample, sizes: Sequence[int] = (10, 100, 1000, 1
 
 
 def _checked(sizes: Sequence[int], shifts: int) -> list[int]:
-    whole = [isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in (*sizes, shifts)]
+    whole = [not isinstance(n, bool) and n == int(n) for n in (*sizes, shifts)]
     if not all(whole) or not len(sizes) or min(sizes) < 1 or shifts < 0:
         raise InputError(f"sizes must be whole numbers from 1 up and shifts one from 0 up, not {sizes!r}, {shifts!r}")
-    return sorted(set(int(n) for n in sizes))
+    return sorted({int(n) for n in sizes})
 
 
 def _shifts(sample: Sample, shifts: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,9 +124,9 @@ def _read(sample: Sample, fitted: Part, scored: Part, k: int) -> float:
     right = (answers == truth).to(torch.float64)
     if sample.preset == "dlib":
         return float(right.mean())
-    counts = torch.bincount(truth, minlength=classes).to(torch.float64)
-    balanced = float((right / counts[truth]).sum() / (counts > 0).sum())
-    return max(0.0, (balanced - 1 / classes) / (1 - 1 / classes))
+    accuracy, error = balanced_accuracy(answers[None], truth, classes)
+    ahead = float(accuracy[0]) - 1 / classes
+    return ahead / (1 - 1 / classes) if ahead > ERRORS * float(error) else 0.0
 
 
 def _by_scikit_learn(codes: Tensor, labels: Tensor, others: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class Draws:
 
     def _chunks(self, *rows: Tensor) -> list[tuple[Tensor, ...]]:
         size = max(1, _NUMBERS // (rows[0].shape[1] * self.part.codes.shape[1]))
-        return [each.split(size) for each in rows]
+        return [torch.split(each, size) for each in rows]
 
     def _on_device(self, numbers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
         return torch.from_numpy(numbers).to(self.part.codes.device)
@@ -77,5 +77,5 @@ def check_counts(**counts: int) -> None:
     """
     for name, value in counts.items():
         least = 2 if name == "batch_size" else 1
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        if isinstance(value, bool) or value != int(value) or value < least:
             raise InputError(f"{name} must be a whole number from {least} up, not {value!r}")

@@ -64,8 +64,8 @@ def explicitness(sample: Sample) -> Scores:
 
 
 def _by_scikit_learn(inputs: list[Tensor], labels: tuple[Tensor, Tensor]) -> Tensor:
-    known = labels[0].unique()
-    if len(known) < 2 or not torch.equal(known, labels[1].unique()):
+    known = torch.unique(labels[0])
+    if len(known) < 2 or not torch.equal(known, torch.unique(labels[1])):
         raise InputError(
             "explicitness has no value in the dlib preset where a factor has one value, or fitted and scored rows "
             "do not have the same ones"

@@ -28,15 +28,15 @@ def explicitness_curve(sample: Sample) -> Scores:
     along a straight line. The score is the mean over factors.
 
     Source: Eastwood et al. 2023, "DCI-ES: An Extended Disentanglement Framework with Connections to Identifiability",
-    section 4. Probes are multinomial logistic regressions of the latents and 0, 4, 16, 64 or 256 random Fourier features
-    of them (Rahimi and Recht 2007), nested; their loss is cross-entropy; kappa counts the steps.
+    section 4. Probes are multinomial logistic regressions of the latents and 0, 4, 16, 64 or 256 random Fourier
+    features of them (Rahimi and Recht 2007), nested; their loss is cross-entropy; kappa counts the steps.
     Range: -1 to 1: 0 for a loss that falls along a straight line, below it for one that falls late. Chance: 0 in the
     robust preset. Cost: ten convex fits for each factor, on at most 5,000 rows.
-    Presets: robust normalises by l_b - l*, and gives a factor 0 of whose loss no probe takes a hundredth. dlib stands for
-    the authors' code (disentanglement_lib has no such score), which divides by l_b: codes that no probe can read
+    Presets: robust normalises by l_b - l*, and gives a factor 0 of whose loss no probe takes a hundredth. dlib stands
+    for the authors' code (disentanglement_lib has no such score), which divides by l_b: codes that no probe can read
     then have 1, and its chance level says so. A continuous factor counts by its twenty classes of equal counts.
-    Failure modes: it does not say how much is read; `informativeness` beside it does. It depends on the kind of probe, so
-    compare only what came from the same one.
+    Failure modes: it does not say how much is read; `informativeness` beside it does. It depends on the kind of probe,
+    so compare only what came from the same one.
 
     Values: `explicitness_curve`, `informativeness` (mean of 1 - l* / l_b), `linear` (that of the linear probe), `size`
     (K / D, the S of DCI-ES). Per factor: `explicitness`, `informativeness`, `linear`.

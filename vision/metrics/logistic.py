@@ -90,7 +90,7 @@ def fit_logistic(
         return value / count + 0.5 * (shrunk * weights.detach()).sum()
 
     if classes > 1:
-        optimizer.step(loss)
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
     found = weights.detach()
     return Logistic(mean, deviation, found if bool(torch.isfinite(found).all()) else start)
 

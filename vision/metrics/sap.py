@@ -12,10 +12,7 @@ from darla.vision.metrics.mig import gap
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores
 from darla.vision.metrics.sample import Sample
-from darla.vision.metrics.thresholds import balanced_accuracy, best_thresholds, cells_of, cut_points
-
-ERRORS = 3.0
-"""Standard errors by which a latent's accuracy must exceed guessing to count in the robust preset."""
+from darla.vision.metrics.thresholds import ERRORS, balanced_accuracy, best_thresholds, cells_of, cut_points
 
 
 @metric("compactness")
@@ -56,7 +53,7 @@ def sap(sample: Sample) -> Scores:
 
 
 def threshold_scores(sample: Sample) -> Tensor:
-    """Return how well the best thresholds on each latent alone predict each factor, (D, K): 0 for guessing, 1 for always."""
+    """Return how well the best thresholds on each latent alone predict each factor, (D, K); guessing has 0."""
     train, test = sample.train, sample.test
     cuts = cut_points(train.codes)
     fitted, scored = cells_of(train.codes, cuts), cells_of(test.codes, cuts)

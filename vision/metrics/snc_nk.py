@@ -22,12 +22,12 @@ def snc_nk(sample: Sample) -> Scores:
     """Score how well each factor is read from its own latent alone, and how badly without it.
 
     Factors and latents are matched one to one so that mutual information is largest. SNC (single-neuron
-    classification) is the accuracy of predicting a factor from its latent alone; NK (neuron knockout) is by how much the
-    accuracy of a non-linear reader of all latents falls when that latent is taken away. The score is SNC.
+    classification) is the accuracy of predicting a factor from its latent alone; NK (neuron knockout) is by how much
+    the accuracy of a non-linear reader of all latents falls when that latent is taken away. The score is SNC.
 
     Source: Mahon et al. 2024, "Correcting Flaws in Common Disentanglement Metrics".
-    Range: 0 to 1. Chance: 0 in the robust preset, the mean of 1 / n_k in the other. Cost: that of `sap`, and two fits of
-    a reader for each factor.
+    Range: 0 to 1. Chance: 0 in the robust preset, the mean of 1 / n_k in the other. Cost: that of `sap`, and two fits
+    of a reader for each factor.
     Presets: robust reads a factor from its latent with the best n_k - 1 thresholds, and from all latents with the trees
     of `dci`; both are scored on rows that were not fitted and rescaled, so that guessing has 0. A factor that is left
     without a latent has SNC 0 and NK 0. dlib stands for the authors' code (disentanglement_lib has no such score):
@@ -131,7 +131,7 @@ def _knocked_out(sample: Sample, matched: np.ndarray[tuple[int], np.dtype[np.int
         return torch.baddbmm(weights[3], hidden, weights[2]).masked_fill(absent, -torch.inf)
 
     for _ in range(EPOCHS):
-        for rows in torch.from_numpy(rng.permutation(len(x))).to(sample.device).split(BATCH):
+        for rows in torch.split(torch.from_numpy(rng.permutation(len(x))).to(sample.device), BATCH):
             optimizer.zero_grad()
             logits = answer(x[rows].expand(networks, -1, -1))
             chosen = logits.log_softmax(dim=2).gather(2, y[:, rows, None])

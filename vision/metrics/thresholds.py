@@ -11,6 +11,8 @@ from torch import Tensor
 CELLS = 1024
 """Positions along the axis between which thresholds are looked for, at most: every distinct value where there are
 fewer, cells of equal counts otherwise."""
+ERRORS = 3.0
+"""Standard errors by which a balanced accuracy must exceed guessing to count in the robust preset."""
 
 
 def cut_points(codes: Tensor, cells: int = CELLS) -> Tensor:
