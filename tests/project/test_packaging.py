@@ -33,7 +33,8 @@ def test_every_package_is_in_the_project_file() -> None:
             found[".".join([name, *below.parts])] = (Path(folder) / below).as_posix()
     assert SETUPTOOLS["package-dir"] == found
     assert sorted(SETUPTOOLS["packages"]) == sorted(found)
-    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted(found)
+    # mypy goes into the packages below these by itself, and calls one that is named as well a duplicate.
+    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted(FOLDERS)
 
 
 def test_every_package_is_typed() -> None:

@@ -1,8 +1,8 @@
 """Entropy and mutual information of every latent with every factor at once, in nats, on the arrays' device.
 
 Two estimators for classes. The plug-in estimator takes frequencies for probabilities; for independent variables it is
-too large by about (A - 1)(B - 1) / 2N for A and B classes (Miller 1955). The corrected one removes what chance gives: it
-measures the plug-in value under permutations of the rows, E, and returns (I - E) H / (H - E) with H the factor's
+too large by about (A - 1)(B - 1) / 2N for A and B classes (Miller 1955). The corrected one takes off what chance gives:
+it measures the plug-in value under permutations of the rows, E, and returns (I - E) H / (H - E) with H the factor's
 entropy, which is 0 on average for independent variables and H for a factor that is a function of the latent, at any N
 and any number of bins (the adjustment of Vinh et al. 2010, with E sampled and not summed). What does not exceed
 the level that chance passes once in a thousand calls is 0, so that ratios of nothing do not arise.
@@ -117,8 +117,8 @@ def joint_entropy(a: Tensor, b: Tensor) -> Tensor:
     down = max(1, across // k)
     return torch.cat(
         [
-            torch.cat([entropy(tables(left, right).flatten(2)) for right in b.split(across, dim=1)], dim=1)
-            for left in a.split(down, dim=1)
+            torch.cat([entropy(tables(left, right).flatten(2)) for right in torch.split(b, across, dim=1)], dim=1)
+            for left in torch.split(a, down, dim=1)
         ]
     )
 

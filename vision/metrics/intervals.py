@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darla.base import InputError
-from darla.vision.metrics.sample import Sample
+from darla.vision.metrics.sample import Sample, is_whole
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Interval:
         Raises:
             InputError: fewer than two resamples, or a confidence that is no probability between 0 and 1.
         """
-        if not isinstance(self.resamples, (int, np.integer)) or isinstance(self.resamples, bool) or self.resamples < 2:
+        if not is_whole(self.resamples) or self.resamples < 2:
             raise InputError(f"an interval needs a whole number of resamples from 2 up, not {self.resamples!r}")
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence must lie between 0 and 1, not at {self.confidence}")

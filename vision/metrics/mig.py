@@ -9,6 +9,8 @@ from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores
 from darla.vision.metrics.sample import Sample
 
+ALONE = "codes must have at least 2 columns in the dlib preset, not 1"
+
 
 @metric("compactness")
 def mig(sample: Sample) -> Scores:
@@ -21,9 +23,9 @@ def mig(sample: Sample) -> Scores:
     et al. 2019; `mig_posterior` is the estimator of the paper.
     Range: 0 to 1. Chance: 0. Cost: one table of N rows for each latent and factor; nine in the robust preset.
     Presets: dlib bins latents into 20 bins of equal width, so a factor of more than 20 values cannot reach 1 (a perfect
-    code at dSprites' sizes has 0.90), outliers sink it, and it moves under a monotone map; one latent is refused. robust
-    uses a latent's own values or bins of equal counts and mutual information corrected for chance, leaves out latents
-    that do not move and factors of one value, and takes 0 for the next latent where there is only one.
+    code at dSprites' sizes has 0.90), outliers sink it, and it moves under a monotone map; one latent is refused.
+    robust uses a latent's own values or bins of equal counts and mutual information corrected for chance, leaves out
+    latents that do not move and factors of one value, and takes 0 for the next latent where there is only one.
     Failure modes: a factor held twice has gap 0, though nothing is entangled. A latent may be first for two
     factors, so merged codes score high: read `mig_sup` beside it. A cyclic factor in (cos, sin) has a small gap.
 
@@ -39,15 +41,15 @@ def mig(sample: Sample) -> Scores:
     )
 
 
-def gap(sample: Sample, relation: Tensor) -> Tensor:
+def gap(sample: Sample, relation: Tensor, alone: str = ALONE) -> Tensor:
     """Return the largest less the second largest entry in each column of a relation (D, K), (K,).
 
     Raises:
-        InputError: one latent in the dlib preset, which has no second one.
+        InputError: one row in the dlib preset, which has no second one; `alone` is what it says.
     """
     if len(relation) == 1:
         if sample.preset == "dlib":
-            raise InputError("codes must have at least 2 columns in the dlib preset, not 1")
+            raise InputError(alone)
         return relation[0]
-    first, second = relation.topk(2, dim=0).values
-    return first - second
+    largest = relation.topk(2, dim=0).values
+    return largest[0] - largest[1]

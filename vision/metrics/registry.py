@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import update_wrapper
 from typing import Any, Literal
 
 import numpy as np
@@ -60,8 +59,7 @@ class Metric:
         self._chance, self._ceiling = chance, ceiling
         self.name = body.__name__
         self.options = tuple(inspect.signature(body).parameters)[1:]
-        update_wrapper(self, body)
-        del self.__wrapped__
+        self.__doc__, self.__module__, self.__qualname__ = body.__doc__, body.__module__, body.__qualname__
 
     def __call__(
         self,
@@ -182,7 +180,9 @@ class Metric:
         if stated is not None:
             return float(stated)
         if level == "permuted":
-            return float(self.scores(sample.permuted, **options).score)
+            score = float(self.scores(sample.permuted, **options).score)
+            # Without any information a ratio of the dlib preset may be 0/0; every metric counts nothing as 0.
+            return score if np.isfinite(score) else 0.0
         return float(level(sample.reduced if self.reduces else sample) if callable(level) else level)
 
     def _check(self, result: Result) -> None:
@@ -206,12 +206,15 @@ METRICS: dict[str, Metric] = {}
 """Every metric whose module has been imported; `darla.vision.metrics.METRICS` imports all of them."""
 
 
+_FACTORS = Needs()
+
+
 def metric(
     kind: Kind,
     *,
     chance: Level | Literal["permuted"] = 0.0,
     ceiling: Level = 1.0,
-    needs: Needs = Needs(),  # noqa: B008: frozen
+    needs: Needs = _FACTORS,
     reduces: bool = True,
     better: Literal["higher", "lower"] = "higher",
 ) -> Callable[[Callable[..., Scores]], Metric]:

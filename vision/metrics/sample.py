@@ -79,7 +79,7 @@ class Sample:
     ) -> None:
         if preset not in PRESETS:
             raise unknown_name("preset", str(preset), PRESETS)
-        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             raise InputError(f"seed must be a whole number from 0 up, not {seed!r}")
         if factors is None and test_factors is not None:
             raise InputError("test_factors were given without factors")
@@ -247,18 +247,18 @@ class Sample:
 
     def resampled(self, rng: np.random.Generator) -> "Sample":
         """Draw as many rows again with replacement; rows to fit and rows to score each from their own kind."""
-        parts = []
-        for part in self.parts:
-            parts.append(part.take(torch.from_numpy(rng.integers(0, len(part), len(part))).to(self.device)))
-        if self._test_codes is not None:
-            return self._derive(parts=(parts[0], parts[1]))
-        return self._derive(rows=torch.from_numpy(rng.integers(0, len(self), len(self))), parts=(parts[0], parts[1]))
+        train, test = (part.take(self._draw(rng, len(part))) for part in self.parts)
+        return self._derive(rows=self._draw(rng, len(self)), parts=(train, test))
+
+    def _draw(self, rng: np.random.Generator, count: int) -> Tensor:
+        return torch.from_numpy(rng.integers(0, count, count)).to(self.device)
 
     @cached_property
     def permuted(self) -> "Sample":
         """The sample with its factors dealt out to other rows: codes that know nothing of them."""
         rng = self.rng("chance")
         shuffled = self._derive()
+        shuffled.__dict__.pop("parts", None)
         order = torch.from_numpy(rng.permutation(len(self))).to(self.device)
         shuffled.labels, shuffled.values = self.labels[order], self.values[order]
         if self._test_codes is not None:
@@ -280,10 +280,8 @@ class Sample:
         k = torch.arange(self.factor_count) if factors is None else factors
         whole, extra = Part(self.codes, self.labels, self.values), self.rows
         if rows is not None:
-            whole = whole.take(rows.to(self.device))
-            extra = {name: numbers[rows.to(self.device)] for name, numbers in self.rows.items()}
-        elif parts is not None:
-            whole = parts[0]
+            whole = whole.take(rows)
+            extra = {name: numbers[rows] for name, numbers in self.rows.items()}
         on = j.to(self.device), k.to(self.device)
         other.codes, other.labels, other.values = whole.codes[:, on[0]], whole.labels[:, on[1]], whole.values[:, on[1]]
         other.rows = dict(extra)
@@ -295,9 +293,16 @@ class Sample:
             tested = Part(self._test_codes, self._test_labels, self._test_values) if parts is None else parts[1]
             other._test_codes = tested.codes[:, on[0]]
             other._test_labels, other._test_values = tested.labels[:, on[1]], tested.values[:, on[1]]
-        elif parts is not None:
-            other.parts = parts
+        elif (split := parts or self.__dict__.get("parts")) is not None:
+            # A split that was drawn, or whose rows were drawn again, stays what it is.
+            train, test = (Part(part.codes[:, on[0]], part.labels[:, on[1]], part.values[:, on[1]]) for part in split)
+            other.parts = train, test
         return other
+
+
+def is_whole(value: Any) -> bool:
+    """Say whether a value is a whole number, and not a truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _wide(device: torch.device) -> torch.dtype:
