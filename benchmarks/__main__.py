@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("environment_steps", "training_steps", "vae_training")
+BENCHMARKS = ("environment_steps", "training_steps", "vae_training", "metric_suite")
 
 
 def main() -> int:
