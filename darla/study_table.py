@@ -1,4 +1,4 @@
-"""The table of a study: mean return of each method in the source and in every target, task by task."""
+"""The table of a study: mean return of each method in the source and in every target, and how much of it is kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,6 +32,7 @@ def _task_table(scores: Mapping[str, Any]) -> str:
     header = ["method", *(_heading(domain) for domain in shown)]
     if len(targets) > 1:
         header.append("mean of targets")
+    header.append("retention")
     rows = [[method["method"], *_cells(method, shown, targets)] for method in scores["methods"]]
     return _aligned([header, *rows])
 
@@ -46,6 +47,8 @@ def _cells(method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], target
     cells = [_number(method["domains"][domain["name"]]["return"]) for domain in shown]
     if len(targets) > 1:
         cells.append(_number(method["over_targets"]["return"]["mean"]))
+    kept = (method["over_targets"] or {}).get("retention")
+    cells.append(_number(kept) if kept and kept["value"] is not None else "–")  # random play has nothing to keep
     return cells
 
 
@@ -71,7 +74,10 @@ def _note(transfers: Mapping[str, Artefact]) -> str:
     config = next(iter(transfers.values())).config["transfer"]
     scores = read_json(next(iter(transfers.values())).folder / "scores.json")
     seeds = max(len(method["seeds"]) for method in scores["methods"])
-    told = f"Mean return of {config['episodes']} episodes; the same episode seeds for every method; "
+    told = (
+        f"Mean return of {config['episodes']} episodes; the same episode seeds for every method; "
+        "retention is the mean over the targets as a share of the source; "
+    )
     if seeds == 1:
         return told + "one policy seed, so nothing here says how another seed would do."
     return (

@@ -22,9 +22,10 @@ def transfer(folder: Path, targets: list[str], seeds: int) -> Artefact:
         "method": "DARLA",
         "seeds": list(range(seeds)),
         "domains": {domain["name"]: {"return": estimate(10.0 + n, seeds)} for n, domain in enumerate(domains)},
-        "over_targets": {"return": {"mean": estimate(12.5, seeds)}},
+        "over_targets": {"return": {"mean": estimate(12.5, seeds)}, "retention": estimate(1.25, seeds)},
     }
-    write_json(folder / "scores.json", {"domains": domains, "methods": [method]})
+    random = {**method, "method": "random", "over_targets": {"return": {"mean": estimate(0.0, 1)}}}
+    write_json(folder / "scores.json", {"domains": domains, "methods": [random, method]})
     return Artefact(folder, "transfer", {"transfer": {"episodes": 100, "confidence": 0.95}}, {})
 
 
@@ -48,6 +49,9 @@ def test_several_seeds_and_targets(tmp_path: Path) -> None:
         "12.00 [11.00, 13.00]",
         "13.00 [12.00, 14.00]",
         "12.50 [11.50, 13.50]",
+        "1.25 [0.25, 2.25]",
     ]
+    (random,) = [line for line in table.splitlines() if line.startswith("| random")]
+    assert random.strip("| ").endswith("–")
     assert "mean of targets" in table
     assert "3 policy seeds, 95% intervals" in table
