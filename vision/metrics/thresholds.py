@@ -107,4 +107,5 @@ def balanced_accuracy(answers: Tensor, labels: Tensor, classes: int) -> tuple[Te
     right = (answers == labels).to(torch.float64) @ share[labels]
     chance = 1.0 / classes
     error = (chance * (1 - chance) * share.sum()).sqrt() / occurring.sum()
-    return right / occurring.sum(), error
+    # Shares of rows add up to a hair more than 1.
+    return (right / occurring.sum()).clamp(max=1.0), error
