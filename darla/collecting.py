@@ -15,10 +15,11 @@ def collect(
     workers: int = 1,
     task: TransferTask | None = None,
 ) -> Artefact:
-    """Collect frames of a task's unlabelled domain D_U.
+    """Collect frames of a task's unlabelled domain D_U, or of ground-truth image data.
 
     Args:
-        config: what to collect; a task, or the name of one, for the usual number of frames of it.
+        config: what to collect; a task, or the name of one or of image data (`sprites`, `rooms`), for the usual number
+            of frames of it.
         out: folder of the artefact; a call that was interrupted goes on there.
         workers: processes that draw. The frames do not depend on it.
         task: a task that is not known by name, instead of the one that `config` names.

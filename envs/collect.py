@@ -19,9 +19,11 @@ from darla.envs import tasks
 from darla.envs.domains import AnyDomain, Domain, domain_from_dict
 from darla.envs.drawing import Drawer
 from darla.envs.frames import INDEX, KIND, SHARDS, shard_path
+from darla.envs.ground_truth import GroundTruthData
+from darla.envs.image_data import IMAGE_DATA, ImageDrawer, domain_of, image_data
 from darla.envs.objects import KIND_NAMES
 
-POSES = ("uniform", "random_policy")
+POSES = ("uniform", "random_policy", "grid")
 _DEFAULT_STRIDE = 8
 
 
@@ -30,11 +32,12 @@ class CollectConfig:
     """What to collect."""
 
     task: str = "conjunction"
-    """Transfer task whose unlabelled domain D_U is drawn from."""
+    """Transfer task whose unlabelled domain D_U is drawn from, or image data: `sprites`, `rooms`."""
     frames: int = 40_000
     """Number of frames; the trial on two cores trained its good encoders on 40,000."""
-    poses: Literal["uniform", "random_policy"] = "uniform"
-    """`uniform`: each frame has a context, a layout and a pose of its own. `random_policy`: frames of random walks."""
+    poses: Literal["uniform", "random_policy", "grid"] = "uniform"
+    """`uniform`: each frame has a context, a layout and a pose of its own (image data: factor values of its own).
+    `random_policy`: frames of random walks. `grid`: every combination of the factors of image data, in order."""
     stride: int | None = None
     """Environment steps between two kept frames of a random walk; 8 if not given. Refused with `uniform`."""
     shard_size: int = 1_000
@@ -50,15 +53,15 @@ class CollectConfig:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
-        if self.stride is not None and self.poses == "uniform":
-            raise InputError("stride is for poses 'random_policy'; uniform poses have no steps between them")
+        if self.stride is not None and self.poses != "random_policy":
+            raise InputError(f"stride is for poses 'random_policy'; {self.poses} poses have no steps between them")
         if self.stride is not None and self.stride < 1:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
 
     @property
     def walk(self) -> int | None:
-        """Steps of a random walk between two frames; None for uniform poses."""
-        return None if self.poses == "uniform" else self.stride or _DEFAULT_STRIDE
+        """Steps of a random walk between two frames; None where frames are of no walk."""
+        return (self.stride or _DEFAULT_STRIDE) if self.poses == "random_policy" else None
 
     @property
     def shards(self) -> list[int]:
@@ -67,14 +70,21 @@ class CollectConfig:
         return [self.shard_size] * full + [rest] * (rest > 0)
 
 
-def collect(config: CollectConfig, out: Path | str, *, workers: int = 1, domain: AnyDomain | None = None) -> Artefact:
+def collect(
+    config: CollectConfig,
+    out: Path | str,
+    *,
+    workers: int = 1,
+    domain: AnyDomain | GroundTruthData | None = None,
+) -> Artefact:
     """Collect frames into `out`, or go on where an earlier call was interrupted.
 
     Args:
         config: what to collect.
         out: folder of the artefact.
         workers: processes that draw; the result does not depend on it.
-        domain: drawn from instead of the unlabelled domain of `config.task`.
+        domain: drawn from instead of the unlabelled domain of `config.task`; image data of one's own must be able to
+            travel to another process where there are several workers.
 
     Returns:
         An artefact of kind `frames`; open it with `FrameSet`.
@@ -84,10 +94,12 @@ def collect(config: CollectConfig, out: Path | str, *, workers: int = 1, domain:
     """
     if workers < 1:
         raise InputError(f"workers is {workers}, but must be at least 1")
-    domain = domain or tasks.get(config.task).unlabelled
+    if domain is None:
+        domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabelled
+    _check(config, domain)
     # Two tasks with the same D_U have the same frames: the name of the task is not part of what was asked.
     asked: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
-    asked["domain"] = domain.to_dict()
+    asked["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
     asked["stride"] = config.walk
     folder = begin(out, KIND, asked)
     if is_complete(folder):
@@ -110,16 +122,29 @@ def collect(config: CollectConfig, out: Path | str, *, workers: int = 1, domain:
     return finish(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
 
 
+def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
+    """Refuse poses that what is drawn does not have."""
+    if isinstance(domain, AnyDomain):
+        if config.poses == "grid":
+            raise InputError("poses 'grid' are for image data, whose factors have finitely many values")
+    elif config.poses == "random_policy":
+        raise InputError(f"{domain.name} are image data, in which nobody walks; use poses 'uniform' or 'grid'")
+    elif config.poses == "grid" and config.frames != len(domain):
+        raise InputError(f"frames is {config.frames}, but the grid of {domain.name} has {len(domain)}")
+
+
 def _collect_in_parallel(
     config: CollectConfig,
-    domain: AnyDomain,
+    domain: AnyDomain | GroundTruthData,
     folder: Path,
     todo: list[int],
     workers: int,
     clock: "_Clock",
     progress: Progress,
 ) -> None:
-    with worker_pool(workers, _start_worker, (config, domain.to_dict(), folder)) as pool:
+    # A domain travels as plain data; image data are small, as they hold no pictures.
+    told = domain.to_dict() if isinstance(domain, AnyDomain) else domain
+    with worker_pool(workers, _start_worker, (config, told, folder)) as pool:
         futures = {pool.submit(_write_in_worker, shard): shard for shard in todo}
         try:
             for future in as_completed(futures):
@@ -132,24 +157,27 @@ def _collect_in_parallel(
             ) from error
 
 
-_in_worker: tuple[Drawer, CollectConfig, Path]
+_in_worker: tuple[Drawer | ImageDrawer, CollectConfig, Path]
 """What a worker process draws with, set once when it starts."""
 
 
-def _start_worker(config: CollectConfig, domain: dict[str, Any], folder: Path) -> None:
+def _start_worker(config: CollectConfig, domain: dict[str, Any] | GroundTruthData, folder: Path) -> None:
     global _in_worker
-    _in_worker = _drawer(config, domain_from_dict(domain)), config, folder
+    found = domain_from_dict(domain) if isinstance(domain, dict) else domain
+    _in_worker = _drawer(config, found), config, folder
 
 
 def _write_in_worker(shard: int) -> None:
     _write(*_in_worker, shard)
 
 
-def _drawer(config: CollectConfig, domain: AnyDomain) -> Drawer:
-    return Drawer(domain, config.walk, config.seed)
+def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> Drawer | ImageDrawer:
+    if isinstance(domain, AnyDomain):
+        return Drawer(domain, config.walk, config.seed)
+    return ImageDrawer(domain, config.seed, config.poses == "grid")
 
 
-def _write(drawer: Drawer, config: CollectConfig, folder: Path, shard: int) -> None:
+def _write(drawer: Drawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
     """Draw a shard and write it, the images last: where they are, the shard is whole."""
     drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
     for part in ("factors", "state", "images"):
@@ -162,7 +190,7 @@ def _is_written(folder: Path, shard: int, size: int) -> bool:
     return path.is_file() and len(load_array(path, mapped=True)) == size
 
 
-def _write_index(config: CollectConfig, domain: AnyDomain, folder: Path) -> None:
+def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, folder: Path) -> None:
     height, width, channels = load_array(shard_path(folder, 0, "images"), mapped=True).shape[1:]
     kinds = KIND_NAMES if isinstance(domain, Domain) else ()
     index = {"shards": config.shards, "image_shape": [height, width, channels], "kinds": list(kinds)}

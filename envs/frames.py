@@ -2,7 +2,7 @@
 
     frames/
       config.json             domain, number of frames, poses, seed
-      shards/00000.images.npy uint8 (n, height, width, 3)
+      shards/00000.images.npy uint8 (n, height, width, channels)
       shards/00000.factors.npy one named field for each factor
       shards/00000.state.npy  one named field for each fact about the nearest visible object
       index.json              frames in each shard, names of the object kinds
@@ -30,7 +30,7 @@ Index = int | slice | npt.NDArray[np.integer[Any]] | list[int]
 
 
 class FrameSet:
-    """Images by index, uint8 (n, height, width, 3), and what is known about each.
+    """Images by index, uint8 (n, height, width, channels), and what is known about each.
 
     Open one with `FrameSet.open`.
     """
@@ -46,7 +46,7 @@ class FrameSet:
             load_array(shard_path(artefact.folder, n, "images"), mapped=True) for n in range(len(self._sizes))
         ]
         self.image_shape: tuple[int, int, int] = tuple(index["image_shape"])
-        """(height, width, 3)."""
+        """Height, width, channels."""
         for shard, (images, size) in enumerate(zip(self._shards, self._sizes, strict=True)):
             if images.shape != (size, *self.image_shape) or images.dtype != np.uint8:
                 raise InputError(
@@ -70,6 +70,11 @@ class FrameSet:
         return domain
 
     @property
+    def factor_sizes(self) -> dict[str, int]:
+        """How many values each factor of ground-truth image data has; empty for frames of anything else."""
+        return dict(self.domain.get("factors", {}))
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the content: the same frames have the same digest, wherever and however they were made."""
         return self.artefact.digest
@@ -84,7 +89,7 @@ class FrameSet:
             index: an int, a slice, or integers in any order.
 
         Returns:
-            uint8 (n, height, width, 3) in the order asked for; (height, width, 3) for an int.
+            uint8 (n, height, width, channels) in the order asked for; without the n for an int.
         """
         if isinstance(index, slice):
             index = np.arange(*index.indices(len(self)))
@@ -105,7 +110,7 @@ class FrameSet:
 
     @cached_property
     def contexts(self) -> dict[str, npt.NDArray[Any]]:
-        """For each factor its value in each frame: float64 (N,), or strings (N,) for a discrete factor."""
+        """For each factor its value in each frame, (N,): float64, strings for a discrete one, int64 of image data."""
         return self._columns("factors")
 
     @cached_property

@@ -19,6 +19,7 @@ from darla.envs.opengl import FrameBuffer, context, gl
 
 from miniworld.miniworld import Room  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
 from miniworld.objmesh import ObjMesh  # isort: skip
+from miniworld.opengl import Texture  # isort: skip
 from miniworld.params import DEFAULT_PARAMS  # isort: skip
 
 Color = tuple[float, float, float]
@@ -56,6 +57,8 @@ class Prop:
     heading: float
     """Radians, anticlockwise seen from above."""
     tint: Color = (1.0, 1.0, 1.0)
+    plain: bool = False
+    """Whether the mesh is drawn in `tint` alone, without its picture and its own colour."""
 
 
 @dataclass(frozen=True)
@@ -104,17 +107,20 @@ def new_list() -> int:
     return name if name != 1 else int(gl.glGenLists(1))
 
 
-_mesh_lists: dict[str, int] = {}
+_mesh_lists: dict[tuple[str, bool], int] = {}
 
 
-def _mesh_list(mesh: str) -> int:
+def _mesh_list(mesh: str, plain: bool) -> int:
     """Return the list that draws a mesh in the current colour; compiled once in a process."""
-    if mesh not in _mesh_lists:
+    if (mesh, plain) not in _mesh_lists:
         loaded = ObjMesh.get(mesh)
         name = new_list()
         gl.glNewList(name, gl.GL_COMPILE)
         for vertices, texture in zip(loaded.vlists, loaded.textures, strict=True):
-            gl.glBindTexture(texture.target, texture.id)
+            if plain:
+                Texture.get("white").bind()
+            else:
+                gl.glBindTexture(texture.target, texture.id)
             gl.glBegin(gl.GL_TRIANGLES)
             points = np.reshape(vertices.vertices, (-1, 3))
             for point, corner, normal in zip(
@@ -128,8 +134,8 @@ def _mesh_list(mesh: str) -> int:
                 gl.glVertex3f(*point)
             gl.glEnd()
         gl.glEndList()
-        _mesh_lists[mesh] = name
-    return _mesh_lists[mesh]
+        _mesh_lists[mesh, plain] = name
+    return _mesh_lists[mesh, plain]
 
 
 class Scene:
@@ -160,7 +166,9 @@ class Scene:
             self.room.wall_tex_name, self.room.floor_tex_name = (_PICTURES[name] for name in textures)
             self.room._gen_static_data(DEFAULT_PARAMS, None)
             self._textures = textures
-        lists = [(prop, _mesh_list(prop.mesh), prop.height / float(mesh_extent(prop.mesh)[1])) for prop in props]
+        lists = [
+            (prop, _mesh_list(prop.mesh, prop.plain), prop.height / float(mesh_extent(prop.mesh)[1])) for prop in props
+        ]
         self._light_level = world.number("light_level")
         gl.glNewList(self._list, gl.GL_COMPILE)
         gl.glEnable(gl.GL_LIGHTING)
@@ -175,7 +183,8 @@ class Scene:
             gl.glTranslatef(prop.x, 0.0, prop.z)
             gl.glScalef(scale, scale, scale)
             gl.glRotatef(math.degrees(prop.heading), 0.0, 1.0, 0.0)
-            gl.glColor3f(*(own * given for own, given in zip(mesh_color(prop.mesh), prop.tint, strict=True)))
+            own = (1.0, 1.0, 1.0) if prop.plain else mesh_color(prop.mesh)
+            gl.glColor3f(*(part * given for part, given in zip(own, prop.tint, strict=True)))
             gl.glCallList(mesh)
             gl.glPopMatrix()
         gl.glDisable(gl.GL_TEXTURE_2D)

@@ -1,0 +1,81 @@
+"""Ground-truth image data by name, and how frames of it are drawn to disk."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from darla.base import rng_for, unknown_name
+from darla.envs.drawing import Shard
+from darla.envs.ground_truth import Factors, GroundTruthData
+
+
+def _sprites() -> GroundTruthData:
+    from darla.envs.sprites import Sprites
+
+    return Sprites()
+
+
+def _rooms() -> GroundTruthData:
+    from darla.envs.rooms import Rooms  # not before it is needed: it loads the graphics libraries
+
+    return Rooms()
+
+
+IMAGE_DATA: Mapping[str, Callable[[], GroundTruthData]] = MappingProxyType({"sprites": _sprites, "rooms": _rooms})
+"""What makes each data set, by name."""
+
+
+def image_data(name: str) -> GroundTruthData:
+    """Return ground-truth image data by name.
+
+    Raises:
+        InputError: there are no such data.
+    """
+    if name not in IMAGE_DATA:
+        raise unknown_name("image data", name, IMAGE_DATA)
+    return IMAGE_DATA[name]()
+
+
+class ImageDrawer:
+    """Draws shards of ground-truth image data.
+
+    Args:
+        data: what is drawn.
+        seed: master seed of the factors.
+        whole: draw the combinations one after the other instead of at random.
+    """
+
+    def __init__(self, data: GroundTruthData, seed: int, whole: bool) -> None:
+        self._data, self._seed, self._whole = data, seed, whole
+
+    def __enter__(self) -> "ImageDrawer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        close = getattr(self._data, "close", None)
+        if close is not None:
+            close()
+
+    def draw(self, shard: int, first: int, size: int) -> Shard:
+        """Draw the frames `first` to `first + size`; a frame depends on the seed and its number alone."""
+        numbers = np.arange(first, first + size)
+        factors = self._data.factors_at(numbers) if self._whole else self._sampled(numbers.tolist())
+        table = np.empty(size, [(name, "<i8") for name in self._data.factor_names])
+        for column, name in enumerate(self._data.factor_names):
+            table[name] = factors[:, column]
+        return Shard(self._data.render(factors), table, None)
+
+    def _sampled(self, numbers: list[int]) -> Factors:
+        drawn: Factors = np.concatenate(
+            [self._data.sample_factors(1, rng_for(self._seed, "frame", number)) for number in numbers]
+        )
+        return drawn
+
+
+def domain_of(data: GroundTruthData) -> dict[str, Any]:
+    """Return image data as a set of frames records where it was drawn from."""
+    return {"name": data.name, "factors": dict(zip(data.factor_names, data.factor_sizes, strict=True))}
