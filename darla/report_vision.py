@@ -16,6 +16,16 @@ from darla.report_tables import NOTHING, describe_domain, number
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
 _TARGETS = ("kind", "bearing", "distance")
+_NAMES = {
+    "beta_vae": ("β-VAE", "β", "beta"),
+    "annealed_vae": ("Annealed VAE", "C", "capacity"),
+    "factor_vae": ("FactorVAE", "γ", "gamma"),
+    "beta_tc_vae": ("β-TCVAE", "β", "beta"),
+    "dip_vae": ("DIP-VAE", "λ", "off_diagonal"),
+    "info_vae": ("InfoVAE", "λ", "divergence"),
+    "qlae": ("QLAE", "values", "values"),
+}
+"""Of each model its name for a person, and the symbol and field of the number that it is known by."""
 _READERS = {"linear": "linear", "nonlinear": "network"}
 
 
@@ -29,7 +39,6 @@ class Model:
     """Methods whose agents stand on it."""
     loss: str
     """`pixel`, `perceptual` or another; `dae` for a denoising autoencoder."""
-    beta: float | None
 
     def probes(self) -> list[dict[str, Any]]:
         """Return what `probes.json` says of each member."""
@@ -63,23 +72,27 @@ def find_models(material: Material) -> list[Model]:
         for members in groups.values():
             members.sort(key=lambda member: int(member.card["seed"]))
             used = list(dict.fromkeys(name for member in members for name in users.get(member.digest, [])))
-            label, loss, beta = _describe(members[0])
+            label, loss = _describe(members[0])
             twins = sum(model.label.split(", variant")[0] == label for model in models)
-            models.append(Model(f"{label}, variant {twins + 1}" if twins else label, members, used, loss, beta))
+            models.append(Model(f"{label}, variant {twins + 1}" if twins else label, members, used, loss))
     return models
 
 
-def _describe(artefact: Artefact) -> tuple[str, str, float | None]:
-    """Return a model's name for a person, its kind of loss, and its β."""
+def _describe(artefact: Artefact) -> tuple[str, str]:
+    """Return a model's name for a person, and its kind of loss."""
     if artefact.kind == "dae":
-        return "DAE (its bottleneck)", "dae", None
-    vae: Mapping[str, Any] = artefact.config["see"]["vae"]
-    loss, beta = str(vae["loss"]), float(vae["beta"])
+        hues = ", hues repaired" if artefact.config["dae"].get("recoloured") else ""
+        return f"DAE{hues} (its bottleneck)", "dae"
+    asked: Mapping[str, Any] = artefact.config["see"]
+    vae, model = asked["vae"], str(asked["model"])
+    name, symbol, field = _NAMES.get(model, (model, "", ""))
+    loss = str(vae["loss"])
+    weight = f", {symbol}\u00a0=\u00a0{vae[field]:g}" if field else ""
     if loss == "pixel":
-        return f"β-VAE, β\u00a0=\u00a0{beta:g}", loss, beta
-    layer = vae["perceptual"]["layer"]
+        return f"{name}{weight}", loss
     blend = "" if loss == "perceptual" else f", {loss} loss"
-    return f"β-VAE_DAE, β\u00a0=\u00a0{beta:g}, J\u00a0=\u00a0{layer}{blend}", loss, beta
+    hues = ", hues repaired" if asked["dae"].get("recoloured") else ""
+    return f"{name}_DAE{weight}, J\u00a0=\u00a0{vae['perceptual']['layer']}{blend}{hues}", loss
 
 
 def _contact_sheet(frames: Artefact) -> list[Block]:

@@ -39,7 +39,7 @@ def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolour"),
 
 def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: float) -> Artefact:
     """Write an encoder artefact without a network, with what a report reads from it."""
-    config = {"see": {"vae": vae}, "frames": frames.digest, "seed": 0, "dae": None}
+    config = {"see": {"model": "beta_vae", "vae": vae, "dae": {}}, "frames": frames.digest, "seed": 0, "dae": None}
     begin(folder, "encoder", config)
     probe = {"linear": skill, "nonlinear": skill + 0.1, "chance": 0.25, "ceiling": 1.0}
     write_json(
