@@ -4,6 +4,7 @@ Fast, seeded, indifferent to the scale and to monotone maps of latents, without 
 each split, so that noise is not used where something better is there.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,9 @@ class Forest:
             self.targets, self.test_targets = (
                 np.eye(self.classes)[part.labels[:, k].cpu().numpy()] for part in (train, test)
             )
-            self.model = ExtraTreesClassifier(**options).fit(self.ranks, self.targets.argmax(axis=1))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # many classes for so few rows: that is the caller's data
+                self.model = ExtraTreesClassifier(**options).fit(self.ranks, self.targets.argmax(axis=1))
         self.guess = self.targets.mean(axis=0, keepdims=True)
         """What one would answer without codes."""
 
