@@ -1,0 +1,105 @@
+"""What every score says of codes whose worth is known: robust preset beside the dlib preset, as a Markdown table.
+
+    python -m benchmarks.metric_table
+    python -m benchmarks.metric_table --names mig sap --sizes 3 6 8 8
+
+Codes are made from factors alone (`tests/helpers/known_codes.py`), 10,000 rows each, so nothing is trained and nothing
+downloaded. A dash stands where the dlib preset has no finite value, `...` for what takes minutes and was not asked for:
+disentanglement_lib's boosted trees fit as many trees as there are factor values, and more of them at dSprites' sizes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from darla.base import InputError, limit_threads
+from darla.vision.metrics import METRICS, Sample
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
+
+WORLDS = ((3, 6, 8, 8), (3, 6, 40, 32, 32))
+PRESETS = ("robust", "dlib")
+COLUMNS = {
+    "mig": ("mig",),
+    "mig_sup": ("mig_sup",),
+    "modularity": ("modularity",),
+    "med": ("med",),
+    "infomec": ("infom", "infoc", "infoe"),
+    "irs": ("irs",),
+    "jemmig": ("jemmig",),
+    "dcimig": ("dcimig",),
+    "mcc": ("mcc",),
+    "dci": ("disentanglement", "completeness", "informativeness_test"),
+    "sap": ("sap",),
+    "beta_vae_score": ("beta_vae_score",),
+    "factor_vae_score": ("factor_vae_score",),
+    "snc_nk": ("snc",),
+    "explicitness": ("test",),
+    "r2": ("linear",),
+}
+"""Metrics of the table, and which of their values it shows."""
+MINUTES = (("dci", "dlib"),)
+"""Metric and preset that take minutes for each code."""
+
+
+def rows(sizes: Sequence[int], names: Sequence[str], count: int, slow: bool) -> Iterator[list[str]]:
+    """Yield the table's rows: the name of a value, and it in both presets for each code."""
+    from known_codes import CODES, world
+
+    factors = world(sizes, count)
+    codes = {name: make(factors) for name, make in CODES.items()}
+    samples = {(name, p): Sample(codes[name], factors, preset=p) for name in codes for p in PRESETS}
+    for name in names:
+        found: dict[tuple[str, str], dict[str, float] | str] = {}
+        for (code, preset), sample in samples.items():
+            print(f"{name} {code} {preset}", file=sys.stderr, flush=True)
+            found[code, preset] = _values(METRICS[name], sample, slow)
+        for value in COLUMNS[name]:
+            cells = [name if value == name else f"{name}: {value}"]
+            for code in codes:
+                cells.append(" / ".join(_shown(found[code, preset], value) for preset in PRESETS))
+            yield cells
+
+
+def _values(metric: Any, sample: Sample, slow: bool) -> dict[str, float] | str:
+    if (metric.name, sample.preset) in MINUTES and not slow:
+        return "..."
+    try:
+        # Only the scores: chance levels are not in this table, and cost as much again.
+        found = metric.scores(sample)
+    except InputError:
+        return "-"
+    values = {metric.name: float(found.score), **{name: float(value) for name, value in found.values.items()}}
+    return values
+
+
+def _shown(values: dict[str, float] | str, name: str) -> str:
+    if isinstance(values, str):
+        return values
+    number = values[name]
+    return f"{number + 0.0:.2f}".replace("-0.00", "0.00") if abs(number) < 1e6 else "-"
+
+
+def main() -> None:
+    """Print one table for each world."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--names", nargs="+", choices=list(COLUMNS), default=list(COLUMNS))
+    parser.add_argument("--sizes", nargs="+", type=int, help="factor sizes; both worlds if left out")
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--slow", action="store_true", help="also what takes minutes for each code")
+    options = parser.parse_args()
+    limit_threads(1)
+    from known_codes import CODES
+
+    for sizes in [tuple(options.sizes)] if options.sizes else WORLDS:
+        print(f"\nFactor sizes {list(sizes)}, {options.rows:,} rows; robust / dlib.\n")
+        print("| score | " + " | ".join(CODES) + " |")
+        print("|---|" + "---|" * len(CODES))
+        for cells in rows(sizes, options.names, options.rows, options.slow):
+            print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
