@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from darla.demonstration import demo
     from darla.learn_to_act import act
     from darla.learn_to_see import see
+    from darla.measuring import metrics
     from darla.reporting import report
     from darla.zero_shot import transfer
 
@@ -35,6 +36,7 @@ __all__ = [
     "collect",
     "demo",
     "doctor",
+    "metrics",
     "report",
     "see",
     "transfer",
@@ -47,6 +49,7 @@ _HOMES = {
     "collect": "darla.collecting",
     "demo": "darla.demonstration",
     "doctor": "darla.checkup",
+    "metrics": "darla.measuring",
     "report": "darla.reporting",
     "see": "darla.learn_to_see",
     "transfer": "darla.zero_shot",

@@ -197,6 +197,8 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
 
 def describe_domain(domain: Mapping[str, Any]) -> str:
     """Return a domain's contexts in one line."""
+    if "factors" in domain:
+        return ", ".join(f"{name.replace('_', ' ')} {size} values" for name, size in domain["factors"].items())
     if "env_id" in domain:
         variants = [", ".join(f"{key}={value!r}" for key, value in part.items()) for part in domain["variants"]]
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"

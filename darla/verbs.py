@@ -12,6 +12,7 @@ from darla.agents import ActConfig, get_algorithm
 from darla.base import Artefact, InputError
 from darla.base.graphics import require_graphics
 from darla.envs.collect import CollectConfig
+from darla.measuring import MetricsConfig
 from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
@@ -33,7 +34,8 @@ class Collect(CollectConfig):
     """Collect frames of a task's unlabelled domain D_U, for learning to see."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task: conjunction, recolour, unseen, sim2sim, or a file of your own ending in .json."""
+    """Transfer task: conjunction, recolour, unseen, sim2sim, or a file of your own ending in .json. Or image data with
+    known factors: sprites, rooms."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     workers: int = 1
@@ -43,9 +45,11 @@ class Collect(CollectConfig):
         """Collect."""
         require_graphics()
         from darla.collecting import collect
+        from darla.envs.image_data import IMAGE_DATA
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
-        return _made(collect(config, self.out, workers=self.workers, task=find_task(self.task)))
+        task = None if self.task in IMAGE_DATA else find_task(self.task)
+        return _made(collect(config, self.out, workers=self.workers, task=task))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,33 @@ class See:
         from darla.learn_to_see import see
 
         return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics(MetricsConfig):
+    """Score an encoder by the metric suite, on images of known factors."""
+
+    encoder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """What `darla see` made."""
+    out: Path
+    """Folder of the artefact."""
+    data: str | None = None
+    """What to score it on: `sprites`, `rooms`, or frames that `darla collect` made. If not given, the image data that
+    the encoder has learnt from."""
+    seed: int = 0
+    """Names the images, and whatever a metric draws."""
+    device: str = "cpu"
+    """Where images are encoded and scores are computed: `cpu` or `cuda`."""
+
+    def run(self) -> int:
+        """Score, and print the table."""
+        require_graphics()
+        from darla.measuring import metrics, summary
+
+        config = MetricsConfig(**{part.name: getattr(self, part.name) for part in fields(MetricsConfig)})
+        made = metrics(self.encoder, self.out, self.data, config, seed=self.seed, device=self.device)
+        print(summary(made))
+        return _made(made)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +217,7 @@ class Doctor:
 _VERBS: Mapping[str, type[Verb]] = {
     "collect": Collect,
     "see": See,
+    "metrics": Metrics,
     "act": Act,
     "transfer": Transfer,
     "report": Report,

@@ -1,0 +1,110 @@
+"""Images with known factors, as metrics need them: from ground-truth data, or from any frames on disk."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from darla.base import Artefact, InputError, rng_for
+from darla.envs.frames import FrameSet
+from darla.envs.ground_truth import GroundTruthData
+from darla.envs.image_data import IMAGE_DATA, image_data
+
+Source = GroundTruthData | FrameSet | Artefact | Path | str
+
+
+@dataclass(frozen=True)
+class FactorTable:
+    """Rows of known factors, and the image of each."""
+
+    told: dict[str, Any]
+    """Where they come from, as plain data."""
+    names: tuple[str, ...]
+    """The K factors."""
+    factors: npt.NDArray[Any]
+    """(N, K): int64, or float64 where a factor is continuous; names of a discrete factor are numbered."""
+    rows: npt.NDArray[np.int64]
+    """Frames on disk that the images are; numbers of the rows for images that are drawn."""
+    source: GroundTruthData | FrameSet
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def images(self, batch_size: int = 512) -> Iterator[npt.NDArray[np.uint8]]:
+        """Yield the images in order, uint8 (n, height, width, channels) each."""
+        for start in range(0, len(self), batch_size):
+            part = slice(start, start + batch_size)
+            if isinstance(self.source, FrameSet):
+                yield self.source[self.rows[part]]
+            else:
+                yield self.source.render(self.factors[part])
+
+    def close(self) -> None:
+        """Free what drawing has taken."""
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
+
+
+def factor_table(data: Source, count: int, seed: int) -> FactorTable:
+    """Draw rows of known factors.
+
+    Args:
+        data: ground-truth data or the name of some, or frames that `darla collect` made. Their factors are those that
+            vary, in the order in which they are stored.
+        count: rows; all frames where there are no more.
+        seed: names the draw.
+
+    Raises:
+        InputError: neither known data nor frames, or frames without a factor that varies.
+    """
+    if count < 2:
+        raise InputError(f"rows is {count}, but at least 2 are needed")
+    if isinstance(data, str) and data in IMAGE_DATA and not Path(data, "card.json").is_file():
+        data = image_data(data)
+    if isinstance(data, str | Path):
+        if isinstance(data, str) and not Path(data).is_dir():
+            known = ", ".join(IMAGE_DATA)
+            raise InputError(f"data {data!r} are neither known ({known}) nor a folder that darla collect made")
+        data = FrameSet.open(data)
+    if isinstance(data, Artefact):
+        data = FrameSet.open(data.folder)
+    if isinstance(data, FrameSet):
+        return _of_frames(data, count, seed)
+    factors = data.sample_factors(count, rng_for(seed, "metrics", "factors"))
+    return FactorTable({"name": data.name}, data.factor_names, factors, np.arange(count), data)
+
+
+def _of_frames(frames: FrameSet, count: int, seed: int) -> FactorTable:
+    rows = np.arange(len(frames))
+    if count < len(frames):
+        rows = np.sort(rng_for(seed, "metrics", "rows").choice(len(frames), count, replace=False))
+    columns = {name: _numbered(values[rows]) for name, values in frames.contexts.items()}
+    varying = [name for name, values in columns.items() if (values != values[:1]).any()]
+    if not varying:
+        raise InputError(f"{frames.artefact.folder} holds no factor that varies, so that there is nothing to score")
+    table = np.stack([columns[name] for name in varying], axis=1)
+    told = {"name": frames.domain["name"], "frames": frames.digest}
+    return FactorTable(told, tuple(varying), table, rows, frames)
+
+
+def _numbered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a column of numbers: names become their place in alphabetical order."""
+    return values if np.issubdtype(values.dtype, np.number) else np.unique(values, return_inverse=True)[1]
+
+
+def check_channels(table: FactorTable, image_shape: Sequence[int]) -> None:
+    """Refuse images of another shape than an encoder reads.
+
+    Raises:
+        InputError: naming both shapes, and what to do.
+    """
+    found = table.source.image_shape
+    if tuple(found) != tuple(image_shape):
+        raise InputError(
+            f"{table.told['name']} has images {tuple(found)}, but the encoder reads {tuple(image_shape)}; score it on "
+            "what it has learnt from, or train one with darla collect and darla see"
+        )

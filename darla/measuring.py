@@ -1,0 +1,174 @@
+"""Score an encoder: encode images of known factors once, and run the metric suite on the codes."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.base.files import read_json, write_bytes, write_json
+from darla.envs.frames import FrameSet
+from darla.envs.image_data import IMAGE_DATA
+from darla.factor_tables import FactorTable, Source, check_channels, factor_table
+from darla.vision import VisionModel, load
+from darla.vision.metrics import METRICS, Result, evaluate, table
+
+KIND = "metrics"
+RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Which metrics, on how many images."""
+
+    names: tuple[str, ...] = ()
+    """Metrics to compute; every one that codes, factors and posteriors suffice for if not given."""
+    preset: str = "robust"
+    """`robust`, or `dlib` for the numbers of disentanglement_lib, faults included."""
+    rows: int = 15_000
+    """Images, of which metrics that fit something score a third: the 10,000 and 5,000 of disentanglement_lib."""
+    interval: int = 0
+    """Resamples of a bootstrap interval over images; none if 0. Metrics that fit take as long again for each."""
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing before an image is encoded."""
+        known = METRICS
+        for name in self.names:
+            if name not in known:
+                raise unknown_name("metric", name, known)
+        if self.preset not in ("robust", "dlib"):
+            raise unknown_name("preset", self.preset, ("robust", "dlib"))
+        if self.rows < 2:
+            raise InputError(f"rows is {self.rows}, but at least 2 are needed")
+        if self.interval < 0:
+            raise InputError(f"interval is {self.interval}, but must not be negative")
+
+
+def metrics(
+    encoder: Artefact | Path | str,
+    out: Path | str,
+    data: Source | None = None,
+    config: MetricsConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Artefact:
+    """Score an encoder.
+
+    Args:
+        encoder: what `darla.see` made.
+        out: folder of the artefact.
+        data: `sprites`, `rooms`, any other ground-truth data, or frames that `darla.collect` made, whose varying
+            factors are then the ground truth. The image data that the encoder learnt from if None.
+        config: which metrics and how; all of them if None.
+        seed: names the images and whatever a metric draws.
+        device: where images are encoded and scores are computed.
+
+    Returns:
+        An artefact of kind `metrics`: `metrics.json` (each `Result`, and the names of the factors), `table.md`, and a
+        picture of latents by factors in `matrices/` for every metric that is made from such a matrix.
+
+    Raises:
+        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder reads, or
+            something else in `out`.
+    """
+    started = time.monotonic()
+    config = config or MetricsConfig()
+    folder = encoder.folder if isinstance(encoder, Artefact) else Path(encoder)
+    artefact = Artefact.load(folder, "encoder")
+    images = factor_table(_learnt_from(artefact) if data is None else data, config.rows, seed)
+    try:
+        record = {
+            "encoder": artefact.digest,
+            "data": images.told,
+            "names": sorted(config.names),
+            "preset": config.preset,
+            "rows": len(images),
+            "interval": config.interval,
+            "seed": seed,
+        }
+        out = begin(out, KIND, record)
+        if is_complete(out):
+            return Artefact.load(out, KIND)
+        model = load(folder, _device(device))
+        check_channels(images, model.image_shape)
+        codes, log_variances = _encode(model, images)
+    finally:
+        images.close()
+    results = evaluate(
+        codes,
+        torch.from_numpy(images.factors),
+        config.names or "all",
+        seed=seed,
+        preset=config.preset,
+        interval=config.interval or None,
+        log_variances=log_variances,
+    )
+    _write(out, results, images)
+    inputs = {"encoder": artefact.digest}
+    if isinstance(images.source, FrameSet):
+        inputs["frames"] = images.source.digest
+    return finish(out, KIND, record, seed=seed, inputs=inputs, wall_seconds=time.monotonic() - started)
+
+
+def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
+    """Return what `metrics` found, by metric, and the names of the factors."""
+    found = read_json(artefact.folder / RESULTS)
+    return {name: Result.from_dict(stored) for name, stored in found["results"].items()}, tuple(found["factors"])
+
+
+def _learnt_from(encoder: Artefact) -> str:
+    domain = encoder.card["extra"].get("domain") or {}
+    name = domain.get("name")
+    if "factors" in domain and name in IMAGE_DATA:
+        return str(name)
+    raise InputError(
+        f"{encoder.folder} has not learnt from image data with known factors; say with --data what to score it on: "
+        f"{', '.join(IMAGE_DATA)}, or frames that darla collect made"
+    )
+
+
+def _device(name: str) -> str:
+    try:
+        found = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device {name!r} is none that PyTorch knows; use cpu or cuda") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name!r} was asked for, but PyTorch finds no CUDA device here")
+    return name
+
+
+@torch.inference_mode()
+def _encode(model: VisionModel, images: FactorTable) -> tuple[Tensor, Tensor]:
+    """Return posterior means and log-variances, float32 (N, D) each, on the model's device."""
+    means, log_variances = [], []
+    with Progress(len(images), "encoding", "image") as progress:
+        for batch in images.images():
+            posterior = model.encode(model.to_input(batch))
+            means.append(posterior.mean)
+            log_variances.append(posterior.log_variance)
+            progress.update(len(batch))
+    return torch.cat(means), torch.cat(log_variances)
+
+
+def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
+    from darla.figures import to_png
+    from darla.relation_figure import relation_figure  # not at the top: Matplotlib takes a second to import
+
+    stored: dict[str, Any] = {name: result.to_dict() for name, result in results.items()}
+    for name, result in results.items():
+        if result.matrix is not None:
+            write_bytes(out / MATRICES / f"{name}.png", to_png(relation_figure(result, images.names)))
+    text = f"{len(images)} images of {images.told['name']}; factors: {', '.join(images.names)}\n\n"
+    write_bytes(out / TABLE, (text + table(results, "markdown") + "\n").encode())
+    write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
+
+
+def summary(artefact: Artefact, names: Sequence[str] = ()) -> str:
+    """Return the table of an artefact for a terminal; of the metrics `names` alone where any are given."""
+    results, _ = read_results(artefact)
+    return table([result for name, result in results.items() if not names or name in names])

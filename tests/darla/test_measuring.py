@@ -1,0 +1,120 @@
+"""Scoring an encoder: its codes of known images, through the metric suite, to an artefact."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import darla
+from darla.base import Artefact, InputError
+from darla.envs.collect import CollectConfig, collect
+from darla.envs.frames import FrameSet
+from darla.envs.sprites import Sprites
+from darla.factor_tables import factor_table
+from darla.measuring import MetricsConfig, read_results, summary
+from darla.vision import SeeConfig, TrainingConfig, encode_images, load, metrics
+
+SHORT = SeeConfig().change(training=TrainingConfig(steps=3, batch_size=16), latent_dim=5, held_out=0.2, loss="pixel")
+FEW = MetricsConfig(names=("mig", "mig_posterior", "active_units"), rows=300)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return collect(CollectConfig(task="sprites", frames=400), tmp_path_factory.mktemp("frames") / "set")
+
+
+@pytest.fixture(scope="module")
+def encoder(frames: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return darla.see(frames, tmp_path_factory.mktemp("encoder") / "out", SHORT)
+
+
+@pytest.fixture(scope="module")
+def made(encoder: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return darla.metrics(encoder, tmp_path_factory.mktemp("metrics") / "out", config=FEW, seed=3)
+
+
+def test_scores_are_those_of_the_codes(made: Artefact, encoder: Artefact) -> None:
+    results, factors = read_results(made)
+    assert set(results) == set(FEW.names)
+    assert factors == Sprites.factor_names
+    images = factor_table("sprites", 300, 3)
+    codes = encode_images(load(encoder.folder), Sprites().render(images.factors))
+    expected = metrics.mig(codes, images.factors, seed=3)
+    assert results["mig"].score == pytest.approx(expected.score, abs=1e-6)
+    np.testing.assert_allclose(results["mig"].matrix, expected.matrix, atol=1e-6)
+
+
+def test_every_score_has_its_chance_and_ceiling_and_every_matrix_a_picture(made: Artefact) -> None:
+    results, _ = read_results(made)
+    text = (made.folder / "table.md").read_text()
+    for name, result in results.items():
+        assert np.isfinite([result.score, result.chance, result.ceiling]).all()
+        assert name in text
+        assert name in summary(made)
+        picture = made.folder / "matrices" / f"{name}.png"
+        assert picture.is_file() == (result.matrix is not None)
+    with Image.open(made.folder / "matrices" / "mig.png") as shown:
+        assert min(shown.size) > 200
+
+
+def test_the_card_says_what_was_scored(made: Artefact, encoder: Artefact) -> None:
+    assert made.kind == "metrics"
+    assert made.card["inputs"] == {"encoder": encoder.digest}
+    assert made.config["data"] == {"name": "sprites"}
+
+
+def test_a_finished_scoring_is_returned_as_it_is_and_another_is_refused(made: Artefact, encoder: Artefact) -> None:
+    assert darla.metrics(encoder, made.folder, config=FEW, seed=3).card == made.card
+    with pytest.raises(InputError, match="seed was 3 and is now 4"):
+        darla.metrics(encoder, made.folder, config=FEW, seed=4)
+
+
+def test_frames_are_scored_by_the_factors_that_lie_beside_them(
+    frames: Artefact, encoder: Artefact, tmp_path: Path
+) -> None:
+    found = darla.metrics(encoder, tmp_path / "out", frames, MetricsConfig(names=("mig",)))
+    assert found.config["rows"] == 400
+    assert found.card["inputs"]["frames"] == frames.digest
+    stored = FrameSet(frames)
+    truth = np.stack([stored.contexts[name] for name in Sprites.factor_names], axis=1)
+    expected = metrics.mig(encode_images(load(encoder.folder), stored[:]), truth)
+    assert json.loads((found.folder / "metrics.json").read_text())["results"]["mig"]["score"] == pytest.approx(
+        expected.score, abs=1e-6
+    )
+
+
+def test_factors_that_do_not_vary_are_left_out_and_names_are_numbered(tmp_path: Path) -> None:
+    from darla.envs import Domain, Uniform
+
+    domain = Domain("two", ({"object_set": "A", "wall_hue": Uniform(0.1, 0.4)}, {"object_set": "B", "wall_hue": 0.2}))
+    rooms = collect(CollectConfig(frames=12), tmp_path / "rooms", domain=domain)
+    table = factor_table(rooms.folder, 100, 0)
+    assert set(table.names) == {"wall_hue", "object_set"}
+    assert set(table.factors[:, table.names.index("object_set")]) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [("sprits", "neither known"), ("rooms", r"images \(64, 64, 3\), but the encoder reads \(64, 64, 1\)")],
+)
+def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
+    data: str, sentence: str, encoder: Artefact, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        darla.metrics(encoder, tmp_path / "out", data, FEW)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"names": ("mgi",)}, "did you mean 'mig'"),
+        ({"preset": "robost"}, "did you mean 'robust'"),
+        ({"rows": 1}, "rows is 1"),
+        ({"interval": -1}, "interval is -1"),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_refused(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        MetricsConfig(**given)  # type: ignore[arg-type]
