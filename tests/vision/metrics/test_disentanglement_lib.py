@@ -1,12 +1,12 @@
 """The dlib preset against disentanglement_lib itself, on the same arrays.
 
 `reference/disentanglement_lib.json` holds what its functions (commit 86a644d) returned, run with scikit-learn 1.9.1,
-numpy 2.4.6 and scipy 1.17.1 on the arrays of `reference/disentanglement_lib.npz`: 2,500 rows to fit and 1,000 to score of a
-world with factor sizes [3, 6, 8, 8] and seven codes of it, kept in half precision and handed over as float32 values
-in double precision. Called were `_compute_mig`, `_compute_dci` and `compute_importance_gbt`, `_compute_sap` and
+numpy 2.4.6 and scipy 1.17.1 on the arrays of `reference/disentanglement_lib.npz`: 2,500 rows to fit and 1,000 to score
+of a world with factor sizes [3, 6, 8, 8] and seven codes of it, kept in half precision and handed over as float32
+values in double precision. Called were `_compute_mig`, `_compute_dci` and `compute_importance_gbt`, `_compute_sap` and
 `compute_score_matrix` (both kinds), `discrete_mutual_info` with the histogram of 20 bins, `modularity`,
-`explicitness_per_factor` on codes of `normalize_data`, `scalable_disentanglement_score` on active codes and
-binned factors, `gaussian_total_correlation` and `gaussian_wasserstein_correlation`. The sampled scores
+`explicitness_per_factor` on codes of `normalize_data`, `scalable_disentanglement_score` on active codes and binned
+factors, `gaussian_total_correlation` and `gaussian_wasserstein_correlation`. The sampled scores
 (`compute_beta_vae_sklearn`, `compute_factor_vae` with both thresholds) draw their own rows, from a simulator of the
 same codes, so they have a mean and a deviation over four seeds. Null is what is not a finite number there.
 """
