@@ -137,7 +137,7 @@ def test_tables_show_score_chance_and_ceiling_in_columns(arrays):
 
 
 def test_posterior_information_needs_neither_bins_nor_a_wrong_transpose():
-    factors = world((3, 4), 500)
+    factors = world((3, 3, 4, 4), 500)
     codes = perfect(factors)
     narrow, wide = np.full(codes.shape, -6.0), np.zeros(codes.shape)
     for preset in ("robust", "dlib"):
