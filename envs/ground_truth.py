@@ -25,25 +25,14 @@ class GroundTruthData(Protocol):
     is as good.
     """
 
-    @property
-    def name(self) -> str:
-        """What the command line and artefacts call the data."""
-        ...
-
-    @property
-    def factor_names(self) -> tuple[str, ...]:
-        """The K factors, in the order of the columns."""
-        ...
-
-    @property
-    def factor_sizes(self) -> tuple[int, ...]:
-        """How many values each factor has."""
-        ...
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        ...
+    name: str
+    """What the command line and artefacts call the data."""
+    factor_names: tuple[str, ...]
+    """The K factors, in the order of the columns."""
+    factor_sizes: tuple[int, ...]
+    """How many values each factor has."""
+    image_shape: tuple[int, int, int]
+    """Height, width, channels."""
 
     def render(self, factors: Factors) -> Images:
         """Return the pictures of given factor values, uint8 (N, height, width, channels).

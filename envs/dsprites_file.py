@@ -1,0 +1,24 @@
+"""dSprites as its authors publish it; `darla.envs.sprites` draws the like of it without the file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from darla.envs.sprites import Sprites
+from darla.envs.stored_images import StoredImages, existing, npz_member
+
+_SOURCE = "https://github.com/google-deepmind/dsprites-dataset (dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz)"
+
+
+def dsprites(path: Path | str, *, factor_sizes: Sequence[int] = Sprites.factor_sizes) -> StoredImages:
+    """Open dSprites (Matthey et al. 2017): uint8 (N, 64, 64, 1), 0 or 255. Takes 3 GB of memory.
+
+    Args:
+        path: the npz file.
+        factor_sizes: of a file in the same form with fewer values.
+
+    Raises:
+        InputError: the file is missing (the sentence says where to get it), damaged, or of another size.
+    """
+    path = existing(path, "dSprites", _SOURCE)
+    images = npz_member(path, "imgs", "dSprites")
+    return StoredImages("dsprites", Sprites.factor_names, factor_sizes, images, path, scale=255)

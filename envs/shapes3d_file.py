@@ -1,0 +1,34 @@
+"""3D Shapes (Burgess & Kim 2018): a floor, a wall and an object, in the HDF5 file that its authors publish."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from darla.base import InputError
+from darla.envs.stored_images import StoredImages, existing
+
+_SOURCE = "https://github.com/google-deepmind/3d-shapes (3dshapes.h5)"
+NAMES = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
+SIZES = (10, 10, 10, 8, 4, 15)
+
+
+def shapes3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredImages:
+    """Open 3D Shapes: uint8 (N, 64, 64, 3), read from the file as they are asked for.
+
+    Args:
+        path: the h5 file.
+        factor_sizes: of a file in the same form with fewer values.
+
+    Raises:
+        InputError: h5py is not installed, or the file is missing (the sentence says where to get it), damaged, or of
+            another size.
+    """
+    path = existing(path, "3D Shapes", _SOURCE)
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError("3D Shapes needs h5py to be read; pip install 'darla[data]' brings it") from error
+    try:
+        images = h5py.File(path, "r")["images"]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} is not 3D Shapes: an HDF5 file with 'images' is needed ({error})") from error
+    return StoredImages("shapes3d", NAMES, factor_sizes, images, path)

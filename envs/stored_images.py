@@ -1,0 +1,99 @@
+"""Ground-truth image data that somebody else has rendered, in the files that they come in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from darla.base import InputError
+from darla.envs.ground_truth import Factors, GroundTruthData, Images, checked_factors
+
+SIDE = 64
+"""Pixels that larger pictures are brought to, as disentanglement_lib does."""
+
+
+class StoredImages(GroundTruthData):
+    """Pictures of every combination of factor values, one after the other, the last factor running fastest.
+
+    Args:
+        name: what the data are called.
+        factor_names: the K factors.
+        factor_sizes: how many values each has.
+        images: uint8 (N, height, width, channels), or anything that gives such an array for ascending integers.
+        where: the file, for messages.
+        scale: what a stored value is multiplied with to run to 255.
+
+    Raises:
+        InputError: another number of pictures than combinations, or no uint8 pictures.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factor_names: Sequence[str],
+        factor_sizes: Sequence[int],
+        images: Any,
+        where: Path,
+        *,
+        scale: int = 1,
+    ) -> None:
+        self.name, self.factor_names, self.factor_sizes = name, tuple(factor_names), tuple(factor_sizes)
+        self._images, self._scale = images, np.uint8(scale)
+        shape = tuple(images.shape)
+        if len(shape) not in (3, 4) or images.dtype != np.uint8 or shape[0] != len(self):
+            sizes = " x ".join(map(str, self.factor_sizes))
+            raise InputError(
+                f"{where} holds {images.dtype} {shape}, but {name} needs uint8 pictures of {len(self)} combinations "
+                f"({sizes})"
+            )
+        self.image_shape = (shape[1], shape[2], shape[3] if len(shape) == 4 else 1)
+
+    def render(self, factors: Factors) -> Images:
+        """Look pictures up, uint8 (N, height, width, channels); see `GroundTruthData.render`."""
+        rows = self.rows_of(checked_factors(factors, self))
+        # Files on disk want ascending rows, each once.
+        distinct, place = np.unique(rows, return_inverse=True)
+        images = np.asarray(self._images[distinct])[place] if len(rows) else np.empty((0, *self.image_shape), np.uint8)
+        found: Images = images.reshape(len(rows), *self.image_shape) * self._scale
+        return found
+
+
+def existing(path: Path | str, name: str, source: str) -> Path:
+    """Return the path of a file or folder that a person has to get first.
+
+    Raises:
+        InputError: it is not there; the sentence says where the data can be had.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} is not there; {name} can be had from {source}")
+    return path
+
+
+def npz_member(path: Path, member: str, name: str) -> npt.NDArray[Any]:
+    """Read one array of an npz file; nothing is unpickled.
+
+    Raises:
+        InputError: no npz file, no such member, or a damaged one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found: npt.NDArray[Any] = archive[member]
+    except Exception as error:  # zipfile, zlib and numpy each have errors of their own
+        raise InputError(f"{path} is not {name}: an npz file with {member!r} is needed ({error})") from error
+    return found
+
+
+def resized(images: Images, side: int = SIDE) -> Images:
+    """Return pictures at `side` x `side` pixels, each the mean over the area of a new pixel; (N, h, w, c)."""
+    if images.shape[1:3] == (side, side):
+        return images
+    small = np.empty((len(images), side, side, images.shape[3]), np.uint8)
+    for row, image in enumerate(images):
+        squeezed = image[:, :, 0] if image.shape[2] == 1 else image
+        drawn = Image.fromarray(squeezed).resize((side, side), Image.Resampling.BOX)
+        small[row] = np.asarray(drawn).reshape(side, side, -1)
+    return small

@@ -1,0 +1,141 @@
+"""Loaders of published data sets, on small files of the same form."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+from darla.base import InputError
+from darla.envs.cars3d_files import cars3d
+from darla.envs.dsprites_file import dsprites
+from darla.envs.mpi3d_file import mpi3d
+from darla.envs.shapes3d_file import shapes3d
+from darla.envs.small_norb_files import _PARTS, small_norb
+from darla.envs.stored_images import StoredImages
+
+
+def pictures(sizes: tuple[int, ...], *shape: int, high: int = 256) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, high, (math.prod(sizes), *shape)).astype(np.uint8)
+
+
+def check_order(data: StoredImages, images: np.ndarray) -> None:
+    """Each combination has its own picture, in whatever order it is asked for."""
+    rows = np.array([len(data) - 1, 0, 3, 3, len(data) // 2])
+    np.testing.assert_array_equal(data.render(data.factors_at(rows)), images[rows])
+    assert data.render(np.zeros((0, len(data.factor_names)), int)).shape == (0, *data.image_shape)
+
+
+def test_dsprites_are_read_without_unpickling(tmp_path: Path) -> None:
+    sizes = (3, 2, 4, 2, 2)
+    stored = pictures(sizes, 64, 64, high=2)
+    metadata = np.array({"title": "dSprites dataset"}, dtype=object)  # the published file holds a pickle like it
+    np.savez_compressed(tmp_path / "d.npz", imgs=stored, metadata=metadata)
+    data = dsprites(tmp_path / "d.npz", factor_sizes=sizes)
+    assert data.image_shape == (64, 64, 1)
+    check_order(data, stored[..., None] * np.uint8(255))
+    with pytest.raises(InputError, match="uint8 pictures of 737280 combinations"):
+        dsprites(tmp_path / "d.npz")
+
+
+def test_mpi3d(tmp_path: Path) -> None:
+    sizes = (2, 2, 2, 1, 1, 3, 2)
+    stored = pictures(sizes, 64, 64, 3)
+    np.savez_compressed(tmp_path / "m.npz", images=stored)
+    check_order(mpi3d(tmp_path / "m.npz", factor_sizes=sizes), stored)
+    with pytest.raises(InputError, match="6 x 6 x 2 x 3 x 3 x 40 x 40"):
+        mpi3d(tmp_path / "m.npz")
+
+
+def test_shapes3d(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    sizes = (2, 2, 2, 2, 1, 3)
+    stored = pictures(sizes, 64, 64, 3)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["images"] = stored
+    check_order(shapes3d(tmp_path / "s.h5", factor_sizes=sizes), stored)
+    with pytest.raises(InputError, match="480000 combinations"):
+        shapes3d(tmp_path / "s.h5")
+
+
+def test_shapes3d_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    (tmp_path / "s.h5").write_bytes(b"nothing of the kind")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"pip install 'darla\[data\]'"):
+        shapes3d(tmp_path / "s.h5")
+
+
+def test_cars3d_puts_views_in_order_and_makes_them_smaller(tmp_path: Path) -> None:
+    elevations, azimuths, cars = 2, 3, 2
+    for car in range(cars):
+        views = np.zeros((128, 128, 3, azimuths, elevations), np.uint8)
+        for azimuth, elevation in itertools.product(range(azimuths), range(elevations)):
+            views[:, :, :, azimuth, elevation] = 100 * car + 10 * azimuth + elevation
+        scipy.io.savemat(tmp_path / f"car_{car}.mat", {"im": views})
+    data = cars3d(tmp_path, factor_sizes=(elevations, azimuths, cars))
+    assert data.image_shape == (64, 64, 3)
+    images = data.render(np.array([[1, 2, 1], [0, 1, 0]]))
+    assert (images[0] == 121).all()
+    assert (images[1] == 10).all()
+    with pytest.raises(InputError, match=r"holds 2 \.mat files, but Cars3D has 183"):
+        cars3d(tmp_path)
+    with pytest.raises(InputError, match=r"uint8 \(height, width, 3, 24, 4\)"):
+        cars3d(tmp_path, factor_sizes=(4, 24, 2))
+
+
+def write_norb(folder: Path, sizes: tuple[int, ...]) -> None:
+    """Half of the instances for training, the others for testing, each in an order of its own."""
+    combinations = np.array(list(itertools.product(*map(range, sizes))))
+    for number, part in enumerate(_PARTS):
+        mine = combinations[combinations[:, 1] % 2 == number]
+        mine = mine[np.random.default_rng(number).permutation(len(mine))]
+        values = (mine * [100, 50, 10, 2, 1]).sum(axis=1)
+        dat = np.broadcast_to(values[:, None, None, None], (len(mine), 2, 96, 96)).astype(np.uint8).copy()
+        dat[:, 1] = 255
+        info = mine[:, 1:] * [1, 1, 2, 1]
+        for what, magic, array in (
+            ("dat", 0x1E3D4C55, dat),
+            ("cat", 0x1E3D4C54, mine[:, 0].astype("<i4")),
+            ("info", 0x1E3D4C54, info.astype("<i4")),
+        ):
+            sides = [*array.shape, 1, 1][: max(3, array.ndim)]
+            head = np.array([magic, array.ndim, *sides], "<i4").tobytes()
+            (folder / f"{part}-{what}.mat").write_bytes(head + array.tobytes())
+
+
+def test_small_norb_puts_both_parts_into_one_grid(tmp_path: Path) -> None:
+    sizes = (2, 2, 2, 3, 2)
+    write_norb(tmp_path, sizes)
+    data = small_norb(tmp_path, factor_sizes=sizes)
+    assert data.image_shape == (64, 64, 1)
+    for factors in ([0, 0, 0, 0, 0], [1, 1, 1, 2, 1], [0, 1, 0, 1, 1]):
+        image = data.render(np.array([factors]))
+        assert (image == np.dot(factors, [100, 50, 10, 2, 1])).all()
+    with pytest.raises(InputError, match="never"):
+        small_norb(tmp_path)
+    with pytest.raises(InputError, match="values outside of 2 x 2 x 2 x 2 x 2"):
+        small_norb(tmp_path, factor_sizes=(2, 2, 2, 2, 2))
+    dat = tmp_path / f"{_PARTS[1]}-dat.mat"
+    dat.write_bytes(dat.read_bytes()[:-5])
+    with pytest.raises(InputError, match="is damaged"):
+        small_norb(tmp_path, factor_sizes=sizes)
+    dat.write_bytes(b"MATLAB 5.0 MAT-file")
+    with pytest.raises(InputError, match="no known type"):
+        small_norb(tmp_path, factor_sizes=sizes)
+
+
+@pytest.mark.parametrize("load", [dsprites, shapes3d, mpi3d, cars3d, small_norb])
+def test_a_file_that_is_not_there_is_told_with_where_to_get_it(load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=r"is not there; .* can be had from http"):
+        load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("load", [dsprites, mpi3d])
+def test_a_file_of_another_kind_is_refused(load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "x.npz").write_bytes(b"PK not really")
+    with pytest.raises(InputError, match="an npz file with"):
+        load(tmp_path / "x.npz")
