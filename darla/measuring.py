@@ -1,5 +1,6 @@
 """Score an encoder: encode images of known factors once, and run the metric suite on the codes."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,13 +113,16 @@ def metrics(
     inputs = {"encoder": artefact.digest}
     if isinstance(images.source, FrameSet):
         inputs["frames"] = images.source.digest
-    return finish(out, KIND, record, seed=seed, inputs=inputs, wall_seconds=time.monotonic() - started)
+    lies = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # where a report finds it
+    seconds = time.monotonic() - started
+    return finish(out, KIND, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
 
 
 def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
-    """Return what `metrics` found, by metric, and the names of the factors."""
+    """Return what `metrics` found, by metric in the order of the suite, and the names of the factors."""
     found = read_json(artefact.folder / RESULTS)
-    return {name: Result.from_dict(stored) for name, stored in found["results"].items()}, tuple(found["factors"])
+    stored = found["results"]
+    return {name: Result.from_dict(stored[name]) for name in METRICS if name in stored}, tuple(found["factors"])
 
 
 def _learnt_from(encoder: Artefact) -> str:

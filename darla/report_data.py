@@ -11,11 +11,12 @@ from typing import Any
 from darla.base import Artefact, InputError, is_complete
 from darla.base.files import read_json
 from darla.figures import Curves
+from darla.measuring import KIND as METRICS
 from darla.zero_shot import AGENT_PATHS, CURVES, SCORES, STRIPS
 from darla.zero_shot import KIND as TRANSFER
 
-_KINDS = ("frames", "dae", "encoder", "agent", TRANSFER)
-_SUBJECTS = ("encoder", TRANSFER)
+_KINDS = ("frames", "dae", "encoder", METRICS, "agent", TRANSFER)
+_SUBJECTS = ("encoder", METRICS, TRANSFER)
 """What a report can be about; the rest is told along with them."""
 _NEAR = 3
 """Folders above an artefact, and below that, in which what it was made from is looked for."""
@@ -68,11 +69,12 @@ class Material:
     encoders: list[Artefact] = field(default_factory=list)
     denoisers: list[Artefact] = field(default_factory=list)
     frames: list[Artefact] = field(default_factory=list)
+    metrics: list[Artefact] = field(default_factory=list)
 
     def all(self) -> list[Artefact]:
         """Return every artefact in the order of the stages."""
         transfers = [transfer.artefact for transfer in self.transfers]
-        return [*self.frames, *self.denoisers, *self.encoders, *self.agents, *transfers]
+        return [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.agents, *transfers]
 
 
 def gather(runs: Sequence[Path | str]) -> Material:
@@ -105,6 +107,7 @@ def gather(runs: Sequence[Path | str]) -> Material:
         encoders=by_kind["encoder"],
         denoisers=by_kind["dae"],
         frames=by_kind["frames"],
+        metrics=by_kind[METRICS],
     )
 
 

@@ -12,6 +12,7 @@ from darla.base.files import read_json
 from darla.envs.frames import FrameSet
 from darla.report_data import Material
 from darla.report_document import Block, Cell, Picture, Section, Table, Text
+from darla.report_metrics import metric_blocks
 from darla.report_tables import NOTHING, describe_domain, number
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
@@ -51,6 +52,8 @@ def vision_section(material: Material) -> Section | None:
     models = find_models(material)
     if models:
         blocks += _probe_blocks(models)
+        labels = {member.digest: f"{m.label}, seed {member.card['seed']}" for m in models for member in m.members}
+        blocks += metric_blocks(material.metrics, labels)
         blocks += [Section(model.label, tuple(_pictures(model))) for model in models if _pictures(model)]
     return Section("What the encoders saw and kept", tuple(blocks)) if blocks else None
 

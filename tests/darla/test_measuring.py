@@ -118,3 +118,12 @@ def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
 def test_a_configuration_that_means_nothing_is_refused(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         MetricsConfig(**given)  # type: ignore[arg-type]
+
+
+def test_a_report_shows_scores_and_matrices(made: Artefact, encoder: Artefact, tmp_path: Path) -> None:
+    page = darla.report([encoder, made], tmp_path / "report")
+    text = (page.folder / "report.md").read_text()
+    assert "300 images of sprites" in text
+    for heading in ("chance", "ceiling", "mig posterior"):
+        assert heading in text
+    assert len(list((page.folder / "figures").glob("*metrics*"))) == len(list((made.folder / "matrices").iterdir()))
