@@ -1,5 +1,6 @@
 """The first stage, learn to see: an encoder from frames alone, without labels and without rewards."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from darla.base import Artefact
@@ -14,6 +15,7 @@ def see(
     *,
     seed: int = 0,
     dae: Artefact | Path | str | None = None,
+    watch: Sequence[str] = (),
 ) -> Artefact:
     """Train an encoder on frames of D_U.
 
@@ -24,6 +26,7 @@ def see(
         seed: master seed.
         dae: a denoising autoencoder for the objective to compare features with, so that several encoders share it;
             one is trained on the way if None and the objective needs one.
+        watch: metrics of the suite to write to TensorBoard during training; they change no result.
 
     Returns:
         An artefact of kind `encoder`, which `darla.act` takes.
@@ -34,7 +37,8 @@ def see(
     from darla.experiments import presets  # not at the top: experiments stand on this package
 
     chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
-    return train_encoder(chosen, _open(frames), out, seed, dae=dae.folder if isinstance(dae, Artefact) else dae)
+    denoiser = dae.folder if isinstance(dae, Artefact) else dae
+    return train_encoder(chosen, _open(frames), out, seed, dae=denoiser, watch=watch)
 
 
 def see_denoised(

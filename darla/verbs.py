@@ -64,6 +64,8 @@ class See:
     """Master seed."""
     denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
+    watch: tuple[str, ...] = ()
+    """Metrics of `darla metrics` to write to TensorBoard during training, such as `mig`; they change no result."""
     preset: str | None = None
     """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
     `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae` or `alda`; the options below are its, and change
@@ -74,7 +76,7 @@ class See:
         """Train."""
         from darla.learn_to_see import see
 
-        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser))
+        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser, watch=self.watch))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,4 +70,5 @@ def _read(path: Path) -> npt.NDArray[Any]:
         values = np.fromfile(file, _TYPES[int(head[0])])
     if len(sides) < head[1] or (sides < 1).any() or len(values) != math.prod(sides.tolist()):
         raise InputError(f"{path} is damaged: {len(values)} values are not {sides.tolist()}")
-    return values.reshape(sides)
+    shaped: npt.NDArray[Any] = values.reshape(sides)
+    return shaped

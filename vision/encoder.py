@@ -1,6 +1,7 @@
 """Learning to see: from frames of D_U to an encoder artefact."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +49,13 @@ def build_model(
 
 
 def train_encoder(
-    config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: int, *, dae: Path | str | None = None
+    config: SeeConfig,
+    frames: LabelledFrames,
+    out: Path | str,
+    seed: int,
+    *,
+    dae: Path | str | None = None,
+    watch: Sequence[str] = (),
 ) -> Artefact:
     """Train an encoder on frames of D_U, the DAE first where the objective needs one.
 
@@ -60,6 +67,7 @@ def train_encoder(
         out: the artefact's folder; a DAE trained on the way becomes an artefact in `dae/` below it.
         seed: the stage's master seed.
         dae: a DAE artefact to use instead of training one, so that a sweep over the objective shares it.
+        watch: metrics of the suite to write to TensorBoard during training; they change no result.
 
     Returns:
         An artefact of kind `encoder`: `model.safetensors`, which is self-contained, since the DAE and the
@@ -96,7 +104,16 @@ def train_encoder(
     model = initialised(lambda: build_model(config, image_shape, perceptual), seed_for(seed, "weights"))
     label = "learn to see"
     training = train_watched(
-        model, frames, config.training, out, seed, stream="training", rows=rows, held_out=held_out, label=label
+        model,
+        frames,
+        config.training,
+        out,
+        seed,
+        stream="training",
+        rows=rows,
+        held_out=held_out,
+        label=label,
+        watch=watch,
     )
     if processes.leads:
         started = time.monotonic()

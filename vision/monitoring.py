@@ -1,6 +1,6 @@
 """What is watched during training: numbers for `history.csv`, and TensorBoard with numbers and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from darla.vision.base import ImageModel, VisionModel
 from darla.vision.dae import DAE
 from darla.vision.frames import Frames
 from darla.vision.held_out import WATCHED
+from darla.vision.metric_watch import MetricWatch
 from darla.vision.training import Training, train_model
 from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse
@@ -41,9 +42,18 @@ class Monitor:
         images: held-out images, uint8 (N, H, W, C).
         out: the run's folder; events go to `tensorboard/` below it.
         seed: seed of the noise in the held-out loss, the same at each look.
+        scores: metrics to write as well.
     """
 
-    def __init__(self, model: ImageModel, images: np.ndarray[Any, Any], out: Path, seed: int) -> None:
+    def __init__(
+        self,
+        model: ImageModel,
+        images: np.ndarray[Any, Any],
+        out: Path,
+        seed: int,
+        scores: MetricWatch | None = None,
+    ) -> None:
+        self._scores = scores
         self.model, self.images, self.seed = model, images, seed
         self._folder = out / TENSORBOARD
         self._writer: Any = None
@@ -77,6 +87,9 @@ class Monitor:
                 writer.add_scalar(f"train/{name}", value, step)
         for name, value in found.items():
             writer.add_scalar(f"held_out/{name.removeprefix('held_out_')}", value, step)
+        if self._scores is not None and isinstance(self.model, VisionModel):
+            for name, value in self._scores(self.model).items():
+                writer.add_scalar(f"metrics/{name}", value, step)
         writer.flush()
         return found
 
@@ -106,6 +119,7 @@ def train_watched(
     rows: np.ndarray[Any, Any],
     held_out: np.ndarray[Any, Any],
     label: str,
+    watch: Sequence[str] = (),
 ) -> Training:
     """Train a model with a monitor looking at held-out frames.
 
@@ -119,8 +133,10 @@ def train_watched(
         rows: indices of the frames to train on.
         held_out: indices of the frames to look at.
         label: what the progress line says.
+        watch: metrics of the suite to write to TensorBoard, on the held-out frames.
     """
-    monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"))
+    scores = MetricWatch(frames, held_out, watch, seed_for(seed, "watched metrics")) if watch else None
+    monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"), scores)
     training = train_model(model, frames, config, out, seed_for(seed, stream), rows=rows, label=label, observe=monitor)
     monitor.close()
     return training

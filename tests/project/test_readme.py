@@ -33,5 +33,5 @@ def test_a_command_of_the_readme_can_be_given(command: str) -> None:
 
 
 def test_the_python_of_the_readme_compiles() -> None:
-    (code,) = [part.split("```")[0] for part in README.split("```python\n")[1:]]
-    compile(code, "README.md", "exec")
+    for part in README.split("```python\n")[1:]:
+        compile(part.split("```")[0], "README.md", "exec")
