@@ -43,7 +43,7 @@ def explicitness(sample: Sample) -> Scores:
     if sample.preset == "dlib":
         refuse_continuous(sample, "explicitness")
         spread = train.codes.std(dim=0, correction=0)
-        if bool((train.codes == train.codes[:1]).all(dim=0).any()):
+        if bool(((train.codes == train.codes[:1]).all(dim=0) | (spread == 0)).any()):
             raise InputError("explicitness has no value in the dlib preset where a latent is constant")
         inputs = [(part.codes - train.codes.mean(dim=0)) / spread for part in (train, test)]
     for k, classes in enumerate(sample.sizes):
