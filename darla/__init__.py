@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from darla.learn_to_see import see
     from darla.measuring import metrics
     from darla.reporting import report
+    from darla.selecting import select
     from darla.zero_shot import transfer
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "metrics",
     "report",
     "see",
+    "select",
     "transfer",
 ]
 
@@ -52,6 +54,7 @@ _HOMES = {
     "metrics": "darla.measuring",
     "report": "darla.reporting",
     "see": "darla.learn_to_see",
+    "select": "darla.selecting",
     "transfer": "darla.zero_shot",
 }
 

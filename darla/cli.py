@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 VERBS = {
     "collect": "collect frames of a task's unlabelled domain, for learning to see",
     "see": "learn to see: train an encoder on frames, without labels",
+    "select": "train several encoders, and rank them by what they agree on, without labels",
     "metrics": "score an encoder by the metric suite, on images of known factors",
     "act": "learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels",
     "transfer": "run agents, unchanged, in the source and in every target domain, and score them",

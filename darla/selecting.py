@@ -22,6 +22,7 @@ from darla.base import Artefact, InputError, begin, finish, is_complete, rng_for
 from darla.base.files import read_json, write_bytes, write_json
 from darla.cells import Cell, only_one, run_cells
 from darla.envs.frames import FrameSet
+from darla.factor_tables import FactorTable, factor_table
 from darla.learn_to_see import see, see_denoised
 from darla.vision import SeeConfig, load
 from darla.vision.encoding import batches
@@ -31,6 +32,9 @@ RESULT, TABLE, FIGURE = "selection.json", "table.md", "figure.png"
 _ROWS = 2048
 """Frames that the latents of two models are related on; the paper's 1,000 and a margin."""
 _PROBES = ("kind", "bearing", "distance")
+_SCORES = ("mig", "dci", "sap", "factor_vae_score")
+_SCORED = 6000
+"""Frames that scores with labels are computed on."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ def _ranked(
 
     rows = np.sort(rng_for(0, "selection").permutation(len(frames))[:_ROWS])
     codes, kls = zip(*(_codes(folders[name, seed], frames, rows) for seed in seeds), strict=True)
+    labelled = _labelled(frames)
     told = {
         method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values
         for method in ("lasso", "spearman")
@@ -158,10 +163,22 @@ def _ranked(
     for place, seed in enumerate(seeds):
         probes = read_json(folders[name, seed] / "probes.json")
         labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
+        if labelled is not None:
+            scored, _ = _codes(folders[name, seed], frames, labelled.rows)
+            results = metrics.evaluate(scored, labelled.factors, _SCORES)
+            labels = {score: result.score for score, result in results.items()} | labels
         udr = {method: float(values[f"model {place}"]) for method, values in told.items()}
         active = int(probes["kl"]["active_units"])
         found.append(Candidate(name, seed, folders[name, seed], udr["lasso"], udr["spearman"], active, labels))
     return found
+
+
+def _labelled(frames: FrameSet) -> FactorTable | None:
+    """Return frames with the factors behind them; None where they tell of none that varies."""
+    try:
+        return factor_table(frames, _SCORED, 0)
+    except InputError:
+        return None
 
 
 def _codes(
@@ -184,6 +201,7 @@ def _write(found: Sequence[Candidate], folder: Path, by: str) -> None:
     agreement = {
         label: {method: _rank_correlation(found, method, label) for method in ("lasso", "spearman")}
         for label in found[0].supervised
+        if all(label in each.supervised for each in found)
     }
     listed = [
         {

@@ -80,6 +80,32 @@ class See:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Select:
+    """Choose an encoder without labels: train several of each setting, and rank them by UDR."""
+
+    frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
+    """What `darla collect` made."""
+    out: Path
+    """Folder for everything that is made; an interrupted command goes on there."""
+    presets: tuple[str, ...] = ("beta-1", "beta-4")
+    """Settings to choose from, as `darla see --preset` has them."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One encoder of each setting for each of these; at least two."""
+    by: Literal["lasso", "spearman"] = "lasso"
+    """Which UDR ranks: how a Lasso relates the latents of two encoders, or their rank correlation."""
+    processes: int | None = None
+    """Encoders trained at the same time, one thread each; one for each core if not given."""
+
+    def run(self) -> int:
+        """Train, rank, and print the ranking."""
+        from darla.selecting import TABLE, select
+
+        made = select(self.frames, self.out, self.presets, seeds=self.seeds, by=self.by, processes=self.processes)
+        print((made.folder / TABLE).read_text(), end="")
+        return _made(made)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metrics(MetricsConfig):
     """Score an encoder by the metric suite, on images of known factors."""
 
@@ -219,6 +245,7 @@ class Doctor:
 _VERBS: Mapping[str, type[Verb]] = {
     "collect": Collect,
     "see": See,
+    "select": Select,
     "metrics": Metrics,
     "act": Act,
     "transfer": Transfer,
