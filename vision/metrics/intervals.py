@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from darla.base import InputError
-from darla.vision.metrics.sample import Sample, is_whole
+from darla.vision.metrics.arrays import is_whole
+from darla.vision.metrics.sample import Sample
 
 
 @dataclass(frozen=True)

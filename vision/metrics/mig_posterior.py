@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from darla.base import InputError
+from darla.vision.metrics.arrays import is_whole
 from darla.vision.metrics.information import column_entropy, ratio
 from darla.vision.metrics.mig import gap
 from darla.vision.metrics.registry import Needs, metric
 from darla.vision.metrics.result import Scores
-from darla.vision.metrics.sample import Sample, is_whole
+from darla.vision.metrics.sample import Sample
 
 WIDEST = 40.0
 """Log-variances are held within plus and minus this: a deviation of e^20 is endless, and one of e^-20 a point."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from darla.base import InputError, rng_for, unknown_name
+from darla.vision.metrics.arrays import is_whole, numbers, same_rows, wide
 from darla.vision.metrics.information import Information, bins_of_equal_counts, histogram_bins, measure
 
 Preset = Literal["robust", "dlib"]
@@ -19,8 +20,6 @@ ACTIVE = 0.005
 """Standard deviation, in units of the largest one, that a latent must exceed to count in the robust preset."""
 BINS = 20
 """Bins of disentanglement_lib's histograms; the fewest that the robust preset gives a latent or a continuous factor."""
-LARGEST = 1e60
-"""Numbers above overflow when sums of their fourth powers are taken in double precision; float32 stays below."""
 HELD_OUT = 1 / 3
 """Share of rows that are scored and not fitted: the 5,000 beside 10,000 of disentanglement_lib."""
 
@@ -86,36 +85,36 @@ class Sample:
         if (test_codes is None) != (test_factors is None) and factors is not None:
             raise InputError("test_codes and test_factors must be given together")
         self.seed, self.preset = int(seed), preset
-        given = _numbers(codes, "codes", 2)
+        given = numbers(codes, "codes", 2)
         self.device = given.device
-        self.dtype = given.dtype if given.dtype in (torch.float32, torch.float64) else _wide(given.device)
+        self.dtype = given.dtype if given.dtype in (torch.float32, torch.float64) else wide(given.device)
         """What `codes` came as; disentanglement_lib's histograms round to it."""
-        self.codes = given.to(_wide(given.device))
-        truth = torch.empty((len(given), 0)) if factors is None else _numbers(factors, "factors", 2)
+        self.codes = given.to(wide(given.device))
+        truth = torch.empty((len(given), 0)) if factors is None else numbers(factors, "factors", 2)
         if factors is not None and truth.shape[1] == 0:
             raise InputError("factors must have at least one column")
         if len(given) < 2:
             raise InputError(f"codes must have at least 2 rows, not {len(given)}")
         if given.shape[1] == 0:
             raise InputError("codes must have at least one column")
-        _same_rows(truth, "factors", len(given))
+        same_rows(truth, "factors", len(given))
         self._test_codes, tested = None, None
         if test_codes is not None:
-            other = _numbers(test_codes, "test_codes", 2).to(self.codes)
+            other = numbers(test_codes, "test_codes", 2).to(self.codes)
             if other.shape[1] != given.shape[1] or not len(other):
                 raise InputError(f"test_codes must be of shape (M, {given.shape[1]}), not {tuple(other.shape)}")
             self._test_codes = other
-            tested = torch.empty((len(other), 0)) if factors is None else _numbers(test_factors, "test_factors", 2)
+            tested = torch.empty((len(other), 0)) if factors is None else numbers(test_factors, "test_factors", 2)
             if tested.shape[1] != truth.shape[1]:
                 raise InputError(f"test_factors must be of shape (M, {truth.shape[1]}), not {tuple(tested.shape)}")
-            _same_rows(tested, "test_factors", len(other))
+            same_rows(tested, "test_factors", len(other))
         if continuous is not None and len(continuous) != truth.shape[1]:
             raise InputError(f"continuous must say something of {truth.shape[1]} factors, not of {len(continuous)}")
         self._read_factors(truth, tested, continuous)
         self.rows: dict[str, Tensor] = {}
-        for name, numbers in (rows or {}).items():
-            self.rows[name] = _numbers(numbers, name, None).to(self.codes)
-            _same_rows(self.rows[name], name, len(given))
+        for name, column in (rows or {}).items():
+            self.rows[name] = numbers(column, name, None).to(self.codes)
+            same_rows(self.rows[name], name, len(given))
         self.latents = torch.arange(self.codes.shape[1])
         """Columns of the given codes that this sample holds."""
         self.measured = torch.arange(truth.shape[1])
@@ -135,7 +134,7 @@ class Sample:
             kinds.append(kind)
         count = len(truth)
         marks = torch.stack(labels, dim=1) if labels else torch.empty((len(both), 0), dtype=torch.int64)
-        values = both.to(_wide(both.device))
+        values = both.to(wide(both.device))
         self.labels, self.values = marks[:count].to(self.device), values[:count].to(self.codes)
         self._test_labels, self._test_values = marks[count:].to(self.device), values[count:].to(self.codes)
         self.sizes, self.continuous = tuple(sizes), tuple(kinds)
@@ -298,47 +297,3 @@ class Sample:
             train, test = (Part(part.codes[:, on[0]], part.labels[:, on[1]], part.values[:, on[1]]) for part in split)
             other.parts = train, test
         return other
-
-
-def is_whole(value: Any) -> bool:
-    """Say whether a value is a whole number, and not a truth value."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _wide(device: torch.device) -> torch.dtype:
-    return torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no double precision
-
-
-def _numbers(given: Any, name: str, dimensions: int | None) -> Tensor:
-    """Return finite numbers as int64, float32 or float64, where they are."""
-    try:
-        found = given.detach() if isinstance(given, Tensor) else np.asarray(given)
-    except ValueError as error:
-        raise InputError(f"{name} must be one array of numbers, not rows of several lengths") from error
-    if isinstance(found, np.ndarray):
-        if found.dtype.kind not in "biuf":
-            raise InputError(f"{name} must be numbers, not {found.dtype}")
-        if found.dtype.kind == "u" and found.size and found.max() > np.iinfo(np.int64).max:
-            raise InputError(f"{name} must fit 64 bits with a sign, not {found.max()}")
-        kind = np.int64 if found.dtype.kind in "biu" else np.float32 if found.dtype.itemsize <= 4 else np.float64
-        with np.errstate(over="ignore"):
-            found = torch.from_numpy(np.array(found, dtype=kind, order="C"))
-    elif found.is_complex() or found.is_quantized:
-        raise InputError(f"{name} must be real numbers, not {found.dtype}")
-    elif not found.is_floating_point():
-        found = found.to(torch.int64)
-    elif found.dtype not in (torch.float32, torch.float64):
-        found = found.to(torch.float32)
-    if dimensions is not None and found.ndim != dimensions:
-        raise InputError(f"{name} must be of shape (rows, columns), not {tuple(found.shape)}")
-    if found.is_floating_point() and found.numel():
-        if not bool(torch.isfinite(found).all()):
-            raise InputError(f"{name} must be finite numbers, without NaN or infinity")
-        if float(found.abs().max()) > LARGEST:
-            raise InputError(f"{name} must be at most {LARGEST:g} in size, not {float(found.abs().max()):g}")
-    return found
-
-
-def _same_rows(found: Tensor, name: str, count: int) -> None:
-    if len(found) != count:
-        raise InputError(f"{name} must have {count} rows, as many as there are codes, not {len(found)}")
