@@ -28,7 +28,8 @@ ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
         "beta-4": PIXELS.change(beta=4.0),
         "darla": DARLA,
         "darla-paper": PAPER,
-        # Each model with the setting of its paper for dSprites; `darla see --model` starts from the same.
+        # Each model with the weights that its configuration states, most of them its paper's for dSprites; the networks
+        # are DARLA's, with 32 latents.
         "annealed": PIXELS.change(model="annealed_vae"),  # capacity 25 nats
         "factor": PIXELS.change(model="factor_vae"),  # gamma 35
         "beta-tc": PIXELS.change(model="beta_tc_vae"),  # beta 6
