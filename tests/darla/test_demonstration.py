@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_line import MORE, darla, leftovers
+from command_line import MORE, darla, hear_ctrl_c, leftovers
 
 from darla.base import Artefact
 from darla.experiments import presets
@@ -29,6 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
         env={**os.environ, **MORE},
     )
     while not list(folder.glob("frames/*/card.json")) and first.poll() is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import hear_ctrl_c
 
 from darla.base import Artefact, InputError, is_complete
 from darla.envs import Domain, EnvDomain, make, tasks
@@ -210,6 +211,7 @@ def start(out: Path, workers: int, frames: int = 240) -> subprocess.Popen[bytes]
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -1,6 +1,7 @@
 """Run darla as a person does: in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,3 +46,11 @@ def refusal(*words: str | Path, before: Callable[[], None] | None = None, **envi
 def leftovers(folder: Path) -> list[Path]:
     """Files that were being written when something went wrong."""
     return [path for path in folder.rglob("*") if path.name.endswith(".partial")]
+
+
+def hear_ctrl_c() -> None:
+    """Let a child be stopped with Ctrl-C even where the tests run in the background of a shell, which ignores it there.
+
+    For `preexec_fn`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
