@@ -16,11 +16,11 @@ from typing import Any
 
 from darla.base import InputError, limit_threads
 from darla.vision.metrics import METRICS, Sample
+from darla.vision.metrics.names import PRESETS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
 WORLDS = ((3, 6, 8, 8), (3, 6, 40, 32, 32))
-PRESETS = ("robust", "dlib")
 COLUMNS = {
     "mig": ("mig",),
     "mig_sup": ("mig_sup",),

@@ -2,51 +2,24 @@
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.base import Artefact, InputError, Progress, begin, finish, is_complete
 from darla.base.files import read_json, write_bytes, write_json
 from darla.envs.frames import FrameSet
 from darla.envs.image_data import IMAGE_DATA
 from darla.factor_tables import FactorTable, Source, check_channels, factor_table
+from darla.metrics_config import MetricsConfig
 from darla.vision import VisionModel, load
-from darla.vision.metrics import METRICS, Result, evaluate, table
+from darla.vision.metrics import Result, evaluate, table
+from darla.vision.metrics.names import NAMES
 
 KIND = "metrics"
 RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
-
-
-@dataclass(frozen=True)
-class MetricsConfig:
-    """Which metrics, on how many images."""
-
-    names: tuple[str, ...] = ()
-    """Metrics to compute; every one that codes, factors and posteriors suffice for if not given."""
-    preset: str = "robust"
-    """`robust`, or `dlib` for the numbers of disentanglement_lib, faults included."""
-    rows: int = 15_000
-    """Images, of which metrics that fit something score a third: the 10,000 and 5,000 of disentanglement_lib."""
-    interval: int = 0
-    """Resamples of a bootstrap interval over images; none if 0. Metrics that fit take as long again for each."""
-
-    def __post_init__(self) -> None:
-        """Refuse what means nothing before an image is encoded."""
-        known = METRICS
-        for name in self.names:
-            if name not in known:
-                raise unknown_name("metric", name, known)
-        if self.preset not in ("robust", "dlib"):
-            raise unknown_name("preset", self.preset, ("robust", "dlib"))
-        if self.rows < 2:
-            raise InputError(f"rows is {self.rows}, but at least 2 are needed")
-        if self.interval < 0:
-            raise InputError(f"interval is {self.interval}, but must not be negative")
 
 
 def metrics(
@@ -122,7 +95,7 @@ def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]
     """Return what `metrics` found, by metric in the order of the suite, and the names of the factors."""
     found = read_json(artefact.folder / RESULTS)
     stored = found["results"]
-    return {name: Result.from_dict(stored[name]) for name in METRICS if name in stored}, tuple(found["factors"])
+    return {name: Result.from_dict(stored[name]) for name in NAMES if name in stored}, tuple(found["factors"])
 
 
 def _learnt_from(encoder: Artefact) -> str:
@@ -172,7 +145,6 @@ def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
     write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
 
 
-def summary(artefact: Artefact, names: Sequence[str] = ()) -> str:
-    """Return the table of an artefact for a terminal; of the metrics `names` alone where any are given."""
-    results, _ = read_results(artefact)
-    return table([result for name, result in results.items() if not names or name in names])
+def summary(artefact: Artefact) -> str:
+    """Return the table of an artefact for a terminal."""
+    return table(read_results(artefact)[0])

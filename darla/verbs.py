@@ -12,7 +12,7 @@ from darla.agents import ActConfig, get_algorithm
 from darla.base import Artefact, InputError
 from darla.base.graphics import require_graphics
 from darla.envs.collect import CollectConfig
-from darla.measuring import MetricsConfig
+from darla.metrics_config import MetricsConfig
 from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig

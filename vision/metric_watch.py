@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import InputError, unknown_name
+from darla.base import InputError
 from darla.vision.base import VisionModel
 from darla.vision.encoding import encode_images
 from darla.vision.frames import Frames
+from darla.vision.metrics.names import check_metrics
 
 _LOOKED_AT = 2000
 """Held-out frames that are scored, at most; enough to see a score move, and encoded within a second."""
@@ -28,11 +29,7 @@ class MetricWatch:
     """
 
     def __init__(self, frames: Frames, held_out: np.ndarray[Any, Any], names: Sequence[str], seed: int) -> None:
-        from darla.vision.metrics import METRICS  # not at the top: a training that watches none does without
-
-        for name in names:
-            if name not in METRICS:
-                raise unknown_name("metric", name, METRICS)
+        check_metrics(names)
         rows = held_out[:_LOOKED_AT]
         contexts: Mapping[str, Any] = getattr(frames, "contexts", {})
         columns = [np.unique(np.asarray(values)[rows], return_inverse=True)[1] for values in contexts.values()]
@@ -44,7 +41,7 @@ class MetricWatch:
 
     def __call__(self, model: VisionModel) -> dict[str, float]:
         """Return each metric's score."""
-        from darla.vision.metrics import evaluate
+        from darla.vision.metrics import evaluate  # not at the top: a training that watches none does without
 
         results = evaluate(encode_images(model, self._images), self._factors, self._names, seed=self._seed)
         return {name: result.score for name, result in results.items()}

@@ -15,6 +15,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from darla.vision.metrics.names import NAMES
+
 if TYPE_CHECKING:
     from darla.vision.metrics.active_units import active_units
     from darla.vision.metrics.beta_vae_score import beta_vae_score
@@ -46,40 +48,13 @@ if TYPE_CHECKING:
     from darla.vision.metrics.udr import udr
     from darla.vision.metrics.unsupervised_scores import unsupervised_scores
 
-_METRICS = (
-    "mig",
-    "mig_sup",
-    "mig_posterior",
-    "modularity",
-    "med",
-    "infomec",
-    "irs",
-    "jemmig",
-    "dcimig",
-    "mcc",
-    "dci",
-    "sap",
-    "beta_vae_score",
-    "factor_vae_score",
-    "explicitness",
-    "r2",
-    "unsupervised_scores",
-    "factorised_support",
-    "active_units",
-    "distance_to_orthogonality",
-    "udr",
-    "explicitness_curve",
-    "snc_nk",
-    "downstream_accuracy",
-)
-"""Metrics in the order in which they are shown; each has a module of its name."""
 _HOMES = {
     "evaluate": ("evaluate", "table"),
     "intervals": ("Interval",),
     "registry": ("Metric", "Needs", "metric"),
     "result": ("Result", "Scores"),
     "sample": ("Sample",),
-    **{name: (name,) for name in _METRICS},
+    **{name: (name,) for name in NAMES},
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -124,7 +99,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first asked for; `METRICS` imports every metric."""
     if name == "METRICS":
-        return {each: getattr(import_module(f"{__name__}.{each}"), each) for each in _METRICS}
+        return {each: getattr(import_module(f"{__name__}.{each}"), each) for each in NAMES}
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

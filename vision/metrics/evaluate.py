@@ -6,6 +6,7 @@ from typing import Any
 
 from darla.base import InputError, unknown_name
 from darla.vision.metrics.intervals import Interval, bootstrap
+from darla.vision.metrics.names import check_metrics
 from darla.vision.metrics.registry import Metric, by_row, replace_interval
 from darla.vision.metrics.result import Result
 from darla.vision.metrics.sample import Sample
@@ -56,9 +57,7 @@ def evaluate(
     """
     known = registered()
     asked = [names] if isinstance(names, str) and names != "all" else names
-    for name in [] if names == "all" else [*asked, *(options or {})]:
-        if name not in known:
-            raise unknown_name("metric", str(name), known)
+    check_metrics([] if names == "all" else [*asked, *(options or {})])
     readable = {name for metric in known.values() for name in metric.needs.rows}
     for name in rows:
         if name not in readable:

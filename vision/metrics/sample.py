@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import InputError, rng_for, unknown_name
+from darla.base import InputError, rng_for
 from darla.vision.metrics.arrays import is_whole, numbers, same_rows, wide
 from darla.vision.metrics.information import Information, bins_of_equal_counts, histogram_bins, measure
-
-Preset = Literal["robust", "dlib"]
-PRESETS = ("robust", "dlib")
+from darla.vision.metrics.names import check_preset
 
 ACTIVE = 0.005
 """Standard deviation, in units of the largest one, that a latent must exceed to count in the robust preset."""
@@ -76,8 +74,7 @@ class Sample:
         continuous: Sequence[bool] | None = None,
         rows: Mapping[str, Any] | None = None,
     ) -> None:
-        if preset not in PRESETS:
-            raise unknown_name("preset", str(preset), PRESETS)
+        check_preset(preset)
         if not is_whole(seed) or seed < 0:
             raise InputError(f"seed must be a whole number from 0 up, not {seed!r}")
         if factors is None and test_factors is not None:

@@ -1,0 +1,29 @@
+"""What `darla metrics` is asked for; apart from the work, so that the command line starts without the suite."""
+
+from dataclasses import dataclass
+
+from darla.base import InputError
+from darla.vision.metrics.names import check_metrics, check_preset
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Which metrics, on how many images."""
+
+    names: tuple[str, ...] = ()
+    """Metrics to compute; every one that codes, factors and posteriors suffice for if not given."""
+    preset: str = "robust"
+    """`robust`, or `dlib` for the numbers of disentanglement_lib, faults included."""
+    rows: int = 15_000
+    """Images, of which metrics that fit something score a third: the 10,000 and 5,000 of disentanglement_lib."""
+    interval: int = 0
+    """Resamples of a bootstrap interval over images; none if 0. Metrics that fit take as long again for each."""
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing before an image is encoded."""
+        check_metrics(self.names)
+        check_preset(self.preset)
+        if self.rows < 2:
+            raise InputError(f"rows is {self.rows}, but at least 2 are needed")
+        if self.interval < 0:
+            raise InputError(f"interval is {self.interval}, but must not be negative")
