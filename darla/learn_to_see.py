@@ -38,17 +38,18 @@ def see(
 
     chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
     denoiser = dae.folder if isinstance(dae, Artefact) else dae
-    return train_encoder(chosen, _open(frames), out, seed, dae=denoiser, watch=watch)
+    return train_encoder(chosen, open_frames(frames), out, seed, dae=denoiser, watch=watch)
 
 
 def see_denoised(
     frames: FrameSet | Artefact | Path | str, out: Path | str, config: SeeConfig, *, seed: int = 0
 ) -> Artefact:
     """Train only the denoising autoencoder that `config` describes; `see` takes it as `dae`."""
-    return train_dae(config, _open(frames), out, seed)
+    return train_dae(config, open_frames(frames), out, seed)
 
 
-def _open(frames: FrameSet | Artefact | Path | str) -> FrameSet:
+def open_frames(frames: FrameSet | Artefact | Path | str) -> FrameSet:
+    """Return a set of frames in whichever form it was given."""
     if isinstance(frames, FrameSet):
         return frames
     return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)

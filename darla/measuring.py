@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from darla.envs.frames import FrameSet
 from darla.envs.image_data import IMAGE_DATA
 from darla.factor_tables import FactorTable, Source, check_channels, factor_table
 from darla.metrics_config import MetricsConfig
-from darla.vision import VisionModel, load
+from darla.vision import Posterior, VisionModel, load
+from darla.vision.encoding import posterior_of
+from darla.vision.hardware import Numerics
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.names import NAMES
 
@@ -68,19 +71,19 @@ def metrics(
         out = begin(out, KIND, record)
         if is_complete(out):
             return Artefact.load(out, KIND)
-        model = load(folder, _device(device))
+        model = load(folder, str(Numerics.choose("auto", device).device))
         check_channels(images, model.image_shape)
-        codes, log_variances = _encode(model, images)
+        posterior = _encode(model, images)
     finally:
         images.close()
     results = evaluate(
-        codes,
+        posterior.mean,
         torch.from_numpy(images.factors),
         config.names or "all",
         seed=seed,
         preset=config.preset,
         interval=config.interval or None,
-        log_variances=log_variances,
+        log_variances=posterior.log_variance,
     )
     _write(out, results, images)
     inputs = {"encoder": artefact.digest}
@@ -109,27 +112,16 @@ def _learnt_from(encoder: Artefact) -> str:
     )
 
 
-def _device(name: str) -> str:
-    try:
-        found = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device {name!r} is none that PyTorch knows; use cpu or cuda") from error
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {name!r} was asked for, but PyTorch finds no CUDA device here")
-    return name
-
-
-@torch.inference_mode()
-def _encode(model: VisionModel, images: FactorTable) -> tuple[Tensor, Tensor]:
-    """Return posterior means and log-variances, float32 (N, D) each, on the model's device."""
-    means, log_variances = [], []
+def _encode(model: VisionModel, images: FactorTable) -> Posterior:
+    """Return the posterior of all images, on the model's device, and show how far that is."""
     with Progress(len(images), "encoding", "image") as progress:
-        for batch in images.images():
-            posterior = model.encode(model.to_input(batch))
-            means.append(posterior.mean)
-            log_variances.append(posterior.log_variance)
-            progress.update(len(batch))
-    return torch.cat(means), torch.cat(log_variances)
+
+        def inputs() -> Iterator[Tensor]:
+            for batch in images.images():
+                yield model.to_input(batch)
+                progress.update(len(batch))
+
+        return posterior_of(model, inputs())
 
 
 def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:

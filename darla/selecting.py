@@ -23,9 +23,10 @@ from darla.base.files import read_json, write_bytes, write_json
 from darla.cells import Cell, only_one, run_cells
 from darla.envs.frames import FrameSet
 from darla.factor_tables import FactorTable, factor_table
-from darla.learn_to_see import see, see_denoised
-from darla.vision import SeeConfig, load
-from darla.vision.encoding import batches
+from darla.learn_to_see import open_frames, see, see_denoised
+from darla.vision import SeeConfig, VisionModel, encode_frames, load
+from darla.vision.encoding import batches, posterior_of
+from darla.vision.metrics.udr import METHODS
 
 KIND = "selection"
 RESULT, TABLE, FIGURE = "selection.json", "table.md", "figure.png"
@@ -85,13 +86,13 @@ def select(
 
     started = time.monotonic()
     named = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
-    if by not in ("lasso", "spearman"):
+    if by not in METHODS:
         raise InputError(f"by is {by!r}, but must be 'lasso' or 'spearman'")
     if len(set(seeds)) < 2 or len(set(seeds)) < len(seeds):
         raise InputError(f"seeds are {tuple(seeds)}, but at least two different ones are needed: siblings are compared")
     if not named:
         raise InputError("there is no setting to choose from")
-    shown = frames if isinstance(frames, FrameSet) else FrameSet.open(_path(frames))
+    shown = open_frames(frames)
     out = Path(out)
     folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in named for seed in seeds}
     with only_one(out):
@@ -101,7 +102,8 @@ def select(
         ranking = begin(out / "ranking", KIND, record)
         if is_complete(ranking):
             return Artefact.load(ranking, KIND)
-        found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown)]
+        labelled = _labelled(shown)
+        found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown, labelled)]
         found.sort(key=lambda candidate: -getattr(candidate, by))
         _write(found, ranking, by)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
@@ -109,10 +111,6 @@ def select(
         return finish(
             ranking, KIND, record, seed=min(seeds), inputs={"frames": shown.digest, **inputs}, wall_seconds=wall
         )
-
-
-def _path(frames: Artefact | Path | str) -> Path:
-    return frames.folder if isinstance(frames, Artefact) else Path(frames)
 
 
 def _cells(
@@ -147,25 +145,25 @@ def _same_denoiser(one: SeeConfig, other: SeeConfig) -> bool:
 
 
 def _ranked(
-    name: str, seeds: Sequence[int], folders: Mapping[tuple[str, int], Path], frames: FrameSet
+    name: str,
+    seeds: Sequence[int],
+    folders: Mapping[tuple[str, int], Path],
+    frames: FrameSet,
+    labelled: FactorTable | None,
 ) -> list[Candidate]:
     """Compare the encoders of one setting."""
     from darla.vision import metrics
 
     rows = np.sort(rng_for(0, "selection").permutation(len(frames))[:_ROWS])
-    codes, kls = zip(*(_codes(folders[name, seed], frames, rows) for seed in seeds), strict=True)
-    labelled = _labelled(frames)
-    told = {
-        method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values
-        for method in ("lasso", "spearman")
-    }
+    models = [load(folders[name, seed]) for seed in seeds]
+    codes, kls = zip(*(_codes(model, frames, rows) for model in models), strict=True)
+    told = {method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values for method in METHODS}
     found = []
-    for place, seed in enumerate(seeds):
+    for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
         probes = read_json(folders[name, seed] / "probes.json")
         labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
         if labelled is not None:
-            scored, _ = _codes(folders[name, seed], frames, labelled.rows)
-            results = metrics.evaluate(scored, labelled.factors, _SCORES)
+            results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
             labels = {score: result.score for score, result in results.items()} | labels
         udr = {method: float(values[f"model {place}"]) for method, values in told.items()}
         active = int(probes["kl"]["active_units"])
@@ -182,24 +180,19 @@ def _labelled(frames: FrameSet) -> FactorTable | None:
 
 
 def _codes(
-    folder: Path, frames: FrameSet, rows: npt.NDArray[np.int64]
+    model: VisionModel, frames: FrameSet, rows: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return an encoder's codes of the frames, (N, D), and the mean KL of each latent, (D,)."""
-    import torch
-
-    model = load(folder)
-    with torch.inference_mode():
-        seen = [model.encode(batch) for batch in batches(model, frames, rows)]
-    codes = torch.cat([posterior.mean for posterior in seen])
-    kl = torch.cat([posterior.kl_per_latent() for posterior in seen]).mean(0)
+    posterior = posterior_of(model, batches(model, frames, rows))
+    kl = posterior.kl_per_latent().mean(0)
     if not bool(kl.any()):  # codes without noise have none; what moves counts
-        kl = codes.var(0, correction=0)
-    return codes.numpy(), kl.numpy()
+        kl = posterior.mean.var(0, correction=0)
+    return posterior.mean.numpy(), kl.numpy()
 
 
 def _write(found: Sequence[Candidate], folder: Path, by: str) -> None:
     agreement = {
-        label: {method: _rank_correlation(found, method, label) for method in ("lasso", "spearman")}
+        label: {method: _rank_correlation(found, method, label) for method in METHODS}
         for label in found[0].supervised
         if all(label in each.supervised for each in found)
     }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darla.base import InputError
-from darla.envs.ground_truth import Factors, GroundTruthData, Images, checked_factors
+from darla.envs.ground_truth import Factors, GroundTruthData, Images
 
 SIDE = 64
 """Pixels that larger pictures are brought to, as disentanglement_lib does."""
@@ -53,7 +53,7 @@ class StoredImages(GroundTruthData):
 
     def render(self, factors: Factors) -> Images:
         """Look pictures up, uint8 (N, height, width, channels); see `GroundTruthData.render`."""
-        rows = self.rows_of(checked_factors(factors, self))
+        rows = self.rows_of(factors)
         # Files on disk want ascending rows, each once.
         distinct, place = np.unique(rows, return_inverse=True)
         images = np.asarray(self._images[distinct])[place] if len(rows) else np.empty((0, *self.image_shape), np.uint8)

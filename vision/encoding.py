@@ -1,6 +1,7 @@
 """From images to codes, and from an artefact to a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from darla.base import Artefact, InputError
-from darla.vision.base import ImageModel, VisionModel
+from darla.vision.base import ImageModel, Posterior, VisionModel
 from darla.vision.frames import Frames
 
 DEAD = 0.05
@@ -72,6 +73,19 @@ def batches(model: ImageModel, frames: Frames, rows: np.ndarray[Any, Any], batch
     """Yield the frames `rows` as a model reads them: float32 (N, C, H, W) in [0, 1]."""
     for start in range(0, len(rows), batch_size):
         yield model.to_input(frames[rows[start : start + batch_size]])
+
+
+@torch.inference_mode()
+def posterior_of(model: VisionModel, batches: Iterable[Tensor]) -> Posterior:
+    """Return the posterior of all images of some batches, of the kind that the model has.
+
+    Args:
+        model: in eval mode.
+        batches: at least one, each float32 (N, C, H, W) in [0, 1].
+    """
+    parts = [model.encode(batch) for batch in batches]
+    kind = type(parts[0])
+    return kind(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(kind)))
 
 
 def fit_normaliser(model: VisionModel, codes: np.ndarray[Any, Any]) -> None:

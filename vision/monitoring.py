@@ -12,6 +12,7 @@ from darla.base import seed_for
 from darla.base.artefact import TENSORBOARD
 from darla.vision.base import ImageModel, VisionModel
 from darla.vision.dae import DAE
+from darla.vision.encoding import posterior_of
 from darla.vision.frames import Frames
 from darla.vision.held_out import WATCHED
 from darla.vision.metric_watch import MetricWatch
@@ -25,12 +26,10 @@ ACTIVE = 0.01
 _SHOWN = 8
 
 
-@torch.inference_mode()
 def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return each latent's mean KL in nats and the variance of its mean over images, both (D,)."""
-    posteriors = [model.encode(batch) for batch in batches]
-    kl = torch.cat([posterior.kl_per_latent() for posterior in posteriors]).mean(dim=0)
-    variance = torch.cat([posterior.mean for posterior in posteriors]).var(dim=0, correction=0)
+    posterior = posterior_of(model, batches)
+    kl, variance = posterior.kl_per_latent().mean(dim=0), posterior.mean.var(dim=0, correction=0)
     return kl.cpu().numpy(), variance.cpu().numpy()
 
 
