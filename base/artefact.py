@@ -31,7 +31,9 @@ CHECKPOINT = "checkpoint"
 """Working folder of a stage; removed when the stage is finished."""
 TENSORBOARD = "tensorboard"
 """Event files; kept, but not hashed, since they hold wall-clock times."""
-_UNHASHED = {CHECKPOINT, TENSORBOARD}
+WATCHED = "watched"
+"""What somebody asked to follow of a training; kept, but not hashed, since it is the same training without."""
+_UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
 _PACKAGES = (
     "darla",
     "torch",

@@ -26,7 +26,7 @@ def see(
         seed: master seed.
         dae: a denoising autoencoder for the objective to compare features with, so that several encoders share it;
             one is trained on the way if None and the objective needs one.
-        watch: metrics of the suite to write to TensorBoard during training; they change no result.
+        watch: metrics of the suite to write to TensorBoard and `watched/` during training; they change no result.
 
     Returns:
         An artefact of kind `encoder`, which `darla.act` takes.

@@ -65,7 +65,8 @@ class See:
     denoiser: Path | None = None
     """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
     watch: tuple[str, ...] = ()
-    """Metrics of `darla metrics` to write to TensorBoard during training, such as `mig`; they change no result."""
+    """Metrics of `darla metrics` to write to TensorBoard and `watched/` during training, such as `mig`; they change no
+    result."""
     preset: str | None = None
     """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
     `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae` or `alda`; the options below are its, and change

@@ -29,7 +29,10 @@ from darla.vision.probes import probe
 from darla.vision.see_config import SeeConfig
 from darla.vision.training import initialised
 from darla.vision.training_config import TrainingConfig
-from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse, write_png
+from darla.vision.traversals import animate, grid, reconstruct, traversal_rows, traverse, write_gif, write_png
+
+_MOVES = 13
+"""Values that a latent takes in the moving pictures, on its way there and back."""
 
 
 def build_model(
@@ -67,11 +70,11 @@ def train_encoder(
         out: the artefact's folder; a DAE trained on the way becomes an artefact in `dae/` below it.
         seed: the stage's master seed.
         dae: a DAE artefact to use instead of training one, so that a sweep over the objective shares it.
-        watch: metrics of the suite to write to TensorBoard during training; they change no result.
+        watch: metrics of the suite to write to TensorBoard and `watched/` during training; they change no result.
 
     Returns:
         An artefact of kind `encoder`: `model.safetensors`, which is self-contained, since the DAE and the
-        normaliser are in it; `probes.json`, `reconstructions.png`, `traversals.png`, `history.csv`.
+        normaliser are in it; `probes.json`, `reconstructions.png`, `traversals.png` and `.gif`, `history.csv`.
 
     Raises:
         InputError: `out` holds something else, or the DAE is not the one that the configuration describes.
@@ -165,3 +168,4 @@ def _describe(
     images = model.to_input(frames[held_out[:12]])
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
     write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
+    write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVES)))

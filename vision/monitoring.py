@@ -87,7 +87,7 @@ class Monitor:
         for name, value in found.items():
             writer.add_scalar(f"held_out/{name.removeprefix('held_out_')}", value, step)
         if self._scores is not None and isinstance(self.model, VisionModel):
-            for name, value in self._scores(self.model).items():
+            for name, value in self._scores(self.model, step).items():
                 writer.add_scalar(f"metrics/{name}", value, step)
         writer.flush()
         return found
@@ -132,9 +132,9 @@ def train_watched(
         rows: indices of the frames to train on.
         held_out: indices of the frames to look at.
         label: what the progress line says.
-        watch: metrics of the suite to write to TensorBoard, on the held-out frames.
+        watch: metrics of the suite to follow, on the held-out frames.
     """
-    scores = MetricWatch(frames, held_out, watch, seed_for(seed, "watched metrics")) if watch else None
+    scores = MetricWatch(frames, held_out, watch, out, seed_for(seed, "watched metrics")) if watch else None
     monitor = Monitor(model, frames[held_out[:WATCHED]], out, seed_for(seed, "monitor"), scores)
     training = train_model(model, frames, config, out, seed_for(seed, stream), rows=rows, label=label, observe=monitor)
     monitor.close()

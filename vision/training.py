@@ -1,7 +1,5 @@
 """The training loop of everything in `darla.vision`: DAE, every VAE, and whatever else is an `ImageModel`."""
 
-import csv
-import io
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from darla.base import InputError, Progress, seed_for
 from darla.base.artefact import CHECKPOINT
-from darla.base.files import write_bytes
+from darla.base.tables import write_numbers
 from darla.vision import checkpoints
 from darla.vision.base import ImageModel
 from darla.vision.frames import BatchOrder, Frames
@@ -262,17 +260,5 @@ class _Loop:
                 row |= observe(row)
                 self.model.train()
             self.history.append(row)
-            write_history(self.out / "history.csv", self.history)
+            write_numbers(self.out / "history.csv", self.history, first=("step", "learning_rate", "loss"))
         self.processes.wait()
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write the history as CSV with six significant digits."""
-    first = ("step", "learning_rate", "loss")
-    # Not in the order in which a row was filled: rows that went through a checkpoint have lost it.
-    names = sorted(history[0], key=lambda name: (first.index(name) if name in first else len(first), name))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in history)
-    write_bytes(path, text.getvalue().encode())

@@ -18,6 +18,7 @@ from darla.vision.dae import DAE
 Array = np.ndarray[Any, Any]
 _GAP = 2
 _LABEL_WIDTH, _LABEL_SIZE = 116, 15
+_CAPTION = 18
 _WHITE = 255
 
 
@@ -109,8 +110,7 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     for top, (_, pictures) in zip(tops, rows, strict=True):
         for column, picture in enumerate(pictures):
             left = _LABEL_WIDTH + _GAP + column * (width * scale + _GAP)
-            enlarged = picture.repeat(scale, axis=0).repeat(scale, axis=1)
-            canvas[top : top + height * scale, left : left + width * scale] = enlarged
+            canvas[top : top + height * scale, left : left + width * scale] = _enlarged(picture, scale)
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     font = ImageFont.load_default(_LABEL_SIZE)
@@ -120,15 +120,56 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
 
 
 def traversal_rows(found: Traversals) -> list[tuple[str, Array]]:
-    """Return the labelled rows of a traversal for `grid`."""
+    """Return the rows of a traversal for `grid`, each labelled with its latent, its KL and its range."""
     return [
-        (f"z{latent}  {kl:.2f} nats", pictures)
-        for latent, kl, pictures in zip(found.latents, found.kl, found.images, strict=True)
+        (f"z{latent}  {kl:.2f} nats\n{values[0]:.1f} to {values[-1]:.1f}", pictures)
+        for latent, kl, values, pictures in zip(found.latents, found.kl, found.values, found.images, strict=True)
     ]
+
+
+def animate(found: Traversals, columns: int = 5, scale: int = 2) -> list[Array]:
+    """Return a traversal as moving pictures: all latents side by side, each on its way through its range and back.
+
+    Args:
+        found: the traversal.
+        columns: latents side by side.
+        scale: whole-number magnification.
+
+    Returns:
+        A list of uint8 (height, width, 3), which can be shown in a circle.
+    """
+    steps = [*range(found.images.shape[1]), *range(found.images.shape[1] - 2, 0, -1)]
+    size = found.images.shape[2] * scale, found.images.shape[3] * scale
+    rows = -(-len(found.latents) // columns)
+    pitch = size[0] + _CAPTION + _GAP, size[1] + _GAP
+    font = ImageFont.load_default(_LABEL_SIZE)
+    shown = []
+    for step in steps:
+        canvas = Image.new("RGB", (columns * pitch[1] + _GAP, rows * pitch[0] + _GAP), "white")
+        pen = ImageDraw.Draw(canvas)
+        for place, latent in enumerate(found.latents):
+            top, left = _GAP + place // columns * pitch[0], _GAP + place % columns * pitch[1]
+            pen.text((left + 2, top + _CAPTION // 2), f"z{latent}", fill=(0, 0, 0), font=font, anchor="lm")
+            picture = _enlarged(found.images[place, step], scale)
+            canvas.paste(Image.fromarray(np.broadcast_to(picture, (*size, 3))), (left, top + _CAPTION))
+        shown.append(np.asarray(canvas))
+    return shown
+
+
+def _enlarged(picture: Array, scale: int) -> Array:
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def write_png(path: Path, picture: Array) -> None:
     """Write uint8 (H, W, 3) as PNG."""
     data = io.BytesIO()
     Image.fromarray(picture).save(data, format="PNG")
+    write_bytes(path, data.getvalue())
+
+
+def write_gif(path: Path, pictures: Sequence[Array], milliseconds: int = 120) -> None:
+    """Write uint8 (H, W, 3) pictures as a GIF that runs in a circle, each shown for some milliseconds."""
+    data = io.BytesIO()
+    first, *others = (Image.fromarray(picture) for picture in pictures)
+    first.save(data, format="GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     write_bytes(path, data.getvalue())

@@ -4,7 +4,16 @@ from PIL import Image
 
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig
 from darla.vision.monitoring import code_statistics
-from darla.vision.traversals import grid, reconstruct, to_pictures, traversal_rows, traverse, write_png
+from darla.vision.traversals import (
+    animate,
+    grid,
+    reconstruct,
+    to_pictures,
+    traversal_rows,
+    traverse,
+    write_gif,
+    write_png,
+)
 
 SHAPE = (16, 16, 3)
 
@@ -59,6 +68,23 @@ def test_png_files_are_the_same_bytes_each_time(images, tmp_path):
         write_png(tmp_path / name, picture)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), picture)
+
+
+def test_moving_pictures_go_through_the_range_and_back(images, tmp_path):
+    found = traverse(model(), images[:1], np.array([0.0, 3.0, 1.0, 0.0]), values=5, latents=3)
+    pictures = animate(found, columns=2, scale=1)
+    assert len(pictures) == 8  # 0 1 2 3 4 3 2 1
+    assert np.array_equal(pictures[1], pictures[7])
+    assert any(np.array_equal(found.images[2, 4], part) for part in tiles(pictures[4]))
+    write_gif(tmp_path / "moves.gif", pictures)
+    with Image.open(tmp_path / "moves.gif") as shown:
+        assert shown.n_frames == 8
+        assert shown.info["loop"] == 0
+
+
+def tiles(picture):
+    """Every window of a picture that has the size of an image."""
+    return np.lib.stride_tricks.sliding_window_view(picture, SHAPE)[:, :, 0].reshape(-1, *SHAPE)
 
 
 def test_active_units_are_those_whose_mean_moves(images):
