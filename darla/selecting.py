@@ -6,17 +6,17 @@ are compared latent by latent. What disentangles, they hold in common; what is e
     runs/selection/
       denoisers/   what encoders on a perceptual loss compare with, one for each seed and setting
       encoders/    the candidates
-      ranking/     selection.json, table.md, figure.png, and the card that makes them an artefact
+      ranking/     an artefact: selection.json, table.md, report.html, and the same as report.md with figures/
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import spearmanr
 
 from darla.base import Artefact, InputError, begin, finish, is_complete, rng_for
 from darla.base.files import read_json, write_bytes, write_json
@@ -24,36 +24,22 @@ from darla.cells import Cell, only_one, run_cells
 from darla.envs.frames import FrameSet
 from darla.factor_tables import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, see_denoised
-from darla.vision import SeeConfig, VisionModel, encode_frames, load
+from darla.report_page import write_document
+from darla.selection_page import Candidate, ranking_table, selection_page, settings_table
+from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics
 from darla.vision.encoding import batches, posterior_of
 from darla.vision.metrics.udr import METHODS
 
 KIND = "selection"
-RESULT, TABLE, FIGURE = "selection.json", "table.md", "figure.png"
+RESULT, TABLE = "selection.json", "table.md"
 _ROWS = 2048
 """Frames that the latents of two models are related on; the paper's 1,000 and a margin."""
 _PROBES = ("kind", "bearing", "distance")
 _SCORES = ("mig", "dci", "sap", "factor_vae_score")
+_SHOWN = "mig"
+"""The score whose matrix of latents by factors is shown, and that is followed during training."""
 _SCORED = 6000
 """Frames that scores with labels are computed on."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One trained encoder, and how it was ranked."""
-
-    name: str
-    """Of the setting."""
-    seed: int
-    folder: Path
-    lasso: float
-    """UDR by Lasso: the median, over encoders of the same setting with other seeds."""
-    spearman: float
-    """UDR by rank correlation."""
-    active: int
-    """Active latents."""
-    supervised: Mapping[str, float]
-    """What labels say of it, by name; never part of the ranking."""
 
 
 def select(
@@ -77,7 +63,7 @@ def select(
 
     Returns:
         An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and how well UDR agrees
-        with what labels say of them, where the frames have any.
+        with what labels say of them, where the frames have any; `report.html` is the page that compares them.
 
     Raises:
         InputError: fewer than two seeds, an unknown preset, or an encoder that failed.
@@ -96,16 +82,17 @@ def select(
     out = Path(out)
     folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in named for seed in seeds}
     with only_one(out):
-        run_cells(_cells(shown, out, named, folders), processes, out / "logs")
+        labelled = _labelled(shown)
+        watch = (_SHOWN,) if labelled is not None else ()
+        run_cells(_cells(shown, out, named, folders, watch), processes, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {"frames": shown.digest, "by": by, "encoders": [encoder.digest for encoder in encoders.values()]}
         ranking = begin(out / "ranking", KIND, record)
         if is_complete(ranking):
             return Artefact.load(ranking, KIND)
-        labelled = _labelled(shown)
         found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown, labelled)]
         found.sort(key=lambda candidate: -getattr(candidate, by))
-        _write(found, ranking, by)
+        _write(found, ranking, by, labelled.names if labelled is not None else (), shown)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
         return finish(
@@ -114,14 +101,18 @@ def select(
 
 
 def _cells(
-    frames: FrameSet, out: Path, settings: Mapping[str, SeeConfig], folders: Mapping[tuple[str, int], Path]
+    frames: FrameSet,
+    out: Path,
+    settings: Mapping[str, SeeConfig],
+    folders: Mapping[tuple[str, int], Path],
+    watch: Sequence[str],
 ) -> list[Cell]:
     """Return the work: a denoiser for each seed and setting of one, and the encoders."""
     source = frames.artefact.folder
     cells: dict[Path, Cell] = {}
     for (name, seed), folder in folders.items():
         config = settings[name]
-        arguments: dict[str, Any] = {"frames": source, "config": config, "seed": seed, "out": folder}
+        arguments: dict[str, Any] = {"frames": source, "config": config, "seed": seed, "out": folder, "watch": watch}
         needs: tuple[Path, ...] = ()
         if config.vae.needs_dae:
             alike = [other for other, known in settings.items() if _same_denoiser(known, config)]
@@ -152,8 +143,6 @@ def _ranked(
     labelled: FactorTable | None,
 ) -> list[Candidate]:
     """Compare the encoders of one setting."""
-    from darla.vision import metrics
-
     rows = np.sort(rng_for(0, "selection").permutation(len(frames))[:_ROWS])
     models = [load(folders[name, seed]) for seed in seeds]
     codes, kls = zip(*(_codes(model, frames, rows) for model in models), strict=True)
@@ -162,12 +151,26 @@ def _ranked(
     for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
         probes = read_json(folders[name, seed] / "probes.json")
         labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
+        relation = None
         if labelled is not None:
             results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
             labels = {score: result.score for score, result in results.items()} | labels
+            relation = results[_SHOWN]
         udr = {method: float(values[f"model {place}"]) for method, values in told.items()}
-        active = int(probes["kl"]["active_units"])
-        found.append(Candidate(name, seed, folders[name, seed], udr["lasso"], udr["spearman"], active, labels))
+        found.append(
+            Candidate(
+                name,
+                seed,
+                folders[name, seed],
+                lasso=udr["lasso"],
+                spearman=udr["spearman"],
+                active=int(probes["kl"]["active_units"]),
+                kl=float(probes["kl"]["total"]),
+                error=float(probes["reconstruction"]["mean_squared_error_as_displayed"]),
+                supervised=labels,
+                relation=relation,
+            )
+        )
     return found
 
 
@@ -190,7 +193,7 @@ def _codes(
     return posterior.mean.numpy(), kl.numpy()
 
 
-def _write(found: Sequence[Candidate], folder: Path, by: str) -> None:
+def _write(found: Sequence[Candidate], folder: Path, by: str, factors: Sequence[str], frames: FrameSet) -> None:
     agreement = {
         label: {method: _rank_correlation(found, method, label) for method in METHODS}
         for label in found[0].supervised
@@ -203,46 +206,23 @@ def _write(found: Sequence[Candidate], folder: Path, by: str) -> None:
             "encoder": f"../encoders/{each.folder.name}",
             "udr": {"lasso": each.lasso, "spearman": each.spearman},
             "active_units": each.active,
+            "kl": each.kl,
+            "mean_squared_error": each.error,
             "supervised": dict(each.supervised),
         }
         for each in found
     ]
     write_json(folder / RESULT, {"by": by, "candidates": listed, "rank_correlation": agreement})
-    write_bytes(folder / TABLE, selection_table(found, agreement).encode())
-    if agreement:
-        from darla.figures import to_png
-        from darla.selection_figure import selection_figure
-
-        points: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
-        for each in found:
-            points.setdefault(each.name, []).append((getattr(each, by), each.supervised))
-        correlation = {label: told[by] for label, told in agreement.items()}
-        write_bytes(folder / FIGURE, to_png(selection_figure(points, correlation, by)))
+    tables = settings_table(found, agreement, by), ranking_table(found, agreement)
+    write_bytes(folder / TABLE, "\n\n".join(f"{table.markdown()}" for table in tables).encode() + b"\n")
+    of = str(frames.domain["name"])
+    write_document(selection_page(found, agreement, by, factors, of, len(frames)), folder)
 
 
 def _rank_correlation(found: Sequence[Candidate], method: str, label: str) -> float:
     """Return Spearman's correlation of UDR and a supervised score over candidates, 0 where one of them is constant."""
-    from scipy.stats import spearmanr
-
     ranked = [getattr(each, method) for each in found]
     scores = [each.supervised[label] for each in found]
     if len(set(ranked)) < 2 or len(set(scores)) < 2:
         return 0.0
     return float(spearmanr(ranked, scores).statistic)
-
-
-def selection_table(found: Sequence[Candidate], agreement: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the ranking as Markdown, best first, and below it how UDR agrees with each supervised score."""
-    labels = list(agreement)
-    head = ["encoder", "seed", "UDR, Lasso", "UDR, Spearman", "active latents", *labels]
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    for each in found:
-        numbers = [f"{each.lasso:.3f}", f"{each.spearman:.3f}", str(each.active)]
-        numbers += [f"{each.supervised[label]:.3f}" for label in labels]
-        lines.append("| " + " | ".join([each.name, str(each.seed), *numbers]) + " |")
-    if labels and len(found) > 2:
-        told = "; ".join(
-            f"{label} {agreement[label]['lasso']:+.2f} and {agreement[label]['spearman']:+.2f}" for label in labels
-        )
-        lines += ["", f"Rank correlation of UDR (Lasso and Spearman) over the {len(found)} encoders with {told}."]
-    return "\n".join(lines) + "\n"

@@ -88,8 +88,11 @@ class Select:
     """What `darla collect` made."""
     out: Path
     """Folder for everything that is made; an interrupted command goes on there."""
-    presets: tuple[str, ...] = ("beta-1", "beta-4")
-    """Settings to choose from, as `darla see --preset` has them."""
+    presets: tuple[str, ...] | None = None
+    """Settings to choose from, as `darla see --preset` has them; `beta-1` and `beta-4` if neither they nor a family
+    are given."""
+    family: str | None = None
+    """Instead of presets: six disentanglers with the settings for `sprites`, `rooms` or `seek-avoid`."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One encoder of each setting for each of these; at least two."""
     by: Literal["lasso", "spearman"] = "lasso"
@@ -99,9 +102,13 @@ class Select:
 
     def run(self) -> int:
         """Train, rank, and print the ranking."""
+        from darla.experiments.families import family
         from darla.selecting import TABLE, select
 
-        made = select(self.frames, self.out, self.presets, seeds=self.seeds, by=self.by, processes=self.processes)
+        if self.presets and self.family:
+            raise InputError(f"--family {self.family} would be ignored beside --presets; give one of them")
+        settings = family(self.family) if self.family else self.presets or ("beta-1", "beta-4")
+        made = select(self.frames, self.out, settings, seeds=self.seeds, by=self.by, processes=self.processes)
         print((made.folder / TABLE).read_text(), end="")
         return _made(made)
 

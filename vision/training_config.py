@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from darla.base import InputError, unknown_name
 
-SCHEDULES = ("one_cycle", "constant")
+SCHEDULES = ("one_cycle", "trapezoid", "constant")
+_DECAY = 0.25
+"""Share of the steps in which `trapezoid` falls."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,10 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     """Adam's largest learning rate; papers use 1e-4 to 1e-3, constant, for many more steps."""
     schedule: str = "one_cycle"
-    """`one_cycle`: up along a cosine for `warm_up`, then down along one to almost nothing. `constant`: always
-    the same."""
+    """`one_cycle`: up along a cosine for `warm_up`, then down along one to almost nothing. `trapezoid`: up in a straight
+    line for `warm_up`, constant, and down in a straight line in the last quarter. `constant`: always the same."""
     warm_up: float = 0.15
-    """Share of the steps in which `one_cycle` rises."""
+    """Share of the steps in which `one_cycle` and `trapezoid` rise."""
     gradient_clip: float | None = None
     """Largest norm of the gradient over all parameters; none if not given. Losses are sums over pixels: norms
     of a thousand are usual."""
@@ -63,6 +65,9 @@ class TrainingConfig:
         if self.schedule == "constant":
             return self.learning_rate
         rise = max(1.0, self.warm_up * self.steps)
+        if self.schedule == "trapezoid":
+            up, down = (step + 1) / rise, (self.steps - step) / max(1.0, _DECAY * self.steps)
+            return self.learning_rate * min(1.0, up, down)
         if step < rise:
             low, high, share = self.learning_rate / 25, self.learning_rate, step / rise
         else:

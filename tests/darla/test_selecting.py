@@ -7,7 +7,8 @@ import pytest
 
 import darla
 from darla.base import Artefact, InputError
-from darla.selecting import Candidate, selection_table
+from darla.experiments.families import FAMILIES, family
+from darla.selection_page import Candidate, ranking_table, settings_table
 from darla.vision import SeeConfig, TrainingConfig, load
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=6, batch_size=16), latent_dim=6, held_out=0.4)
@@ -40,7 +41,20 @@ def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
     assert set(found["rank_correlation"]) >= {"mig", "dci", "sap", "kind", "bearing", "distance"}
     best = load(made.folder / listed[0]["encoder"])
     assert best.latent_dim == 6
-    assert (made.folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_compares_numbers_training_and_pictures(made):
+    page = (made.folder / "report.html").read_text()
+    for name in SETTINGS:
+        assert f"{name}, seed" in page
+    text = (made.folder / "report.md").read_text()
+    for picture in ("udr", "training", "known", "traversals-weak", "relation-features"):
+        (shown,) = (made.folder / "figures").glob(f"*-{picture}.png")
+        assert shown.name in text
+
+
+def test_only_a_model_of_rising_capacity_has_a_capacity_plot(made):
+    assert not list((made.folder / "figures").glob("*capacity*"))
 
 
 def test_siblings_share_a_denoiser_of_their_own_seed(made):
@@ -52,14 +66,26 @@ def test_a_finished_selection_is_returned_as_it_is(made, frames):
     assert again.card == made.card
 
 
-def test_the_table_tells_the_ranking_and_how_labels_agree():
-    found = [
-        Candidate(name, seed, Path(f"{name}-s{seed}"), udr, udr / 2, 5, {"kind": udr})
-        for name, seed, udr in (("a", 0, 0.8), ("a", 1, 0.7), ("b", 0, 0.2))
-    ]
-    text = selection_table(found, {"kind": {"lasso": 1.0, "spearman": 1.0}})
-    assert text.splitlines()[2] == "| a | 0 | 0.800 | 0.400 | 5 | 0.800 |"
+FOUND = [
+    Candidate(name, seed, Path(f"{name}-s{seed}"), udr, udr / 2, 5, 12.0, error, {"kind": udr})
+    for name, seed, udr, error in (("b", 0, 0.9, 0.02), ("a", 0, 0.8, 0.01), ("a", 1, 0.7, 0.03), ("b", 1, 0.2, 0.02))
+]
+AGREEMENT = {"kind": {"lasso": 1.0, "spearman": 1.0}}
+
+
+def test_the_ranking_tells_each_encoder_and_how_labels_agree():
+    text = ranking_table(FOUND, AGREEMENT).markdown()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:6]]
+    assert rows[0] == ["b", "0", "0.900", "0.450", "0.900", "20.0", "12.0", "5"]
+    assert [row[:2] for row in rows] == [["b", "0"], ["a", "0"], ["a", "1"], ["b", "1"]]
     assert "kind +1.00 and +1.00" in text
+
+
+def test_settings_are_ranked_by_the_mean_over_their_seeds():
+    table = settings_table(FOUND, AGREEMENT, "lasso")
+    assert [row[0].text for row in table.rows] == ["a", "b"]
+    assert (table.rows[0][1].text, table.rows[0][1].detail) == ("0.75", "0.70 to 0.80")
+    assert (table.rows[0][4].text, table.rows[0][4].detail) == ("20.0", "10.0 to 30.0")
 
 
 def test_what_cannot_be_ranked_is_refused(frames, tmp_path):
@@ -69,3 +95,13 @@ def test_what_cannot_be_ranked_is_refused(frames, tmp_path):
         darla.select(frames, tmp_path / "b", ("beta-44",))
     with pytest.raises(InputError, match="'lasso' or 'spearman'"):
         darla.select(frames, tmp_path / "c", SETTINGS, by="mig")
+
+
+def test_a_family_is_six_models_on_the_same_network():
+    for name, settings in FAMILIES.items():
+        assert len(settings) == 6, name
+        assert len({each.model for each in settings.values()}) == 6, name
+        shared = {(each.vae.network, each.vae.latent_dim, each.vae.loss, each.training) for each in settings.values()}
+        assert len(shared) == 1, name
+    with pytest.raises(InputError, match="did you mean 'sprites'"):
+        family("sprite")

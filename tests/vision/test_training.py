@@ -188,6 +188,14 @@ def test_a_batch_may_be_larger_than_the_data():
     assert sorted(BatchOrder(np.arange(3), batch_size=9, seed=0)(0)) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
+def test_a_trapezoid_rises_stays_and_falls():
+    config = TrainingConfig(steps=100, schedule="trapezoid", warm_up=0.1, learning_rate=2.0)
+    rates = [config.rate(step) for step in range(100)]
+    assert rates[:10] == pytest.approx(np.linspace(0.2, 2.0, 10))
+    assert rates[10:76] == [2.0] * 66
+    assert rates[75:] == pytest.approx(np.linspace(2.0, 0.08, 25))
+
+
 def test_one_cycle_rises_and_falls():
     config = TrainingConfig(steps=100, learning_rate=1e-3, warm_up=0.2)
     rates = [config.rate(step) for step in range(100)]
