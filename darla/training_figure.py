@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from darla.figures import _STYLE, _WIDTH, _legend, styles
 
@@ -39,6 +39,9 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
             panel.set_title(_TERMS[term], loc="left")
             if term.startswith("held_out"):
                 panel.set_yscale("log")
+                panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                panel.yaxis.set_minor_formatter(NullFormatter())
             panel.set_xlabel("training steps")
             panel.xaxis.set_major_formatter(FuncFormatter(_thousands))
     return figure

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from darla.base import InputError
 from darla.vision.base import Posterior
+from darla.vision.layers import Head
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.vae import VAE, VAEConfig, not_negative
 
@@ -49,15 +50,15 @@ class Discriminator(nn.Module):
         super().__init__()
         sizes = [latent_dim, *[width] * depth]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.head = nn.Linear(width, 2)
+        self.head = Head(width, 2)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return two logits for each code (N, D), float32 (N, 2)."""
         x = latents
         for layer in self.hidden:
             x = functional.leaky_relu(layer(x), 0.2)
-        with torch.autocast(x.device.type, enabled=False):
-            return functional.linear(x.float(), self.head.weight, self.head.bias)
+        logits: Tensor = self.head(x)
+        return logits
 
 
 def permute_latents(latents: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -10,6 +10,8 @@ a reduced format on a CPU the three are one autograd node, for two reasons found
 Elsewhere the plain operations run, which can be differentiated twice and transformed by `torch.func`.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -31,11 +33,49 @@ def activate(x: Tensor, activation: str | None) -> Tensor:
     """
     if activation is None:
         return x
-    if activation == "relu":
-        return torch.relu(x)
-    if activation == "elu":
-        return functional.elu(x)
-    raise unknown_name("activation", activation, ACTIVATIONS)
+    return torch.relu(x) if known_activation(activation) == "relu" else functional.elu(x)
+
+
+def known_activation(name: str) -> str:
+    """Return the name of an activation.
+
+    Raises:
+        InputError: there is no such activation.
+    """
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", name, ACTIVATIONS)
+    return name
+
+
+class Hidden(nn.ModuleList):
+    """Fully connected layers, each followed by the activation.
+
+    Args:
+        widths: of the input, then of each layer.
+        activation: `relu` or `elu`.
+    """
+
+    def __init__(self, widths: Sequence[int], activation: str) -> None:
+        super().__init__(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.activation = known_activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, first width) to (N, last width)."""
+        for layer in self:
+            x = activate(layer(x), self.activation)
+        return x
+
+
+class Head(nn.Linear):
+    """A linear layer in float32 whatever is around it.
+
+    What it puts out is read to more digits than bfloat16 has, and it is too small for that to cost anything.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, inputs) to float32 (N, outputs)."""
+        with torch.autocast(input.device.type, enabled=False):
+            return functional.linear(input.float(), self.weight, self.bias)
 
 
 class Down(nn.Conv2d):
@@ -68,6 +108,27 @@ class Up(nn.ConvTranspose2d):
         if _fuse(input):
             return _fused(input, self, activation, transposed=True)
         return activate(super().forward(input), activation)
+
+
+class Ups(nn.ModuleList):
+    """Transposed convolutions, each but the last followed by the activation.
+
+    Args:
+        channels: of the input, then of each layer.
+        activation: `relu` or `elu`.
+    """
+
+    def __init__(self, channels: Sequence[int], activation: str) -> None:
+        super().__init__(Up(a, b) for a, b in pairwise(channels))
+        self.activation = known_activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', 2^n H, 2^n W) by n layers."""
+        *before, last = self
+        for layer in before:
+            x = layer(x, self.activation)
+        y: Tensor = last(x)
+        return y
 
 
 def _fuse(x: Tensor) -> bool:

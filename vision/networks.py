@@ -9,10 +9,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from darla.base import InputError, unknown_name
-from darla.vision.layers import ACTIVATIONS, Down, Up, activate
+from darla.vision.layers import Down, Head, Hidden, Ups, activate, known_activation
 
 
 @dataclass(frozen=True)
@@ -69,28 +68,22 @@ class Encoder(nn.Module):
     def __init__(self, shape: Architecture, image_shape: tuple[int, int, int], outputs: int, activation: str) -> None:
         super().__init__()
         height, width, channels = image_shape
-        if activation not in ACTIVATIONS:
-            raise unknown_name("activation", activation, ACTIVATIONS)
-        self.activation = activation
+        self.activation = known_activation(activation)
         sizes = (channels, *shape.channels)
         self.convolutions = nn.ModuleList(
             Down(a, b, kernel) for (a, b), kernel in zip(pairwise(sizes), shape.kernels, strict=True)
         )
         widths = (shape.channels[-1] * (height // 16) * (width // 16), *shape.hidden)
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.head = nn.Linear(widths[-1], outputs)
+        self.hidden = Hidden(widths, activation)
+        self.head = Head(widths[-1], outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the head's outputs, float32 (N, outputs)."""
         x = images
         for convolution in self.convolutions:
             x = convolution(x, self.activation)
-        x = x.flatten(1)
-        for layer in self.hidden:
-            x = activate(layer(x), self.activation)
-        # A code is read to more digits than bfloat16 has; the head is too small for that to cost anything.
-        with torch.autocast(x.device.type, enabled=False):
-            return functional.linear(x.float(), self.head.weight, self.head.bias)
+        found: Tensor = self.head(self.hidden(x.flatten(1)))
+        return found
 
     def features(self, images: Tensor, layer: int) -> Tensor:
         """Return what convolution number `layer` (from 1) puts out, before the activation, (N, C', H', W').
@@ -119,20 +112,14 @@ class FeatureDecoder(nn.Module):
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise unknown_name("activation", activation, ACTIVATIONS)
-        self.activation = activation
         widths = (inputs, *hidden)
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.head = nn.Linear(widths[-1], outputs)
+        self.hidden = Hidden(widths, activation)
+        self.head = Head(widths[-1], outputs)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to features, float32 (N, outputs)."""
-        x = latents
-        for layer in self.hidden:
-            x = activate(layer(x), self.activation)
-        with torch.autocast(x.device.type, enabled=False):
-            return functional.linear(x.float(), self.head.weight, self.head.bias)
+        found: Tensor = self.head(self.hidden(latents))
+        return found
 
 
 class Decoder(nn.Module):
@@ -155,33 +142,22 @@ class Decoder(nn.Module):
         activation: str,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise unknown_name("activation", activation, ACTIVATIONS)
-        self.activation = activation
         self.grid = (shape.channels[-1], image_shape[0] // 16, image_shape[1] // 16)
         widths = (inputs, *reversed(shape.hidden), self.grid[0] * self.grid[1] * self.grid[2])
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        sizes = (*reversed(shape.channels), outputs)
-        self.deconvolutions = nn.ModuleList(Up(a, b) for a, b in pairwise(sizes))
+        self.hidden = Hidden(widths, activation)
+        self.deconvolutions = Ups((*reversed(shape.channels), outputs), activation)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to (N, outputs, H, W)."""
-        x = latents
-        for layer in self.hidden:
-            x = activate(layer(x), self.activation)
-        x = x.reshape(-1, *self.grid)
-        *before, last = self.deconvolutions
-        for deconvolution in before:
-            x = deconvolution(x, self.activation)
-        y: Tensor = last(x)
-        return y
+        images: Tensor = self.deconvolutions(self.hidden(latents).reshape(-1, *self.grid))
+        return images
 
 
 class BroadcastDecoder(nn.Module):
     """Spatial broadcast decoder: the code is set at every place of a grid, with the place's coordinates beside it.
 
     Watters et al. 2019, arXiv 1901.07017. Theirs has the grid of the picture and stride 1; here the grid has an eighth
-    of its side and three transposed convolutions lead up, which costs an eighth of the time.
+    of its side and three transposed convolutions lead up, which costs far less.
 
     Args:
         shape: the widths of the encoder; its last three convolutions are mirrored.
@@ -202,22 +178,14 @@ class BroadcastDecoder(nn.Module):
         activation: str,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise unknown_name("activation", activation, ACTIVATIONS)
-        self.activation = activation
         down, across = (torch.linspace(-1, 1, side // 8) for side in image_shape[:2])
         self.register_buffer("places", torch.stack(torch.meshgrid(down, across, indexing="ij")), persistent=False)
         self.first = nn.Conv2d(inputs + 2, shape.channels[-1], kernel_size=3, padding=1)
-        sizes = (*reversed(shape.channels[1:]), outputs)
-        self.deconvolutions = nn.ModuleList(Up(a, b) for a, b in pairwise(sizes))
+        self.deconvolutions = Ups((*reversed(shape.channels[1:]), outputs), activation)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to (N, outputs, H, W)."""
         spread = latents[..., None, None].expand(-1, -1, *self.places.shape[1:])
         placed = torch.cat([spread, self.places.expand(len(latents), -1, -1, -1)], 1)
-        x = activate(self.first(placed), self.activation)
-        *before, last = self.deconvolutions
-        for deconvolution in before:
-            x = deconvolution(x, self.activation)
-        y: Tensor = last(x)
-        return y
+        images: Tensor = self.deconvolutions(activate(self.first(placed), self.deconvolutions.activation))
+        return images

@@ -21,8 +21,8 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     """Adam's largest learning rate; papers use 1e-4 to 1e-3, constant, for many more steps."""
     schedule: str = "one_cycle"
-    """`one_cycle`: up along a cosine for `warm_up`, then down along one to almost nothing. `trapezoid`: up in a straight
-    line for `warm_up`, constant, and down in a straight line in the last quarter. `constant`: always the same."""
+    """`one_cycle`: up along a cosine for `warm_up`, then down along one to almost nothing. `trapezoid`: up in a line
+    for `warm_up`, constant, and down in a line in the last quarter. `constant`: always the same."""
     warm_up: float = 0.15
     """Share of the steps in which `one_cycle` and `trapezoid` rise."""
     gradient_clip: float | None = None
