@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
 from darla.base import InputError
 from darla.vision.metrics.explicitness import refuse_continuous
 from darla.vision.metrics.forest import Forest
+from darla.vision.metrics.med import concentration
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores
 from darla.vision.metrics.sample import Sample
@@ -54,7 +56,7 @@ def dci(sample: Sample) -> Scores:
     fits = [_boosted(sample, k) if sample.preset == "dlib" else _forest(sample, k) for k in range(sample.factor_count)]
     relation = np.stack([fit.importance for fit in fits], axis=1)
     seen, unseen = (np.array([getattr(fit, name) for fit in fits]) for name in ("train", "test"))
-    per_latent, per_factor = _one_minus_entropy(relation), _one_minus_entropy(relation.T)
+    per_latent, per_factor = (concentration(torch.from_numpy(each)).numpy() for each in (relation, relation.T))
     total = relation.sum()
     importance = relation.sum(axis=1) / total if total > 0 else np.full(len(relation), 1 / len(relation))
     disentanglement = float((importance * per_latent).sum())
@@ -82,18 +84,6 @@ class _Fit:
     """(D,)"""
     train: float
     test: float
-
-
-def _one_minus_entropy(relation: Array) -> Array:
-    """Return 1 less the entropy of each row's shares, to the base of their number; 0 for a row of zeros.
-
-    A single share is all there is, so its entropy is 0.
-    """
-    total = relation.sum(axis=1, keepdims=True)
-    shares = relation / np.where(total > 0, total, 1.0)
-    logs = np.log(np.where(shares > 0, shares, 1.0))
-    base = np.log(relation.shape[1]) if relation.shape[1] > 1 else 1.0
-    return np.where(total[:, 0] > 0, 1.0 + (shares * logs).sum(axis=1) / base, 0.0)
 
 
 def _boosted(sample: Sample, k: int) -> _Fit:

@@ -40,7 +40,6 @@ def snc_nk(sample: Sample) -> Scores:
     Values: `snc_nk`, `snc`, `nk`. Per factor: `snc`, `nk`, `latent` (the matched column, -1 for none). Matrix: how well
     each latent alone predicts each factor (robust).
     """
-    mutual = sample.information.mutual
     if sample.preset == "dlib":
         if sample.latent_count < sample.factor_count:
             raise InputError(
@@ -49,7 +48,7 @@ def snc_nk(sample: Sample) -> Scores:
             )
         return _by_bins(sample)
     relation = threshold_scores(sample)
-    latents, factors = linear_sum_assignment(-mutual.cpu().numpy())
+    latents, factors = linear_sum_assignment(-sample.information.mutual.cpu().numpy())
     matched = {int(k): int(j) for j, k in zip(latents, factors, strict=True)}
     snc, nk = (torch.zeros(sample.factor_count, dtype=torch.float64) for _ in range(2))
     column = torch.full((sample.factor_count,), -1.0, dtype=torch.float64)
@@ -78,7 +77,6 @@ def _by_bins(sample: Sample) -> Scores:
     matched[factors] = latents
     snc = torch.zeros(k_count, dtype=torch.float64)
     for k, size in enumerate(sample.sizes):
-        table = torch.zeros(size, size, dtype=torch.int64, device=sample.device)
         pairs = bins[k][:, int(matched[k])] * size + sample.labels[:, k]
         table = torch.bincount(pairs, minlength=size * size).view(size, size).cpu()
         rows, columns = linear_sum_assignment(-table.numpy())
