@@ -70,11 +70,11 @@ def permute_latents(latents: Tensor, generator: torch.Generator | None = None) -
 class FactorVAE(VAE):
     """L = reconstruction + KL(q(z|x) || N(0, I)) + gamma TC(z), minimised; TC = mean of D_0(z) - D_1(z).
 
-    D's two logits estimate log q(z) / prod_j q(z_j); it minimises the cross-entropy of codes of the first half of a
-    batch (class 0) and of codes of the second half, permuted (class 1), as the paper's algorithm 2 with its two
-    batches. Both losses are one sum: TC reads D with its parameters held still, D reads codes that are held still. So
-    no gradient of either is where it does not belong, and one optimiser takes both steps at once, Adam with
-    (0.5, 0.9) for D as in the paper.
+    D's two logits estimate log q(z) / prod_j q(z_j), and TC is their mean over the batch; D minimises the cross-entropy
+    of codes of the first half of the batch (class 0) and of codes of the second half, permuted (class 1), as the
+    paper's algorithm 2 with its two batches. Both losses are one sum: TC reads D with its parameters held still, D reads
+    codes that are held still. So no gradient of either is where it does not belong, and one optimiser takes both steps
+    at once, Adam with (0.5, 0.9) for D as in the paper.
     """
 
     Config = FactorVAEConfig
@@ -111,7 +111,7 @@ class FactorVAE(VAE):
         half = max(1, len(latents) // 2)
         joint, other = latents[:half], latents[half:] if len(latents) > 1 else latents
         still = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-        judged = functional_call(self.discriminator, still, (joint,))
+        judged = functional_call(self.discriminator, still, (latents,))
         total_correlation = (judged[:, 0] - judged[:, 1]).mean()
         told = self.discriminator(torch.cat([joint, permute_latents(other, generator)]).detach())
         truth = torch.zeros(len(told), dtype=torch.long, device=told.device)
