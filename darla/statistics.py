@@ -6,8 +6,9 @@ copied: ten thousand resamples of ten seeds in five targets cost milliseconds (`
 
 References:
     Agarwal et al. 2021, Deep RL at the edge of the statistical precipice (IQM, optimality gap, probability
-    of improvement); Wilson 1927, Probable inference (the interval of a proportion); Holm 1979, A simple
-    sequentially rejective multiple test procedure; Fisher 1935, The design of experiments (permutation test).
+    of improvement, performance profiles); Wilson 1927, Probable inference (the interval of a proportion);
+    Holm 1979, A simple sequentially rejective multiple test procedure; Fisher 1935, The design of
+    experiments (permutation test).
 """
 
 from dataclasses import dataclass
@@ -110,6 +111,26 @@ def probability_of_improvement(
     wins = (above + 0.5 * equal).mean(axis=2)
     total = weights_one.sum(axis=1) * weights_two.sum(axis=1)
     return _shaped(((weights_one @ wins) * weights_two).sum(axis=1) / total, scalar)
+
+
+def performance_profile(scores: ArrayLike, thresholds: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
+    """Return the share of all seeds and targets whose score lies above each threshold.
+
+    The score distribution of Agarwal et al. 2021: the higher curve is the better method at that level, and where curves
+    cross no single number ranks them.
+
+    Args:
+        scores: (S, D), or (S,) for one target.
+        thresholds: (T,).
+        weights: (R, S), the weight of each row in each of R resamples; every row once if None.
+
+    Returns:
+        (R, T), or (T,) if there are no weights.
+    """
+    scores, weights, scalar = prepare(scores, weights)
+    above = (scores[:, :, None] > np.asarray(thresholds, dtype=np.float64)).mean(axis=1)
+    profile: FloatArray = weights @ above / weights.sum(axis=1, keepdims=True)
+    return profile[0] if scalar else profile
 
 
 def wilson(successes: int, episodes: int, confidence: float = 0.95) -> Proportion:

@@ -5,16 +5,19 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, trim_mean
+from scipy.stats import bootstrap as scipy_bootstrap
+from scipy.stats import ecdf, mannwhitneyu, norm, trim_mean
 from scipy.stats import permutation_test as scipy_test
+from scipy.stats import t as student_t
 
 from darla.base import InputError, rng_for
-from darla.bootstrap import bootstrap, compare, row_counts
+from darla.bootstrap import band, bootstrap, compare, row_counts, tail_share
 from darla.statistics import (
     holm,
     iqm,
     mean,
     optimality_gap,
+    performance_profile,
     permutation_test,
     probability_of_improvement,
     wilson,
@@ -95,10 +98,82 @@ def test_holm_adjusts_as_in_the_textbook_and_keeps_the_order():
 def test_bootstrap_of_three_seeds_is_the_exact_enumeration():
     scores = np.array([1.0, 4.0, 10.0])
     means = np.sort([np.mean(draw) for draw in product(scores, repeat=3)])
-    estimate = bootstrap(scores, resamples=200_000, confidence=0.8)
-    # 27 equally likely resamples: the 10 % point falls inside the third and fourth, the 90 % point likewise.
-    assert (estimate.low, estimate.high) == pytest.approx((means[2], means[24]))
+    estimate = bootstrap(scores, resamples=200_000, confidence=0.5)
+    # 27 equally likely resamples, of which the interval leaves 15.9 % out at each end: it ends at the fifth of each.
+    assert tail_share(0.5, 3) == pytest.approx(norm.cdf(math.sqrt(1.5) * student_t.ppf(0.25, 2)))
+    assert 4 / 27 < tail_share(0.5, 3) < 5 / 27
+    assert (estimate.low, estimate.high) == pytest.approx((means[4], means[22]))
     assert estimate.value == 5.0
+
+
+def test_three_seeds_have_no_wider_interval_than_what_they_can_be_resampled_to():
+    assert (bootstrap([1.0, 4.0, 10.0]).low, bootstrap([1.0, 4.0, 10.0]).high) == (1.0, 10.0)
+
+
+def test_tails_become_nominal_with_many_seeds_and_never_wider():
+    tails = [tail_share(0.95, seeds) for seeds in (2, 3, 5, 10, 20, 100, 10**6)]
+    assert tails == sorted(tails)
+    assert tails[-1] == pytest.approx(0.025, rel=1e-4)
+    assert tails[3] == pytest.approx(norm.cdf(math.sqrt(10 / 9) * student_t.ppf(0.025, 9)))
+
+
+@pytest.mark.parametrize("statistic", [mean, iqm])
+def test_intervals_are_the_percentiles_that_the_library_finds(statistic):
+    scores = RNG.normal(size=(12, 1))
+    ours = bootstrap(scores, statistic, resamples=50_000)
+
+    def library(sample: np.ndarray, axis: int) -> np.ndarray:
+        return trim_mean(sample, 0.25 if statistic is iqm else 0.0, axis=axis)
+
+    known = scipy_bootstrap(
+        (scores[:, 0],),
+        library,
+        method="percentile",
+        confidence_level=1 - 2 * tail_share(0.95, 12),
+        n_resamples=50_000,
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((known.low, known.high), abs=0.03)
+
+
+def test_paired_differences_have_the_interval_that_the_library_finds():
+    second = RNG.normal(size=(12, 3))
+    first = second + RNG.normal(0.5, 0.4, size=(12, 1))
+    ours = compare(first, second, paired=True, resamples=50_000).difference
+    known = scipy_bootstrap(
+        (first.mean(axis=1), second.mean(axis=1)),
+        lambda one, two, axis: one.mean(axis=axis) - two.mean(axis=axis),
+        paired=True,
+        method="percentile",
+        confidence_level=1 - 2 * tail_share(0.95, 12),
+        n_resamples=50_000,
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((known.low, known.high), abs=0.02)
+
+
+def test_policies_on_one_encoder_alone_are_resampled_as_themselves():
+    scores = RNG.normal(size=(5, 2))
+    shared = bootstrap(scores, encoders=["a"] * 5)
+    assert (shared.low, shared.high) != (None, None)
+    assert shared.low < shared.value < shared.high
+    assert shared.optimistic
+
+
+def test_performance_profile_is_the_survival_function_of_the_scores():
+    scores = RNG.normal(size=(5, 3))
+    thresholds = np.concatenate([np.linspace(-3, 3, 21), scores.ravel()])
+    known = ecdf(scores.ravel()).sf.evaluate(thresholds)
+    np.testing.assert_allclose(performance_profile(scores, thresholds), known)
+
+
+def test_profiles_are_resampled_by_whole_rows():
+    scores = np.repeat((np.arange(12) % 3 > 0).astype(float)[:, None], 6, axis=1)
+    value, low, high = band(scores, lambda rows, weights: performance_profile(rows, [0.5], weights))
+    whole = bootstrap(scores, resamples=2_000)
+    assert value == pytest.approx([whole.value])
+    assert (low, high) == (pytest.approx([whole.low]), pytest.approx([whole.high]))
+    assert band(scores[:1], lambda rows, weights: performance_profile(rows, [0.5], weights))[1:] == (None, None)
 
 
 def test_bootstrap_spread_is_the_analytic_standard_error():
