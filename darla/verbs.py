@@ -34,8 +34,8 @@ class Collect(CollectConfig):
     """Collect frames of a task's unlabelled domain D_U, for learning to see."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task: conjunction, recolour, unseen, sim2sim, or a file of your own ending in .json. Or image data with
-    known factors: sprites, rooms."""
+    """Transfer task: conjunction, recolour, unseen, new_room, sim2sim, or a file of your own ending in .json. Or image
+    data with known factors: sprites, rooms."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     workers: int = 1
@@ -69,8 +69,8 @@ class See:
     result."""
     preset: str | None = None
     """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
-    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae` or `alda`; the options below are its, and change
-    it."""
+    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae`, `alda`, `auto-encoder`, `random` or
+    `dae-features`; the options below are its, and change it."""
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     def run(self) -> int:
@@ -142,14 +142,15 @@ class Metrics(MetricsConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """Learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels."""
+    """Learn to act: train a policy in a task's source domain, on an encoder's codes, on pixels or on the state."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task, or a file that describes one; the policy acts in its source domain and nowhere else."""
+    """Transfer task, or a file that describes one; the policy acts in its source domain and nowhere else, unless
+    `--trains-in` says so."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     encoder: Path | None = None
-    """What `darla see` made; without it the policy learns end to end on pixels."""
+    """What `darla see` made; without it the policy learns end to end on pixels, or from the ground truth."""
     seed: int = 0
     """Master seed."""
     workers: int = 1
@@ -285,8 +286,8 @@ def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
     algorithm = get_algorithm(_given(words, "--algorithm") or config.algorithm)
     settings = config.settings
     if not isinstance(settings, algorithm.settings):
-        on_codes = _given(words, "--encoder") is not None
-        settings = algorithm.preset("latents" if on_codes else "pixels")
+        on_vectors = _given(words, "--encoder") is not None or _given(words, "--observe") == "state"
+        settings = algorithm.preset("latents" if on_vectors else "pixels")
     return replace(config, algorithm=algorithm.name, settings=settings)
 
 

@@ -52,6 +52,9 @@ _SELECTION = Domain(
 )
 
 
+_ONE_ROOM: tuple[Component, ...] = ({**ROOM_1, "object_set": "A"}, {**ROOM_1, "object_set": "B"})
+
+
 def _target(name: str, **factors: Any) -> Domain:
     return Domain(name, (factors,))
 
@@ -120,6 +123,20 @@ _BUILTIN = (
         "hues that neither the encoder nor the policy has been shown",
         _target("violet walls, A and B", wall_hue=0.78, floor_hue=0.08, object_set=_BOTH),
         _target("violet on pink, A and B", wall_hue=0.75, floor_hue=0.85, object_set=_BOTH),
+    ),
+    TransferTask(
+        "new_room",
+        _UNLABELLED,
+        Domain("source", _ONE_ROOM),
+        Domain("validation", _ONE_ROOM),
+        {
+            "room 2, A and B": _target("room 2, A and B", **ROOM_2, object_set=_BOTH),
+            "any hues, A and B": _target(
+                "any hues, A and B", wall_hue=_SHOWN_HUES, floor_hue=_SHOWN_HUES, object_set=_BOTH
+            ),
+        },
+        _SELECTION,
+        "from one room, the only one that the policy meets, to rooms of other hues",
     ),
     _sim2sim(),
 )

@@ -59,6 +59,7 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
         "conjunction": {"conjunction"},
         "recolour": {"visual"},
         "unseen": {"none"},
+        "new_room": {"visual"},
         "sim2sim": {"visual"},
     }
 
