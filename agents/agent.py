@@ -1,6 +1,7 @@
 """Agents: a policy with the encoder it was trained on, ready to act on images."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,19 +13,21 @@ from darla.agents.algorithms import get_algorithm
 from darla.agents.latents import FrozenEncoder, Precision
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.base import Artefact, InputError
+from darla.envs.state_vector import places_of, state_vectors
 
 if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 Actions = np.ndarray[Any, np.dtype[np.int64]]
+Infos = Sequence[Mapping[str, Any]]
 
 ENCODER_PATH = "encoder_path"
 """Entry of an agent's card: where its encoder lay, relative to the agent."""
 
 
 class Actor(Protocol):
-    """Whatever chooses actions from images: a trained agent or the random one."""
+    """Whatever chooses actions from images, or from the state behind them: a trained agent or the random one."""
 
     n_actions: int
 
@@ -34,8 +37,10 @@ class Actor(Protocol):
     def restart(self, indices: list[int]) -> None:
         """Begin a new episode in some of them."""
 
-    def act(self, observations: Images, deterministic: bool, rng: np.random.Generator) -> Actions:
-        """Choose an action for each image, uint8 (n, H, W, C) to int64 (n,)."""
+    def act(
+        self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
+    ) -> Actions:
+        """Choose an action for each image, uint8 (n, H, W, C) to int64 (n,); `infos` came with the images."""
 
 
 class RandomAgent:
@@ -56,7 +61,9 @@ class RandomAgent:
     def restart(self, indices: list[int]) -> None:
         """Begin a new episode in some environments; nothing is remembered."""
 
-    def act(self, observations: Images, deterministic: bool, rng: np.random.Generator) -> Actions:
+    def act(
+        self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
+    ) -> Actions:
         """Draw an action for each image from `rng`; there is no deterministic way to be random."""
         return rng.integers(self.n_actions, size=len(observations), dtype=np.int64)
 
@@ -85,6 +92,8 @@ class Agent:
         self.n_actions = description.n_actions
         self._value_based = get_algorithm(description.algorithm).value_based
         self._stack: np.ndarray[Any, Any] | None = None
+        on_state = description.observation == "state" and description.latent_dim is not None
+        self._places = places_of(description.latent_dim) if on_state and description.latent_dim else None
 
     @classmethod
     def load(
@@ -148,7 +157,8 @@ class Agent:
         """Begin episodes in n environments at once; earlier frames are forgotten."""
         self._stack = None
         if self.description.frame_stack > 1:
-            self._stack = np.zeros((n, *self._stacked_shape()), np.float32 if self.encoder else np.uint8)
+            on_pixels = self.description.latent_dim is None
+            self._stack = np.zeros((n, *self._stacked_shape()), np.uint8 if on_pixels else np.float32)
 
     def restart(self, indices: list[int]) -> None:
         """Begin a new episode in some of the environments; their earlier frames are forgotten."""
@@ -156,7 +166,9 @@ class Agent:
             self._stack[indices] = 0
 
     @torch.inference_mode()
-    def act(self, observations: Images, deterministic: bool, rng: np.random.Generator) -> Actions:
+    def act(
+        self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
+    ) -> Actions:
         """Choose an action for each image.
 
         Args:
@@ -164,12 +176,14 @@ class Agent:
             deterministic: the most probable (or most valuable) action; else one drawn from the policy, for
                 DQN a random one at the exploration rate that its training ended with.
             rng: where that draw comes from.
+            infos: what the environments told with the images; a policy on the state looks at nothing else.
 
         Returns:
             Actions, int64 (n,).
 
         Raises:
-            InputError: images of another shape or type, or another number of them than `reset` was told.
+            InputError: images of another shape or type, another number of them than `reset` was told, or no state
+                for a policy that acts on it.
         """
         expected = self.description.image_shape
         if observations.dtype != np.uint8 or observations.shape[1:] != expected:
@@ -177,7 +191,7 @@ class Agent:
                 f"the agent acts on uint8 images of shape (n, {', '.join(map(str, expected))}), not on"
                 f" {observations.dtype} of shape {observations.shape}"
             )
-        seen = self._remember(observations if self.encoder is None else self.encoder.encode(observations))
+        seen = self._remember(self._look(observations, infos))
         tensor, _ = self.policy.obs_to_tensor(seen)
         if self._value_based:
             values: torch.Tensor = self._network.q_net(tensor)
@@ -192,6 +206,14 @@ class Agent:
         # The largest of logits plus Gumbel noise is distributed as the softmax of the logits.
         return np.asarray((logits + rng.gumbel(size=logits.shape)).argmax(axis=1), np.int64)
 
+    def _look(self, observations: Images, infos: Infos | None) -> np.ndarray[Any, Any]:
+        """Return what the policy sees: codes, images or states."""
+        if self._places is not None:
+            if infos is None:
+                raise InputError("a policy on the ground truth needs the infos that came with the images")
+            return state_vectors(infos, self._places)
+        return observations if self.encoder is None else self.encoder.encode(observations)
+
     def _remember(self, frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Push frames into the stack, newest last, as SB3's `VecFrameStack` does in training."""
         if self.description.frame_stack == 1:
@@ -205,7 +227,8 @@ class Agent:
         return self._stack
 
     def _stacked_shape(self) -> tuple[int, ...]:
-        one = self.description.image_shape if self.encoder is None else (self.encoder.latent_dim,)
+        latent_dim = self.description.latent_dim
+        one = self.description.image_shape if latent_dim is None else (latent_dim,)
         return (*one[:-1], one[-1] * self.description.frame_stack)
 
 
@@ -216,9 +239,11 @@ def _encoder_for(
     device: str,
 ) -> FrozenEncoder | None:
     """Find the encoder that a policy was trained on."""
-    if description.observation == "pixels":
+    if description.observation != "latents":
         if given is not None:
-            raise InputError(f"{artefact.folder} holds a policy on pixels; the encoder given would be ignored")
+            raise InputError(
+                f"{artefact.folder} holds a policy on {description.observation}; the encoder given would be ignored"
+            )
         return None
     if given is None:
         given = artefact.folder / str(artefact.card["extra"].get(ENCODER_PATH, "encoder"))

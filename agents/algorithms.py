@@ -1,7 +1,8 @@
 """The registry of learning algorithms: SB3's PPO, A2C and DQN behind names and plain settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
     from stable_baselines3.common.vec_env import VecEnv
 
-_SMALLEST_IMAGE = 36
+SMALLEST_IMAGE = 36
 """Pixels on a side below which NatureCNN's three strided convolutions have nothing left to look at."""
 
 
@@ -78,7 +79,14 @@ def get_algorithm(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
-def build(name: str, settings: Settings, env: "VecEnv", seed: int, device: str = "cpu") -> "BaseAlgorithm":
+def build(
+    name: str,
+    settings: Settings,
+    env: "VecEnv",
+    seed: int,
+    device: str = "cpu",
+    extractor: Mapping[str, Any] = MappingProxyType({}),
+) -> "BaseAlgorithm":
     """Build an untrained SB3 algorithm on a vectorised environment of codes or of images.
 
     Args:
@@ -87,6 +95,7 @@ def build(name: str, settings: Settings, env: "VecEnv", seed: int, device: str =
         env: codes of shape (D,) or uint8 images (H, W, C); its number of environments is `settings.n_envs`.
         seed: seeds SB3's generators, and with them the policy's first weights.
         device: where the policy lives. Small policies on codes are fastest on the CPU.
+        extractor: further arguments of the policy that say what it sees images through; SB3's own network if empty.
     """
     from stable_baselines3.common.utils import LinearSchedule
 
@@ -99,7 +108,7 @@ def build(name: str, settings: Settings, env: "VecEnv", seed: int, device: str =
         policy="CnnPolicy" if len(env.observation_space.shape or ()) == 3 else "MlpPolicy",
         env=env,
         learning_rate=LinearSchedule(rate, 0.0, 1.0) if settings.decay else rate,
-        policy_kwargs=algorithm.policy_arguments(settings.hidden),
+        policy_kwargs={**algorithm.policy_arguments(settings.hidden), **extractor},
         seed=seed,
         device=device,
         verbose=0,
@@ -109,7 +118,12 @@ def build(name: str, settings: Settings, env: "VecEnv", seed: int, device: str =
 
 
 def build_policy(
-    name: str, hidden: tuple[int, ...], observation_space: spaces.Box, n_actions: int, device: str = "cpu"
+    name: str,
+    hidden: tuple[int, ...],
+    observation_space: spaces.Box,
+    n_actions: int,
+    device: str = "cpu",
+    extractor: Mapping[str, Any] = MappingProxyType({}),
 ) -> "BasePolicy":
     """Build the policy network alone, with weights that are waiting to be overwritten.
 
@@ -119,6 +133,7 @@ def build_policy(
         observation_space: codes (D,), or channel-first images (C, H, W) as SB3 hands them to a policy.
         n_actions: number of discrete actions.
         device: where the policy lives.
+        extractor: as for `build`.
     """
     algorithm = get_algorithm(name)
     kind = "CnnPolicy" if len(observation_space.shape) == 3 else "MlpPolicy"
@@ -128,24 +143,31 @@ def build_policy(
         spaces.Discrete(n_actions),
         lambda _: 0.0,  # no optimiser step is ever taken with it
         **algorithm.policy_arguments(hidden),
+        **extractor,
     )
     return policy.to(device)
 
 
-def policy_space(observation: Observation, shape: tuple[int, ...], frame_stack: int) -> spaces.Box:
+def policy_space(
+    observation: Observation, shape: tuple[int, ...], frame_stack: int, *, smallest: int = SMALLEST_IMAGE
+) -> spaces.Box:
     """Return the space a policy network is built for.
 
     Args:
-        observation: latents or pixels.
-        shape: (D,) of the codes, or (H, W, C) of the images.
+        observation: latents, pixels or state.
+        shape: (D,) of the codes or the state, or (H, W, C) of the images.
         frame_stack: how many of them it sees at once.
+        smallest: pixels on a side that the network on images needs.
+
+    Raises:
+        InputError: the images are smaller.
     """
-    if observation == "latents":
+    if observation != "pixels":
         return spaces.Box(-np.inf, np.inf, (shape[0] * frame_stack,), np.float32)
     height, width, channels = shape
-    if min(height, width) < _SMALLEST_IMAGE:
+    if min(height, width) < smallest:
         raise InputError(
             f"images of {height}x{width} are too small for a policy on pixels:"
-            f" NatureCNN needs at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE}"
+            f" NatureCNN needs at least {smallest}x{smallest}"
         )
     return spaces.Box(0, 255, (channels * frame_stack, height, width), np.uint8)

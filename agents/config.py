@@ -1,11 +1,18 @@
 """What a person can ask of the second stage, learn to act."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from darla.agents.algorithms import get_algorithm
-from darla.agents.settings import Observation, Settings
+from darla.agents.settings import DQNSettings, Observation, Settings
 from darla.base import InputError, unknown_name
+from darla.envs.transfer_task import TRAINS_IN, TrainsIn
+
+AUGMENTATIONS = ("shift", "hue", "convolution")
+"""What `ActConfig.augment` may name; see `darla.agents.augmentation`."""
+
+_LATER = ("observe", "augment", "fine_tune", "trains_in")
+"""Fields that are written down only where they say something: artefacts that do without them keep their digests."""
 
 _VALIDATION_EPISODES = 50
 """Episodes per snapshot where a configuration names none: a standard error of about a seventh of the
@@ -42,6 +49,19 @@ class ActConfig:
     validation_episodes: int | None = None
     """Episodes per snapshot on the validation split, only with `selection="validation"`; None means 50."""
 
+    observe: Literal["images", "state"] = "images"
+    """What the environment tells the policy: images, or the ground truth behind them as one vector (where each object
+    is and what it is worth), the upper bound of any representation of images."""
+    augment: tuple[Literal["shift", "hue", "convolution"], ...] = ()
+    """How images are changed at random while the policy trains, in this order: `shift` by up to 4 pixels, other `hue`s,
+    a random `convolution`. For policies on pixels; nothing is changed in evaluation."""
+    fine_tune: bool = False
+    """Train a copy of the encoder along with the policy, instead of keeping it frozen. The agent holds the copy; the
+    encoder's artefact stays as it is."""
+    trains_in: TrainsIn = "source"
+    """Where the policy acts while it learns: the task's `source`; its `unlabelled` domain D_U (domain randomisation);
+    or the mixture of its `targets`, the upper bound of any transfer. Leak levels are computed accordingly."""
+
     def __post_init__(self) -> None:
         algorithm = get_algorithm(self.algorithm)
         if self.settings is not None and not isinstance(self.settings, algorithm.settings):
@@ -59,10 +79,72 @@ class ActConfig:
                 raise InputError("ActConfig.validation_episodes would be ignored with selection='last'; leave it out")
             if self.validation_episodes < 1:
                 raise InputError(f"ActConfig.validation_episodes must be at least 1, not {self.validation_episodes}")
+        self._check_what_is_seen()
+
+    def _check_what_is_seen(self) -> None:
+        if self.observe not in ("images", "state"):
+            raise unknown_name("observe", self.observe, ("images", "state"))
+        for wanted in self.augment:
+            if wanted not in AUGMENTATIONS:
+                raise unknown_name("augmentation", wanted, AUGMENTATIONS)
+        if len(set(self.augment)) < len(self.augment):
+            raise InputError(f"ActConfig.augment names an augmentation twice: {', '.join(self.augment)}")
+        if self.trains_in not in TRAINS_IN:
+            raise unknown_name("trains_in", self.trains_in, TRAINS_IN)
+        if self.trains_in != "source" and self.selection == "validation":
+            raise InputError(
+                "selection='validation' chooses by what a policy does in the source, and this one trains in"
+                f" {self.trains_in!r}; use selection='last'"
+            )
+        if self.observe == "state":
+            for name, given in (("augment", self.augment), ("fine_tune", self.fine_tune)):
+                if given:
+                    raise InputError(f"ActConfig.{name} would be ignored: observe='state' shows the policy no image")
+        if self.precision != "auto" and (self.fine_tune or self.observe == "state"):
+            raise InputError(
+                f"precision {self.precision!r} would be ignored: it is that of a frozen encoder, and there is none"
+            )
+
+    def observation(self, *, on_encoder: bool) -> Observation:
+        """Return what the policy sees.
+
+        Args:
+            on_encoder: whether there is an encoder for it to stand on.
+
+        Raises:
+            InputError: the encoder, or a part of the configuration, would be ignored.
+        """
+        if self.observe == "state":
+            if on_encoder:
+                raise InputError("the encoder would be ignored: observe='state' shows the policy no image")
+            return "state"
+        if self.fine_tune:
+            if not on_encoder:
+                raise InputError("fine_tune needs an encoder to begin with")
+            return "pixels"
+        if on_encoder and self.augment:
+            raise InputError(
+                f"augment {', '.join(self.augment)} would be ignored: a frozen encoder turns images into codes before"
+                " the policy sees them; leave it out, or use fine_tune"
+            )
+        return "latents" if on_encoder else "pixels"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the policy learns in the source, from its images as they are."""
+        return all(getattr(self, each.name) == each.default for each in fields(self) if each.name in _LATER)
 
     def resolve(self, observation: Observation) -> Settings:
-        """Return the hyperparameters that a policy on latents or on pixels will be trained with."""
-        return self.settings if self.settings is not None else get_algorithm(self.algorithm).preset(observation)
+        """Return the hyperparameters that a policy on latents, on pixels or on the state will be trained with."""
+        if self.settings is not None:
+            return self.settings
+        algorithm = get_algorithm(self.algorithm)
+        if observation == "pixels" and not self.fine_tune:
+            return algorithm.preset("pixels")
+        found, images = algorithm.preset("latents"), algorithm.preset("pixels")
+        if self.fine_tune and isinstance(found, DQNSettings) and isinstance(images, DQNSettings):
+            return replace(found, buffer_size=images.buffer_size)  # which is full of images here as well
+        return found
 
     def episodes_per_snapshot(self) -> int:
         """Return the number of validation episodes for each snapshot; 0 where there is no validation."""
@@ -74,4 +156,5 @@ class ActConfig:
         """Return the configuration as plain values, with every preset filled in."""
         filled = {**asdict(self), "settings": asdict(self.resolve(observation))}
         filled["validation_episodes"] = self.episodes_per_snapshot()
-        return filled
+        unsaid = {each.name: each.default for each in fields(self) if each.name in _LATER}
+        return {name: value for name, value in filled.items() if name not in unsaid or value != unsaid[name]}

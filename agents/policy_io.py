@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from darla.agents.algorithms import build_policy, get_algorithm, policy_space
+from darla.agents.algorithms import SMALLEST_IMAGE, build_policy, get_algorithm, policy_space
+from darla.agents.fine_tuning import extractor_arguments
 from darla.agents.settings import Observation
 from darla.base import InputError
 from darla.base.files import load_tensors, read_json, save_tensors, write_json
@@ -20,6 +21,8 @@ WEIGHTS = "policy.safetensors"
 SNAPSHOTS = "snapshots"
 
 _FORMAT = 1
+_LATER = {"vision"}
+"""Fields that are absent where they say nothing."""
 _LARGEST = 1 << 16
 """No size in `policy.json` may exceed this: a damaged number must not allocate the machine's memory."""
 
@@ -31,7 +34,7 @@ class PolicyDescription:
     algorithm: str
     """Name in the registry of algorithms."""
     observation: Observation
-    """Whether it sees codes or images."""
+    """Whether it sees codes, images or the ground truth."""
     hidden: tuple[int, ...]
     """Units of its hidden layers."""
     image_shape: tuple[int, int, int]
@@ -41,40 +44,50 @@ class PolicyDescription:
     frame_stack: int
     """Successive codes or images it sees at once."""
     latent_dim: int | None
-    """Latents of its encoder; None on pixels."""
+    """Latents of its frozen encoder, or numbers in the state vector; None on pixels."""
     encoder: str | None
-    """Digest of the encoder artefact it was trained on; None on pixels."""
+    """Digest of the encoder artefact it was trained on, or began with where it was fine-tuned; None without one."""
     precision: str | None
-    """Arithmetic of the encoder it was trained on; None on pixels."""
+    """Arithmetic of the frozen encoder it was trained on; None without one."""
     exploration: float
     """Random-action rate of a value-based policy that is asked to act stochastically; 0 for the others."""
     env_steps: int
     """Environment steps it was trained for."""
     snapshot_steps: tuple[int, ...]
     """Environment steps of each file in `snapshots/`, in their order."""
+    vision: Mapping[str, Any] | None = None
+    """Configuration of the encoder that is part of the policy and was trained with it; None where there is none."""
 
     def __post_init__(self) -> None:
         get_algorithm(self.algorithm)
         # Read from a file, whatever the annotations above say.
         kind: str = self.observation
         shape: tuple[int, ...] = self.image_shape
-        if kind not in ("latents", "pixels"):
-            raise InputError(f"observation must be 'latents' or 'pixels', not {self.observation!r}")
+        if kind not in ("latents", "pixels", "state"):
+            raise InputError(f"observation must be 'latents', 'pixels' or 'state', not {self.observation!r}")
         latents = () if self.latent_dim is None else (self.latent_dim,)
         sizes = (*self.hidden, *shape, *latents, self.n_actions, self.frame_stack)
         if len(shape) != 3 or len(self.hidden) > 32 or not all(_is_size(size) for size in sizes):
             raise InputError("its sizes must be positive whole numbers")
-        on_latents = self.observation == "latents"
-        if on_latents != (self.latent_dim is not None) or on_latents != (self.precision is not None):
-            raise InputError("latent_dim and precision belong to policies on latents, and only to them")
+        if (kind == "pixels") != (self.latent_dim is None) or (kind == "latents") != (self.precision is not None):
+            raise InputError("latent_dim belongs to policies on latents or on the state, precision to those on latents")
+        if self.vision is not None and (kind != "pixels" or self.encoder is None or not _is_modest(self.vision)):
+            raise InputError("vision describes the encoder that a policy on pixels began with, in numbers of its size")
         if self.precision not in (None, "float32", "bfloat16"):
             raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
 
     def build(self, device: str = "cpu") -> "BasePolicy":
         """Build the policy network, with weights that are waiting to be overwritten."""
         shape = self.image_shape if self.latent_dim is None else (self.latent_dim,)
-        space = policy_space(self.observation, shape, self.frame_stack)
-        return build_policy(self.algorithm, self.hidden, space, self.n_actions, device)
+        smallest = SMALLEST_IMAGE if self.vision is None else 1
+        space = policy_space(self.observation, shape, self.frame_stack, smallest=smallest)
+        extractor = extractor_arguments(self.vision, self.frame_stack)
+        return build_policy(self.algorithm, self.hidden, space, self.n_actions, device, extractor)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the description as plain values; `vision` only where there is one."""
+        found = asdict(self)
+        return {name: value for name, value in found.items() if name not in _LATER or value is not None}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "PolicyDescription":
@@ -84,7 +97,7 @@ class PolicyDescription:
             InputError: a field is missing, unknown or of another type.
         """
         names = {field.name for field in fields(cls)}
-        if record.keys() != names:
+        if not names - _LATER <= record.keys() <= names:
             raise InputError(f"its fields must be {', '.join(sorted(names))}")
         try:
             lists = {name: tuple(record[name]) for name in ("hidden", "image_shape", "snapshot_steps")}
@@ -101,7 +114,7 @@ def save_weights(path: Path, policy: "BasePolicy") -> None:
 
 def save_description(folder: Path, description: PolicyDescription) -> None:
     """Write `policy.json`, which completes a policy."""
-    write_json(folder / DESCRIPTION, {"format": _FORMAT, **asdict(description)})
+    write_json(folder / DESCRIPTION, {"format": _FORMAT, **description.to_dict()})
 
 
 def load_description(folder: Path) -> PolicyDescription:
@@ -159,6 +172,13 @@ def _first_names(state: Mapping[str, Tensor]) -> dict[str, str]:
 
 def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
+
+
+def _is_modest(value: object) -> bool:
+    """Tell whether no number in plain, nested values is larger than a size may be."""
+    if isinstance(value, Mapping):
+        return all(_is_modest(each) for each in value.values())
+    return not isinstance(value, int | float) or abs(value) <= _LARGEST
 
 
 def _kind(tensor: Tensor) -> str:

@@ -89,12 +89,13 @@ def play(actor: Actor, domain: "AnyDomain", seeds: list[int], seed: int, workers
             # unseen.
             vec._seeds = [*batch, *batch[:1] * (together - len(batch))]
             images = vec.reset()
+            infos = vec.reset_infos
             actor.reset(together)
             rng = rng_for(seed, "validation", "actions", first)
             over = np.arange(together) >= len(batch)
             while not over.all():
                 assert isinstance(images, np.ndarray)
-                images, rewards, dones, _ = vec.step(actor.act(images, False, rng))
+                images, rewards, dones, infos = vec.step(actor.act(images, False, rng, infos))
                 for index in np.flatnonzero(~over):
                     returns[first + index] += float(rewards[index])
                 over |= dones

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from darla.base import InputError
 
-Observation = Literal["latents", "pixels"]
-"""What a policy sees: codes of a frozen encoder, or the images themselves through SB3's NatureCNN."""
+Observation = Literal["latents", "pixels", "state"]
+"""What a policy sees: codes of a frozen encoder; the images themselves, through SB3's NatureCNN or through an encoder
+that is trained along; or the ground truth behind them (`darla.envs.state_vector`)."""
 
 _MAY_BE_ZERO = {
     "entropy_coefficient",

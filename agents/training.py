@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gymnasium.spaces import Discrete
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
 from darla.agents.algorithms import build, policy_space
+from darla.agents.augmentation import AugmentedVecEnv
 from darla.agents.config import ActConfig
+from darla.agents.fine_tuning import extractor_arguments, initialise, vision_of
 from darla.agents.latents import FrozenEncoder, LatentVecEnv
 from darla.agents.policy_io import (
     WEIGHTS,
@@ -25,6 +26,7 @@ from darla.agents.segments import train
 from darla.agents.selection import best, csv, score_snapshots
 from darla.agents.settings import DQNSettings, Observation, Settings
 from darla.agents.spaces import image_shape
+from darla.agents.state import StateVecEnv
 from darla.agents.vec import make_vec
 from darla.base import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
 from darla.base.files import write_bytes
@@ -53,7 +55,7 @@ def train_agent(
     device: str = "cpu",
     label: str = "act",
 ) -> Artefact:
-    """Train a policy in a source domain, on the codes of a frozen encoder or end to end on pixels.
+    """Train a policy in a domain: on the codes of a frozen encoder, on pixels, or on the ground truth.
 
     A run that was interrupted goes on where its last checkpoint left it, and a finished one is returned as it
     is. On a CPU, with the same number of threads, the artefact's bytes depend on configuration, domain,
@@ -61,8 +63,9 @@ def train_agent(
 
     Args:
         config: what to train and for how long.
-        domain: the source; the policy acts nowhere else.
-        encoder_folder: the encoder artefact that the policy stands on; None trains end to end on pixels.
+        domain: where the policy acts, and it acts nowhere else: what `config.trains_in` says of a task.
+        encoder_folder: the encoder artefact that the policy stands on, or begins with where it is fine-tuned; None
+            trains end to end on pixels, or on the ground truth.
         out: the folder to write.
         seed: master seed.
         validation: the source validation split; needed for, and only for, `selection="validation"`.
@@ -85,17 +88,38 @@ def train_agent(
             else "the validation split would be ignored with selection='last'; leave it out"
         )
     limit_threads(threads)
+    observation = config.observation(on_encoder=encoder_folder is not None)
     encoder = _load_encoder(config, encoder_folder, device)
-    record = _record(config, domain, encoder, seed, validation)
+    # A fine-tuned policy begins with a copy of the encoder and has it inside; it does not stand on it.
+    begins_with = encoder if config.fine_tune else None
+    stands_on = None if config.fine_tune else encoder
+    record = _record(config, domain, observation, encoder, seed, validation)
     if is_complete(out):
         begin(out, KIND, record)  # refuses a folder that was begun with another configuration
         return Artefact.load(out, KIND)
-    observation: Observation = "pixels" if encoder is None else "latents"
     settings = config.resolve(observation)
+    vision = None
+    if begins_with is not None and encoder_folder is not None:
+        vision = vision_of(Artefact.load(encoder_folder, kind="encoder"))
     fingerprint = encoder.fingerprint() if encoder else ""
     env = make_vec(domain, settings.n_envs, seed, workers)
     try:
-        model = _build(config, settings, env, encoder, seed, device)
+        seen = _seen(config, observation, env, stands_on)
+        if begins_with is not None and image_shape(env.observation_space) != begins_with.image_shape:
+            raise InputError(
+                f"the encoder reads images of shape {begins_with.image_shape}, but the environment shows"
+                f" {image_shape(env.observation_space)}; train an encoder on frames of this environment"
+            )
+        model = build(
+            config.algorithm,
+            settings,
+            seen,
+            seed_for(seed, "policy"),
+            device if observation == "pixels" else "cpu",
+            extractor_arguments(vision, config.frame_stack),
+        )
+        if begins_with is not None:
+            initialise(model.policy, begins_with.model)
         # Only now that everything fits is anything written.
         folder = begin(out, KIND, record)
         state = train(model, config, seed, folder, label, _log_interval(settings))
@@ -111,14 +135,15 @@ def train_agent(
         image_shape=image_shape(env.observation_space),
         n_actions=_n_actions(env),
         frame_stack=config.frame_stack,
-        latent_dim=encoder.latent_dim if encoder else None,
+        latent_dim=None if observation == "pixels" else _numbers(seen) // config.frame_stack,
         encoder=encoder.digest if encoder else None,
-        precision=encoder.precision if encoder else None,
+        precision=stands_on.precision if stands_on else None,
         exploration=settings.exploration_final if isinstance(settings, DQNSettings) else 0.0,
         env_steps=state.snapshot_steps[-1],
         snapshot_steps=tuple(state.snapshot_steps),
+        vision=vision,
     )
-    description = _select(config, description, encoder, folder, seed, validation, workers)
+    description = _select(config, description, stands_on, folder, seed, validation, workers)
     write_bytes(folder / CURVE, state.curve.csv().encode())
     save_description(folder, description)
     return finish(
@@ -133,6 +158,8 @@ def train_agent(
 
 
 def _load_encoder(config: ActConfig, folder: Path | str | None, device: str) -> FrozenEncoder | None:
+    if folder is not None and config.fine_tune:
+        return FrozenEncoder.load(folder, "float32", device)
     if folder is not None:
         return FrozenEncoder.load(folder, None if config.precision == "auto" else config.precision, device)
     if config.precision != "auto":
@@ -143,15 +170,16 @@ def _load_encoder(config: ActConfig, folder: Path | str | None, device: str) -> 
 def _record(
     config: ActConfig,
     domain: "AnyDomain",
+    observation: Observation,
     encoder: FrozenEncoder | None,
     seed: int,
     validation: "AnyDomain | None",
 ) -> dict[str, Any]:
     """Return everything that the bytes of the artefact depend on."""
-    act = config.to_dict("pixels" if encoder is None else "latents")
+    act = config.to_dict(observation)
     return {
-        "act": {**act, "precision": encoder.precision if encoder else None},
-        "observation": "pixels" if encoder is None else "latents",
+        "act": {**act, "precision": encoder.precision if encoder and observation == "latents" else None},
+        "observation": observation,
         "source": domain.to_dict(),
         "validation": None if validation is None else validation.to_dict(),
         "encoder": encoder.digest if encoder else None,
@@ -159,20 +187,30 @@ def _record(
     }
 
 
-def _build(
-    config: ActConfig, settings: Settings, env: VecEnv, encoder: FrozenEncoder | None, seed: int, device: str
-) -> BaseAlgorithm:
-    """Build the algorithm on what its policy sees: codes or images, a stack of them if asked.
+def _seen(config: ActConfig, observation: Observation, env: VecEnv, encoder: FrozenEncoder | None) -> VecEnv:
+    """Return the environments as the policy sees them: codes, images or states, a stack of them if asked.
 
     Raises:
-        InputError: the images do not fit the encoder, or are too small for a policy on pixels.
+        InputError: the images do not fit the encoder, are too small for a policy on pixels, or have no state behind
+            them.
     """
-    if encoder is None:
+    seen: VecEnv = env
+    if observation == "state":
+        seen = StateVecEnv(env)
+    elif encoder is not None:
+        seen = LatentVecEnv(env, encoder)
+    elif not config.fine_tune:
         policy_space("pixels", image_shape(env.observation_space), config.frame_stack)
-    seen = env if encoder is None else LatentVecEnv(env, encoder)
     if config.frame_stack > 1:
         seen = VecFrameStack(seen, config.frame_stack)
-    return build(config.algorithm, settings, seen, seed_for(seed, "policy"), "cpu" if encoder else device)
+    # Above the stack, so that all frames of it are changed alike.
+    return AugmentedVecEnv(seen, config.augment) if config.augment else seen
+
+
+def _numbers(env: VecEnv) -> int:
+    """Return the length of the vectors that environments show."""
+    assert env.observation_space.shape is not None
+    return int(env.observation_space.shape[-1])
 
 
 def _n_actions(env: VecEnv) -> int:

@@ -1,4 +1,8 @@
-"""Who takes part in an evaluation: agents that were trained in the task's source and nowhere else."""
+"""Who takes part in an evaluation: agents of the task, each with where it has acted and what it was told.
+
+An agent that acted in the task's D_U or in its targets takes part if its configuration says that it was meant to, and
+its leak levels are computed from there. One that acted in a target under another name is refused.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +14,7 @@ from darla.agents.agent import ENCODER_PATH
 from darla.base import Artefact, InputError, is_complete
 from darla.base.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
+from darla.envs.transfer_task import TrainsIn
 from darla.scores import RANDOM
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
@@ -29,17 +34,34 @@ class Entrant:
     folder: Path | None
     """Where it lies; None for the random agent."""
     encoder: str | None = None
-    """Digest of the encoder it stands on; None on pixels."""
+    """Digest of the encoder it stands on, or began with; None without one."""
     algorithm: str = RANDOM
     """What trained it."""
     env_steps: int = 0
     """Environment steps that the policy was trained for."""
     snapshot_steps: tuple[int, ...] = ()
     """Environment steps of its snapshots, in their order."""
+    trains_in: TrainsIn = "source"
+    """Where it acted while it learnt."""
+    observe: str = "images"
+    """What it was told: images, or the ground truth behind them."""
+    augment: tuple[str, ...] = ()
+    """How its images were changed while it learnt."""
+
+    @property
+    def is_end_to_end(self) -> bool:
+        """Whether it learnt in the source from its images as they are, and from nothing else."""
+        plain = (self.trains_in, self.observe, self.augment) == ("source", "images", ())
+        return plain and self.encoder is None and self.folder is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what identifies it, as plain data; an agent stays the same when its folder is moved."""
-        return {name: value for name, value in asdict(self).items() if name != "folder"}
+        unsaid = {"trains_in": "source", "observe": "images", "augment": ()}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name != "folder" and not (name in unsaid and value == unsaid[name])
+        }
 
 
 Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
@@ -75,7 +97,21 @@ def admit_all(task: TransferTask, agents: Sequence[Named]) -> list[Entrant]:
                 f"two agents are called {entrant.method!r} and have the seed {entrant.seed}; "
                 "give each method a name of its own"
             )
+    _check_alike(entrants)
     return entrants
+
+
+def _check_alike(entrants: Sequence[Entrant]) -> None:
+    """Refuse agents of one method that have acted in different domains, or were told different things."""
+    first: dict[str, Entrant] = {}
+    for entrant in entrants:
+        other = first.setdefault(entrant.method, entrant)
+        for name in ("trains_in", "observe", "augment"):
+            if getattr(entrant, name) != getattr(other, name):
+                raise InputError(
+                    f"agents called {entrant.method!r} differ in {name}: {getattr(other, name)!r} and"
+                    f" {getattr(entrant, name)!r}; give each method a name of its own"
+                )
 
 
 def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
@@ -85,6 +121,7 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
     _check_source(task, folder, artefact.config)
     Agent.load(folder)  # with its encoder: what is damaged or missing shows now and not after an hour
     description = load_description(folder)
+    act = artefact.config["act"]
     if description.encoder is not None:
         _check_seen(task, folder, artefact.card["extra"].get(ENCODER_PATH))
     return Entrant(
@@ -96,6 +133,9 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
         algorithm=description.algorithm,
         env_steps=description.env_steps,
         snapshot_steps=description.snapshot_steps,
+        trains_in=act.get("trains_in", "source"),
+        observe=act.get("observe", "images"),
+        augment=tuple(act.get("augment", ())),
     )
 
 
@@ -112,7 +152,16 @@ def _check_seen(task: TransferTask, folder: Path, encoder: str | None) -> None:
 
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:
-    """Refuse an agent that has acted in a target, was selected in one, or learnt in another source."""
+    """Refuse an agent that has acted in a target unasked, was selected in one, or learnt in another source."""
+    trains_in = config["act"].get("trains_in", "source")
+    if trains_in != "source":
+        if config["source"] != task.training_domain(trains_in).to_dict():
+            where = "the unlabelled domain" if trains_in == "unlabelled" else "the targets"
+            raise InputError(
+                f"{folder} was trained in {where} of another task than {task.name!r}; how much of a target it has met"
+                " would be told wrongly"
+            )
+        return
     for role, told in (("trained", config["source"]), ("selected", config.get("validation"))):
         if told is None:
             continue

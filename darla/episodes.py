@@ -148,18 +148,22 @@ class Arena:
         # agent's batch is of one size throughout, which keeps its arithmetic the same.
         observations = np.zeros((len(self._envs), *self._envs[0].observation_space.shape), np.uint8)
         tallies = [_Tally(number, seed) for number, seed in zip(numbers, seeds, strict=True)]
+        infos: list[Mapping[str, Any]] = [{}] * len(self._envs)
         for slot, seed in enumerate(seeds):
-            observations[slot], _ = self._envs[slot].reset(seed=seed)
+            observations[slot], infos[slot] = self._envs[slot].reset(seed=seed)
+        infos[len(seeds) :] = infos[:1] * (len(self._envs) - len(seeds))
         rng = EpisodeStreams(
             [rng_for(plan.evaluation_seed, "actions", self.name, number) for number in numbers],
             len(self._envs),
         )
         agent.reset(len(self._envs))
         while not all(tally.over for tally in tallies):
-            actions = agent.act(observations, plan.actions == "greedy", rng)
+            actions = agent.act(observations, plan.actions == "greedy", rng, infos)
             for slot, tally in enumerate(tallies):
                 if not tally.over:
-                    observations[slot] = tally.count(*self._envs[slot].step(int(actions[slot])))
+                    image, reward, terminated, truncated, info = self._envs[slot].step(int(actions[slot]))
+                    observations[slot], infos[slot] = image, info
+                    tally.count(reward, terminated, truncated, info)
         return [tally.outcome() for tally in tallies]
 
     def close(self) -> None:
@@ -218,10 +222,8 @@ class _Tally:
         self._total, self._length, self._up, self._down = 0.0, 0, 0, 0
         self._info: Mapping[str, Any] = {}
 
-    def count(
-        self, observation: Images, reward: Any, terminated: bool, truncated: bool, info: Mapping[str, Any]
-    ) -> Images:
-        """Take in what a step gave, and return its image."""
+    def count(self, reward: Any, terminated: bool, truncated: bool, info: Mapping[str, Any]) -> None:
+        """Take in what a step gave beside its image."""
         self._total += float(reward)
         self._length += 1
         self._up += reward > 0
@@ -233,7 +235,6 @@ class _Tally:
                 f"the episode with seed {self._seed} did not end within {_LONGEST} steps; "
                 "give the environment a time limit"
             )
-        return observation
 
     def outcome(self) -> Episode:
         """Return what is known at the end."""

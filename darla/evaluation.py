@@ -27,7 +27,7 @@ class Place:
     domain: AnyDomain
     split: Split
     leak: str
-    """Leak level of a target; empty for the others."""
+    """Leak level of a target for agents that have acted in the source alone; empty for the others."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,9 @@ class Evaluation:
     def rows(self, cell: Cell) -> list[Row]:
         """Return the rows of a finished cell of episodes."""
         entrant, place = self.entrants[cell.entrant], self.places[cell.place]
+        leak = place.leak
+        if place.split == "target" and entrant.trains_in != "source":
+            leak = leak_level(self.task, place.name, entrant.trains_in)
         found = [Episode(**episode) for episode in self.result(cell)["episodes"]]
         return [
             Row(
@@ -112,7 +115,7 @@ class Evaluation:
                 agent=entrant.digest,
                 domain=place.name,
                 split=place.split,
-                leak=place.leak,
+                leak=leak,
                 episode=episode.number,
                 episode_seed=episode.seed,
                 total=episode.total,

@@ -143,16 +143,17 @@ def _film(agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context 
     try:
         options = None if look is None else {"context": look}
         observation, info = env.reset(seed=seed, options=options)
+        context = info.get("context", {})
         agent.reset(1)
         rng = rng_for(plan.evaluation_seed, "strip actions", label)
         frames, rewards, over = [observation], list[float](), False
         while not over:
-            action = agent.act(observation[None], plan.actions == "greedy", rng)[0]
-            observation, reward, terminated, truncated, _ = env.step(int(action))
+            action = agent.act(observation[None], plan.actions == "greedy", rng, [info])[0]
+            observation, reward, terminated, truncated, info = env.step(int(action))
             frames.append(observation)
             rewards.append(float(reward))
             over = terminated or truncated
-        return Film(label, frames, rewards, info.get("context", {}))
+        return Film(label, frames, rewards, context)
     finally:
         env.close()
 

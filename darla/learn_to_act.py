@@ -1,4 +1,8 @@
-"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or on pixels."""
+"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or on pixels.
+
+What it is compared with acts elsewhere or sees something else: `trains_in`, `augment`, `fine_tune` and `observe` of
+`ActConfig`.
+"""
 
 from pathlib import Path
 
@@ -17,13 +21,13 @@ def act(
     workers: int = 1,
     label: str = "learn to act",
 ) -> Artefact:
-    """Train a policy in a task's source domain; it acts nowhere else.
+    """Train a policy in a task's source domain, or where `config.trains_in` says; it acts nowhere else.
 
     Args:
         task: the transfer task or its name.
         out: folder of the artefact; a call that was interrupted goes on there.
         config: algorithm, environment steps and the rest, or the name of a preset; `ppo` if None.
-        encoder: what `darla.see` made; the policy learns from pixels if None.
+        encoder: what `darla.see` made; the policy learns from pixels if None, or from the ground truth.
         seed: master seed.
         workers: processes that share the environments. The policy does not depend on it.
         label: what progress calls this run.
@@ -32,8 +36,8 @@ def act(
         An artefact of kind `agent`, which `darla.transfer` takes.
 
     Raises:
-        InputError: an unknown task or preset, an encoder for images of another shape, or a folder that holds something
-            else.
+        InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
+            a folder that holds something else.
     """
     from darla.experiments import presets  # not at the top: experiments stand on this package
 
@@ -42,7 +46,7 @@ def act(
     chosen = tasks.get(task) if isinstance(task, str) else task
     return train_agent(
         config,
-        chosen.source,
+        chosen.training_domain(config.trains_in),
         encoder.folder if isinstance(encoder, Artefact) else encoder,
         out,
         seed,

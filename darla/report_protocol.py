@@ -28,6 +28,8 @@ def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
             blocks += _settings(settings, transfer.scores["task"] if told[1:] else "")
     blocks += [leak_table(transfer.scores, transfer.task) for transfer in transfers]
     shown = {domain["leak"] for transfer in transfers for domain in transfer.scores["domains"]}
+    for transfer in transfers:
+        shown.update(leak for method in transfer.scores["methods"] for leak in method.get("leaks", {}).values())
     levels = tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)
     if levels:
         blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]

@@ -25,6 +25,13 @@ LEAKS = {
 """What each leak level means."""
 
 
+_ACTED = {
+    "source": "another source",
+    "unlabelled": "the unlabelled domain D_U",
+    "targets": "the targets themselves",
+}
+
+
 def number(value: float, digits: int = 1) -> str:
     """Return a number with a true minus sign; never a negative zero."""
     said = f"{value:.{digits}f}"
@@ -176,6 +183,18 @@ def aggregate_table(scores: Scores) -> Table | None:
     )
 
 
+def leak_notes(scores: Scores) -> tuple[str, ...]:
+    """Return a sentence for each method whose leak levels are not the task's, since it has acted elsewhere."""
+    acted = {agent["method"]: agent.get("trains_in", "source") for agent in scores.get("agents", ())}
+    return tuple(
+        f"{method['method']} has acted in {_ACTED[acted.get(method['method'], 'source')]}; its leak level is "
+        + ", ".join(f"*{leak}* in {target}" for target, leak in method["leaks"].items())
+        + "."
+        for method in scores["methods"]
+        if method.get("leaks")
+    )
+
+
 def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
     """Return what each domain of a task is and how much of it the learners had met.
 
@@ -191,6 +210,7 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
         f"Domains of task {scores['task']}",
         (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
         tuple(rows),
+        leak_notes(scores),
         labels=3,
     )
 

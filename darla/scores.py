@@ -59,7 +59,10 @@ def score(
         InputError: there is no row of the source, or the table of agents and domains has holes.
     """
     tables = tabulate(rows, encoders)
-    where = {row.domain: {"name": row.domain, "split": row.split, "leak": row.leak} for row in rows}
+    # In the order of the domains; the leak level is that of the first agent, the random one, as the task has it.
+    where: dict[str, dict[str, str]] = {}
+    for row in rows:
+        where.setdefault(row.domain, {"name": row.domain, "split": row.split, "leak": row.leak})
     sources = [name for name, domain in where.items() if domain["split"] == "source"]
     targets = [name for name, domain in where.items() if domain["split"] == "target"]
     if len(sources) != 1:
@@ -71,7 +74,11 @@ def score(
         "domains": list(where.values()),
         "anchors": anchors,
         "methods": [
-            _method(method, table, rows, sources[0], targets, anchors, resampling) for method, table in tables.items()
+            {
+                **_method(method, table, rows, sources[0], targets, anchors, resampling),
+                **_leaks_of_its_own(method, rows, where),
+            }
+            for method, table in tables.items()
         ],
         "comparisons": _comparisons(tables, baseline, targets, resampling),
     }
@@ -147,6 +154,14 @@ def _method(
         "domains": domains,
         "over_targets": _over_targets(method, table, source, targets, anchors, estimate),
     }
+
+
+def _leaks_of_its_own(
+    method: str, rows: Sequence[Row], where: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Return as `leaks` the leak levels of a method that has acted elsewhere than in the source; nothing else."""
+    own = {row.domain: row.leak for row in rows if row.method == method and row.leak != where[row.domain]["leak"]}
+    return {"leaks": own} if own else {}
 
 
 def _over_targets(

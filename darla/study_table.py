@@ -5,6 +5,7 @@ from typing import Any
 
 from darla.base import Artefact
 from darla.base.files import read_json
+from darla.report_tables import leak_notes
 
 _LEAKS = {
     "none": "new to encoder and policy",
@@ -20,9 +21,10 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
     Args:
         transfers: artefacts of kind `transfer`, by the name of the task.
     """
-    parts = [
-        f"### {task}\n\n{_task_table(read_json(found.folder / 'scores.json'))}" for task, found in transfers.items()
-    ]
+    parts = []
+    for task, found in transfers.items():
+        scores = read_json(found.folder / "scores.json")
+        parts.append("\n\n".join([f"### {task}", _task_table(scores), *leak_notes(scores)]))
     return "\n\n".join([*parts, _note(transfers)])
 
 

@@ -9,7 +9,8 @@
       card.json     versions, hashes, wall time
 
 Nothing here changes an agent: policies and encoders are read, frozen, and the same in every domain. An
-agent that was trained in a target, or in another source than the task's, is refused.
+agent that was trained in a target, or in another source than the task's, is refused, unless its configuration says
+that it is an upper bound (`ActConfig.trains_in`): then its own leak levels stand beside its scores.
 """
 
 import csv
@@ -64,7 +65,7 @@ class TransferConfig:
     """Pictures in a film strip; 0 for no strips. One for each method and target, of its first agent."""
     baseline: str | None = None
     """Method that others are compared with and that normalises the scores; None takes the first method that
-    learnt on pixels, if there is one."""
+    learnt end to end in the source, if there is one."""
     resamples: int = 10_000
     """Bootstrap resamples behind each interval."""
     confidence: float = 0.95
@@ -257,7 +258,7 @@ def _baseline(named: str | None, entrants: Sequence[Entrant]) -> str | None:
     """Return the method that others are compared with."""
     learnt = [entrant for entrant in entrants if entrant.folder is not None]
     if named is None:
-        return next((entrant.method for entrant in learnt if entrant.encoder is None), None)
+        return next((entrant.method for entrant in learnt if entrant.is_end_to_end), None)
     if named not in {entrant.method for entrant in learnt}:
         raise unknown_name("baseline", named, {entrant.method for entrant in learnt})
     return named

@@ -1,14 +1,19 @@
 """A transfer task: what the encoder sees, where the policy acts, where it is tested, and how much of that leaked."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 from darla.base import InputError, unknown_name
 from darla.envs.domains import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
 from darla.envs.factors import FACTORS
 
+T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
+TrainsIn = Literal["source", "unlabelled", "targets"]
+"""Where a policy acts while it learns: in D_S; in D_U (domain randomisation); or in all targets (an upper bound)."""
+TRAINS_IN: tuple[TrainsIn, ...] = ("source", "unlabelled", "targets")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,22 @@ class TransferTask:
             raise unknown_name(f"domain of task {self.name!r}:", name, named)
         return named[name]
 
+    def training_domain(self, trains_in: str = "source") -> AnyDomain:
+        """Return the domain that a policy acts in while it learns.
+
+        Args:
+            trains_in: `source` for D_S, `unlabelled` for D_U, or `targets` for a mixture of all targets, each of which
+                has the same weight.
+
+        Raises:
+            InputError: it is none of these, or the targets are of several environments.
+        """
+        if trains_in not in TRAINS_IN:
+            raise unknown_name("trains_in", trains_in, TRAINS_IN)
+        if trains_in != "targets":
+            return self.unlabelled if trains_in == "unlabelled" else self.source
+        return _mixture("targets", tuple(self.targets.values()))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain data."""
         return {
@@ -71,7 +92,7 @@ class TransferTask:
         }
 
 
-def leak_level(task: TransferTask, target: str) -> Leak:
+def leak_level(task: TransferTask, target: str, trains_in: str = "source") -> Leak:
     """Return how much of a target the learners have met before they are tested in it.
 
     - `full`: the policy has acted in every context of the target.
@@ -79,9 +100,16 @@ def leak_level(task: TransferTask, target: str) -> Leak:
     - `visual`: some values are new to the policy, and D_U has shown the encoder at least some of them.
     - `none`: some values are new to the policy, and D_U has shown the encoder none of these.
 
+    Args:
+        task: what is transferred between.
+        target: the name of one of its targets.
+        trains_in: where the policy has acted; see `TransferTask.training_domain`.
+
     Raises:
         InputError: the task has no such target.
     """
+    if trains_in != "source":
+        task = replace(task, source=task.training_domain(trains_in))
     if target not in task.targets:
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
     aim = task.targets[target]
@@ -98,6 +126,25 @@ def leak_level(task: TransferTask, target: str) -> Leak:
         return "conjunction"
     shown = any(overlaps(name, task.unlabelled.support(name), values) for name, values in new.items())
     return "visual" if shown else "none"
+
+
+def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
+    """Return a domain in which each of several has the same weight, however many parts it has itself."""
+    sizes = [len(each.components if isinstance(each, Domain) else each.variants) for each in domains]
+    whole = math.lcm(*sizes)
+    first = domains[0]
+    if isinstance(first, EnvDomain):
+        if len({each.env_id for each in domains if isinstance(each, EnvDomain)}) > 1:
+            raise InputError("the targets are of several environments, and a policy is trained in one")
+        variants = [part for each in domains if isinstance(each, EnvDomain) for part in _repeated(each.variants, whole)]
+        return EnvDomain(name, first.env_id, tuple(variants))
+    return Domain(
+        name, tuple(part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, whole))
+    )
+
+
+def _repeated(parts: tuple[T, ...], whole: int) -> tuple[T, ...]:
+    return parts * (whole // len(parts))
 
 
 def _inside(part: Component, known: Component) -> bool:

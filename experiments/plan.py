@@ -6,11 +6,12 @@ encoders and agents, in one study and from one study to the next.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from darla.agents.settings import Observation
 from darla.cells import Cell
 from darla.envs import AnyDomain, TransferTask, tasks
 from darla.envs.collect import CollectConfig
@@ -28,6 +29,8 @@ _STEPS_A_SECOND_ON_CODES = 600.0
 _STEPS_A_SECOND_ON_PIXELS = 400.0
 _STEPS_A_SECOND_IN_PLAY = 900.0
 _STEPS_IN_AN_EPISODE = 150
+_SEEN: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
+"""What a folder's name says that a policy sees."""
 _START = 4.0  # seconds before a cell's work begins
 
 
@@ -139,19 +142,21 @@ class _Cells:
 
     def agent(self, task: TransferTask, method: Method, seed: int) -> Path:
         config = self._study.act_of(method)
-        on_codes = method.see is not None
-        encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_codes else None
+        on_encoder = method.see is not None
+        encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_encoder else None
+        observation = config.observation(on_encoder=on_encoder)
         validated = config.selection == "validation"
         asked = {
-            "act": config.to_dict("latents" if on_codes else "pixels"),
-            "source": task.source.to_dict(),
+            "act": config.to_dict(observation),
+            "source": task.training_domain(config.trains_in).to_dict(),
             "validation": task.validation.to_dict() if validated else None,
             "encoder": encoder.name if encoder else None,
             "seed": seed,
         }
-        speed = _STEPS_A_SECOND_ON_CODES if on_codes else _STEPS_A_SECOND_ON_PIXELS
+        seen = _SEEN[observation]
+        speed = _STEPS_A_SECOND_ON_PIXELS if observation == "pixels" else _STEPS_A_SECOND_ON_CODES
         return self._add(
-            self._folder / "agents" / f"{config.algorithm}-{'codes' if on_codes else 'pixels'}-s{seed}-{_key(asked)}",
+            self._folder / "agents" / f"{config.algorithm}-{seen}-s{seed}-{_key(asked)}",
             f"agent of {method.name}, seed {seed}",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},

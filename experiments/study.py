@@ -16,15 +16,23 @@ class Method:
     name: str
     """What tables call it."""
     see: SeeConfig | None = None
-    """How its encoder is trained; None learns end to end on pixels."""
+    """How its encoder is trained; None learns end to end on pixels, or from the ground truth."""
     act: ActConfig = field(default_factory=ActConfig)
-    """How its policy is trained; the number of environment steps is the study's."""
+    """How its policy is trained, what it sees and where it acts; the number of environment steps is the study's."""
     tasks: tuple[str, ...] | None = None
     """Which of the study's tasks it takes part in; all of them if None."""
+
+    def __post_init__(self) -> None:
+        self.act.observation(on_encoder=self.see is not None)  # refuses what would be ignored
 
     def takes_part_in(self, task: str) -> bool:
         """Tell whether the method is evaluated on `task`."""
         return self.tasks is None or task in self.tasks
+
+    @property
+    def is_end_to_end(self) -> bool:
+        """Whether it learns in the source from its images as they are, and from nothing else: a study's baseline."""
+        return self.see is None and self.act.is_plain
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,8 @@ class Study:
 
     @property
     def baseline(self) -> str | None:
-        """Name of the first method that learns end to end; None if there is none."""
-        return next((method.name for method in self.methods if method.see is None), None)
+        """Name of the first method that learns end to end, in the source and on its images; None if there is none."""
+        return next((method.name for method in self.methods if method.is_end_to_end), None)
 
     def act_of(self, method: Method) -> ActConfig:
         """Return how a method's policy is trained, for as many environment steps as every other's."""

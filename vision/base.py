@@ -115,6 +115,8 @@ class VisionModel(ImageModel):
 
     codes_mean: Tensor
     codes_std: Tensor
+    has_prior = True
+    """Whether training ties the scale of the codes to that of a prior; else they have whatever scale they came to."""
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)

@@ -156,7 +156,7 @@ def _describe(
     seen = list(batches(model, frames, held_out[:2048]))
     kl, variance = code_statistics(model, seen)
     probed, marks = probe_rows(rows, held_out, seed)
-    codes = encode_frames(model, frames, probed)
+    codes = encode_frames(model, frames, probed, normalise=not model.has_prior)  # probes want a scale
     report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=marks)
     report["kl"] = {
         "total": float(kl.sum()),

@@ -14,8 +14,9 @@ from darla.vision.base import ImageModel, Posterior, VisionModel
 from darla.vision.frames import Frames
 
 DEAD = 0.05
-"""Floor under the standard deviation of a code, in units of the prior's: the codes of a latent that the model
-does not use hardly move, and are not to be blown up into noise of unit size."""
+"""Floor under the standard deviation of a code, in units of the prior's or, where there is none, of the root mean
+variance of all codes: the codes of a latent that the model does not use hardly move, and are not to be blown up into
+noise of unit size."""
 
 
 def encode_images(
@@ -92,7 +93,9 @@ def fit_normaliser(model: VisionModel, codes: np.ndarray[Any, Any]) -> None:
     """Set the model's fixed affine normaliser from codes over D_U, (N, D)."""
     wide = codes.astype(np.float64)
     model.codes_mean.copy_(torch.from_numpy(wide.mean(axis=0).astype(np.float32)))
-    model.codes_std.copy_(torch.from_numpy(np.maximum(wide.std(axis=0), DEAD).astype(np.float32)))
+    spread = wide.std(axis=0)
+    unit = 1.0 if model.has_prior else max(float(np.sqrt(np.square(spread).mean())), 1e-12)
+    model.codes_std.copy_(torch.from_numpy(np.maximum(spread, DEAD * unit).astype(np.float32)))
 
 
 def restore(model: torch.nn.Module, tensors: dict[str, Tensor], source: Path) -> None:

@@ -5,8 +5,10 @@ from types import MappingProxyType
 
 from darla.base import unknown_name
 from darla.vision.annealed_vae import AnnealedVAE
+from darla.vision.auto_encoder import AutoEncoder
 from darla.vision.beta_tc_vae import BetaTCVAE
 from darla.vision.beta_vae import BetaVAE
+from darla.vision.dae_features import DAEFeatures
 from darla.vision.dip_vae import DIPVAE
 from darla.vision.factor_vae import FactorVAE
 from darla.vision.info_vae import InfoVAE
@@ -22,17 +24,22 @@ MODELS: Mapping[str, type[VAE]] = MappingProxyType(
         "dip_vae": DIPVAE,
         "info_vae": InfoVAE,
         "qlae": QLAE,
+        "auto_encoder": AutoEncoder,
     }
 )
 """Every model that `train_encoder` can train, by name."""
 
+READERS: Mapping[str, type[DAEFeatures]] = MappingProxyType({"dae_features": DAEFeatures})
+"""Models that are ready once their DAE is: nothing of their own is trained."""
 
-def find_model(name: str) -> type[VAE]:
+
+def find_model(name: str) -> type[VAE] | type[DAEFeatures]:
     """Return a model by name.
 
     Raises:
         InputError: there is no such model.
     """
-    if name not in MODELS:
-        raise unknown_name("model", name, MODELS)
-    return MODELS[name]
+    known: dict[str, type[VAE] | type[DAEFeatures]] = {**MODELS, **READERS}
+    if name not in known:
+        raise unknown_name("model", name, known)
+    return known[name]

@@ -15,7 +15,7 @@ from darla.vision.base import Posterior
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.vae import VAE, VAEConfig, not_negative
 
-_NO_NOISE = -30.0
+NO_NOISE = -30.0
 """Log-variance of a code that has none: small, and finite for estimators that divide by the variance."""
 
 
@@ -109,7 +109,7 @@ class QLAE(VAE):
     def encode(self, images: Tensor) -> Posterior:
         """Return the quantised codes of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
         codes = self.quantised(self.encoder(images))
-        return Exact(codes, torch.full_like(codes, _NO_NOISE))
+        return Exact(codes, torch.full_like(codes, NO_NOISE))
 
     def reach(self) -> Tensor:
         """Return the least and the largest value of each latent, (2, D)."""

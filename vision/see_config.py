@@ -17,7 +17,7 @@ class SeeConfig:
     """Learn to see: which model, what it minimises, on which features, for how long."""
 
     model: str = "beta_vae"
-    """Name in `darla.vision.MODELS`."""
+    """Name in `darla.vision.MODELS`, or `dae_features`."""
     vae: VAEConfig = field(default_factory=BetaVAEConfig)
     """Networks and objective of the model, of its own kind of configuration."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -85,7 +85,8 @@ def train_model(
             files; the numbers it returns become part of the row.
 
     Returns:
-        The history and the wall time. The model is left in eval mode.
+        The history and the wall time. The model is left in eval mode. Of a training of 0 steps there is no history,
+        and no file is written.
 
     Raises:
         DivergenceError: a loss term or the gradient is not finite; names the step, the term and the last
@@ -102,6 +103,9 @@ def train_model(
             f"among {processes.world} processes"
         )
     numerics.place(model)
+    if config.steps == 0:
+        model.eval()
+        return Training([], 0.0)
     model.set_images(len(frames) if rows is None else len(rows))
     loop = _Loop(model, config, out, seed, numerics, processes, parts)
     loop.resume()
@@ -138,7 +142,7 @@ class _Loop:
         groups = model.parameter_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         if not self.parameters:
-            raise InputError("the model has no parameters to train")
+            raise InputError("the model has no parameters to train; training takes 0 steps")
         assert len(self.parameters) == len(checkpoints.trainable(model)), "a parameter is in no group, or in two"
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, eps=1e-8, weight_decay=config.weight_decay, fused=True

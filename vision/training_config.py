@@ -15,7 +15,8 @@ class TrainingConfig:
     """How long and how fast a model is trained."""
 
     steps: int = 7000
-    """Optimiser steps; encoders that were shown half as many pictures of rooms had lost the objects in them."""
+    """Optimiser steps; encoders that were shown half as many pictures of rooms had lost the objects in them. 0 leaves
+    the weights as they were drawn."""
     batch_size: int = 64
     """Images a step, over all processes together; 64 as in the literature."""
     learning_rate: float = 2e-3
@@ -46,7 +47,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
-        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
+        if self.steps < 0:
+            raise InputError(f"steps must not be negative, not {self.steps}")
+        for name in ("batch_size", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.learning_rate > 0:

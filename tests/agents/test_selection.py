@@ -53,7 +53,7 @@ def test_every_episode_has_its_own_seed_and_each_is_played_once(columns):
         def restart(self, indices):
             pass
 
-        def act(self, observations, deterministic, rng):
+        def act(self, observations, deterministic, rng, infos=None):
             return observations[:, 0, 8::16].sum(axis=-1).argmax(axis=1)
 
     seer = Seer()

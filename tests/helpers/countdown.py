@@ -76,7 +76,7 @@ class Reader:
     def restart(self, indices: list[int]) -> None:
         """Remember nothing."""
 
-    def act(self, observations: Any, deterministic: bool, rng: np.random.Generator) -> Any:
+    def act(self, observations: Any, deterministic: bool, rng: np.random.Generator, infos: Any = None) -> Any:
         """Read the action off the image where a draw allows it."""
         self.calls.append((len(observations), deterministic))
         guess = rng.integers(self.n_actions, size=len(observations))

@@ -1,0 +1,97 @@
+"""An encoder inside the policy, trained along with it: what DARLA gives up by not freezing its eyes (DARLA_FT).
+
+Higgins et al. 2017 (https://arxiv.org/abs/1707.08475) compare DARLA with an agent whose vision goes on learning from
+rewards in the source. Here the encoder is copied into the policy as its features extractor. The encoder's artefact is
+read and never written.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from darla.base import Artefact, InputError
+
+if TYPE_CHECKING:
+    from darla.vision import VisionModel
+
+_NEEDED = ("model", "vae", "dae")
+"""What of an encoder's configuration its network is built from; the rest says how it was trained."""
+
+
+def vision_of(encoder: Artefact) -> dict[str, Any]:
+    """Return what a policy must know of an encoder to rebuild it, as plain values."""
+    return {name: encoder.config["see"][name] for name in _NEEDED if name in encoder.config["see"]}
+
+
+class TrainedEncoder(BaseFeaturesExtractor):
+    """An encoder as SB3's features extractor: images in [0, 1] to normalised codes, gradients all the way.
+
+    Of the model only what its codes depend on is kept; decoder and DAE would be dead weight in every optimiser and
+    snapshot. Weights are waiting to be overwritten: SB3 draws them anew when it builds a policy.
+
+    Args:
+        observation_space: channel-first images (C k, H, W), k frames of a stack.
+        vision: the encoder's configuration, as `vision_of` returns it.
+        frames: k.
+
+    Raises:
+        InputError: the configuration is damaged, or the codes of the model pass no gradient to its network.
+    """
+
+    def __init__(self, observation_space: spaces.Box, vision: Mapping[str, Any], frames: int = 1) -> None:
+        from darla.vision import SeeConfig
+        from darla.vision.encoder import build_model
+
+        channels, height, width = observation_space.shape
+        config = SeeConfig.from_dict(vision)
+        super().__init__(observation_space, config.vae.latent_dim * frames)
+        self._frames = frames
+        self.model = _encoding_part(build_model(config, (height, width, channels // frames)), config.model)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode images (N, C k, H, W) in [0, 1] to normalised codes, float32 (N, D k)."""
+        count, channels, *sides = images.shape
+        single = images.reshape(count * self._frames, channels // self._frames, *sides)
+        codes = self.model.normalise(self.model.encode(single).mean.float())
+        return codes.reshape(count, -1)
+
+    def take(self, model: "VisionModel") -> None:
+        """Copy the weights of an encoder that is there already."""
+        found = model.state_dict()
+        self.model.load_state_dict({name: found[name] for name in self.model.state_dict()})
+
+
+def extractor_arguments(vision: Mapping[str, Any] | None, frames: int) -> dict[str, Any]:
+    """Return the arguments that make a policy of SB3 see through a `TrainedEncoder`; none where `vision` is None."""
+    if vision is None:
+        return {}
+    return {
+        "features_extractor_class": TrainedEncoder,
+        "features_extractor_kwargs": {"vision": vision, "frames": frames},
+    }
+
+
+def initialise(policy: nn.Module, model: "VisionModel") -> None:
+    """Copy an encoder into every features extractor of a policy that was built for it (DQN has one for its target)."""
+    with torch.no_grad():
+        for part in policy.modules():
+            if isinstance(part, TrainedEncoder):
+                part.take(model)
+
+
+def _encoding_part(model: "VisionModel", name: str) -> "VisionModel":
+    """Return a model without the parts that its codes do not depend on."""
+    height, width, channels = model.image_shape
+    codes = model.encode(torch.zeros(1, channels, height, width)).mean
+    torch.autograd.backward(codes.sum())
+    for part, child in list(model.named_children()):
+        if all(parameter.grad is None for parameter in child.parameters()):
+            setattr(model, part, None)
+    model.zero_grad(set_to_none=True)
+    if not any(True for _ in model.children()):
+        raise InputError(f"model {name!r} cannot be fine-tuned: its codes pass no gradient to the network behind them")
+    return model

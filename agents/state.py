@@ -1,0 +1,52 @@
+"""The ground truth in place of images, for the policy that shows what perfect vision would be worth."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from darla.envs.state_vector import places_for, state_vector, state_vectors, vector_size
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class StateVecEnv(VecEnvWrapper):
+    """Show the state behind each image, as `darla.envs.state_vector` writes it, in place of the image.
+
+    The environments are reset once, to see how many objects there are.
+
+    Args:
+        venv: environments whose infos hold their state.
+
+    Raises:
+        InputError: they do not tell it.
+    """
+
+    def __init__(self, venv: VecEnv) -> None:
+        venv.reset()
+        self.places = max(places_for(info) for info in venv.reset_infos)
+        super().__init__(venv, spaces.Box(-np.inf, np.inf, (vector_size(self.places),), np.float32))
+
+    def reset(self) -> Vectors:
+        """Reset every environment.
+
+        Returns:
+            States, float32 (n_envs, D).
+        """
+        self.venv.reset()
+        return state_vectors(self.venv.reset_infos, self.places)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Wait for the step; where an episode has ended, the state is that of the next one.
+
+        Returns:
+            States (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a state (D,) as well.
+        """
+        _, rewards, dones, infos = self.venv.step_wait()
+        now = [begun if over else info for over, info, begun in zip(dones, infos, self.venv.reset_infos, strict=True)]
+        for info in infos:
+            if "terminal_observation" in info:
+                info["terminal_observation"] = state_vector(info, self.places)
+        return state_vectors(now, self.places), rewards, dones, infos

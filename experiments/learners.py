@@ -1,0 +1,69 @@
+"""Every learner that a study of transfer can name: DARLA, and what it is compared with.
+
+Each is a setting of what `darla see` and `darla act` offer. What a learner is, where it comes from and what it is told
+that others are not: docs/learners.md. Any of them takes another algorithm with `with_algorithm`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from darla.agents import ActConfig
+from darla.base import unknown_name
+from darla.experiments.presets import ENCODERS
+from darla.experiments.study import Method
+
+_FINE_TUNED = ActConfig(fine_tune=True)
+_ON_TARGETS = ActConfig(trains_in="targets")
+
+LEARNERS: Mapping[str, Method] = MappingProxyType(
+    {
+        "darla": Method("DARLA", ENCODERS["darla"]),
+        # Without an encoder.
+        "end-to-end": Method("end to end"),
+        "randomised": Method("end to end, domain randomisation", None, ActConfig(trains_in="unlabelled")),
+        "shift": Method("end to end, random shift", None, ActConfig(augment=("shift",))),
+        "hue": Method("end to end, other hues", None, ActConfig(augment=("hue",))),
+        "convolution": Method("end to end, random convolution", None, ActConfig(augment=("convolution",))),
+        # Other encoders, frozen.
+        "random-encoder": Method("random encoder", ENCODERS["random"]),
+        "auto-encoder": Method("autoencoder", ENCODERS["auto-encoder"]),
+        "darla-dae": Method("DAE features", ENCODERS["dae-features"]),
+        "darla-ent": Method("β-VAE, β = 1", ENCODERS["beta-1"]),
+        "pixel-loss": Method("β-VAE, β = 4", ENCODERS["beta-4"]),
+        # DARLA's encoder, not frozen.
+        "darla-ft": Method("DARLA, fine-tuned", ENCODERS["darla"], _FINE_TUNED),
+        # Upper bounds: of any representation, and of any transfer.
+        "ground-truth": Method("ground truth", None, ActConfig(observe="state")),
+        "end-to-end-on-target": Method("end to end, on the targets", None, _ON_TARGETS),
+        "darla-on-target": Method("DARLA, on the targets", ENCODERS["darla"], _ON_TARGETS),
+    }
+)
+"""By the name that a study gives them; their own name is what tables call them."""
+
+
+def learner(name: str, algorithm: str | None = None) -> Method:
+    """Return a learner by name.
+
+    Args:
+        name: in `LEARNERS`.
+        algorithm: what trains its policy, `ppo` if None; see `with_algorithm`.
+
+    Raises:
+        InputError: there is none of that name, or the algorithm cannot train it.
+    """
+    if name not in LEARNERS:
+        raise unknown_name("learner", name, LEARNERS)
+    found = LEARNERS[name]
+    return found if algorithm is None else with_algorithm(found, algorithm)
+
+
+def with_algorithm(method: Method, algorithm: str) -> Method:
+    """Return a learner whose policy another algorithm trains; its name says so, unless it is PPO.
+
+    Raises:
+        InputError: there is no such algorithm, or it cannot train this learner.
+    """
+    act = replace(method.act, algorithm=algorithm, settings=None)
+    name = method.name if algorithm == "ppo" else f"{method.name} ({algorithm.upper()})"
+    return replace(method, name=name, act=act)
