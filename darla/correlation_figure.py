@@ -1,0 +1,67 @@
+"""The figure of a correlation: every measure of the encoders against how their policies transfer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from darla.correlation_table import OUTCOMES, main_group
+from darla.encoder_measures import LABELS
+from darla.figures import _STYLE, _WIDTH, MARKERS, MUTED, PALETTE, _legend
+from darla.report_tables import number
+
+
+def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
+    """Draw a panel for each measure: the measure to the right, the outcome upwards, a dot for each encoder.
+
+    Args:
+        told: the content of `correlation.json`.
+        outcome: `retention` or `return`.
+    """
+    group = main_group(told)
+    shown = [each for each in told["correlations"] if (each["task"], each["outcome"]) == (group, outcome)]
+    look = _look(list(dict.fromkeys(item["setting"] for item in told["encoders"])))
+    columns = max(1, min(4, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    lines = -(-sum(len(setting) + 6 for setting in look) // 110)
+    with matplotlib.rc_context(_STYLE):
+        height = rows * 2.15 + 0.35 + 0.24 * lines
+        figure = Figure(figsize=(_WIDTH, height))
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+        for place, (panel, each) in enumerate(zip(grid.flat, shown, strict=False)):
+            for item in told["encoders"]:
+                across = item["measures"].get(each["measure"])
+                upwards = item["outcomes"].get(group, {}).get(outcome)
+                if across is not None and upwards is not None:
+                    color, marker = look[item["setting"]]
+                    panel.plot([across], [upwards], linestyle="", color=color, marker=marker, markersize=5.2)
+            panel.set_title(LABELS.get(each["measure"], each["measure"].replace("_", " ")), loc="left", pad=15)
+            ends = f"[{number(each['low'], 2)}, {number(each['high'], 2)}]"
+            panel.text(0, 1.025, f"ρ {number(each['rho'], 2)} {ends}", color=MUTED, fontsize=8.0,
+                       transform=panel.transAxes)  # fmt: skip
+            panel.grid(axis="both")
+            panel.set_axisbelow(True)
+            panel.tick_params(length=0)
+            panel.xaxis.set_major_locator(MaxNLocator(4))
+            panel.yaxis.set_major_locator(MaxNLocator(5))
+            if place % columns == 0:
+                panel.set_ylabel(OUTCOMES[outcome])
+        for panel in grid.flat[len(shown) :]:
+            panel.set_visible(False)
+        figure.subplots_adjust(
+            left=0.06, right=0.99, bottom=0.32 / height, top=1 - (0.5 + 0.24 * lines) / height, hspace=0.62, wspace=0.12
+        )
+        _legend(figure, look, 1 - 0.06 / height)
+    return figure
+
+
+def _look(settings: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return a colour and a shape for each setting; where colours repeat, shapes differ."""
+    colors, shapes = PALETTE[1:], MARKERS[1:]
+    turn = len(colors)
+    return {
+        name: (colors[place % turn], shapes[(place + place // turn) % len(shapes)])
+        for place, name in enumerate(settings)
+    }
