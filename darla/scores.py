@@ -98,7 +98,7 @@ def _anchors(
     return {"baseline": baseline, "reference_return": reference, "random_return": random}
 
 
-def _normalised(table: Table, domain: str, anchors: Mapping[str, Any]) -> FloatArray | None:
+def normalised(table: Table, domain: str, anchors: Mapping[str, Any]) -> FloatArray | None:
     """Return (S,) scores: 0 is random play, 1 the baseline in the source; None where 1 is not above 0."""
     floor, ceiling = anchors["random_return"][domain], anchors["reference_return"]
     if floor is None or ceiling is None or ceiling <= floor:
@@ -138,7 +138,7 @@ def _method(
             "success": None if table.successes is None else estimate(table.successes[:, column]).to_dict(),
             "success_within_policy": _within_policy(method, domain, rows, resampling.confidence),
         }
-        scores = _normalised(table, domain, anchors)
+        scores = normalised(table, domain, anchors)
         said["normalised"] = None if scores is None else estimate(scores).to_dict()
         # A gap to a source in which nothing was learnt says nothing, so the random agent has none.
         if domain in targets and method != RANDOM:
@@ -184,7 +184,7 @@ def _over_targets(
         home, away = table.returns[:, table.column(source)], returns.mean(axis=1)
         said["gap"] = estimate(home - away).to_dict()
         said["retention"] = _ratio_of_columns(estimate, np.stack([home, away], axis=1))
-    columns = [_normalised(table, target, anchors) for target in targets]
+    columns = [normalised(table, target, anchors) for target in targets]
     scores = [column for column in columns if column is not None]
     if len(scores) == len(targets):
         statistics = {"mean": mean, "iqm": iqm, "worst": worst_target, "optimality_gap": optimality_gap}
