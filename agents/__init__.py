@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from darla.agents.config import ActConfig
     from darla.agents.latents import FrozenEncoder, LatentVecEnv
     from darla.agents.policy_io import PolicyDescription, load_description
-    from darla.agents.settings import PRESETS, A2CSettings, DQNSettings, PPOSettings
+    from darla.agents.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
     from darla.agents.training import train_agent
     from darla.agents.vec import make_vec
 
@@ -27,6 +27,7 @@ __all__ = [
     "DQNSettings",
     "FrozenEncoder",
     "LatentVecEnv",
+    "MFECSettings",
     "PPOSettings",
     "PolicyDescription",
     "RandomAgent",
@@ -42,7 +43,7 @@ _MODULES = {
     "config": ("ActConfig",),
     "latents": ("FrozenEncoder", "LatentVecEnv"),
     "policy_io": ("PolicyDescription", "load_description"),
-    "settings": ("PRESETS", "A2CSettings", "DQNSettings", "PPOSettings"),
+    "settings": ("PRESETS", "A2CSettings", "DQNSettings", "MFECSettings", "PPOSettings"),
     "training": ("train_agent",),
     "vec": ("make_vec",),
 }

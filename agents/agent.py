@@ -174,7 +174,7 @@ class Agent:
         Args:
             observations: uint8 (n, H, W, C).
             deterministic: the most probable (or most valuable) action; else one drawn from the policy, for
-                DQN a random one at the exploration rate that its training ended with.
+                DQN and MFEC a random one at the exploration rate that their training ended with.
             rng: where that draw comes from.
             infos: what the environments told with the images; a policy on the state looks at nothing else.
 
@@ -194,7 +194,9 @@ class Agent:
         seen = self._remember(self._look(observations, infos))
         tensor, _ = self.policy.obs_to_tensor(seen)
         if self._value_based:
-            values: torch.Tensor = self._network.q_net(tensor)
+            # DQN keeps its network beside a copy of it; episodic control is its own.
+            q_values = getattr(self._network, "q_net", None) or self._network.q_values
+            values: torch.Tensor = q_values(tensor)
             actions: Actions = values.cpu().numpy().argmax(axis=1)
             if not deterministic:
                 explore = rng.random(len(actions)) < self.description.exploration

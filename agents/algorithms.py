@@ -1,14 +1,23 @@
-"""The registry of learning algorithms: SB3's PPO, A2C and DQN behind names and plain settings."""
+"""The registry of learning algorithms: SB3's PPO, A2C and DQN, and episodic control, behind names and settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
 
-from darla.agents.settings import PRESETS, A2CSettings, DQNSettings, Observation, PPOSettings, Settings
+from darla.agents.settings import (
+    PRESETS,
+    A2CSettings,
+    DQNSettings,
+    MFECSettings,
+    Observation,
+    PPOSettings,
+    Settings,
+    TableSize,
+)
 from darla.base import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -26,19 +35,31 @@ class Algorithm:
 
     name: str
     """Its name in configurations and in `policy.json`."""
-    settings: type[PPOSettings] | type[A2CSettings] | type[DQNSettings]
+    settings: type[PPOSettings] | type[A2CSettings] | type[DQNSettings] | type[MFECSettings]
     """The dataclass of its hyperparameters."""
     find: Callable[[], "type[BaseAlgorithm]"]
-    """Imports and returns SB3's class; SB3 is not loaded before it is needed."""
+    """Imports and returns the class; SB3 is not loaded before it is needed."""
     value_based: bool
-    """Whether the policy is read off action values (DQN) and not off action probabilities."""
+    """Whether the policy is read off action values (DQN, MFEC) and not off action probabilities."""
 
     def preset(self, observation: Observation) -> Settings:
         """Return the settings for policies on latents or on pixels."""
         return PRESETS[self.name, observation]
 
-    def policy_arguments(self, hidden: tuple[int, ...]) -> dict[str, Any]:
-        """Return the policy's constructor arguments: plain numbers, the same for training and for loading."""
+    def policy_arguments(self, hidden: tuple[int, ...], table: TableSize | None = None) -> dict[str, Any]:
+        """Return the policy's constructor arguments: plain numbers, the same for training and for loading.
+
+        Args:
+            hidden: units of its hidden layers.
+            table: of episodic control, which has no layers; None for the others.
+
+        Raises:
+            InputError: there is a table where there should be none, or none where there should be one.
+        """
+        if (table is not None) != (self.settings is MFECSettings):
+            raise InputError(f"algorithm {self.name!r} {'has no' if table else 'needs a'} table")
+        if table is not None:
+            return asdict(table)
         return {"net_arch": list(hidden) if self.value_based else {"pi": list(hidden), "vf": list(hidden)}}
 
 
@@ -60,10 +81,17 @@ def _dqn() -> "type[BaseAlgorithm]":
     return DQN
 
 
+def _mfec() -> "type[BaseAlgorithm]":
+    from darla.agents.episodic_control import EpisodicControl
+
+    return EpisodicControl
+
+
 ALGORITHMS: dict[str, Algorithm] = {
     "ppo": Algorithm("ppo", PPOSettings, _ppo, value_based=False),
     "a2c": Algorithm("a2c", A2CSettings, _a2c, value_based=False),
     "dqn": Algorithm("dqn", DQNSettings, _dqn, value_based=True),
+    "mfec": Algorithm("mfec", MFECSettings, _mfec, value_based=True),
 }
 """Every algorithm that `ActConfig.algorithm` and `policy.json` may name."""
 
@@ -87,7 +115,7 @@ def build(
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
 ) -> "BaseAlgorithm":
-    """Build an untrained SB3 algorithm on a vectorised environment of codes or of images.
+    """Build an untrained algorithm on a vectorised environment of codes or of images.
 
     Args:
         name: a name in `ALGORITHMS`.
@@ -102,19 +130,26 @@ def build(
     algorithm = get_algorithm(name)
     if not isinstance(settings, algorithm.settings):
         raise InputError(f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}")
-    rate: Any = settings.learning_rate
+    rate, decay, table = 0.0, False, table_of(settings)
+    if not isinstance(settings, MFECSettings):
+        rate, decay = settings.learning_rate, settings.decay
     learner: type[Any] = algorithm.find()
     built: BaseAlgorithm = learner(
         policy="CnnPolicy" if len(env.observation_space.shape or ()) == 3 else "MlpPolicy",
         env=env,
-        learning_rate=LinearSchedule(rate, 0.0, 1.0) if settings.decay else rate,
-        policy_kwargs={**algorithm.policy_arguments(settings.hidden), **extractor},
+        learning_rate=LinearSchedule(rate, 0.0, 1.0) if decay else rate,
+        policy_kwargs={**algorithm.policy_arguments(settings.hidden, table), **extractor},
         seed=seed,
         device=device,
         verbose=0,
         **settings.arguments(),
     )
     return built
+
+
+def table_of(settings: Settings) -> TableSize | None:
+    """Return the size of the table that settings ask for; None for the algorithms that have none."""
+    return settings.table if isinstance(settings, MFECSettings) else None
 
 
 def build_policy(
@@ -124,6 +159,7 @@ def build_policy(
     n_actions: int,
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
+    table: TableSize | None = None,
 ) -> "BasePolicy":
     """Build the policy network alone, with weights that are waiting to be overwritten.
 
@@ -134,6 +170,7 @@ def build_policy(
         n_actions: number of discrete actions.
         device: where the policy lives.
         extractor: as for `build`.
+        table: of episodic control; None for the others.
     """
     algorithm = get_algorithm(name)
     kind = "CnnPolicy" if len(observation_space.shape) == 3 else "MlpPolicy"
@@ -142,7 +179,7 @@ def build_policy(
         observation_space,
         spaces.Discrete(n_actions),
         lambda _: 0.0,  # no optimiser step is ever taken with it
-        **algorithm.policy_arguments(hidden),
+        **algorithm.policy_arguments(hidden, table),
         **extractor,
     )
     return policy.to(device)

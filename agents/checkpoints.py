@@ -93,7 +93,9 @@ def _policy_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
 
 
 def _optimiser_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
-    moments = model.policy.optimizer.state_dict()["state"]
+    if (optimiser := _optimiser(model)) is None:
+        return {}
+    moments = optimiser.state_dict()["state"]
     return {
         f"optimiser/{index}/{name}": torch.as_tensor(value)
         for index, state in moments.items()
@@ -102,13 +104,19 @@ def _optimiser_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
 
 
 def _restore_optimiser(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
+    if (optimiser := _optimiser(model)) is None:
+        return
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = tensor
     # The groups hold what the settings say and a learning rate that SB3 sets before every update.
-    groups = model.policy.optimizer.state_dict()["param_groups"]
-    model.policy.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _optimiser(model: BaseAlgorithm) -> torch.optim.Optimizer | None:
+    return getattr(model.policy, "optimizer", None)  # episodic control has none
 
 
 def _replay(model: BaseAlgorithm) -> ReplayBuffer | None:

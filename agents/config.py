@@ -24,7 +24,7 @@ class ActConfig:
     """How a policy is trained in the source domain."""
 
     algorithm: str = "ppo"
-    """`ppo`, `a2c` or `dqn`."""
+    """`ppo`, `a2c`, `dqn` or `mfec` (episodic control)."""
     env_steps: int = 80_000
     """Environment steps over all environments together, rounded up to whole rollouts; a converged policy on
     SeekAvoid."""
@@ -96,6 +96,8 @@ class ActConfig:
                 "selection='validation' chooses by what a policy does in the source, and this one trains in"
                 f" {self.trains_in!r}; use selection='last'"
             )
+        if self.fine_tune and self.algorithm == "mfec":
+            raise InputError("fine_tune would be ignored: episodic control has no gradient to train an encoder with")
         if self.observe == "state":
             for name, given in (("augment", self.augment), ("fine_tune", self.fine_tune)):
                 if given:

@@ -1,5 +1,6 @@
 """Policies on disk: safetensors and JSON, rebuilt from our own registry; nothing in them can run."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from darla.agents.algorithms import SMALLEST_IMAGE, build_policy, get_algorithm, policy_space
 from darla.agents.fine_tuning import extractor_arguments
-from darla.agents.settings import Observation
+from darla.agents.settings import Observation, TableSize
 from darla.base import InputError
 from darla.base.files import load_tensors, read_json, save_tensors, write_json
 
@@ -21,10 +22,12 @@ WEIGHTS = "policy.safetensors"
 SNAPSHOTS = "snapshots"
 
 _FORMAT = 1
-_LATER = {"vision"}
+_LATER = {"vision", "table"}
 """Fields that are absent where they say nothing."""
 _LARGEST = 1 << 16
 """No size in `policy.json` may exceed this: a damaged number must not allocate the machine's memory."""
+_LARGEST_TABLE = 1 << 30
+"""Nor may the numbers in the table of an episodic memory, which are four bytes each."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class PolicyDescription:
     """Environment steps of each file in `snapshots/`, in their order."""
     vision: Mapping[str, Any] | None = None
     """Configuration of the encoder that is part of the policy and was trained with it; None where there is none."""
+    table: TableSize | None = None
+    """Size of the table of episodic control; None for the other algorithms."""
 
     def __post_init__(self) -> None:
         get_algorithm(self.algorithm)
@@ -73,8 +78,21 @@ class PolicyDescription:
             raise InputError("latent_dim belongs to policies on latents or on the state, precision to those on latents")
         if self.vision is not None and (kind != "pixels" or self.encoder is None or not _is_modest(self.vision)):
             raise InputError("vision describes the encoder that a policy on pixels began with, in numbers of its size")
+        get_algorithm(self.algorithm).policy_arguments(self.hidden, self.table)  # refuses a table where none belongs
+        if self.table is not None and not self._is_modest_table(self.table):
+            raise InputError("its table must hold positive whole numbers, and no more entries than memory holds")
         if self.precision not in (None, "float32", "bfloat16"):
             raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
+
+    def _is_modest_table(self, table: TableSize) -> bool:
+        sizes = (table.neighbours, *(() if table.projection is None else (table.projection,)))
+        seen = self.latent_dim if self.latent_dim is not None else math.prod(self.image_shape)
+        width = table.projection or seen * self.frame_stack
+        capacity: object = table.capacity
+        if not isinstance(capacity, int) or isinstance(capacity, bool) or not all(_is_size(size) for size in sizes):
+            return False
+        numbers = self.n_actions * capacity * width + seen * self.frame_stack * (table.projection or 0)
+        return table.neighbours <= capacity and numbers <= _LARGEST_TABLE
 
     def build(self, device: str = "cpu") -> "BasePolicy":
         """Build the policy network, with weights that are waiting to be overwritten."""
@@ -82,10 +100,10 @@ class PolicyDescription:
         smallest = SMALLEST_IMAGE if self.vision is None else 1
         space = policy_space(self.observation, shape, self.frame_stack, smallest=smallest)
         extractor = extractor_arguments(self.vision, self.frame_stack)
-        return build_policy(self.algorithm, self.hidden, space, self.n_actions, device, extractor)
+        return build_policy(self.algorithm, self.hidden, space, self.n_actions, device, extractor, self.table)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the description as plain values; `vision` only where there is one."""
+        """Return the description as plain values; `vision` and `table` only where there is one."""
         found = asdict(self)
         return {name: value for name, value in found.items() if name not in _LATER or value is not None}
 
@@ -101,7 +119,8 @@ class PolicyDescription:
             raise InputError(f"its fields must be {', '.join(sorted(names))}")
         try:
             lists = {name: tuple(record[name]) for name in ("hidden", "image_shape", "snapshot_steps")}
-            return cls(**{**record, **lists})
+            table = None if record.get("table") is None else TableSize(**record["table"])
+            return cls(**{**record, **lists, "table": table})
         except TypeError as error:
             raise InputError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Hyperparameters of the three algorithms, and the presets for policies on latents and on pixels.
+"""Hyperparameters of the algorithms, and the presets for policies on latents and on pixels.
 
 Defaults are those for SeekAvoid on frozen latents. PPO's were found in its source domain, where they serve
 the codes of an encoder and end-to-end training alike. A2C's and DQN's share
@@ -35,7 +35,7 @@ def _check(settings: "Settings") -> None:
             if any(units < 1 for units in value):
                 raise InputError(f"{owner}.hidden must hold positive numbers of units, not {value!r}")
             continue
-        if isinstance(value, bool):
+        if value is None or isinstance(value, bool):
             continue
         low_enough = value >= 0 if field.name in _MAY_BE_ZERO else value > 0
         if not low_enough or (field.name in _SHARES and value > 1) or value == float("inf"):
@@ -214,16 +214,87 @@ class DQNSettings:
         }
 
 
-Settings = PPOSettings | A2CSettings | DQNSettings
+@dataclass(frozen=True)
+class TableSize:
+    """What a policy of episodic control is built from, in place of hidden layers."""
+
+    capacity: int
+    """Entries of each action."""
+    neighbours: int
+    """k, the entries whose values are averaged."""
+    projection: int | None
+    """Numbers of a state, where it is a random projection of what is seen; None where it is what is seen."""
+
+
+@dataclass(frozen=True)
+class MFECSettings:
+    """Model-free episodic control (Blundell et al. 2016, https://arxiv.org/abs/1606.04460).
+
+    How its defaults were found, and what the paper has in their place: docs/episodic_control.md.
+    """
+
+    n_envs: int = 8
+    """Environments stepped together; each enters its episodes into the one table."""
+    gamma: float = 0.9
+    """Discount per environment step (the paper's foraging tasks: 0.99)."""
+    neighbours: int = 50
+    """k, the entries whose values are averaged for a new state (the paper's foraging tasks: 50)."""
+    capacity: int = 20_000
+    """Entries of each action; the one updated longest ago makes room (the paper's foraging tasks: 100,000)."""
+    bootstrap: bool = True
+    """Whether an episode that a time limit cuts off is continued by the value of its last state. The paper enters
+    episodes as if nothing followed."""
+    exploration_fraction: float = 0.1
+    """Share of the run over which the random-action rate falls from 1."""
+    exploration_final: float = 0.05
+    """Random-action rate after that (the paper: 0.005 from the first step); also what the agent uses where it is asked
+    to act stochastically."""
+    projection: int | None = None
+    """Numbers that a Gaussian random projection maps what is seen to; None takes codes as they are."""
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.capacity < self.neighbours:
+            raise InputError(f"MFEC's capacity {self.capacity} must hold its {self.neighbours} neighbours")
+
+    @property
+    def rollout_steps(self) -> int:
+        """Environment steps between two looks at whether an episode has ended."""
+        return self.n_envs
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Hidden layers: none."""
+        return ()
+
+    @property
+    def table(self) -> TableSize:
+        """What its policy is built from."""
+        return TableSize(self.capacity, self.neighbours, self.projection)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor arguments of `EpisodicControl`."""
+        return {
+            "gamma": self.gamma,
+            "bootstrap": self.bootstrap,
+            "exploration_fraction": self.exploration_fraction,
+            "exploration_final": self.exploration_final,
+        }
+
+
+Settings = PPOSettings | A2CSettings | DQNSettings | MFECSettings
 
 PRESETS: dict[tuple[str, Observation], Settings] = {
     ("ppo", "latents"): PPOSettings(),
     ("a2c", "latents"): A2CSettings(),
     ("dqn", "latents"): DQNSettings(),
+    ("mfec", "latents"): MFECSettings(),
     # NatureCNN ends in a layer of 512 units of its own, so that SB3 puts linear heads on it.
     ("ppo", "pixels"): PPOSettings(hidden=()),
     ("a2c", "pixels"): A2CSettings(hidden=()),
     # Both images of a transition are kept: 20,000 of them are half a gigabyte at 64x64x3.
     ("dqn", "pixels"): DQNSettings(hidden=(), buffer_size=20_000),
+    # 64 numbers, as in the paper.
+    ("mfec", "pixels"): MFECSettings(projection=64),
 }
 """The settings that are used where a configuration names none."""

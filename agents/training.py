@@ -10,7 +10,7 @@ from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
-from darla.agents.algorithms import build, policy_space
+from darla.agents.algorithms import build, policy_space, table_of
 from darla.agents.augmentation import AugmentedVecEnv
 from darla.agents.config import ActConfig
 from darla.agents.fine_tuning import extractor_arguments, initialise, vision_of
@@ -24,7 +24,7 @@ from darla.agents.policy_io import (
 )
 from darla.agents.segments import train
 from darla.agents.selection import best, csv, score_snapshots
-from darla.agents.settings import DQNSettings, Observation, Settings
+from darla.agents.settings import DQNSettings, MFECSettings, Observation, Settings
 from darla.agents.spaces import image_shape
 from darla.agents.state import StateVecEnv
 from darla.agents.vec import make_vec
@@ -138,10 +138,11 @@ def train_agent(
         latent_dim=None if observation == "pixels" else _numbers(seen) // config.frame_stack,
         encoder=encoder.digest if encoder else None,
         precision=stands_on.precision if stands_on else None,
-        exploration=settings.exploration_final if isinstance(settings, DQNSettings) else 0.0,
+        exploration=settings.exploration_final if isinstance(settings, DQNSettings | MFECSettings) else 0.0,
         env_steps=state.snapshot_steps[-1],
         snapshot_steps=tuple(state.snapshot_steps),
         vision=vision,
+        table=table_of(settings),
     )
     description = _select(config, description, stands_on, folder, seed, validation, workers)
     write_bytes(folder / CURVE, state.curve.csv().encode())
@@ -246,6 +247,6 @@ def _select(
 
 def _log_interval(settings: Settings) -> int:
     """Return how often SB3 writes its log, in its own unit: rollouts on policy, episodes off policy."""
-    if isinstance(settings, DQNSettings):
+    if isinstance(settings, DQNSettings | MFECSettings):
         return _EPISODES_BETWEEN_LOGS
     return max(1, _STEPS_BETWEEN_LOGS // settings.rollout_steps)

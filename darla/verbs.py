@@ -156,7 +156,7 @@ class Act:
     workers: int = 1
     """Processes that share the environments. The policy does not depend on it."""
     preset: str | None = None
-    """Named configuration: `ppo` (if not given), `a2c` or `dqn`; the options below are its, and change it."""
+    """Named configuration: `ppo` (if not given), `a2c`, `dqn` or `mfec`; the options below are its, and change it."""
     config: Annotated[tyro.conf.AvoidSubcommands[ActConfig], _FLAT] = field(default_factory=ActConfig)
 
     def run(self) -> int:

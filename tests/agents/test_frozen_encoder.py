@@ -12,7 +12,7 @@ from darla.vision import encode_images
 from darla.vision import load as load_model
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "mfec"])
 def test_learning_leaves_the_encoder_as_it_was(algorithm, columns):
     encoder = FrozenEncoder(BatchNormalised())
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}

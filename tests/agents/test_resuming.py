@@ -53,8 +53,8 @@ def kill_after(process, happened):
 
 @pytest.mark.parametrize(
     ("algorithm", "on_latents"),
-    [("ppo", True), ("dqn", True), ("a2c", False)],
-    ids=["ppo", "dqn", "a2c-pixels"],
+    [("ppo", True), ("dqn", True), ("a2c", False), ("mfec", False)],
+    ids=["ppo", "dqn", "a2c-pixels", "mfec-pixels"],
 )
 def test_a_killed_training_resumes_to_the_same_bytes(algorithm, on_latents, columns, encoder_folder, tmp_path):
     encoder = encoder_folder if on_latents else None

@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env import VecFrameStack
 from toy_training import SHORT, frames, short, write_encoder
 
 from darla.agents import Agent, FrozenEncoder, LatentVecEnv, make_vec, train_agent
-from darla.agents.algorithms import build
+from darla.agents.algorithms import build, table_of
 from darla.agents.policy_io import PolicyDescription, load_weights, save_weights
 from darla.base import InputError
 
@@ -29,12 +29,13 @@ def describe(algorithm, encoder, frame_stack):
         exploration=0.1,
         env_steps=200,
         snapshot_steps=(200,),
+        table=table_of(SHORT[algorithm]),
     )
 
 
 @pytest.mark.parametrize("frame_stack", [1, 3])
 @pytest.mark.parametrize("observation", ["latents", "pixels"])
-@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "mfec"])
 def test_a_loaded_policy_acts_as_the_trained_one(
     algorithm, observation, frame_stack, columns, encoder_folder, tmp_path
 ):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from toy_images import SIZE, Columns
 
-from darla.agents import A2CSettings, ActConfig, DQNSettings, PPOSettings
+from darla.agents import A2CSettings, ActConfig, DQNSettings, MFECSettings, PPOSettings
 from darla.base import begin, finish
 from darla.base.files import save_tensors
 from darla.vision import SeeConfig, VisionModel, encode_images
@@ -68,6 +68,7 @@ SHORT = {
     "ppo": PPOSettings(n_envs=4, n_steps=16, batch_size=32),
     "a2c": A2CSettings(n_envs=4, n_steps=8),
     "dqn": DQNSettings(n_envs=4, train_every=4, batch_size=16, buffer_size=400, learning_starts=50),
+    "mfec": MFECSettings(n_envs=4, neighbours=5, capacity=100, projection=16),
 }
 """Settings for runs of a few seconds."""
 

@@ -1,0 +1,197 @@
+"""Model-free episodic control (Blundell et al. 2016, https://arxiv.org/abs/1606.04460) as an algorithm of SB3."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.utils import LinearSchedule
+from torch import Tensor
+
+from darla.agents.episodic_policy import EpisodicPolicy, RandomProjection
+from darla.base import seed_for
+
+
+@dataclass
+class Episode:
+    """What happened in one environment since its last reset."""
+
+    states: list[Tensor] = field(default_factory=list)
+    """One for each step, float32 (D,)."""
+    actions: list[int] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    after: float = 0.0
+    """Value of the state that the last step led to; 0 where the episode is over."""
+
+    def returns(self, gamma: float) -> list[float]:
+        """Return the discounted return after each step, R_t = r_t + gamma R_(t+1)."""
+        value, found = self.after, []
+        for reward in reversed(self.rewards):
+            value = reward + gamma * value
+            found.append(value)
+        return found[::-1]
+
+
+class EpisodicControl(OffPolicyAlgorithm):
+    """Acts by the highest return that ever followed, and enters returns at the end of each episode.
+
+    There is no network and no gradient. The table is the policy's `EpisodicMemory`; a state is a code as it is, or a
+    random projection of an image. Between the end of one episode and of the next nothing changes but the exploration.
+
+    Episodes that a time limit cuts off go on in truth. With `bootstrap`, what would have followed is the value of the
+    best known action in their last state; without, as in the paper, nothing (its episodes are those of a game). An
+    episode that training itself abandons, because it ends or begins a new segment, is not entered.
+
+    Args:
+        policy: `EpisodicPolicy`, or SB3's names for a policy on vectors and on images.
+        env: codes or images, discrete actions.
+        learning_rate: 0; SB3 asks every algorithm for one.
+        gamma: discount.
+        bootstrap: whether a time limit is not the end.
+        exploration_fraction: share of training over which the random-action rate falls.
+        exploration_initial: random-action rate at the beginning.
+        exploration_final: random-action rate after that.
+        policy_kwargs: `capacity`, `neighbours` and `projection` of the policy.
+        verbose: as SB3 has it.
+        seed: of the projection, exploration, ties and the environments.
+        device: where the table is.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "MlpPolicy": EpisodicPolicy,
+        "CnnPolicy": EpisodicPolicy,
+    }
+    policy: EpisodicPolicy
+
+    def __init__(
+        self,
+        policy: str | type[EpisodicPolicy],
+        env: GymEnv | str,
+        learning_rate: float = 0.0,
+        gamma: float = 0.99,
+        bootstrap: bool = True,
+        exploration_fraction: float = 0.1,
+        exploration_initial: float = 1.0,
+        exploration_final: float = 0.005,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,
+            learning_rate,
+            buffer_size=1,  # episodes are kept whole, and until their end only
+            learning_starts=0,
+            gamma=gamma,
+            train_freq=1,
+            gradient_steps=1,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            sde_support=False,
+            supported_action_spaces=(spaces.Discrete,),
+            support_multi_env=True,
+        )
+        self.bootstrap = bootstrap
+        self.exploration_schedule = LinearSchedule(exploration_initial, exploration_final, exploration_fraction)
+        self.exploration_rate = exploration_initial
+        self._rng = np.random.default_rng(seed)
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.replay_buffer = None
+        self._going = [Episode() for _ in range(self.n_envs)]
+        self._finished: list[Episode] = []
+        if isinstance(self.policy.features_extractor, RandomProjection):
+            seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
+            self.policy.features_extractor.draw(torch.Generator().manual_seed(seed_for(seed, "projection")))
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Seed the environments, exploration and what SB3 draws from."""
+        super().set_random_seed(seed)
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+
+    def predict(
+        self,
+        observation: np.ndarray[Any, Any] | dict[str, np.ndarray[Any, Any]],
+        state: tuple[np.ndarray[Any, Any], ...] | None = None,
+        episode_start: np.ndarray[Any, Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray[Any, Any], tuple[np.ndarray[Any, Any], ...] | None]:
+        """Choose actions: the most valuable, or at the exploration rate, in each environment by itself, a random one.
+
+        Among equals, untried actions above all, the choice is random as well; the first if `deterministic`.
+        """
+        if deterministic:
+            return self.policy.predict(observation, state, episode_start, deterministic)
+        tensor, vectorised = self.policy.obs_to_tensor(observation)
+        values = self.policy.q_values(tensor).cpu().numpy()
+        best = values == values.max(axis=1, keepdims=True)
+        explores = self._rng.random((len(values), 1)) < self.exploration_rate
+        # One draw for each action decides both among the best and among all.
+        actions = np.where(best | explores, self._rng.random(values.shape), -1.0).argmax(axis=1)
+        return (actions if vectorised else actions[0]), state
+
+    def _on_step(self) -> None:
+        self.exploration_rate = self.exploration_schedule(self._current_progress_remaining)
+        self.logger.record("rollout/exploration_rate", self.exploration_rate)
+
+    def _store_transition(
+        self,
+        replay_buffer: ReplayBuffer,
+        buffer_action: np.ndarray[Any, Any],
+        new_obs: np.ndarray[Any, Any] | dict[str, np.ndarray[Any, Any]],
+        reward: np.ndarray[Any, Any],
+        dones: np.ndarray[Any, Any],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Add a step to the episode of each environment."""
+        assert self._last_obs is not None
+        assert self._last_episode_starts is not None
+        with torch.no_grad():
+            states = self.policy.embed(self.policy.obs_to_tensor(self._last_obs)[0])
+        for index, state in enumerate(states):
+            if self._last_episode_starts[index]:
+                self._going[index] = Episode()
+            episode = self._going[index]
+            episode.states.append(state)
+            episode.actions.append(int(buffer_action[index]))
+            episode.rewards.append(float(reward[index]))
+            if dones[index]:
+                if self.bootstrap and infos[index].get("TimeLimit.truncated", False):
+                    episode.after = self._worth(infos[index]["terminal_observation"])
+                self._finished.append(episode)
+        self._last_obs, self._last_episode_starts = new_obs, dones
+
+    def _worth(self, observation: np.ndarray[Any, Any]) -> float:
+        """Return the value of the best action that is known in a state; 0 if none is."""
+        values = self.policy.q_values(self.policy.obs_to_tensor(observation)[0])
+        known = values[torch.isfinite(values)]
+        return float(known.max()) if len(known) else 0.0
+
+    def train(self, gradient_steps: int, batch_size: int = 1) -> None:
+        """Enter the episodes that have ended, each from its last step back to its first (algorithm 1)."""
+        for episode in self._finished:
+            returns = episode.returns(self.gamma)
+            states = torch.stack(episode.states)
+            self.policy.memory.update(states.flip(0), episode.actions[::-1], returns[::-1])
+            self._n_updates += len(returns)
+        if self._finished:
+            self.logger.record("train/entries", sum(self.policy.memory.sizes))
+            self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self._finished = []
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_going", "_finished"]
