@@ -1,6 +1,6 @@
 """The figure of a correlation: every measure of the encoders against how their policies transfer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from darla.correlation_table import OUTCOMES, main_group
 from darla.encoder_measures import LABELS
-from darla.figures import _STYLE, _WIDTH, MARKERS, MUTED, PALETTE, _legend
+from darla.figures import _STYLE, _WIDTH, MUTED, _legend, styles
 from darla.report_tables import number
 
 
@@ -22,7 +22,7 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
     """
     group = main_group(told)
     shown = [each for each in told["correlations"] if (each["task"], each["outcome"]) == (group, outcome)]
-    look = _look(list(dict.fromkeys(item["setting"] for item in told["encoders"])))
+    look = styles(list(dict.fromkeys(item["setting"] for item in told["encoders"])), None)
     columns = max(1, min(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
     lines = -(-sum(len(setting) + 6 for setting in look) // 110)
@@ -55,13 +55,3 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
         )
         _legend(figure, look, 1 - 0.06 / height)
     return figure
-
-
-def _look(settings: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return a colour and a shape for each setting; where colours repeat, shapes differ."""
-    colors, shapes = PALETTE[1:], MARKERS[1:]
-    turn = len(colors)
-    return {
-        name: (colors[place % turn], shapes[(place + place // turn) % len(shapes)])
-        for place, name in enumerate(settings)
-    }

@@ -10,6 +10,7 @@ correlation speaks about other encoders, and ten policies on one encoder count a
 
 import csv
 import io
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,8 @@ from darla.zero_shot import KIND as TRANSFER
 
 KIND = "correlation"
 RESULT, TABLE = "correlation.json", "table.md"
+MEASURE_PATHS = "measure_paths"
+"""Entry of a correlation's card: by digest where the measures of each encoder lie, relative to it."""
 _SECONDS = 120.0  # expected for one encoder; decides the estimate of the time left, nothing else
 
 
@@ -144,8 +147,16 @@ def correlate(
         _write(folder, items, config)
     inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in named}
     inputs |= {f"transfer {each.config['task']['name']}": each.digest for each in found_transfers}
-    wall = time.monotonic() - started
-    return finish(folder, KIND, record, seed=config.measures.seed, inputs=inputs, wall_seconds=wall)
+    lie = {each.digest: os.path.relpath(each.folder, folder) for each in measured.values()}
+    return finish(
+        folder,
+        KIND,
+        record,
+        seed=config.measures.seed,
+        inputs=inputs,
+        wall_seconds=time.monotonic() - started,
+        extra={MEASURE_PATHS: lie},
+    )
 
 
 def _cell(

@@ -62,7 +62,7 @@ def styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str,
         baseline: which of them is the baseline, if any.
     """
     found: dict[str, tuple[str, str]] = {}
-    free = list(zip(PALETTE[2:], MARKERS[2:], strict=True))
+    colors, shapes = PALETTE[2:], MARKERS[2:]
     others = 0
     for method in methods:
         if method == RANDOM:
@@ -70,7 +70,8 @@ def styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str,
         elif method == baseline:
             found[method] = PALETTE[1], MARKERS[1]
         else:
-            found[method] = free[others % len(free)]
+            # Where colours begin again, shapes go on by one, so that a pair comes back after 36 methods only.
+            found[method] = colors[others % len(colors)], shapes[(others + others // len(colors)) % len(shapes)]
             others += 1
     return found
 

@@ -128,12 +128,12 @@ def _pivot(
     for vision in visions:
         line = [Cell(vision)]
         for task, learner in columns:
-            row = found.get((vision, task, learner)) or found.get((vision, task, RANDOM))
-            if row is None:
+            there = found.get((vision, task, learner)) or found.get((vision, task, RANDOM))
+            if there is None:
                 line.append(NOTHING)
                 continue
-            said = cell(row)
-            wins = worth is not None and not row.bound and best.get((task, learner)) == worth(row)
+            said = cell(there)
+            wins = worth is not None and not there.bound and best.get((task, learner)) == worth(there)
             line.append(Cell(f"**{said.text}**", said.detail) if wins else said)
         body.append(tuple(line))
     header = [Cell("vision"), *(Cell(f"{task}, {learner}", leaks[task]) for task, learner in columns)]

@@ -9,16 +9,21 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darla.figures import _STYLE, _WIDTH, MUTED, _legend, styles
 from darla.profiles import Profile
+from darla.scores import RANDOM
+
+_BANDS = 6
+"""Methods up to which their intervals are drawn: more bands hide each other."""
 
 
 def profile_figure(profiles: Sequence[Profile], scores: Mapping[str, Any]) -> Figure:
-    """Draw the share of runs above each normalised score, a line for each method, with its interval as a band.
+    """Draw the share of runs above each normalised score: a line for each method, and bands while these are few.
 
     Args:
-        profiles: what `darla.profiles.profiles` found; at least one.
+        profiles: what `darla.profiles.profiles` found. The random agent's is left out; another one is needed.
         scores: the content of `scores.json`, for the order of methods.
     """
     look = styles([method["method"] for method in scores["methods"]], scores["anchors"]["baseline"])
+    profiles = [profile for profile in profiles if profile.method != RANDOM]  # 0 by definition
     drawn = {profile.method: look[profile.method] for profile in profiles}
     lines = -(-sum(len(method) + 6 for method in drawn) // 110)
     with matplotlib.rc_context(_STYLE):
@@ -27,7 +32,7 @@ def profile_figure(profiles: Sequence[Profile], scores: Mapping[str, Any]) -> Fi
         axes = figure.add_axes((0.055, 0.5 / height, 0.935, 2.45 / height))
         for profile in profiles:
             color, marker = drawn[profile.method]
-            if profile.low is not None and profile.high is not None:
+            if profile.low is not None and profile.high is not None and len(profiles) <= _BANDS:
                 axes.fill_between(profile.levels, profile.low, profile.high, step="post", color=color, alpha=0.13,
                                   linewidth=0)  # fmt: skip
             axes.plot(profile.levels, profile.share, color=color, linewidth=1.8, drawstyle="steps-post",

@@ -10,13 +10,17 @@ from typing import Any
 
 from darla.base import Artefact, InputError, is_complete
 from darla.base.files import read_json
+from darla.encoder_correlation import KIND as CORRELATION
+from darla.encoder_correlation import MEASURE_PATHS
+from darla.encoder_measures import KIND as MEASURES
+from darla.episode_table import Row, read_rows
 from darla.figures import Curves
 from darla.measuring import KIND as METRICS
-from darla.zero_shot import AGENT_PATHS, CURVES, SCORES, STRIPS
+from darla.zero_shot import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS
 from darla.zero_shot import KIND as TRANSFER
 
-_KINDS = ("frames", "dae", "encoder", METRICS, "agent", TRANSFER)
-_SUBJECTS = ("encoder", METRICS, TRANSFER)
+_KINDS = ("frames", "dae", "encoder", METRICS, MEASURES, "agent", TRANSFER, CORRELATION)
+_SUBJECTS = ("encoder", METRICS, MEASURES, TRANSFER, CORRELATION)
 """What a report can be about; the rest is told along with them."""
 _NEAR = 3
 """Folders above an artefact, and below that, in which what it was made from is looked for."""
@@ -39,6 +43,11 @@ class Transfer:
         """The transfer task as plain data."""
         task: dict[str, Any] = self.artefact.config["task"]
         return task
+
+    @cached_property
+    def episodes(self) -> list[Row]:
+        """One row for each evaluation episode."""
+        return read_rows(self.artefact.folder / EPISODES)
 
     @cached_property
     def curves(self) -> Curves:
@@ -70,11 +79,14 @@ class Material:
     denoisers: list[Artefact] = field(default_factory=list)
     frames: list[Artefact] = field(default_factory=list)
     metrics: list[Artefact] = field(default_factory=list)
+    measures: list[Artefact] = field(default_factory=list)
+    correlations: list[Artefact] = field(default_factory=list)
 
     def all(self) -> list[Artefact]:
         """Return every artefact in the order of the stages."""
         transfers = [transfer.artefact for transfer in self.transfers]
-        return [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.agents, *transfers]
+        seen = [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.measures]
+        return [*seen, *self.agents, *transfers, *self.correlations]
 
 
 def gather(runs: Sequence[Path | str]) -> Material:
@@ -108,6 +120,8 @@ def gather(runs: Sequence[Path | str]) -> Material:
         denoisers=by_kind["dae"],
         frames=by_kind["frames"],
         metrics=by_kind[METRICS],
+        measures=by_kind[MEASURES],
+        correlations=by_kind[CORRELATION],
     )
 
 
@@ -130,7 +144,7 @@ def _follow(found: dict[str, Artefact], artefact: Artefact) -> None:
 
 def _leads(artefact: Artefact) -> Iterator[tuple[Path, str]]:
     extra, inputs = artefact.card.get("extra", {}), artefact.card.get("inputs", {})
-    for digest, path in extra.get(AGENT_PATHS, {}).items():
+    for digest, path in (extra.get(AGENT_PATHS, {}) | extra.get(MEASURE_PATHS, {})).items():
         yield artefact.folder / path, digest
     if "encoder_path" in extra and "encoder" in inputs:
         yield artefact.folder / extra["encoder_path"], inputs["encoder"]

@@ -11,6 +11,8 @@ from PIL import Image
 
 from darla.base.files import write_bytes
 from darla.figures import curve_figure, score_figure
+from darla.profile_figure import profile_figure
+from darla.profiles import profiles
 from darla.report_data import Material, Transfer
 from darla.report_document import Block, Bullets, Document, Fold, Picture, Section, Text
 from darla.report_html import to_html
@@ -26,6 +28,7 @@ from darla.report_tables import (
     success_table,
 )
 from darla.report_vision import vision_section
+from darla.report_why import why_section
 from darla.scores import ALL_TARGETS, RANDOM
 
 PAGE, TEXT = "report.html", "report.md"
@@ -58,6 +61,7 @@ def compose(material: Material) -> Document:
             "object, down for a bad one.",
         ),
         vision,
+        why_section(material),
         protocol_section(transfers),
         provenance_section(material),
     ]
@@ -161,7 +165,25 @@ def _scores(transfer: Transfer) -> list[Block]:
         )
     ]
     tables = (comparison_table(scores), aggregate_table(scores), success_table(scores))
-    return [*blocks, *(table for table in tables if table is not None)]
+    return [*blocks, *(_profiles(transfer) if several else []), *(table for table in tables if table is not None)]
+
+
+def _profiles(transfer: Transfer) -> list[Block]:
+    """Show performance profiles, where scores can be normalised."""
+    scores = transfer.scores
+    found = [profile for profile in profiles(scores, transfer.episodes) if profile.method != RANDOM]
+    if not found:
+        return []
+    return [
+        Picture(
+            f"profiles {scores['task']}",
+            profile_figure(found, scores),
+            "Performance profiles: the share of a method's seeds and targets that score above each level, the higher "
+            "the better. Where two cross, no single number ranks them. Bands: intervals at each level, from resampling "
+            "seeds.",
+            "Falling steps, a line for each method: the share of runs above each normalised score.",
+        )
+    ]
 
 
 def _alt_scores(scores: Mapping[str, Any]) -> str:

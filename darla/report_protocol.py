@@ -89,6 +89,7 @@ def provenance_section(material: Material) -> Section:
     return Section(
         "Provenance",
         (
+            compute_table(artefacts),
             table,
             Text("Commands:"),
             Code("\n".join(commands)),
@@ -96,6 +97,43 @@ def provenance_section(material: Material) -> Section:
             Code("\n\n".join(machines)),
         ),
     )
+
+
+def compute_table(artefacts: Sequence[Artefact]) -> Table:
+    """Return how long each stage took: one process's wall time, summed over its artefacts."""
+    seconds: dict[str, list[float]] = {}
+    for artefact in artefacts:
+        seconds.setdefault(_stage(artefact), []).append(float(artefact.card["wall_seconds"]))
+    rows = [
+        (Cell(stage), Cell(str(len(each))), Cell(duration(sum(each) / len(each))), Cell(duration(sum(each))))
+        for stage, each in seconds.items()
+    ]
+    every = [second for each in seconds.values() for second in each]
+    rows.append((Cell("**all**"), Cell(str(len(every))), Cell("–"), Cell(f"**{duration(sum(every))}**")))
+    return Table(
+        "Compute used",
+        (Cell("stage"), Cell("artefacts"), Cell("wall time", "mean"), Cell("wall time", "sum")),
+        tuple(rows),
+        (
+            "Parts that ran at the same time are summed all the same; of a transfer, the time until all its workers "
+            "were done counts.",
+        ),
+    )
+
+
+def _stage(artefact: Artefact) -> str:
+    names = {"dae": "denoisers", "encoder": "encoders", "transfer": "transfers", "correlation": "correlations"}
+    if artefact.kind != "agent":
+        return names.get(artefact.kind, artefact.kind)
+    act = artefact.config["act"]
+    sees = (
+        "codes"
+        if artefact.card["inputs"].get("encoder")
+        else "the state"
+        if act.get("observe") == "state"
+        else "pixels"
+    )
+    return f"agents, {str(act['algorithm']).upper()} on {sees}"
 
 
 def _machine(artefact: Artefact) -> str:

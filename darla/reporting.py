@@ -7,6 +7,7 @@ from pathlib import Path
 from darla.base import Artefact, begin, finish, is_complete
 from darla.report_data import gather
 from darla.report_page import compose, write_document
+from darla.table_files import write_tables
 
 KIND = "report"
 
@@ -21,7 +22,8 @@ def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: P
         out: folder of the artefact.
 
     Returns:
-        An artefact of kind `report`: `report.html`, `report.md` and `figures/`.
+        An artefact of kind `report`: `report.html`, `report.md` and `figures/`, and every table as CSV and LaTeX in
+        `tables/`.
 
     Raises:
         InputError: there is nothing to report on, an artefact is damaged, or `out` holds something else.
@@ -34,5 +36,7 @@ def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: P
     folder = begin(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
-    write_document(compose(material), folder)
+    document = compose(material)
+    write_document(document, folder)
+    write_tables(document, folder)
     return finish(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)

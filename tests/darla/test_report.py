@@ -91,7 +91,7 @@ def test_pictures_say_what_they_show(page):
     assert len(reader.all("img")) > 10
     assert all(image["alt"] for image in reader.all("img"))
     figures = reader.all("svg")
-    assert len(figures) == 4
+    assert len(figures) == 6
     assert all(figure["role"] == "img" and figure["aria-label"] for figure in figures)
 
 
