@@ -1,0 +1,54 @@
+"""Where policies of a study may act while they learn, and what that makes of the leak levels."""
+
+import numpy as np
+import pytest
+
+from darla.base import InputError
+from darla.envs import Domain, EnvDomain, TransferTask, Uniform, leak_level, tasks
+
+
+def test_a_policy_acts_in_the_source_unless_it_is_said_otherwise():
+    task = tasks.get("conjunction")
+    assert task.training_domain() is task.source
+    assert task.training_domain("unlabelled") is task.unlabelled
+    with pytest.raises(InputError, match="unknown trains_in 'target'; did you mean 'targets'"):
+        task.training_domain("target")
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_policy_that_has_acted_in_the_targets_knows_them_all(name):
+    task = tasks.get(name)
+    assert {leak_level(task, target, "targets") for target in task.targets} == {"full"}
+
+
+def test_domain_randomisation_knows_what_the_unlabelled_domain_holds_and_nothing_else():
+    assert leak_level(tasks.get("conjunction"), "A in room 2") == "conjunction"
+    assert leak_level(tasks.get("conjunction"), "A in room 2", "unlabelled") == "full"
+    unseen = tasks.get("unseen")
+    assert {leak_level(unseen, target, "unlabelled") for target in unseen.targets} == {"none"}
+
+
+def test_a_target_that_only_its_parts_are_shown_of_stays_a_conjunction():
+    shown = Domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
+    source = Domain("source", ({"wall_hue": 0.5},))
+    target = Domain("target", ({"wall_hue": 0.1, "floor_hue": 0.55},))
+    task = TransferTask("parts", shown, source, source, {"target": target})
+    assert leak_level(task, "target", "unlabelled") == "conjunction"
+
+
+def test_every_target_has_the_same_weight_in_their_mixture():
+    one, two = ({"wall_hue": 0.1},), ({"wall_hue": 0.5}, {"wall_hue": 0.6}, {"wall_hue": 0.7})
+    targets = {"one": Domain("one", one), "two": Domain("two", two)}
+    source = Domain("source")
+    mixture = TransferTask("mixed", source, source, source, targets).training_domain("targets")
+    rng = np.random.default_rng(0)
+    shares = np.mean([mixture.sample(rng).number("wall_hue") < 0.3 for _ in range(2000)])
+    assert shares == pytest.approx(0.5, abs=4 * 0.5 / 2000**0.5)
+
+
+def test_targets_in_several_environments_have_no_mixture():
+    domains = {name: EnvDomain(name, f"darla/{name}-v0") for name in ("one", "two")}
+    task = TransferTask("several", domains["one"], domains["one"], domains["one"], domains)
+    with pytest.raises(InputError, match="several environments"):
+        task.training_domain("targets")
+    assert task.training_domain("source") is domains["one"]
