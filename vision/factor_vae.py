@@ -73,8 +73,8 @@ class FactorVAE(VAE):
     D's two logits estimate log q(z) / prod_j q(z_j), and TC is their mean over the batch; D minimises the cross-entropy
     of codes of the first half of the batch (class 0) and of codes of the second half, permuted (class 1), as the
     paper's algorithm 2 with its two batches. Both losses are one sum: TC reads D with its parameters held still, D
-    reads codes that are held still. So no gradient of either is where it does not belong, and one optimiser takes both steps
-    at once, Adam with (0.5, 0.9) for D as in the paper.
+    reads codes that are held still. So no gradient of either is where it does not belong, and one optimiser takes both
+    steps at once, Adam with (0.5, 0.9) for D as in the paper.
     """
 
     Config = FactorVAEConfig
