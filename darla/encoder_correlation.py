@@ -23,7 +23,7 @@ from darla.base import Artefact, InputError, begin, finish, is_complete
 from darla.base.files import read_json, write_bytes, write_json
 from darla.cells import Cell, only_one, run_cells
 from darla.correlation_table import ALL_TASKS, OUTCOMES, correlation_table
-from darla.encoder_measures import MeasuresConfig, measure, read_measures
+from darla.encoder_measures import LABELS, MeasuresConfig, measure, read_measures
 from darla.envs import Domain, TransferTask
 from darla.episode_table import read_rows
 from darla.rank_correlation import rank_correlation
@@ -243,7 +243,8 @@ def _correlations(items: Sequence[Item], config: CorrelationConfig) -> list[dict
     """Correlate every measure with every outcome; p-values are adjusted over the measures of one outcome."""
     found: list[dict[str, Any]] = []
     groups = list(dict.fromkeys(group for item in items for group in item.outcomes))
-    measures = list(dict.fromkeys(name for item in items for name in item.measures))
+    known = dict.fromkeys(name for item in items for name in item.measures)
+    measures = sorted(known, key=lambda name: (list(LABELS) + list(known)).index(name))
     for group in groups:
         for outcome in OUTCOMES:
             family = []

@@ -31,6 +31,7 @@ LABELS = {
     "dci": "DCI disentanglement",
     "sap": "SAP",
     "factor_vae_score": "FactorVAE score",
+    "modularity": "modularity",
     "beta_vae_score": "BetaVAE score",
     "kind": "probe of kind",
     "bearing": "probe of bearing",

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from darla.base import InputError, rng_for
-from darla.bootstrap import FEW_SEEDS, interval_ends, row_counts, tail_share
+from darla.bootstrap import FEW_SEEDS, interval_ends, row_counts
+from darla.statistics import valid_confidence
 
 FEWEST = 4
 """Items below which a rank correlation is not told: three can be ordered in six ways."""
@@ -48,7 +49,8 @@ def rank_correlation(
     Args:
         first: (n,).
         second: (n,).
-        confidence: nominal coverage of the interval, which resamples items (`darla.bootstrap.tail_share`). Resamples
+        confidence: nominal coverage of the interval, the plain percentile one over resampled items: ties make resampled
+            ranks vary more than ranks do, which is as much as a mean's interval lacks (`docs/statistics.md`). Resamples
             in which one side is constant say nothing and are left out.
         resamples: bootstrap resamples.
         seed: seed of resampling and permutation.
@@ -71,7 +73,7 @@ def rank_correlation(
     drawn = np.repeat(np.tile(np.arange(one.size), resamples), counts.astype(np.int64).ravel())
     rows = drawn.reshape(resamples, one.size)
     resampled = _spearman(one[rows], two[rows])
-    low, high = interval_ends(resampled[np.isfinite(resampled)], tail_share(confidence, one.size))
+    low, high = interval_ends(resampled[np.isfinite(resampled)], (1 - valid_confidence(confidence)) / 2)
     # Ranks are permuted against each other; the observed order is one of the permutations.
     ranks = np.stack([rankdata(each) - (one.size + 1) / 2 for each in (one, two)])
     shuffled = rng_for(seed, "permutation").permuted(np.tile(ranks[0], (_EXCHANGES, 1)), axis=1)
