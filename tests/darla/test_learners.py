@@ -1,0 +1,108 @@
+"""The learners that a study can name: each is what it says, alone and together in one study."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from darla.agents import ALGORITHMS, ActConfig
+from darla.base import InputError
+from darla.envs import tasks
+from darla.experiments import presets
+from darla.experiments.learners import LEARNERS, learner, with_algorithm
+from darla.experiments.plan import plan
+from darla.experiments.study import Method, Study
+
+STUDY = Study("all", tuple(LEARNERS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
+
+
+def cells(study: Study, kind: str):
+    return [cell for cell in plan(study, Path("runs")).cells if cell.folder.parent.name == kind]
+
+
+def agents_of(study: Study, task: str = "conjunction"):
+    (part,) = (part for part in plan(study, Path("runs")).transfers if part.task == task)
+    made = {cell.folder: cell for cell in plan(study, Path("runs")).cells}
+    return [(method, made[folder]) for method, folder in part.agents]
+
+
+def test_names_and_what_tables_call_them_are_told_apart():
+    names = [method.name for method in LEARNERS.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_one_learner_is_the_baseline_of_a_study_wherever_it_stands():
+    assert [name for name, method in LEARNERS.items() if method.is_end_to_end] == ["end-to-end"]
+    assert STUDY.baseline == LEARNERS["end-to-end"].name
+    backwards = replace(STUDY, methods=tuple(reversed(STUDY.methods)))
+    assert backwards.baseline == STUDY.baseline
+
+
+def test_learners_differ_from_darla_in_nothing_but_what_they_are_about():
+    darla = LEARNERS["darla"]
+    assert LEARNERS["darla-ft"].see == LEARNERS["darla-on-target"].see == darla.see
+    assert darla.act == ActConfig()
+    for name, changed in (("darla-ft", {"fine_tune": True}), ("ground-truth", {"observe": "state"}),
+                          ("hue", {"augment": ("hue",)}), ("randomised", {"trains_in": "unlabelled"})):  # fmt: skip
+        assert LEARNERS[name].act == replace(darla.act, **changed)
+    features = LEARNERS["darla-dae"].see
+    assert features is not None
+    assert darla.see is not None
+    assert (features.dae, features.dae_training) == (darla.see.dae, darla.see.dae_training)
+    assert features.vae.perceptual == darla.see.vae.perceptual
+
+
+def test_learners_on_the_features_of_one_denoiser_share_it():
+    study = replace(STUDY, methods=(LEARNERS["darla"], LEARNERS["darla-dae"], LEARNERS["darla-ft"]))
+    assert len(cells(study, "denoisers")) == len(study.seeds)
+    assert len(cells(study, "encoders")) == 2 * len(study.seeds)
+
+
+def test_agents_on_the_targets_are_those_of_a_task_and_all_others_are_shared():
+    source = {method.name for method in STUDY.methods if method.act.trains_in != "targets"}
+    first, second = (dict.fromkeys(cell.folder for _, cell in agents_of(STUDY, task)) for task in STUDY.tasks)
+    shared = {folder for folder in first if folder in second}
+    assert len(shared) == len(source) * len(STUDY.seeds)
+    assert len(first) == len(STUDY.methods) * len(STUDY.seeds)
+
+
+def test_a_folder_says_what_its_policy_sees():
+    words = {method: cell.folder.name.split("-")[1] for method, cell in agents_of(STUDY)}
+    assert words[LEARNERS["ground-truth"].name] == "state"
+    assert words[LEARNERS["darla-ft"].name] == words[LEARNERS["hue"].name] == "pixels"
+    assert words[LEARNERS["random-encoder"].name] == "codes"
+
+
+@pytest.mark.parametrize("preset", sorted(presets.STUDIES))
+def test_what_is_new_is_no_part_of_the_names_of_what_was_there(preset):
+    """Folders are named after what is asked: a field that says nothing must not be in it."""
+    for method in presets.study(preset).methods:
+        asked = method.act.to_dict(method.act.observation(on_encoder=method.see is not None))
+        assert not {"observe", "augment", "fine_tune", "trains_in"} & asked.keys()
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_any_algorithm_can_train_a_learner(algorithm):
+    found = learner("darla", algorithm)
+    assert found.act == ActConfig(algorithm=algorithm)
+    assert (found.name == "DARLA") == (algorithm == "ppo")
+    assert with_algorithm(LEARNERS["hue"], algorithm).act.augment == ("hue",)
+
+
+def test_unknown_names_are_answered_with_the_closest():
+    with pytest.raises(InputError, match="unknown learner 'darla-fit'; did you mean 'darla-ft'"):
+        learner("darla-fit")
+    with pytest.raises(InputError, match="unknown algorithm 'pppo'"):
+        learner("darla", "pppo")
+
+
+def test_a_method_whose_encoder_would_be_ignored_is_refused():
+    with pytest.raises(InputError, match="the encoder would be ignored"):
+        Method("both", presets.ENCODERS["darla"], ActConfig(observe="state"))
+    with pytest.raises(InputError, match="fine_tune needs an encoder"):
+        Method("neither", None, ActConfig(fine_tune=True))
+
+
+def test_every_learner_takes_part_in_every_task():
+    study = replace(STUDY, tasks=tasks.names(), seeds=(0,))
+    assert len(plan(study, Path("runs")).transfers) == len(tasks.names())
