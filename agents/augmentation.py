@@ -2,8 +2,8 @@
 
 RAD (Laskin et al. 2020, https://arxiv.org/abs/2004.14990) trains on augmented observations and changes nothing else.
 With PPO it matters where. Augmenting in the update alone would weigh an action by pi(a | f(s)) / pi_old(a | s), a ratio
-of two policies that differ before a single step was taken (Raileanu et al. 2021, https://arxiv.org/abs/2006.12862,
-section 3). So here, as in the PPO of RAD's authors, an observation is augmented once, as it arrives: the policy acts on
+of two policies that differ before a single step was taken (Raileanu et al. 2021, https://arxiv.org/abs/2006.12862).
+So here, as in the PPO of RAD's authors, an observation is augmented once, as it arrives: the policy acts on
 it, the buffer keeps it, and every update reads it as it was acted on. The ratio is exact, and A2C and DQN, which have
 none, are served alike.
 """

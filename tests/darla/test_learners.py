@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from darla import verbs
 from darla.agents import ALGORITHMS, ActConfig
 from darla.base import InputError
+from darla.cli import _parse
 from darla.envs import tasks
 from darla.experiments import presets
 from darla.experiments.learners import LEARNERS, learner, with_algorithm
@@ -87,6 +89,49 @@ def test_any_algorithm_can_train_a_learner(algorithm):
     assert found.act == ActConfig(algorithm=algorithm)
     assert (found.name == "DARLA") == (algorithm == "ppo")
     assert with_algorithm(LEARNERS["hue"], algorithm).act.augment == ("hue",)
+
+
+COMMANDS = {
+    "darla": ("darla", ""),
+    "end-to-end": (None, ""),
+    "randomised": (None, "--trains-in unlabelled"),
+    "shift": (None, "--augment shift"),
+    "hue": (None, "--augment hue"),
+    "convolution": (None, "--augment convolution"),
+    "random-encoder": ("random", ""),
+    "auto-encoder": ("auto-encoder", ""),
+    "darla-dae": ("dae-features", ""),
+    "darla-ent": ("beta-1", ""),
+    "pixel-loss": ("beta-4", ""),
+    "darla-ft": ("darla", "--fine-tune"),
+    "ground-truth": (None, "--observe state"),
+    "end-to-end-on-target": (None, "--trains-in targets"),
+    "darla-on-target": ("darla", "--trains-in targets"),
+}
+"""Preset of `darla see` and options of `darla act` that make each learner; docs/learners.md has the same."""
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_the_command_line_makes_every_learner(name):
+    preset, options = COMMANDS[name]
+    method = LEARNERS[name]
+    if preset is not None:
+        words = ["frames", "--out", "run", "--preset", preset]
+        assert _parse(verbs.find("see", words), "see", words).config == method.see
+    words = ["conjunction", "--out", "run", *(["--encoder", "run"] if preset else []), *options.split()]
+    asked = _parse(verbs.find("act", words), "act", words).config
+    seen = method.act.observation(on_encoder=preset is not None)
+    assert asked == replace(method.act, settings=method.act.resolve(seen))
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_the_documentation_tells_how_to_make_every_learner(name):
+    told = (Path(__file__).parents[2] / "docs" / "learners.md").read_text()
+    (row,) = (line for line in told.splitlines() if line.startswith(f"| `{name}` "))
+    preset, options = COMMANDS[name]
+    assert LEARNERS[name].name in row
+    assert options in row
+    assert preset is None or f"`{preset}`" in row
 
 
 def test_unknown_names_are_answered_with_the_closest():
