@@ -117,6 +117,29 @@ def coverage(design: Design, statistic: Statistic, units: int, replications: int
     return float(ours), float(percentile)
 
 
+def coverage_of_targets_apart(design: Design, units: int, replications: int, seed: int = 0) -> float:
+    """Return how often the mean's interval holds the truth if seeds are redrawn for each target apart, as ours are not.
+
+    Args:
+        design: the law; one row for each unit.
+        units: seeds in each replication.
+        replications: intervals.
+        seed: seed of everything.
+    """
+    rng = np.random.default_rng(seed)
+    truth = float(design.draw(np.random.default_rng(seed + 1), _POPULATION).mean())
+    labels, tail, held = np.arange(units), tail_share(CONFIDENCE, units), 0
+    for start in range(0, replications, _BLOCK):
+        counts = [row_counts(labels, RESAMPLES, rng) for _ in range(TARGETS)]
+        block = [design.draw(rng, units) for _ in range(start, min(start + _BLOCK, replications))]
+        resampled = np.stack(
+            [np.mean([mean(scores[:, d], counts[d]) for d in range(TARGETS)], axis=0) for scores in block], axis=1
+        )
+        low, high = interval_ends(resampled, tail)
+        held += int(((low <= truth) & (truth <= high)).sum())
+    return held / replications
+
+
 def correlation_coverage(items: int, replications: int, strength: float = 0.6, seed: int = 0) -> float:
     """Return how often the interval of a rank correlation holds that of a bivariate normal law.
 
@@ -144,6 +167,8 @@ def rows(seeds: Sequence[int], replications: int) -> Iterator[list[str]]:
             ours, percentile = coverage(design, STATISTICS[name], units, replications)
             cells.append(f"{100 * ours:.1f} ({100 * percentile:.1f})")
         yield cells
+    apart = [coverage_of_targets_apart(DESIGNS[1], units, replications) for units in seeds]
+    yield ["failures", "mean, each target apart", *(f"{100 * share:.1f}" for share in apart)]
 
 
 def main() -> None:

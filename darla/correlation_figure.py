@@ -39,7 +39,7 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
                     panel.plot([across], [upwards], linestyle="", color=color, marker=marker, markersize=5.2)
             panel.set_title(LABELS.get(each["measure"], each["measure"].replace("_", " ")), loc="left", pad=15)
             ends = f"[{number(each['low'], 2)}, {number(each['high'], 2)}]"
-            panel.text(0, 1.025, f"ρ {number(each['rho'], 2)} {ends}", color=MUTED, fontsize=8.0,
+            panel.text(0, 1.05, f"ρ {number(each['rho'], 2)} {ends}", color=MUTED, fontsize=8.0,
                        transform=panel.transAxes)  # fmt: skip
             panel.grid(axis="both")
             panel.set_axisbelow(True)

@@ -5,7 +5,9 @@ from typing import Any
 
 from darla.base import Artefact
 from darla.base.files import read_json
+from darla.bootstrap import FEW_SEEDS
 from darla.report_tables import leak_notes
+from darla.scores import RANDOM
 
 _LEAKS = {
     "none": "new to encoder and policy",
@@ -82,7 +84,6 @@ def _note(transfers: Mapping[str, Artefact]) -> str:
     )
     if seeds == 1:
         return told + "one policy seed, so nothing here says how another seed would do."
-    return (
-        told
-        + f"{seeds} policy seeds, {config['confidence']:.0%} intervals from resampling them (optimistic with so few)."
-    )
+    alone = [min(len(m["seeds"]), m.get("encoders") or seeds) for m in scores["methods"] if m["method"] != RANDOM]
+    warning = " (preliminary: optimistic with so few)" if min(alone, default=seeds) < FEW_SEEDS else ""
+    return told + f"{seeds} policy seeds, {config['confidence']:.0%} intervals from resampling them{warning}."

@@ -54,4 +54,9 @@ def test_several_seeds_and_targets(tmp_path: Path) -> None:
     (random,) = [line for line in table.splitlines() if line.startswith("| random")]
     assert random.strip("| ").endswith("–")
     assert "mean of targets" in table
-    assert "3 policy seeds, 95% intervals" in table
+    assert "3 policy seeds, 95% intervals from resampling them (preliminary: optimistic with so few)." in table
+
+
+def test_ten_seeds_are_not_preliminary(tmp_path: Path) -> None:
+    table = study_table({"recolour": transfer(tmp_path, ["red"], 10)})
+    assert table.endswith("10 policy seeds, 95% intervals from resampling them.")
