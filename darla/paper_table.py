@@ -118,7 +118,8 @@ def _pivot(
     # The random agent has no learner: it stands beside each.
     found = {(row.vision, row.task, row.learner): row for row in overall}
     visions = list(dict.fromkeys(row.vision for row in overall))
-    leaks = {task: _leaks(rows, task) for task, _ in columns}
+    # The first method, the random one, has met of the targets what any policy of the source has.
+    leaks = {task: next(row.leak for row in overall if row.task == task) for task, _ in columns}
     best: dict[tuple[str, str], float] = {}
     if worth is not None:
         for row in (row for row in overall if not row.bound):
@@ -136,15 +137,11 @@ def _pivot(
             wins = worth is not None and not there.bound and best.get((task, learner)) == worth(there)
             line.append(Cell(f"**{said.text}**", said.detail) if wins else said)
         body.append(tuple(line))
-    header = [Cell("vision"), *(Cell(f"{task}, {learner}", leaks[task]) for task, learner in columns)]
+    header = [
+        Cell("vision"),
+        *(Cell(", ".join(filter(None, (task, learner))), f"leak: {leaks[task]}") for task, learner in columns),
+    ]
     return Table(caption, tuple(header), tuple(body), tuple(notes))
-
-
-def _leaks(rows: Sequence[StudyRow], task: str) -> str:
-    """Return the leak levels of a task's targets for agents that have acted in the source alone."""
-    first = next(row.method for row in rows if row.task == task)
-    levels = dict.fromkeys(row.leak for row in rows if (row.task, row.method, row.split) == (task, first, "target"))
-    return f"leak: {', '.join(levels)}"
 
 
 def _said(rows: Sequence[StudyRow]) -> list[str]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from darla.base import Artefact
 from darla.base.files import write_bytes
 from darla.figures import curve_figure, score_figure
+from darla.paper_table import difference_table, return_table
 from darla.profile_figure import profile_figure
 from darla.profiles import profiles
 from darla.report_data import Material, Transfer
@@ -30,6 +32,7 @@ from darla.report_tables import (
 from darla.report_vision import vision_section
 from darla.report_why import why_section
 from darla.scores import ALL_TARGETS, RANDOM
+from darla.study_scores import study_rows
 
 PAGE, TEXT = "report.html", "report.md"
 
@@ -119,7 +122,21 @@ def _summary(transfers: Sequence[Transfer]) -> Section | None:
             blocks += [Text(f"**Task {transfer.scores['task']}.**")] if len(transfers) > 1 else []
             blocks.append(Bullets(findings))
         blocks.append(score_table(transfer.scores))
-    return Section("Summary", tuple(blocks))
+    return Section("Summary", (*blocks[:1], *_study(transfers), *blocks[1:]))
+
+
+def _study(transfers: Sequence[Transfer]) -> list[Block]:
+    """Show all tasks and learners in one table, and what each learner's methods gain; nothing where one is all."""
+    named: dict[str, Artefact] = {}
+    for transfer in transfers:
+        task = str(transfer.scores["task"])
+        twins = sum(name.split(", again")[0] == task for name in named)
+        named[f"{task}, again {twins}" if twins else task] = transfer.artefact
+    rows = study_rows(named, overall=True)
+    if len({(row.task, row.learner) for row in rows if row.learner != RANDOM}) < 2:
+        return []
+    tables = return_table(rows), difference_table(rows)
+    return [table for table in tables if any(cell.text not in ("–", "") for row in table.rows for cell in row[1:])]
 
 
 def _findings(scores: Mapping[str, Any]) -> Iterable[str]:

@@ -34,7 +34,7 @@ class StudyRow:
     domain: str
     split: str
     leak: str
-    """Leak level of a target, as this method's policies have met it; empty elsewhere."""
+    """Leak level of a target as this method's policies have met it, of all targets their levels; empty elsewhere."""
     bound: bool
     """Whether its policies acted elsewhere than in the source, or were told the ground truth: no rival, but a bound."""
     seeds: int
@@ -72,13 +72,14 @@ class StudyRow:
     targets over the methods."""
 
 
-def study_rows(transfers: Mapping[str, Artefact]) -> list[StudyRow]:
+def study_rows(transfers: Mapping[str, Artefact], *, overall: bool = False) -> list[StudyRow]:
     """Return a row for each method and domain, and one over all targets, in the order of the transfers.
 
     Args:
         transfers: artefacts of kind `transfer`, by the name of the task.
+        overall: only the rows over all targets, which are all that a table in the paper's layout shows.
     """
-    return [row for task, transfer in transfers.items() for row in _of_task(task, transfer)]
+    return [row for task, transfer in transfers.items() for row in _of_task(task, transfer, overall)]
 
 
 def write_rows(path: Path, rows: Sequence[StudyRow]) -> None:
@@ -116,7 +117,7 @@ def _is_rival(agent: Mapping[str, Any]) -> bool:
     return (agent.get("trains_in", "source"), agent.get("observe", "images")) == ("source", "images")
 
 
-def _of_task(task: str, transfer: Artefact) -> list[StudyRow]:
+def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
     scores = read_json(transfer.folder / SCORES)
     agents = {agent["digest"]: agent for agent in scores["agents"]}
     episodes = read_rows(transfer.folder / EPISODES)
@@ -138,7 +139,8 @@ def _of_task(task: str, transfer: Artefact) -> list[StudyRow]:
         baseline = against.get(algorithm)
         rival = None if baseline in (None, method) else tables.get(str(baseline))
         targets = [name for name, split in splits.items() if split == "target"]
-        groups = {name: [name] for name in splits} | ({ALL_TARGETS: targets} if targets else {})
+        groups = {} if overall else {name: [name] for name in splits}
+        groups |= {ALL_TARGETS: targets} if targets else {}
         for domain, members in groups.items():
             found.append(
                 {
@@ -148,7 +150,7 @@ def _of_task(task: str, transfer: Artefact) -> list[StudyRow]:
                     "vision": method.removesuffix(f" ({algorithm.upper()})"),
                     "domain": domain,
                     "split": splits.get(domain, "targets"),
-                    "leak": leaks.get((method, domain), ""),
+                    "leak": ", ".join(filter(None, dict.fromkeys(leaks[method, member] for member in members))),
                     "bound": method in bounds,
                     "baseline": None if rival is None else baseline,
                     **_numbers(table, members, domain == ALL_TARGETS, resampling),
