@@ -230,11 +230,12 @@ def _outcomes(
 
 
 def _counts(agent: Mapping[str, Any], config: CorrelationConfig) -> bool:
-    """Tell whether a policy stands on an encoder, has acted in the source alone, and is one of those asked for."""
+    """Tell whether a policy stands on a frozen encoder, has acted in the source alone, and is among those asked for."""
     return (
         agent["encoder"] is not None
         and agent.get("algorithm", config.algorithm) == config.algorithm
         and agent.get("trains_in", "source") == "source"
+        and not agent.get("fine_tune", False)
         and (not config.methods or agent["method"] in config.methods)
     )
 

@@ -47,6 +47,8 @@ class Entrant:
     """What it was told: images, or the ground truth behind them."""
     augment: tuple[str, ...] = ()
     """How its images were changed while it learnt."""
+    fine_tune: bool = False
+    """Whether its encoder went on learning with it, so that it does not stand on the artefact's."""
 
     @property
     def is_end_to_end(self) -> bool:
@@ -56,7 +58,7 @@ class Entrant:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what identifies it, as plain data; an agent stays the same when its folder is moved."""
-        unsaid = {"trains_in": "source", "observe": "images", "augment": ()}
+        unsaid = {"trains_in": "source", "observe": "images", "augment": (), "fine_tune": False}
         return {
             name: value
             for name, value in asdict(self).items()
@@ -106,7 +108,7 @@ def _check_alike(entrants: Sequence[Entrant]) -> None:
     first: dict[str, Entrant] = {}
     for entrant in entrants:
         other = first.setdefault(entrant.method, entrant)
-        for name in ("trains_in", "observe", "augment"):
+        for name in ("trains_in", "observe", "augment", "fine_tune"):
             if getattr(entrant, name) != getattr(other, name):
                 raise InputError(
                     f"agents called {entrant.method!r} differ in {name}: {getattr(other, name)!r} and"
@@ -136,6 +138,7 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
         trains_in=act.get("trains_in", "source"),
         observe=act.get("observe", "images"),
         augment=tuple(act.get("augment", ())),
+        fine_tune=act.get("fine_tune", False),
     )
 
 
