@@ -43,7 +43,7 @@ class Algorithm:
     """Whether the policy is read off action values (DQN, MFEC) and not off action probabilities."""
 
     def preset(self, observation: Observation) -> Settings:
-        """Return the settings for policies on latents or on pixels."""
+        """Return the settings for policies on latents, on pixels or on the state."""
         return PRESETS[self.name, observation]
 
     def policy_arguments(self, hidden: tuple[int, ...], table: TableSize | None = None) -> dict[str, Any]:

@@ -141,10 +141,10 @@ class ActConfig:
         if self.settings is not None:
             return self.settings
         algorithm = get_algorithm(self.algorithm)
-        if observation == "pixels" and not self.fine_tune:
-            return algorithm.preset("pixels")
+        if not self.fine_tune:
+            return algorithm.preset(observation)
         found, images = algorithm.preset("latents"), algorithm.preset("pixels")
-        if self.fine_tune and isinstance(found, DQNSettings) and isinstance(images, DQNSettings):
+        if isinstance(found, DQNSettings) and isinstance(images, DQNSettings):
             return replace(found, buffer_size=images.buffer_size)  # which is full of images here as well
         return found
 

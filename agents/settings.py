@@ -289,6 +289,11 @@ PRESETS: dict[tuple[str, Observation], Settings] = {
     ("a2c", "latents"): A2CSettings(),
     ("dqn", "latents"): DQNSettings(),
     ("mfec", "latents"): MFECSettings(),
+    # With layers of 64 units PPO stops at 9.8 in the source of SeekAvoid, and with these at 11.
+    ("ppo", "state"): PPOSettings(hidden=(256, 256)),
+    ("a2c", "state"): A2CSettings(hidden=(256, 256)),
+    ("dqn", "state"): DQNSettings(hidden=(256, 256)),
+    ("mfec", "state"): MFECSettings(),
     # NatureCNN ends in a layer of 512 units of its own, so that SB3 puts linear heads on it.
     ("ppo", "pixels"): PPOSettings(hidden=()),
     ("a2c", "pixels"): A2CSettings(hidden=()),

@@ -286,10 +286,10 @@ def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
     algorithm = get_algorithm(_given(words, "--algorithm") or config.algorithm)
     settings = config.settings
     if not isinstance(settings, algorithm.settings):
-        fine_tune = "--fine-tune" in words
-        on_vectors = _given(words, "--encoder") is not None or _given(words, "--observe") == "state"
+        fine_tune, on_encoder = "--fine-tune" in words, _given(words, "--encoder") is not None
         plain = replace(config, algorithm=algorithm.name, settings=None, fine_tune=fine_tune)
-        settings = plain.resolve("latents" if on_vectors and not fine_tune else "pixels")
+        on_state = _given(words, "--observe") == "state"
+        settings = plain.resolve("state" if on_state else "latents" if on_encoder and not fine_tune else "pixels")
     return replace(config, algorithm=algorithm.name, settings=settings)
 
 
