@@ -56,7 +56,7 @@ def _drift(material: Material) -> list[Block]:
     labels = {member.digest: model.label for model in find_models(material) for member in model.members}
     seeds = {encoder.digest: encoder.card["seed"] for encoder in material.encoders}
     settings: dict[str, dict[str, Mapping[str, Drift]]] = {}
-    for artefact in material.measures:
+    for artefact in sorted(material.measures, key=lambda each: int(seeds.get(each.card["inputs"]["encoder"], 0))):
         encoder = artefact.card["inputs"]["encoder"]
         by_target = {target: drift for each in read_drifts(artefact).values() for target, drift in each.items()}
         if by_target:

@@ -17,6 +17,7 @@ from darla.report_document import Cell, Document, Section, Table, Text
 from darla.report_html import to_html
 from darla.report_markdown import to_markdown
 from darla.report_page import compose
+from darla.report_protocol import compute_table
 from darla.report_tables import comparison_table, number, score_table, success_table
 from darla.report_vision import effect_table, find_models, probe_table
 from darla.reporting import report
@@ -212,6 +213,21 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
     table = comparison_table(many)
     assert table is not None
     assert table.header[-1] == Cell("p", "Holm")
+
+
+def test_compute_is_summed_by_stage():
+    def made(kind: str, seconds: float, **card: dict) -> Artefact:
+        return Artefact(Path(), kind, {"act": {"algorithm": "dqn"}}, {"wall_seconds": seconds, "inputs": {}, **card})
+
+    table = compute_table(
+        [made("encoder", 60), made("encoder", 120), made("agent", 30), made("agent", 10, inputs={"encoder": "x"})]
+    )
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["encoders", "2", "1 min 30 s", "3 min 00 s"],
+        ["agents, DQN on pixels", "1", "30 s", "30 s"],
+        ["agents, DQN on codes", "1", "10 s", "10 s"],
+        ["**all**", "4", "–", "**3 min 40 s**"],
+    ]
 
 
 def test_probes_show_each_model_and_what_the_perceptual_loss_changes(run):
