@@ -54,7 +54,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev]"
+	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev,car-racing]"
 	@rm -f $(VENV)/.links
 	@touch $@
 

@@ -42,14 +42,17 @@ class Drawer:
     """
 
     def __init__(self, domain: AnyDomain, stride: int | None, seed: int) -> None:
-        if stride is None and not isinstance(domain, Domain):
+        self._stride, self._seed = stride, seed
+        self._knows_state = isinstance(domain, Domain)
+        self._env: gymnasium.Env[Any, Any] = make(domain)
+        # SeekAvoid's agent always starts anywhere; other environments may have to be asked.
+        self._options = None if self._knows_state else {"start": "anywhere"}
+        if stride is None and not (self._knows_state or getattr(self._env, "starts_anywhere", False)):
+            self._env.close()
             raise InputError(
                 f"domain {domain.name!r} cannot place its agent anywhere in the room, as poses 'uniform' need; "
                 "use poses 'random_policy'"
             )
-        self._stride, self._seed = stride, seed
-        self._knows_state = isinstance(domain, Domain)
-        self._env: gymnasium.Env[Any, Any] = make(domain)
         shape = self._env.observation_space.shape
         assert shape is not None
         self.image_shape: tuple[int, ...] = shape
@@ -84,7 +87,7 @@ class Drawer:
     def _uniform(self, first: int) -> Iterator[tuple[Any, Info]]:
         number = first
         while True:
-            yield self._env.reset(seed=seed_for(self._seed, "frame", number))
+            yield self._env.reset(seed=seed_for(self._seed, "frame", number), options=self._options)
             number += 1
 
     def _walk(self, shard: int, stride: int) -> Iterator[tuple[Any, Info]]:

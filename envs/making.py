@@ -46,6 +46,11 @@ class Variants(gymnasium.Env[Any, Any]):
         """Step the variant that is being played."""
         return self._now.step(action)
 
+    @property
+    def starts_anywhere(self) -> bool:
+        """Whether episodes start anywhere where `reset(options={"start": "anywhere"})` asks for it."""
+        return bool(getattr(self._now.unwrapped, "starts_anywhere", False))
+
     def render(self) -> Any:
         """Render the variant that is being played."""
         return self._now.render()

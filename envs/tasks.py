@@ -13,6 +13,7 @@ from darla.envs.domains import Choice, Component, Domain, EnvDomain, Uniform
 from darla.envs.transfer_task import Leak, TransferTask, leak_level
 
 __all__ = [
+    "CAR_RACING",
     "ROOM_1",
     "ROOM_2",
     "Leak",
@@ -80,6 +81,10 @@ _SHAKING: Component = {
 _SURFACES: Component = {"wall_texture": _TEXTURED, "floor_texture": _TEXTURED}
 
 
+CAR_RACING = "darla/CarRacing-v0"
+"""Gymnasium's CarRacing in colours by name (`darla.envs.car_racing`)."""
+
+
 def _sim2sim() -> TransferTask:
     plain, real = dict(_COLOURS), {**_COLOURS, **_SURFACES, **_MOVING, **_SHAKING}
     targets = (
@@ -102,6 +107,32 @@ def _sim2sim() -> TransferTask:
         {target.name: target for target in targets},
         selection,
         "from plain colours, a fixed light and a fixed camera to textures, a moving light and a shaking camera",
+    )
+
+
+def _cars(name: str, *looks: tuple[str, str, str]) -> EnvDomain:
+    """Return a domain of CarRacing in some looks, each the colours of grass, car and road."""
+    return EnvDomain(name, CAR_RACING, tuple({"grass": grass, "car": car, "road": road} for grass, car, road in looks))
+
+
+def _car_racing() -> TransferTask:
+    own = ("green", "red", "grey")
+    shown = (
+        ("yellow", "cyan", "grey"),
+        ("salmon", "green", "slate"),
+        ("teal", "orange", "grey"),
+        ("blue", "pink", "grey"),
+    )
+    targets = {f"{grass} grass, {car} car": (grass, car, road) for grass, car, road in shown}
+    targets["mint grass"] = ("mint", "red", "grey")
+    return TransferTask(
+        "car-racing",
+        _cars("unlabelled", own, *shown),
+        _cars("source", own),
+        _cars("validation", own),
+        {name: _cars(name, look) for name, look in targets.items()},
+        _cars("selection", ("yellow", "orange", "slate"), ("blue", "green", "grey")),
+        "CarRacing in colours of LUSR's benchmark: four looks that the encoder has been shown, and one that it has not",
     )
 
 
@@ -139,6 +170,7 @@ _BUILTIN = (
         "from one room, the only one that the policy meets, to rooms of other hues",
     ),
     _sim2sim(),
+    _car_racing(),
 )
 _TASKS: dict[str, TransferTask] = {task.name: task for task in _BUILTIN}
 
