@@ -56,6 +56,7 @@ class TrainedEncoder(BaseFeaturesExtractor):
         """Encode images (N, C k, H, W) in [0, 1] to normalised codes, float32 (N, D k)."""
         count, channels, *sides = images.shape
         single = images.reshape(count * self._frames, channels // self._frames, *sides)
+        single = single.contiguous(memory_format=torch.channels_last)  # a third less time there and back on a CPU
         codes = self.model.normalise(self.model.encode(single).mean.float())
         return codes.reshape(count, -1)
 
