@@ -180,7 +180,9 @@ class RecolouredCarRacing(CarRacing):
             x, y = self.car.hull.position
             if math.hypot(poly[0][0] - x, poly[0][1] - y) * zoom > _SIGHT:
                 return
-        super()._draw_colored_polygon(surface, poly, color, zoom, translation, angle, clip)
+        super()._draw_colored_polygon(  # type: ignore[no-untyped-call]
+            surface, poly, color, zoom, translation, angle, clip
+        )
 
     def _put_anywhere(self) -> Images:
         """Put the car beside or on a random part of the track."""
@@ -188,7 +190,7 @@ class RecolouredCarRacing(CarRacing):
         draw = self.np_random
         _, heading, x, y = self.track[int(draw.integers(len(self.track)))]
         aside = draw.uniform(-1.0, 1.0) * (TRACK_WIDTH + BORDER)
-        turned, action = draw.uniform(-0.6, 0.6), int(draw.integers(self.action_space.n))
+        turned, action = draw.uniform(-0.6, 0.6), int(draw.integers(spaces.flatdim(self.action_space)))
         position = np.array([x + aside * np.cos(heading), y + aside * np.sin(heading)])
         hull = self.car.hull
         moved, before = heading + turned - hull.angle, np.array(hull.position)
@@ -205,7 +207,7 @@ class RecolouredCarRacing(CarRacing):
         return self._look()
 
 
-def _bytes(colour: Colour) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _bytes(colour: Colour) -> Any:
     return np.round(np.array(colour) * 255).astype(np.int64)
 
 
