@@ -82,12 +82,12 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, replace(_BETA_1, tasks=("conjunction", "recolour", "unseen")), _DARLA),
-            tasks=("conjunction", "recolour", "unseen", "sim2sim"),
+            (_END_TO_END, replace(_BETA_1, tasks=("conjunction", "recolour", "unseen", "new_room")), _DARLA),
+            tasks=("conjunction", "recolour", "unseen", "new_room", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
             transfer=TransferConfig(episodes=64, environments=16, splits=("source", "target"), curve_episodes=2),
-            about="all four tasks with three seeds within ninety minutes on two cores",
+            about="all five tasks with three seeds within ninety minutes on two cores",
         ),
     }
 )
