@@ -133,8 +133,8 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
         name: [read_numbers(each.folder / "history.csv") for each in found] for name, found in settings.items()
     }
     caption = (
-        "Over training: thick lines are means over seeds, thin ones single seeds. Total correlation is each model's own "
-        "estimate; that of β-TCVAE by weighted sampling holds a constant of up to (D - 1) log N."
+        "Over training: thick lines are means over seeds, thin ones single seeds. Total correlation is each model's "
+        "own estimate; that of β-TCVAE by weighted sampling holds a constant of up to (D - 1) log N."
     )
     alt = "Panels of reconstruction error, KL and total correlation against training steps, a line for each setting."
     blocks: list[Block] = [Picture("training", training_figure(histories), caption, alt)]
