@@ -213,7 +213,7 @@ def test_constant_rate_is_constant():
 
 def test_settings_that_mean_nothing_are_refused(frames, tmp_path):
     for change in (
-        {"steps": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"schedule": "cosine"}, {"warm_up": 1.0},
+        {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"schedule": "cosine"}, {"warm_up": 1.0},
         {"gradient_clip": 0.0}, {"parts": 3},
     ):  # fmt: skip
         with pytest.raises(InputError):
