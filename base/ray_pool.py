@@ -15,11 +15,19 @@ LOCAL = "local"
 """Instead of an address: a cluster of this machine alone, for the time of the work."""
 
 
+_TRIES = 3
+"""Times that a function is begun again, here or elsewhere, after its worker or its machine was lost; what it raises by
+itself is final."""
+
+
 class RayPool(Executor):
-    """Run functions on one core each, wherever the cluster has one free."""
+    """Run functions on one core each, wherever the cluster has one free.
+
+    A function must bear being begun again: its worker may be killed, or its machine switched off, in the middle of it.
+    """
 
     def __init__(self, ray: Any) -> None:
-        self._run = ray.remote(num_cpus=1, max_retries=0)(_call)
+        self._run = ray.remote(num_cpus=1, max_retries=_TRIES)(_call)
         self.processes = max(1, int(ray.cluster_resources().get("CPU", 1)))
         """Cores of the cluster."""
 

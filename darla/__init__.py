@@ -9,7 +9,8 @@ Each stage is one function from a configuration and earlier artefacts to an arte
     >>> scores = darla.transfer("conjunction", [agent], "runs/transfer")  # act where it has never acted
     >>> page = darla.report(scores, "runs/report")
 
-`darla.demo` runs all of it, `darla.doctor` says whether this machine can. Nothing heavy is imported until it is used.
+`darla.demo` runs all of it, `darla.run_study` does so for any methods, tasks and seeds, and `darla.doctor` says whether
+this machine can. Nothing heavy is imported until it is used.
 """
 
 from pathlib import Path
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from darla.base.errors import InputError
     from darla.checkup import doctor
     from darla.collecting import collect
-    from darla.demonstration import demo
     from darla.learn_to_act import act
     from darla.learn_to_see import see
     from darla.measuring import metrics
     from darla.reporting import report
     from darla.selecting import select
+    from darla.studying import demo, run_study
     from darla.zero_shot import transfer
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "doctor",
     "metrics",
     "report",
+    "run_study",
     "see",
     "select",
     "transfer",
@@ -49,10 +51,11 @@ _HOMES = {
     "InputError": "darla.base.errors",
     "act": "darla.learn_to_act",
     "collect": "darla.collecting",
-    "demo": "darla.demonstration",
+    "demo": "darla.studying",
     "doctor": "darla.checkup",
     "metrics": "darla.measuring",
     "report": "darla.reporting",
+    "run_study": "darla.studying",
     "see": "darla.learn_to_see",
     "select": "darla.selecting",
     "transfer": "darla.zero_shot",

@@ -2,13 +2,16 @@
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from darla import cell_log
 from darla.base import InputError, is_complete
+from darla.base.progress import duration
 
 
 def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path, log: Path) -> str | None:
@@ -24,16 +27,23 @@ def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: P
         What went wrong, if anything did.
     """
     with _printing_to(log):
-        try:
-            work(**arguments)
-        except InputError as error:
-            return str(error)
-        except Exception as error:
-            traceback.print_exc()
-            return f"{type(error).__name__}: {error}"
-    if not is_complete(folder):
-        return f"it did not make {folder}"
-    return None
+        print(cell_log.started(), flush=True)
+        began = time.monotonic()
+        problem = _try(work, arguments, folder)
+        took = duration(time.monotonic() - began)
+        print(cell_log.done(took) if problem is None else cell_log.failed(problem), flush=True)
+    return problem
+
+
+def _try(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path) -> str | None:
+    try:
+        work(**arguments)
+    except InputError as error:
+        return str(error)
+    except Exception as error:
+        traceback.print_exc()
+        return f"{type(error).__name__}: {error}"
+    return None if is_complete(folder) else f"it did not make {folder}"
 
 
 @contextmanager
@@ -54,14 +64,3 @@ def _printing_to(log: Path) -> Iterator[None]:
             os.dup2(copy, stream)
             os.close(copy)
         os.close(file)
-
-
-def last_line(log: Path) -> str:
-    """Return the last thing that a log says; nothing if it says nothing yet."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-            lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -20,9 +20,11 @@ from darla.base.progress import duration
 from darla.base.ray_pool import ray_pool
 from darla.base.threads import available_cores
 from darla.base.workers import worker_pool
-from darla.cell_process import do_work, last_line
+from darla.cell_log import last_line, log_of
+from darla.cell_process import do_work
 
 _SECONDS_BETWEEN_LINES = 15.0
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ class Cell:
     """Expected seconds on one core: decides the order of work and the estimate of the time left, nothing else."""
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be finished."""
+
+    cell: Cell
+    reason: str
+    log: Path
+
+
 @dataclass
 class _Running:
     cell: Cell
@@ -51,28 +62,50 @@ class _Running:
 def run_cells(
     cells: Sequence[Cell], processes: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
 ) -> None:
-    """Finish every cell.
+    """Finish every cell; see `finish_cells`.
+
+    Raises:
+        InputError: a cell failed; the sentence names the first one, its reason and its log.
+    """
+    if failures := finish_cells(cells, processes, logs, ray=ray, afterwards=afterwards):
+        raise as_error(failures)
+
+
+def as_error(failures: Sequence[Failure]) -> InputError:
+    """Return the error that tells of cells that failed."""
+    first = failures[0]
+    more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
+    return InputError(f"{first.cell.label} failed: {first.reason}{more}; its log is {first.log}")
+
+
+def finish_cells(
+    cells: Sequence[Cell], processes: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
+) -> list[Failure]:
+    """Finish every cell that can be finished.
 
     Args:
         cells: in any order.
         processes: cells that run at the same time, each in one process with one thread; one for each core if None.
-        logs: folder for what each cell prints.
+        logs: folder for what each cell prints; `darla.cell_log` reads it.
         ray: address of a Ray cluster to run the cells on, `local` to start one here; None for processes of our own.
         afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
 
+    Returns:
+        The cells that failed, in order; those that need them were not begun.
+
     Raises:
-        InputError: a cell failed; the sentence names the first one, its reason and its log.
+        InputError: a worker process was killed, and with it the pool.
     """
     _check(cells)
     todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
     total, finished = len(cells), len(cells) - len(todo)
     if finished:
         _say(f"{finished} of {total} parts are there already")
+    failures: list[Failure] = []
     if not todo:
-        return
+        return failures
     urgency = _urgency(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
-    failures: list[tuple[Cell, str]] = []
     logs.mkdir(parents=True, exist_ok=True)
     with _open_pool(processes, ray, len(todo)) as (pool, parallel):
         estimate = _Estimate(parallel, afterwards)
@@ -86,7 +119,7 @@ def run_cells(
                     done = running.pop(future)
                     seconds = time.monotonic() - done.started
                     if (problem := _problem(future)) is not None:
-                        failures.append((done.cell, problem))
+                        failures.append(Failure(done.cell, problem, log_of(done.cell.folder, logs)))
                         _say(f"{done.cell.label}: failed: {problem}")
                         continue
                     finished += 1
@@ -99,10 +132,7 @@ def run_cells(
             raise InputError(
                 "a worker process was killed (is there enough memory?); the same command goes on where it stopped"
             ) from error
-    if failures:
-        cell, problem = failures[0]
-        more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
-        raise InputError(f"{cell.label} failed: {problem}{more}; its log is {_log(cell, logs)}")
+    return failures
 
 
 @contextmanager
@@ -128,7 +158,7 @@ def _problem(future: "Future[str | None]") -> str | None:
 
 
 def _told(part: _Running, logs: Path) -> str:
-    last = last_line(_log(part.cell, logs)) or "started"
+    last = last_line(log_of(part.cell.folder, logs)) or "started"
     return f"{part.cell.label} ({duration(time.monotonic() - part.started)}): {last}"
 
 
@@ -155,7 +185,7 @@ def _submit(
             return
         if all(is_complete(need) for need in cell.needs):
             del todo[cell.folder]
-            future = pool.submit(do_work, cell.work, dict(cell.arguments), cell.folder, _log(cell, logs))
+            future = pool.submit(do_work, cell.work, dict(cell.arguments), cell.folder, log_of(cell.folder, logs))
             running[future] = _Running(cell)
 
 
@@ -194,10 +224,6 @@ class _Estimate:
         return seconds / self._processes
 
 
-def _log(cell: Cell, logs: Path) -> Path:
-    return logs / f"{cell.folder.parent.name}-{cell.folder.name}.log"
-
-
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -210,7 +236,7 @@ def only_one(folder: Path) -> Iterator[None]:
         InputError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with (folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -218,3 +244,15 @@ def only_one(folder: Path) -> Iterator[None]:
                 f"another darla process is working in {folder}; wait for it or choose another folder"
             ) from error
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Tell whether a process holds `folder`."""
+    try:
+        with (folder / _LOCK).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -35,8 +35,15 @@ VERBS = {
     "transfer": "run agents, unchanged, in the source and in every target domain, and score them",
     "report": "write what was found as one HTML page and as Markdown",
     "demo": "all of it: collect, see, act, transfer and report, for several methods and seeds",
+    "study": "run the study of a paper, on this machine or on a cluster, and tell how far it has come",
     "doctor": "check whether this machine can run darla, and how fast",
 }
+STUDY_VERBS = {
+    "run": "make what is missing of a study, then evaluate, and write tables and report",
+    "status": "tell how far a study has come, also while it runs",
+    "list": "show the studies that there are, and what each would take",
+}
+"""What may follow `darla study`."""
 _FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -54,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    name = f"darla {words[0]}" if words and words[0] in VERBS else "darla"
+    name = f"darla {_verb(words)[0]}" if words and words[0] in VERBS else "darla"
     try:
         return _run(words)
     except BaseException as error:
@@ -77,10 +84,23 @@ def _run(words: list[str]) -> int:
         return 0
     if words[0] not in VERBS:
         raise unknown_name("verb", words[0], VERBS)
+    name, rest = _verb(words)
+    if name == "study":
+        if not rest or rest[0] in ("-h", "--help", "help"):
+            print(_study_help())
+            return 0
+        raise unknown_name("verb after `darla study`:", rest[0], STUDY_VERBS)
     from darla import verbs  # not before it is needed: it imports what all stages are made of
 
-    verb = _parse(verbs.find(words[0], words[1:]), words[0], words[1:])
+    verb = _parse(verbs.find(name, rest), name, rest)
     return verb.run()
+
+
+def _verb(words: list[str]) -> tuple[str, list[str]]:
+    """Return the verb, which is two words where the first is `study`, and what follows it."""
+    if words[0] == "study" and len(words) > 1 and words[1] in STUDY_VERBS:
+        return " ".join(words[:2]), words[2:]
+    return words[0], words[1:]
 
 
 def _parse(default: "Verb | type[Verb]", name: str, words: list[str]) -> "Verb":
@@ -165,6 +185,12 @@ def _help() -> str:
         f"usage: darla VERB ...\n\n{verbs}\n\n"
         "`darla VERB --help` lists a verb's options. New here? `darla doctor`, then `darla demo`."
     )
+
+
+def _study_help() -> str:
+    width = max(map(len, STUDY_VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {about}" for name, about in STUDY_VERBS.items())
+    return f"usage: darla study VERB ...\n\n{verbs}\n\n`darla study VERB --help` lists a verb's options."
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from darla.base import Artefact, InputError
 from darla.base.graphics import require_graphics
 from darla.envs.collect import CollectConfig
 from darla.metrics_config import MetricsConfig
+from darla.study_verbs import Demo, StudyList, StudyRun, StudyStatus
 from darla.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
@@ -211,31 +212,6 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demo:
-    """Do all of it: collect, see, act, transfer and report, for several methods, tasks and seeds.
-
-    Finished parts are kept: given again, the same command goes on where it was stopped.
-    """
-
-    preset: str = "demo"
-    """`tiny` (a minute, learns nothing), `demo` (twenty minutes on two cores) or `quick` (ninety minutes)."""
-    out: Path = Path("runs/demo")
-    """Folder for everything that is made."""
-    processes: int | None = None
-    """Parts that are made at the same time, one thread each; one for each core if not given."""
-    ray: str | None = None
-    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
-
-    def run(self) -> int:
-        """Run the study and print its table."""
-        from darla.demonstration import demo
-
-        found = demo(self.preset, self.out, processes=self.processes, ray=self.ray)
-        print(found.table)
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Doctor:
     """Check whether this machine can run darla, and how fast. The exit code is 1 if it cannot."""
 
@@ -260,6 +236,9 @@ _VERBS: Mapping[str, type[Verb]] = {
     "transfer": Transfer,
     "report": Report,
     "demo": Demo,
+    "study run": StudyRun,
+    "study status": StudyStatus,
+    "study list": StudyList,
     "doctor": Doctor,
 }
 

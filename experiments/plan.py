@@ -25,13 +25,27 @@ from darla.vision import SeeConfig, TrainingConfig
 # time left depend on them; the estimate corrects itself by what this machine needs.
 _FRAMES_A_SECOND = 600.0
 _IMAGES_A_SECOND = 1_400.0
-_STEPS_A_SECOND_ON_CODES = 600.0
-_STEPS_A_SECOND_ON_PIXELS = 400.0
+_STEPS_A_SECOND: Mapping[tuple[str, Observation], float] = {
+    ("ppo", "latents"): 750.0,
+    ("a2c", "latents"): 700.0,
+    ("dqn", "latents"): 500.0,
+    ("mfec", "latents"): 450.0,
+    ("ppo", "pixels"): 380.0,
+    ("a2c", "pixels"): 400.0,
+    ("dqn", "pixels"): 100.0,
+    ("mfec", "pixels"): 450.0,
+    ("ppo", "state"): 500.0,
+    ("a2c", "state"): 500.0,
+    ("dqn", "state"): 400.0,
+    ("mfec", "state"): 450.0,
+}
+_STEPS_A_SECOND_FINE_TUNING = 150.0
 _STEPS_A_SECOND_IN_PLAY = 900.0
 _STEPS_IN_AN_EPISODE = 150
 _SEEN: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
 """What a folder's name says that a policy sees."""
-_START = 4.0  # seconds before a cell's work begins
+_START = 5.0  # seconds before a cell's work begins
+_SECONDS_TO_MEASURE = 120.0  # an encoder, for a study that correlates
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,20 @@ class Plan:
     """One for each task; they need all cells."""
     report: Path
     """Where the report on all transfers goes."""
+    encoders: tuple[tuple[str, Path], ...] = ()
+    """Pairs of a method's name and an encoder's folder: those that stay frozen under policies of PPO."""
+    frames: tuple[Path, ...] = ()
+    """What encoders learn from."""
+
+    @property
+    def correlation_cost(self) -> float:
+        """Expected seconds on one core to measure the encoders."""
+        return _SECONDS_TO_MEASURE * len({folder for _, folder in self.encoders})
+
+    @property
+    def cost(self) -> float:
+        """Expected seconds on one core for cells and transfers."""
+        return sum(cell.cost for cell in self.cells) + sum(part.cost for part in self.transfers)
 
 
 def plan(study: Study, folder: Path) -> Plan:
@@ -80,7 +108,20 @@ def plan(study: Study, folder: Path) -> Plan:
         transfers.append(Transferred(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
     parts = [part.folder.name for part in transfers]
     report = folder / "reports" / f"{_word(study.name)}-{_key({'transfers': parts})}"
-    return Plan(tuple(cells.made.values()), tuple(transfers), report)
+    encoders = dict.fromkeys(
+        (method.name, cells.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
+        for name in study.tasks
+        for method in study.methods
+        if method.see and method.takes_part_in(name) and _counts(method)
+        for seed in study.seeds
+    )
+    frames = tuple(folder for folder in cells.made if folder.parent.name == "frames")
+    return Plan(tuple(cells.made.values()), tuple(transfers), report, tuple(encoders), frames)
+
+
+def _counts(method: Method) -> bool:
+    """Tell whether a method's policies count when encoders are correlated with transfer."""
+    return method.act.algorithm == "ppo" and method.act.is_plain
 
 
 class _Cells:
@@ -154,10 +195,10 @@ class _Cells:
             "seed": seed,
         }
         seen = _SEEN[observation]
-        speed = _STEPS_A_SECOND_ON_PIXELS if observation == "pixels" else _STEPS_A_SECOND_ON_CODES
+        speed = _STEPS_A_SECOND_FINE_TUNING if config.fine_tune else _STEPS_A_SECOND[config.algorithm, observation]
         return self._add(
             self._folder / "agents" / f"{config.algorithm}-{seen}-s{seed}-{_key(asked)}",
-            f"agent of {method.name}, seed {seed}",
+            f"agent of {method.name}, seed {seed} ({task.name})",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},
             needs=(encoder,) if encoder else (),

@@ -60,6 +60,8 @@ class Study:
     """Environment steps of every policy, on codes or on pixels."""
     transfer: TransferConfig = field(default_factory=TransferConfig)
     """How the policies are evaluated: episodes in each domain and the rest."""
+    correlates: bool = False
+    """Whether, in the end, everything measurable of the encoders is correlated with transfer."""
     about: str = ""
 
     def __post_init__(self) -> None:

@@ -1,0 +1,107 @@
+"""What the verbs that run whole studies take: `darla demo` and `darla study run | status | list`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from darla.base.progress import duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Do all of it: collect, see, act, transfer and report, for several methods, tasks and seeds.
+
+    Finished parts are kept: given again, the same command goes on where it was stopped.
+    """
+
+    preset: str = "demo"
+    """`tiny` (a minute, learns nothing), `demo` (twenty minutes on two cores) or `quick` (ninety minutes)."""
+    out: Path = Path("runs/demo")
+    """Folder for everything that is made."""
+    processes: int | None = None
+    """Parts that are made at the same time, one thread each; one for each core if not given."""
+    ray: str | None = None
+    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
+
+    def run(self) -> int:
+        """Run the study and print its table."""
+        from darla.studying import demo
+
+        found = demo(self.preset, self.out, processes=self.processes, ray=self.ray)
+        print(found.table)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRun:
+    """Run a study: every part of it that is not there yet, then transfers, tables and report.
+
+    Finished parts are kept: given again, the same command goes on where it was stopped.
+    """
+
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    """Which study; `darla study list` shows them."""
+    size: Literal["small", "full"] = "small"
+    """`small` fits two cores and an afternoon; `full` is for many machines."""
+    out: Path | None = None
+    """Folder for everything that is made; `runs/NAME-SIZE` if not given."""
+    processes: int | None = None
+    """Parts that are made at the same time, one thread each; one for each core if not given."""
+    ray: str | None = None
+    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
+
+    def run(self) -> int:
+        """Run the study and print its tables."""
+        from darla.studying import run_study
+
+        out = self.out or Path("runs") / f"{self.name}-{self.size}"
+        found = run_study(self.name, out, size=self.size, processes=self.processes, ray=self.ray)
+        print(found.paper_table)
+        if found.correlation is not None:
+            print((found.correlation.folder / "table.md").read_text())
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyStatus:
+    """Tell how far a study has come, also while it runs, here or on a cluster."""
+
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The folder of `darla study run` or `darla demo`."""
+    json: bool = False
+    """Print everything that is known, for programs."""
+
+    def run(self) -> int:
+        """Print it."""
+        from darla.study_status import study_status
+
+        found = study_status(self.out)
+        print(json.dumps(found.to_dict(), indent=2) if self.json else found)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyList:
+    """List the studies that `darla study run` knows, with what each would take."""
+
+    def run(self) -> int:
+        """Print them."""
+        from darla.experiments import presets, studies
+        from darla.experiments.plan import plan
+
+        known = [(f"{name} --size {size}", make(size)) for name, make in studies.STUDIES.items()
+                 for size in studies.SIZES]  # fmt: skip
+        known += list(presets.STUDIES.items())
+        for called, study in known:
+            work = plan(study, Path())
+            cost = work.cost + study.correlates * work.correlation_cost
+            methods, seeds = len(study.methods), len(study.seeds)
+            print(f"{called}\n    {study.about}")
+            print(
+                f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)} tasks: {len(work.cells)}"
+                f" parts, about {duration(cost / 2)} on two cores"
+            )
+        return 0

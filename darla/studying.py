@@ -1,0 +1,175 @@
+"""Run a study: its cells in as many processes as there are cores or on a cluster, then transfers, tables and report.
+
+OUT/
+  study.json       every part, for `darla study status`
+  logs/            what each part printed
+  frames/ denoisers/ encoders/ agents/    the parts, each in a folder named after what it is made from
+  transfers/       one for each task
+  correlation/     measures of the encoders against transfer, where the study asks for it
+  table.md         for each task a table of every domain
+  paper-table.md   returns over targets, by what is seen and what learns; also .csv and .tex
+  scores.csv       every number behind it
+  reports/         one page on all of it
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darla.base import Artefact, InputError, is_complete
+from darla.base.files import write_bytes
+from darla.base.graphics import require_graphics
+from darla.base.progress import duration
+from darla.base.threads import available_cores
+from darla.cells import Failure, as_error, finish_cells, only_one
+from darla.paper_table import write_paper_table
+from darla.reporting import report
+from darla.study_status import LOGS, Part, write_study
+from darla.study_table import study_table
+from darla.zero_shot import transfer
+
+if TYPE_CHECKING:
+    from darla.experiments.plan import Plan
+    from darla.experiments.study import Study
+
+TABLE = "table.md"
+PAPER = "paper-table.md"
+CORRELATION = "correlation"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study found."""
+
+    folder: Path
+    transfers: dict[str, Artefact]
+    """By the name of the task."""
+    report: Artefact
+    """One report on all tasks."""
+    table: str
+    """For each task every domain, as Markdown; also in `table.md`."""
+    paper_table: str
+    """Returns over targets by vision and learner, as Markdown; also in `paper-table.md`."""
+    correlation: Artefact | None = None
+    """What of an encoder goes with transfer, where the study asks for it."""
+
+
+def demo(
+    study: "Study | str" = "demo",
+    out: Path | str = "runs/demo",
+    *,
+    processes: int | None = None,
+    ray: str | None = None,
+) -> Findings:
+    """Run one of the demonstrations, `tiny`, `demo` or `quick`, or a study of your own; see `run_study`."""
+    from darla.experiments import presets  # not at the top: experiments stand on this package
+
+    return run_study(presets.study(study) if isinstance(study, str) else study, out, processes=processes, ray=ray)
+
+
+def run_study(
+    study: "Study | str",
+    out: Path | str,
+    *,
+    size: str = "small",
+    processes: int | None = None,
+    ray: str | None = None,
+) -> Findings:
+    """Run a study: collect, see and act for every method and seed, then transfer and report for every task.
+
+    Each part is kept in a folder named after what it was made from. So a study that was interrupted goes on where it
+    stopped, and one that differs in a method or a task makes only what is new. A part that fails holds up what needs
+    it and nothing else; running the study again tries it again.
+
+    Args:
+        study: a study, or the name of one; `darla study list` shows them.
+        out: folder for everything that is made.
+        size: of a named study, `small` or `full`.
+        processes: parts that are made at the same time, one thread each; one for each core if None.
+        ray: address of a Ray cluster to make the parts on, `local` to start one here; None for processes of our own.
+            Transfers and report are made on this machine.
+
+    Raises:
+        InputError: an unknown study, a part that failed (after all others were made), or another process at work in
+            `out`.
+    """
+    from darla.experiments.plan import plan  # not at the top: experiments stand on this package
+    from darla.experiments.studies import named_study
+
+    began = time.monotonic()
+    require_graphics()
+    if isinstance(study, str):
+        study = named_study(study, size)
+    if processes is not None and processes < 1:
+        raise InputError(f"processes is {processes}, but must be at least 1")
+    workers = available_cores() if processes is None else processes
+    out = Path(out)
+    work = plan(study, out)
+    with only_one(out):
+        write_study(out, study.name, _parts(study, work, out), workers)
+        afterwards = sum(part.cost for part in work.transfers)
+        failures = finish_cells(work.cells, processes, out / LOGS, ray=ray, afterwards=afterwards)
+        transfers: dict[str, Artefact] = {}
+        for part in work.transfers:
+            if all(is_complete(agent) for _, agent in part.agents):
+                if not is_complete(part.folder):
+                    _say(f"{part.task}: every agent in the source and in every target")
+                transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=workers)
+        if failures:
+            raise _without_report(failures, transfers, work)
+        found = _findings(study, work, out, transfers, processes)
+    _say(
+        f"done in {duration(time.monotonic() - began)}; report: {found.report.folder / 'report.html'}; tables in {out}"
+    )
+    return found
+
+
+def _findings(
+    study: "Study", work: "Plan", out: Path, transfers: dict[str, Artefact], processes: int | None
+) -> Findings:
+    """Write what follows from the transfers."""
+    correlated = None
+    if study.correlates:
+        from darla.encoder_correlation import correlate  # not at the top: scikit-learn takes a second to import
+
+        correlated = correlate(
+            work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, processes=processes
+        )
+    made = [*transfers.values(), *([correlated] if correlated else [])]
+    page = report(made, work.report)
+    table = study_table(transfers)
+    write_bytes(out / TABLE, (table + "\n").encode())
+    return Findings(out, transfers, page, table, write_paper_table(transfers, out), correlated)
+
+
+def _parts(study: "Study", work: "Plan", out: Path) -> list[Part]:
+    """Return everything that the study makes, as `darla study status` tells it."""
+
+    def name(folder: Path) -> str:
+        return str(folder.relative_to(out))
+
+    parts = [Part(cell.label, name(cell.folder), tuple(map(name, cell.needs)), cell.cost) for cell in work.cells]
+    for made in work.transfers:
+        agents = tuple(name(agent) for _, agent in made.agents)
+        parts.append(Part(f"transfer in {made.task}", name(made.folder), agents, made.cost))
+    ends = tuple(name(made.folder) for made in work.transfers)
+    if study.correlates:
+        correlated = f"{CORRELATION}/{CORRELATION}"
+        parts.append(Part("measures of encoders against transfer", correlated, ends, work.correlation_cost))
+        ends = (*ends, correlated)
+    return [*parts, Part("report", name(work.report), ends, _REPORT_SECONDS)]
+
+
+_REPORT_SECONDS = 20.0
+
+
+def _without_report(failures: Sequence[Failure], transfers: dict[str, Artefact], work: "Plan") -> InputError:
+    done = f"; {len(transfers)} of {len(work.transfers)} tasks could be evaluated, and there is no report yet"
+    return InputError(f"{as_error(failures)}{done}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
