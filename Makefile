@@ -16,7 +16,8 @@ demo: install graphics
 test: install graphics
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: install graphics
+# The cluster's tests need Ray, an extra that nothing else needs.
+test-all: install graphics $(VENV)/.ray
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu"
 
 bench: install graphics
@@ -34,6 +35,11 @@ format: install
 	$(BIN)/ruff format .
 
 install: $(VENV)/.installed
+
+$(VENV)/.ray: $(VENV)/.installed
+	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev,car-racing,ray]"
+	@rm -f $(VENV)/.links
+	@touch $@
 
 # MiniWorld draws through EGL and Mesa. Root on Debian gets them here; anybody else is told what to ask for.
 graphics: install

@@ -38,7 +38,7 @@ def test_cells_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr().err
     assert "[4/4] d:" in told
     assert "made" not in told
-    assert (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text() == "made a\n"
+    assert "made a" in (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text().splitlines()
 
 
 def test_the_longest_chain_goes_first(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_cells_run_on_a_ray_cluster_too(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(InputError, match="d failed: its process was lost"):
         run_cells(cells, 2, tmp_path / "logs", ray="local")
     assert (tmp_path / "c" / "text").read_text() == "cab"
-    assert (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text() == "made a\n"
+    assert "made a" in (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text().splitlines()
 
 
 def test_ray_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,14 +318,16 @@ def test_a_fault_of_darla_itself_is_told_apart(
     )
 
 
-@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+@pytest.mark.parametrize(
+    "verb", sorted({*cli.VERBS, *(f"study {verb}" for verb in cli.STUDY_VERBS)} - {"study", "study list"})
+)
 def test_help_tells_about_every_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.main([verb, "--help"])
+        cli.main([*verb.split(), "--help"])
     assert end.value.code in (0, None)
     told = capsys.readouterr().out
     assert f"usage: darla {verb}" in told
-    assert "--out" in told
+    assert ("OUT" if verb == "study status" else "--out") in told
 
 
 def test_help_and_version_need_no_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The README's commands are commands that there are."""
+"""The commands and the Python of README and docs/studies.md are such that they can be given."""
 
 import shlex
 from pathlib import Path
@@ -7,12 +7,13 @@ import pytest
 
 from darla import cli
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+README, STUDIES = ((ROOT / name).read_text() for name in ("README.md", "docs/studies.md"))
 
 
-def commands() -> list[str]:
+def commands(text: str) -> list[str]:
     found, inside = [], False
-    for line in README.splitlines():
+    for line in text.splitlines():
         if line.startswith("```"):
             inside = line == "```bash"
         elif inside and line.startswith("darla "):
@@ -21,17 +22,34 @@ def commands() -> list[str]:
 
 
 def test_the_readme_shows_every_verb() -> None:
-    assert {command.split()[1] for command in commands()} == set(cli.VERBS)
+    assert {command.split()[1] for command in commands(README)} == set(cli.VERBS)
 
 
-@pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_can_be_given(command: str) -> None:
+def test_the_page_on_studies_shows_every_verb_of_a_study() -> None:
+    assert {command.split()[2] for command in commands(STUDIES)} == set(cli.STUDY_VERBS)
+
+
+@pytest.mark.parametrize("command", [*commands(README), *commands(STUDIES)])
+def test_a_command_that_is_shown_can_be_given(command: str) -> None:
     from darla import verbs
 
-    _, verb, *words = shlex.split(command, comments=True)
-    assert type(cli._parse(verbs.find(verb, words), verb, words)).__name__.lower() == verb
+    verb, words = cli._verb(shlex.split(command, comments=True)[1:])
+    assert type(cli._parse(verbs.find(verb, words), verb, words)).__name__.lower() == verb.replace(" ", "")
 
 
-def test_the_python_of_the_readme_compiles() -> None:
-    for part in README.split("```python\n")[1:]:
-        compile(part.split("```")[0], "README.md", "exec")
+@pytest.mark.parametrize("text", [README, STUDIES], ids=["README", "studies"])
+def test_the_python_that_is_shown_compiles(text: str) -> None:
+    for part in text.split("```python\n")[1:]:
+        compile(part.split("```")[0], "shown", "exec")
+
+
+def test_the_study_that_is_shown_can_be_planned(tmp_path: Path) -> None:
+    from darla.experiments.plan import plan
+    from darla.experiments.study import Study
+
+    shown = STUDIES.split("```python\n")[1].split("```")[0].partition("found = ")[0]
+    names: dict[str, object] = {}
+    exec(compile(shown, "studies.md", "exec"), names)
+    study = names["study"]
+    assert isinstance(study, Study)
+    assert len(plan(study, tmp_path).transfers) == 2

@@ -1,0 +1,116 @@
+"""The studies that `darla study run` knows: what they compare, and that they fit the time they are said to take."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cell_work
+import pytest
+from command_line import darla, refusal
+
+from darla.base import InputError, is_complete
+from darla.experiments import presets
+from darla.experiments.learners import LEARNERS
+from darla.experiments.plan import plan
+from darla.experiments.studies import SIZES, STUDIES, named_study
+from darla.studying import run_study
+
+
+@pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0)])
+def test_a_small_study_fits_two_cores(name: str, hours: float) -> None:
+    study = named_study(name, "small")
+    work = plan(study, Path("runs"))
+    seconds = work.cost + study.correlates * work.correlation_cost
+    assert seconds / 2 < hours * 3600
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_paper_table_has_every_learner_and_three_algorithms(size: str) -> None:
+    study = named_study("paper-table", size)
+    names = {method.name for method in study.methods}
+    assert {method.name for method in LEARNERS.values()} <= names
+    for algorithm in ("DQN", "MFEC"):
+        for compared in ("end to end", "DARLA", "β-VAE, β = 1"):
+            assert f"{compared} ({algorithm})" in names
+    assert study.tasks == ("conjunction", "recolour", "unseen")
+    assert study.baseline == "end to end"
+    assert len(study.seeds) == (10 if size == "full" else 3)
+
+
+def test_the_full_paper_table_has_every_pair_that_can_be() -> None:
+    methods = named_study("paper-table", "full").methods
+    pairs = {(method.name.partition(" (")[0], method.act.algorithm) for method in methods}
+    visions = {method.name for method in LEARNERS.values()}
+    algorithms = ("ppo", "a2c", "dqn", "mfec")
+    missing = {(vision, algorithm) for vision in visions for algorithm in algorithms} - pairs
+    assert missing == {("DARLA, fine-tuned", "mfec")}, "episodic control has no gradient"
+
+
+def test_encoders_of_the_correlation_differ_in_all_that_may_matter() -> None:
+    study = named_study("correlation", "small")
+    work = plan(study, Path("runs"))
+    encoders = {folder for _, folder in work.encoders}
+    assert len(encoders) >= 12
+    seen = [method.see for method in study.methods if method.see]
+    assert len({see.training.steps for see in seen}) > 1
+    assert len({see.dae.recoloured for see in seen if see.vae.needs_dae}) > 1
+    assert study.correlates
+    assert len(study.seeds) > 1
+
+
+def test_a_method_is_trained_as_long_in_one_size_as_its_rivals() -> None:
+    small = named_study("paper-table", "small")
+    steps = {method.see.training.steps for method in small.methods if method.see}
+    assert steps == {0, 5_000}, "0: encoders that are not trained by design"
+
+
+def test_names_and_sizes_are_checked() -> None:
+    with pytest.raises(InputError, match="unknown study 'paper-tabel'; did you mean 'paper-table'"):
+        named_study("paper-tabel")
+    with pytest.raises(InputError, match="unknown size 'large'"):
+        named_study("paper-table", "large")
+    with pytest.raises(InputError, match="'quick' has one size"):
+        named_study("quick", "full")
+    assert named_study("quick") is presets.study("quick")
+
+
+def test_the_list_names_every_study() -> None:
+    told = darla("study", "list").stdout
+    for name in STUDIES:
+        for size in SIZES:
+            assert f"{name} --size {size}\n" in told
+    assert "on two cores" in told
+
+
+def test_the_command_line_knows_its_verbs() -> None:
+    assert "status" in darla("study", "--help").stdout
+    assert "did you mean 'run'" in refusal("study", "rum", "paper-table")
+    assert "unknown study 'nothing'" in refusal("study", "run", "nothing")
+
+
+def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = replace(
+        presets.study("tiny"),
+        methods=(presets.study("tiny").methods[0],),
+        tasks=("conjunction", "new_room"),
+        env_steps=1_024,
+        transfer=replace(presets.study("tiny").transfer, episodes=2, environments=2, strip_frames=0, curve_episodes=0),
+    )
+    from darla.experiments import plan as planning
+
+    whole = plan(study, tmp_path)
+    broken = next(folder for part in whole.transfers if part.task == "new_room" for _, folder in part.agents)
+    cells = tuple(
+        replace(cell, work=cell_work.refuse, arguments={"out": cell.folder}) if cell.folder == broken else cell
+        for cell in whole.cells
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "plan", lambda *_: replace(whole, cells=cells))
+        with pytest.raises(InputError, match=r"cannot be made of this.*1 of 2 tasks could be evaluated"):
+            run_study(study, tmp_path, processes=1)
+    done = {part.task: is_complete(part.folder) for part in whole.transfers}
+    assert done == {"conjunction": True, "new_room": False}
+    assert not (tmp_path / "table.md").exists()
+    found = run_study(study, tmp_path, processes=1)
+    assert set(found.transfers) == {"conjunction", "new_room"}
+    assert "new_room" in found.table
+    assert "end to end" in found.paper_table
