@@ -3,6 +3,7 @@
 Every machine of the cluster must have darla installed and see the folder that is written to under the same path.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -56,9 +57,9 @@ def ray_pool(address: str, processes: int | None = None) -> Iterator[RayPool]:
         raise InputError(f"processes {processes} would be ignored: the Ray cluster at {address!r} has its own cores")
     try:
         if address == LOCAL:
-            ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False, logging_level="error")
+            ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]})") from error
     try:

@@ -1,5 +1,7 @@
 """The work of an evaluation, in cells: one agent in one domain, or one film strip. Finished ones are kept."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -62,6 +64,8 @@ class Evaluation:
     """Folder of the cells' results."""
     strips: Path
     """Folder of the film strips."""
+    played: Path | None = None
+    """Folder of episodes that any evaluation may have played; None shares nothing."""
 
     def cells(self) -> list[Cell]:
         """Return all cells, those of one domain together, so that its environments are opened once."""
@@ -87,6 +91,19 @@ class Evaluation:
     def result(self, cell: Cell) -> Any:
         """Read the result of a finished cell."""
         return read_json(self.results / cell.file)
+
+    def shared(self, cell: Cell) -> Path | None:
+        """Return where a cell's result is kept for every evaluation that asks the same of the same agent."""
+        if self.played is None or cell.kind == "strip":
+            return None
+        entrant, place = self.entrants[cell.entrant], self.places[cell.place]
+        asked = {
+            "agent": entrant.digest,
+            "domain": [place.name, place.domain.to_dict()],
+            "plan": asdict(self.plan),
+            "curve": [self.curve_episodes, *snapshots] if (snapshots := self.snapshots(cell)) else None,
+        }
+        return self.played / f"{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:24]}.json"
 
     def cost(self, cell: Cell) -> int:
         """Return the number of episodes that a cell plays."""
@@ -148,7 +165,15 @@ class Player:
             cell: which.
             progress: told the number of episodes as they end.
         """
-        result = self._film(cell) if cell.kind == "strip" else self._episodes(cell, progress or (lambda _: None))
+        tell = progress or (lambda _: None)
+        shared = self._evaluation.shared(cell)
+        if shared is not None and shared.is_file():
+            result = read_json(shared)
+            tell(self._evaluation.cost(cell))
+        else:
+            result = self._film(cell) if cell.kind == "strip" else self._episodes(cell, tell)
+            if shared is not None:
+                write_json(shared, result)
         write_json(self._evaluation.results / cell.file, result)
 
     def _episodes(self, cell: Cell, progress: Callable[[int], None]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TABLE = "table.md"
 PAPER = "paper-table.md"
-CORRELATION = "correlation"
+CORRELATION, PLAYED = "correlation", "played"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,9 @@ def run_study(
             if all(is_complete(agent) for _, agent in part.agents):
                 if not is_complete(part.folder):
                     _say(f"{part.task}: every agent in the source and in every target")
-                transfers[part.task] = transfer(part.task, part.agents, part.folder, study.transfer, workers=workers)
+                transfers[part.task] = transfer(
+                    part.task, part.agents, part.folder, study.transfer, workers=workers, played=out / PLAYED
+                )
         if failures:
             raise _without_report(failures, transfers, work)
         found = _findings(study, work, out, transfers, processes)

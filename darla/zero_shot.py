@@ -100,6 +100,7 @@ def transfer(
     config: TransferConfig | None = None,
     *,
     workers: int = 1,
+    played: Path | None = None,
 ) -> Artefact:
     """Run agents in the source and in every target of a task, and score them.
 
@@ -114,6 +115,8 @@ def transfer(
         out: folder of the artefact.
         config: how to evaluate; None for the defaults.
         workers: processes that play. The result does not depend on it.
+        played: folder in which episodes are kept, and looked for, by agent, domain and plan: tasks that share a source
+            and agents then play it once, and another method in a study plays nobody else's episodes again.
 
     Returns:
         An artefact of kind `transfer`.
@@ -147,6 +150,7 @@ def transfer(
         config.strip_frames,
         folder / CHECKPOINT,
         folder / STRIPS,
+        played,
     )
     with _stopwatch(folder / CHECKPOINT / "seconds.json") as seconds:
         _play(evaluation, workers)

@@ -148,6 +148,31 @@ def test_a_finished_evaluation_is_not_played_again(whole, agents, monkeypatch):
     assert transfer(short_task(), agents, whole.folder, CONFIG).digest == whole.digest
 
 
+def test_episodes_that_are_kept_are_played_once_for_all_who_ask_the_same(whole, agents, tmp_path, monkeypatch):
+    """Whoever shares the agent, the domain and the plan; a task with one target more plays that target alone."""
+    episodes, played = Player._episodes, []
+
+    def counted(self, cell, progress):
+        played.append((cell.entrant, self._evaluation.places[cell.place].name))
+        return episodes(self, cell, progress)
+
+    monkeypatch.setattr(Player, "_episodes", counted)
+    keep = tmp_path / "played"
+    name = next(iter(short_task().targets))
+    fewer = replace(
+        short_task(), targets={other: domain for other, domain in short_task().targets.items() if other != name}
+    )
+    transfer(fewer, agents, tmp_path / "fewer", CONFIG, played=keep)
+    assert len(played) == 3 * 3
+    played.clear()
+    shared = transfer(short_task(), agents, tmp_path / "all", CONFIG, played=keep)
+    assert sorted(played) == [(number, name) for number in range(3)]
+    assert shared.digest == whole.digest
+    played.clear()
+    transfer(short_task(), agents, tmp_path / "longer", replace(CONFIG, episodes=6), played=keep)
+    assert len(played) == 3 * 4, "another plan is another question"
+
+
 def test_agents_may_lie_elsewhere_when_the_evaluation_goes_on(whole, agents, tmp_path):
     moved = []
     for name, folder in agents:
