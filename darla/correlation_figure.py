@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from darla.correlation_table import OUTCOMES, main_group
 from darla.encoder_measures import LABELS
-from darla.figures import _STYLE, _WIDTH, MUTED, _legend, styles
+from darla.figure_style import MUTED, STYLE, WIDTH, legend, styles
 from darla.report_tables import number
 
 
@@ -26,9 +26,9 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
     columns = max(1, min(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
     lines = -(-sum(len(setting) + 6 for setting in look) // 110)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = rows * 2.15 + 0.35 + 0.24 * lines
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for place, (panel, each) in enumerate(zip(grid.flat, shown, strict=False)):
             for item in told["encoders"]:
@@ -53,5 +53,5 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
         figure.subplots_adjust(
             left=0.06, right=0.99, bottom=0.32 / height, top=1 - (0.5 + 0.24 * lines) / height, hspace=0.62, wspace=0.12
         )
-        _legend(figure, look, 1 - 0.06 / height)
+        legend(figure, look, 1 - 0.06 / height)
     return figure

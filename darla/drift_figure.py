@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darla.figures import _STYLE, _WIDTH, MUTED, _legend, styles
+from darla.figure_style import MUTED, STYLE, WIDTH, legend, styles
 from darla.latent_drift import Drift
 
 
@@ -22,9 +22,9 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
     columns = min(3, len(targets))
     rows = -(-len(targets) // columns)
     lines = -(-sum(len(setting) + 6 for setting in look) // 110)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = rows * 2.2 + 0.45 + 0.24 * lines
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for place, (panel, target) in enumerate(zip(grid.flat, targets, strict=False)):
             panel.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
@@ -52,5 +52,5 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
         figure.subplots_adjust(
             left=0.055, right=0.99, bottom=0.46 / height, top=1 - (0.4 + 0.24 * lines) / height, hspace=0.34, wspace=0.1
         )
-        _legend(figure, look, 1 - 0.06 / height)
+        legend(figure, look, 1 - 0.06 / height)
     return figure

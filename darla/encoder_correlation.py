@@ -275,7 +275,7 @@ def _pairs(items: Sequence[Item], measure: str, group: str, outcome: str) -> lis
 
 def _write(folder: Path, items: Sequence[Item], config: CorrelationConfig) -> None:
     from darla.correlation_figure import correlation_figure  # not at the top: Matplotlib takes a second to import
-    from darla.figures import to_png
+    from darla.figure_style import to_png
 
     correlations = _correlations(items, config)
     told = {

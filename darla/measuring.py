@@ -125,7 +125,7 @@ def _encode(model: VisionModel, images: FactorTable) -> Posterior:
 
 
 def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
-    from darla.figures import to_png
+    from darla.figure_style import to_png
     from darla.relation_figure import relation_figure  # not at the top: Matplotlib takes a second to import
 
     stored: dict[str, Any] = {name: result.to_dict() for name, result in results.items()}

@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from darla.figures import _STYLE, INK, MUTED, PALETTE
+from darla.figure_style import INK, MUTED, PALETTE, STYLE
 from darla.vision.metrics import Result
 
 _CELL, _LEFT, _ABOVE, _BELOW = 0.34, 0.5, 0.62, 0.15
@@ -34,7 +34,7 @@ def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
     height = above + _CELL * latents + _BELOW
     # From 0 to 1 where a matrix stays below: what is weak has to look weak.
     top = max(float(matrix.max()), 1.0)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((_LEFT / width, _BELOW / height, _CELL * count / width, _CELL * latents / height))
         axes.imshow(matrix, cmap=_COLOURS, vmin=0.0, vmax=top, aspect="auto")

@@ -10,11 +10,11 @@ from typing import Any
 
 from darla.base import Artefact, InputError, is_complete
 from darla.base.files import read_json
+from darla.curve_figure import Curves
 from darla.encoder_correlation import KIND as CORRELATION
 from darla.encoder_correlation import MEASURE_PATHS
 from darla.encoder_measures import KIND as MEASURES
 from darla.episode_table import Row, read_rows
-from darla.figures import Curves
 from darla.measuring import KIND as METRICS
 from darla.zero_shot import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS
 from darla.zero_shot import KIND as TRANSFER
@@ -51,7 +51,7 @@ class Transfer:
 
     @cached_property
     def curves(self) -> Curves:
-        """Return of snapshots by method and domain; see `figures.curve_figure`."""
+        """Return of snapshots by method and domain; see `curve_figure.curve_figure`."""
         found: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
         path = self.artefact.folder / CURVES
         try:

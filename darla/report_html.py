@@ -9,7 +9,7 @@ from html import escape
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.figures import to_svg
+from darla.figure_style import to_svg
 from darla.report_document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
 from darla.report_style import STYLE
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from darla.figures import to_png
+from darla.figure_style import to_png
 from darla.report_document import Block, Bullets, Code, Document, Fold, Picture, Section, Table, Text
 
 FIGURES = "figures"

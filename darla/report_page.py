@@ -11,10 +11,10 @@ from PIL import Image
 
 from darla.base import Artefact
 from darla.base.files import write_bytes
-from darla.figures import curve_figure, score_figure
 from darla.paper_table import difference_table, return_table
 from darla.profile_figure import profile_figure
 from darla.profiles import profiles
+from darla.report_curves import curves_section
 from darla.report_data import Material, Transfer
 from darla.report_document import Block, Bullets, Document, Fold, Picture, Section, Text
 from darla.report_html import to_html
@@ -31,6 +31,7 @@ from darla.report_tables import (
 )
 from darla.report_vision import vision_section
 from darla.report_why import why_section
+from darla.score_figure import score_figure
 from darla.scores import ALL_TARGETS, RANDOM
 from darla.study_scores import study_rows
 
@@ -54,7 +55,7 @@ def compose(material: Material) -> Document:
     sections = [
         _summary(transfers),
         _per_task("Scores", transfers, _scores),
-        _per_task("Learning curves", [transfer for transfer in transfers if transfer.curves], _curves),
+        curves_section(material),
         _per_task(
             "Film strips",
             [transfer for transfer in transfers if transfer.scores["strips"]],
@@ -177,7 +178,11 @@ def _scores(transfer: Transfer) -> list[Block]:
             f"scores {scores['task']}",
             score_figure(scores),
             "Return by domain and method"
-            + (". Filled mark: mean over seeds; bar: its interval; ring: one seed." if several else ", one seed."),
+            + (
+                ". Filled mark: mean over seeds; bar: its interval; ring: one seed; dotted line: the baseline."
+                if several
+                else ", one seed; dotted line: the baseline."
+            ),
             _alt_scores(scores),
         )
     ]
@@ -212,23 +217,6 @@ def _alt_scores(scores: Mapping[str, Any]) -> str:
         ]
         said.append(f"{method['method']}: {', '.join(values)}")
     return f"Dot plot of mean returns. {'. '.join(said)}."
-
-
-def _curves(transfer: Transfer) -> list[Block]:
-    scores = transfer.scores
-    episodes = scores["settings"]["curve_episodes"]
-    return [
-        Picture(
-            f"curves {scores['task']}",
-            curve_figure(transfer.curves, scores),
-            "Return of snapshots against environment steps of training in the source, "
-            f"{count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds; "
-            "dashed: the random agent. No snapshot was chosen by these curves.",
-            "Learning curves, a panel for each domain: "
-            + ", ".join(domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target"))
-            + ".",
-        )
-    ]
 
 
 def _strips(transfer: Transfer) -> list[Block]:

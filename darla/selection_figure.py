@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 from matplotlib.figure import Figure
 
-from darla.figures import _STYLE, _WIDTH, _legend, styles
+from darla.figure_style import STYLE, WIDTH, legend, styles
 
 Points = Mapping[str, Sequence[tuple[float, Mapping[str, float]]]]
 """By setting, for each encoder its UDR and its supervised scores by name."""
@@ -22,9 +22,9 @@ def selection_figure(points: Points, correlation: Mapping[str, float], by: str) 
     look = styles(list(points), None)
     columns = min(3, len(correlation))
     rows = -(-len(correlation) // columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = rows * 2.5 + 0.75
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False)
         for number, (panel, score) in enumerate(zip(grid.flat, correlation, strict=False)):
             for setting, encoders in points.items():
@@ -42,5 +42,5 @@ def selection_figure(points: Points, correlation: Mapping[str, float], by: str) 
         figure.subplots_adjust(
             left=0.055, right=0.99, bottom=0.5 / height, top=1 - 0.72 / height, hspace=0.42, wspace=0.18
         )
-        _legend(figure, look, 1 - 0.06 / height)
+        legend(figure, look, 1 - 0.06 / height)
     return figure

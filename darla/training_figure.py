@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from darla.figures import _STYLE, _WIDTH, _legend, styles
+from darla.figure_style import STYLE, WIDTH, legend, styles
 
 Rows = Sequence[Mapping[str, float]]
 _TERMS = {
@@ -31,7 +31,7 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
     look = styles(list(histories), None)
     terms = [term for term in _TERMS if any(term in rows[0] for seeds in histories.values() for rows in seeds)]
     figure, panels = _panels(len(terms), look)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for panel, term in zip(panels, terms, strict=True):
             for name, seeds in histories.items():
                 known = [rows for rows in seeds if term in rows[0]]
@@ -58,7 +58,7 @@ def known_figure(watched: Mapping[str, Sequence[Rows]], across: str) -> Figure:
     factors = [name.removeprefix(f"{_METRIC}/") for name in first if name.startswith(f"{_METRIC}/")]
     look = styles([factor.replace("_", " ") for factor in factors], None)
     figure, panels = _panels(len(watched), look)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for panel, (name, seeds) in zip(panels, watched.items(), strict=True):
             for factor in factors:
                 known = [_column(rows, across, f"{_METRIC}/{factor}") for rows in seeds]
@@ -75,9 +75,9 @@ def _panels(count: int, look: Mapping[str, tuple[str, str]]) -> tuple[Figure, li
     """Return a figure with its legend and `count` panels in rows of up to three."""
     columns = min(3, count)
     rows = -(-count // columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = rows * 2.35 + 0.8
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False)
         for panel in grid.flat:
             panel.grid(axis="y")
@@ -89,7 +89,7 @@ def _panels(count: int, look: Mapping[str, tuple[str, str]]) -> tuple[Figure, li
         figure.subplots_adjust(
             left=0.055, right=0.99, bottom=0.5 / height, top=1 - 0.75 / height, hspace=0.5, wspace=0.18
         )
-        _legend(figure, look, 1 - 0.06 / height)
+        legend(figure, look, 1 - 0.06 / height)
     return figure, list(grid.flat[:count])
 
 

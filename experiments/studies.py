@@ -31,6 +31,7 @@ def _paper_table(size: Size) -> Study:
             tasks=_PAPER_TASKS,
             seeds=tuple(range(10)),
             transfer=TransferConfig(environments=16),
+            correlates=True,
             about="every learner with every algorithm, ten seeds, 80,000 environment steps",
         )
     methods = [LEARNERS[name] for name in LEARNERS]

@@ -11,7 +11,7 @@ from darla.base import Artefact, begin, finish
 from darla.base.files import read_json, write_json
 from darla.bootstrap import bootstrap, compare
 from darla.episode_table import Row, read_rows, write_rows
-from darla.figures import PALETTE, styles
+from darla.figure_style import PALETTE, styles
 from darla.paper_table import difference_table, return_table, write_paper_table
 from darla.profile_figure import profile_figure
 from darla.profiles import profiles

@@ -11,7 +11,7 @@ from made_up_run import METHODS, make_encoder, make_run, make_transfer
 
 from darla.base import Artefact, InputError
 from darla.base.files import read_json
-from darla.figures import PALETTE, score_figure, to_svg
+from darla.figure_style import PALETTE, to_svg
 from darla.report_data import gather
 from darla.report_document import Cell, Document, Section, Table, Text
 from darla.report_html import to_html
@@ -21,6 +21,7 @@ from darla.report_protocol import compute_table
 from darla.report_tables import comparison_table, number, score_table, success_table
 from darla.report_vision import effect_table, find_models, probe_table
 from darla.reporting import report
+from darla.score_figure import score_figure
 
 _VOID = {"meta", "img", "br", "hr", "link", "input", "use"}
 

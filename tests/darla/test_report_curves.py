@@ -1,0 +1,70 @@
+"""Learning curves in the report: those of snapshots, or else of training."""
+
+from pathlib import Path
+
+import pytest
+from made_up_run import make_run
+
+from darla.agents.training import CURVE
+from darla.base import Artefact, InputError, begin, finish
+from darla.base.files import read_json, write_json
+from darla.report_curves import curves_section
+from darla.report_data import Material, Transfer, gather
+from darla.report_document import Picture, Section
+
+
+@pytest.fixture
+def transfers(tmp_path: Path) -> list[Transfer]:
+    """Two transfers whose snapshots were played, in `conjunction` and `recolour`."""
+    return gather([make_run(tmp_path / "run")]).transfers
+
+
+def _agent(folder: Path, curve: str) -> Artefact:
+    begin(folder, "agent", {})
+    (folder / CURVE).write_text(curve)
+    return finish(folder, "agent", {}, seed=0, inputs={}, wall_seconds=1.0)
+
+
+def _without_snapshots(transfer: Transfer, agent: Artefact) -> Transfer:
+    """Let a transfer have played no snapshots, and its DARLA of seed 0 be `agent`."""
+    folder = transfer.artefact.folder
+    scores = read_json(folder / "scores.json")
+    for said in scores["agents"]:
+        if (said["method"], said["seed"]) == ("DARLA (β-VAE_DAE)", 0):
+            said["digest"] = agent.digest
+    write_json(folder / "scores.json", scores)
+    (folder / "curves.csv").write_text("method,seed,domain,split,env_steps,episodes,mean_return\n")
+    return Transfer(transfer.artefact)
+
+
+def _captions(section: Section | None) -> list[str]:
+    assert section is not None
+    parts = [block for block in section.blocks if isinstance(block, Section)] or [section]
+    return [block.caption for part in parts for block in part.blocks if isinstance(block, Picture)]
+
+
+def test_snapshots_are_shown_for_each_task(transfers: list[Transfer]) -> None:
+    captions = _captions(curves_section(Material(transfers=transfers)))
+    assert len(captions) == 2
+    assert all("snapshots" in caption for caption in captions)
+
+
+def test_the_return_in_training_stands_in_for_them_and_is_shown_once(transfers: list[Transfer], tmp_path: Path) -> None:
+    agent = _agent(tmp_path / "agent", "env_steps,mean_return,mean_length,episodes\n100,0.5,150,8\n200,1.5,150,8\n")
+    changed = [_without_snapshots(transfer, agent) for transfer in transfers]
+    captions = _captions(curves_section(Material(transfers=changed, agents=[agent])))
+    assert len(captions) == 1, "both tasks have this agent"
+    assert "training episodes" in captions[0]
+
+
+def test_agents_without_a_curve_leave_no_empty_panels(transfers: list[Transfer], tmp_path: Path) -> None:
+    agent = _agent(tmp_path / "agent", "env_steps,mean_return,mean_length,episodes\n")
+    changed = [_without_snapshots(transfer, agent) for transfer in transfers]
+    assert curves_section(Material(transfers=changed, agents=[agent])) is None
+
+
+def test_a_damaged_curve_is_named(transfers: list[Transfer], tmp_path: Path) -> None:
+    agent = _agent(tmp_path / "agent", "env_steps,mean_return\n100,much\n")
+    changed = _without_snapshots(transfers[0], agent)
+    with pytest.raises(InputError, match="cannot be read as a learning curve"):
+        curves_section(Material(transfers=[changed], agents=[agent]))
