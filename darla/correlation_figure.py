@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from darla.correlation_table import OUTCOMES, main_group
 from darla.encoder_measures import LABELS
-from darla.figure_style import MUTED, STYLE, WIDTH, legend, styles
+from darla.figure_style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 from darla.report_tables import number
 
 
@@ -25,9 +25,9 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
     look = styles(list(dict.fromkeys(item["setting"] for item in told["encoders"])), None)
     columns = max(1, min(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    lines = -(-sum(len(setting) + 6 for setting in look) // 110)
+    lines = legend_lines(list(look))
     with matplotlib.rc_context(STYLE):
-        height = rows * 2.15 + 0.35 + 0.24 * lines
+        height = rows * 2.15 + 0.35 + 0.2 * lines
         figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for place, (panel, each) in enumerate(zip(grid.flat, shown, strict=False)):
@@ -51,7 +51,7 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
         for panel in grid.flat[len(shown) :]:
             panel.set_visible(False)
         figure.subplots_adjust(
-            left=0.06, right=0.99, bottom=0.32 / height, top=1 - (0.5 + 0.24 * lines) / height, hspace=0.62, wspace=0.12
+            left=0.06, right=0.99, bottom=0.32 / height, top=1 - (0.5 + 0.2 * lines) / height, hspace=0.62, wspace=0.12
         )
         legend(figure, look, 1 - 0.06 / height)
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darla.figure_style import MUTED, STYLE, WIDTH, legend, styles
+from darla.figure_style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 from darla.latent_drift import Drift
 
 
@@ -21,9 +21,9 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
     targets = list(dict.fromkeys(target for members in drifts.values() for each in members for target in each))
     columns = min(3, len(targets))
     rows = -(-len(targets) // columns)
-    lines = -(-sum(len(setting) + 6 for setting in look) // 110)
+    lines = legend_lines(list(look))
     with matplotlib.rc_context(STYLE):
-        height = rows * 2.2 + 0.45 + 0.24 * lines
+        height = rows * 2.2 + 0.45 + 0.2 * lines
         figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for place, (panel, target) in enumerate(zip(grid.flat, targets, strict=False)):
@@ -50,7 +50,7 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
         for panel in grid.flat[len(targets) :]:
             panel.set_visible(False)
         figure.subplots_adjust(
-            left=0.055, right=0.99, bottom=0.46 / height, top=1 - (0.4 + 0.24 * lines) / height, hspace=0.34, wspace=0.1
+            left=0.055, right=0.99, bottom=0.46 / height, top=1 - (0.4 + 0.2 * lines) / height, hspace=0.34, wspace=0.1
         )
         legend(figure, look, 1 - 0.06 / height)
     return figure

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -47,6 +48,8 @@ STYLE: dict[Any, Any] = {
 }
 WIDTH = 9.4
 """Inches; at 100 units an inch the width of the report's column."""
+_LINE, _MARK = 118, 7
+"""Characters that a line of a legend has room for, and that a mark takes."""
 CROWD = len(PALETTE)
 """Methods that one panel can tell apart; with more of them each is named where it is drawn."""
 
@@ -127,18 +130,31 @@ def legend(figure: Figure, look: Mapping[str, tuple[str, str]], top: float, *, d
         else Line2D([], [], color=color, marker=marker, markersize=5.6, linewidth=2.0 if dashed else 0, label=method)
         for method, (color, marker) in look.items()
     ]
-    per_line = max(1, min(len(handles), round(len(handles) * 110 / max(110, sum(len(m) + 6 for m in look)))))
     figure.legend(
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(0.004, top),
-        ncols=per_line,
+        ncols=_columns(list(look)),
         fontsize=9.0,
         borderpad=0,
         borderaxespad=0,
         handletextpad=0.5,
         columnspacing=1.8,
     )
+
+
+def legend_lines(names: Sequence[str]) -> int:
+    """Return how many lines a legend of these methods has; 0.2 inches each."""
+    return -(-len(names) // _columns(names)) if names else 0
+
+
+def _columns(names: Sequence[str]) -> int:
+    """Return the most columns that fit beside each other; Matplotlib fills them one after the other."""
+    for columns in range(len(names), 1, -1):
+        widths = [max(len(name) for name in column) for column in np.array_split(list(names), columns)]
+        if sum(width + _MARK for width in widths) <= _LINE:
+            return columns
+    return 1
 
 
 def short(name: str, width: int) -> str:

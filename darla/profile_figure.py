@@ -8,7 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darla.figure_style import CROWD, MUTED, PALETTE, STYLE, WIDTH, legend, named_styles, panel_title, short, styles
+from darla.figure_style import (
+    CROWD,
+    MUTED,
+    PALETTE,
+    STYLE,
+    WIDTH,
+    legend,
+    legend_lines,
+    named_styles,
+    panel_title,
+    short,
+    styles,
+)
 from darla.profiles import Profile
 from darla.scores import RANDOM
 
@@ -40,7 +52,7 @@ def profile_figure(profiles: Sequence[Profile], scores: Mapping[str, Any]) -> Fi
 
 
 def _one_panel(profiles: Sequence[Profile], look: Look) -> Figure:
-    lines = -(-sum(len(method) + 6 for method in look) // 110)
+    lines = legend_lines(list(look))
     height = 3.1 + 0.24 * lines
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((0.055, 0.5 / height, 0.935, 2.45 / height))

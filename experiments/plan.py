@@ -52,7 +52,7 @@ _STEPS_IN_AN_EPISODE = 150
 _SEEN: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
 """What a folder's name says that a policy sees."""
 _START = 5.0  # seconds before a cell's work begins
-_SECONDS_TO_MEASURE = 120.0  # an encoder, for a study that correlates
+_SECONDS_TO_MEASURE = 15.0  # an encoder, for a study that correlates
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def _paper_table(size: Size) -> Study:
         frames=36_000,
         env_steps=40_000,
         transfer=TransferConfig(episodes=24, environments=8, splits=("source", "target"), curve_episodes=0),
+        correlates=True,
         about="every learner with PPO, three with DQN and episodic control; three seeds, 40,000 environment steps",
     )
 
