@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from darla.agents.algorithms import get_algorithm
-from darla.agents.settings import DQNSettings, Observation, PPOSettings, Settings
+from darla.agents.settings import DQNSettings, Observation, Settings
 from darla.base import InputError, unknown_name
 from darla.envs.transfer_task import TRAINS_IN, TrainsIn
 
@@ -146,8 +146,6 @@ class ActConfig:
         found, images = algorithm.preset("latents"), algorithm.preset("pixels")
         if isinstance(found, DQNSettings) and isinstance(images, DQNSettings):
             return replace(found, buffer_size=images.buffer_size)  # which is full of images here as well
-        if isinstance(found, PPOSettings) and isinstance(images, PPOSettings):
-            return replace(found, n_epochs=images.n_epochs)  # each pass goes through the encoder
         return found
 
     def episodes_per_snapshot(self) -> int:

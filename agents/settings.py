@@ -285,14 +285,12 @@ class MFECSettings:
 Settings = PPOSettings | A2CSettings | DQNSettings | MFECSettings
 
 PRESETS: dict[tuple[str, Observation], Settings] = {
-    # On codes and on the state a pass over a rollout costs little, and ten of them over wider layers learn in half the
-    # environment steps; on pixels they cost more than all else and bring nothing (docs/learners.md).
-    ("ppo", "latents"): PPOSettings(hidden=(256, 256), n_epochs=10),
+    ("ppo", "latents"): PPOSettings(),
     ("a2c", "latents"): A2CSettings(),
     ("dqn", "latents"): DQNSettings(),
     ("mfec", "latents"): MFECSettings(),
     # With layers of 64 units PPO stops at 9.8 in the source of SeekAvoid, with these at 11.2 (docs/learners.md).
-    ("ppo", "state"): PPOSettings(hidden=(256, 256), n_epochs=10),
+    ("ppo", "state"): PPOSettings(hidden=(256, 256)),
     ("a2c", "state"): A2CSettings(hidden=(256, 256)),
     ("dqn", "state"): DQNSettings(hidden=(256, 256)),
     ("mfec", "state"): MFECSettings(),

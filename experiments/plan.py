@@ -114,7 +114,8 @@ def plan(study: Study, folder: Path) -> Plan:
         goes_to = folder / "transfers" / f"{_word(name)}-{_key(asked)}"
         transfers.append(Transferred(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
     parts = [part.folder.name for part in transfers]
-    report = folder / "reports" / f"{_word(study.name)}-{_key({'transfers': parts})}"
+    told = {"transfers": parts, **({"correlates": True} if study.correlates else {})}
+    report = folder / "reports" / f"{_word(study.name)}-{_key(told)}"
     encoders = dict.fromkeys(
         (method.name, cells.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
         for name in study.tasks

@@ -7,7 +7,7 @@ from typing import Literal
 
 from darla.base import InputError, unknown_name
 from darla.experiments.learners import LEARNERS, with_algorithm
-from darla.experiments.presets import DARLA, ENCODERS, PIXELS
+from darla.experiments.presets import DARLA, ENCODERS, PIXELS, SHORT_PPO
 from darla.experiments.presets import STUDIES as DEMONSTRATIONS
 from darla.experiments.study import Method, Study
 from darla.zero_shot import TransferConfig
@@ -38,7 +38,7 @@ def _paper_table(size: Size) -> Study:
     methods += [with_algorithm(LEARNERS[name], algorithm) for algorithm in ("dqn", "mfec") for name in _COMPARED]
     return Study(
         "paper-table",
-        tuple(_briefly(method, 5_000) for method in methods),
+        tuple(_acts_briefly(_sees_briefly(method, 5_000)) for method in methods),
         tasks=_PAPER_TASKS,
         seeds=(0, 1, 2),
         frames=36_000,
@@ -64,6 +64,8 @@ def _correlation(size: Size) -> Study:
         "DARLA, short": (DARLA, short),
     }
     methods = [Method(name, see.change(training__steps=steps)) for name, (see, steps) in settings.items()]
+    if size == "small":
+        methods = [_acts_briefly(method) for method in methods]
     few = TransferConfig(episodes=48, environments=16, splits=("source", "target"), curve_episodes=0, strip_frames=0)
     return Study(
         "correlation",
@@ -109,7 +111,16 @@ def _trained_by(name: str, algorithm: str) -> Method | None:
         return None  # episodic control has no gradient to fine-tune with
 
 
-def _briefly(method: Method, steps: int) -> Method:
+def _acts_briefly(method: Method) -> Method:
+    """Return a method with the settings for few environment steps, if it is PPO on codes or on the state."""
+    if method.act.algorithm != "ppo" or (method.see is None and method.act.observe == "images"):
+        return method
+    # A fine-tuned policy's passes go through its encoder: as few as on images.
+    settings = replace(SHORT_PPO, n_epochs=4) if method.act.fine_tune else SHORT_PPO
+    return replace(method, act=replace(method.act, settings=settings))
+
+
+def _sees_briefly(method: Method, steps: int) -> Method:
     """Return a method whose encoder, if it is trained at all, is trained for fewer steps."""
     if method.see is None or method.see.training.steps == 0:
         return method

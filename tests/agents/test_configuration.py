@@ -21,13 +21,6 @@ def test_every_algorithm_has_a_preset_for_latents_and_for_pixels(algorithm, obse
     assert ActConfig(algorithm).resolve(observation) is preset
 
 
-def test_a_fine_tuned_policy_has_the_layers_of_one_on_codes_and_passes_as_on_images():
-    settings = ActConfig(fine_tune=True).resolve("pixels")
-    on_codes, on_images = PRESETS["ppo", "latents"], PRESETS["ppo", "pixels"]
-    assert (settings.hidden, settings.n_epochs) == (on_codes.hidden, on_images.n_epochs)
-    assert on_images.n_epochs < on_codes.n_epochs, "each pass goes through the encoder"
-
-
 def test_a_configuration_as_plain_values_names_every_number():
     record = json.loads(json.dumps(ActConfig().to_dict("latents")))
     assert record["settings"]["learning_rate"] == PRESETS["ppo", "latents"].learning_rate
