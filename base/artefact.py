@@ -34,6 +34,8 @@ TENSORBOARD = "tensorboard"
 WATCHED = "watched"
 """What somebody asked to follow of a training; kept, but not hashed, since it is the same training without."""
 _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
+_LONGEST_SAID = 120
+"""Characters of a value that an error repeats."""
 _PACKAGES = (
     "darla",
     "torch",
@@ -240,4 +242,12 @@ def _first_difference(old: Any, new: Any, path: str = "") -> str:
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 return _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else key)
-    return f"{path or 'config'} was {old!r} and is now {new!r}"
+    return f"{path or 'config'} was {_brief(old)} and is now {_brief(new)}"
+
+
+def _brief(value: Any) -> str:
+    """Return a value as a sentence can hold it; of a long list, as of digests, its length."""
+    said = repr(value)
+    if len(said) <= _LONGEST_SAID:
+        return said
+    return f"a list of {len(value)}" if isinstance(value, list) else f"{said[:_LONGEST_SAID]}..."

@@ -90,6 +90,13 @@ def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> N
         begin(folder, "agent", CONFIG)
 
 
+def test_a_difference_in_long_lists_is_told_in_a_sentence(tmp_path: Path) -> None:
+    digests = [f"{number:064x}" for number in range(50)]
+    folder = begin(tmp_path / "a", "report", {"artefacts": digests})
+    with pytest.raises(InputError, match=r"artefacts was a list of 50 and is now a list of 49"):
+        begin(folder, "report", {"artefacts": digests[1:]})
+
+
 def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="not empty"):

@@ -63,6 +63,34 @@ def test_a_method_is_trained_as_long_in_one_size_as_its_rivals() -> None:
     assert steps == {0, 5_000}, "0: encoders that are not trained by design"
 
 
+def test_few_environment_steps_are_passed_over_more_often_on_codes_and_the_state() -> None:
+    passes = {method.name: method.act.settings for method in named_study("paper-table", "small").methods}
+    assert passes["DARLA"] == passes["random encoder"] == passes["ground truth"] == presets.SHORT_PPO
+    assert passes["end to end"] is passes["end to end, other hues"] is passes["DARLA (DQN)"] is None
+    assert all(method.act.settings is None for method in named_study("paper-table", "full").methods)
+
+
+def test_a_study_that_correlates_later_writes_another_report() -> None:
+    study = named_study("paper-table", "small")
+    before, after = plan(replace(study, correlates=False), Path("runs")), plan(study, Path("runs"))
+    assert before.transfers == after.transfers
+    assert before.report != after.report
+
+
+def test_episodes_in_a_shared_source_are_counted_once() -> None:
+    study = named_study("paper-table", "small")
+    costs = {part.task: part.cost for part in plan(study, Path("runs")).transfers}
+    alone = {
+        part.task: part.cost
+        for name in study.tasks
+        for part in plan(replace(study, tasks=(name,)), Path("runs")).transfers
+    }
+    assert costs["conjunction"] == alone["conjunction"]
+    assert costs["recolour"] == pytest.approx(alone["recolour"] * 3 / 4), (
+        "three targets, and a source that has been played"
+    )
+
+
 def test_names_and_sizes_are_checked() -> None:
     with pytest.raises(InputError, match="unknown study 'paper-tabel'; did you mean 'paper-table'"):
         named_study("paper-tabel")
