@@ -1,5 +1,6 @@
 """Learning to see: from frames of D_U to an encoder artefact."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from darla.vision.held_out import (
     state_of,
 )
 from darla.vision.models import find_model
-from darla.vision.monitoring import ACTIVE, code_statistics, train_watched
+from darla.vision.monitoring import ACTIVE, code_statistics, silent_units, train_watched
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.probes import probe
 from darla.vision.see_config import SeeConfig
@@ -31,6 +32,8 @@ from darla.vision.training import initialised
 from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import animate, grid, reconstruct, traversal_rows, traverse, write_gif, write_png
 
+_SILENT = 0.5
+"""Share of silent units above which a training says so."""
 _MOVES = 13
 """Values that a latent takes in the moving pictures, on its way there and back."""
 
@@ -164,8 +167,20 @@ def _describe(
         "active_units": int((variance > ACTIVE).sum()),
     }
     report["reconstruction"] = errors(model, frames, held_out)
+    report["silent_units"] = silent_units(model, seen[0])
+    if (report["silent_units"] or 0.0) > _SILENT:
+        print(_silent(report["silent_units"], config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
     write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
     write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVES)))
+
+
+def _silent(share: float, config: SeeConfig) -> str:
+    """Say what a network that has lost its units is, and what keeps them."""
+    instead = " or --vae.activation elu" if config.vae.activation == "relu" else ""
+    return (
+        f"learn to see: {share:.0%} of the encoder's units put out the same for every image, so they take no part; "
+        f"a training.learning_rate below {config.training.learning_rate:g}{instead} keeps them"
+    )

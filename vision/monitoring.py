@@ -16,6 +16,7 @@ from darla.vision.encoding import posterior_of
 from darla.vision.frames import Frames
 from darla.vision.held_out import WATCHED
 from darla.vision.metric_watch import MetricWatch
+from darla.vision.networks import Encoder
 from darla.vision.training import Training, train_model
 from darla.vision.training_config import TrainingConfig
 from darla.vision.traversals import grid, reconstruct, traversal_rows, traverse
@@ -31,6 +32,12 @@ def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarr
     posterior = posterior_of(model, batches)
     kl, variance = posterior.kl_per_latent().mean(dim=0), posterior.mean.var(dim=0, correction=0)
     return kl.cpu().numpy(), variance.cpu().numpy()
+
+
+def silent_units(model: ImageModel, images: Tensor) -> float | None:
+    """Return the share of the encoder's units that put out the same for all images, None for fewer than two."""
+    encoder = getattr(model, "encoder", None)
+    return encoder.silent(images) if isinstance(encoder, Encoder) and len(images) > 1 else None
 
 
 class Monitor:
@@ -61,7 +68,8 @@ class Monitor:
         """Write a row of the training's own numbers, look at the model, and return what was found.
 
         Returns:
-            The held-out loss terms and, of a model with latents, the number of active units.
+            The held-out loss terms; of a model with latents, the number of active ones (`active_units`); and the share
+            of the encoder's units that put out the same for all images (`silent_units`).
         """
         step = int(row["step"])
         images = self.model.to_input(self.images)
@@ -69,6 +77,8 @@ class Monitor:
         with torch.inference_mode():
             terms = self.model.loss(images, noise)
         found = {f"held_out_{name}": float(value) for name, value in terms.items()}
+        if (silent := silent_units(self.model, images)) is not None:
+            found["silent_units"] = silent
         writer = self._open(step)
         if isinstance(self.model, VisionModel):
             kl, variance = code_statistics(self.model, [images])

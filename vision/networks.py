@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from darla.base import InputError, unknown_name
 from darla.vision.layers import Down, Head, Hidden, Ups, activate, known_activation
 
+_ROUNDING = 1e-4
+"""Share of a layer's largest output below which a difference between images is taken for rounding."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -85,6 +88,24 @@ class Encoder(nn.Module):
         found: Tensor = self.head(self.hidden(x.flatten(1)))
         return found
 
+    @torch.no_grad()
+    def silent(self, images: Tensor) -> float:
+        """Return the share of channels and hidden units that put out the same for all images (N, C, H, W), N > 1.
+
+        A ReLU that one large step has pushed below 0 for every image has no gradient to come back by; so a training
+        whose losses look right may go on with a part of its network, or with nothing behind the first layers.
+        """
+        alive: list[Tensor] = []
+        x = images
+        for convolution in self.convolutions:
+            x = convolution(x, self.activation)
+            alive.append(_varies(x).flatten(1).any(1))
+        x = x.flatten(1)
+        for layer in self.hidden:
+            x = activate(layer(x), self.activation)
+            alive.append(_varies(x))
+        return 1.0 - float(torch.cat(alive).float().mean())
+
     def features(self, images: Tensor, layer: int) -> Tensor:
         """Return what convolution number `layer` (from 1) puts out, before the activation, (N, C', H', W').
 
@@ -98,6 +119,11 @@ class Encoder(nn.Module):
             x = convolution(x, self.activation)
         last: Tensor = self.convolutions[layer - 1](x)
         return last
+
+
+def _varies(x: Tensor) -> Tensor:
+    """Tell which outputs of a layer, (N, ...), differ between images by more than rounding."""
+    return (x.amax(0) - x.amin(0)) > _ROUNDING * x.abs().amax()
 
 
 class FeatureDecoder(nn.Module):

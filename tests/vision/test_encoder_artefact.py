@@ -9,7 +9,7 @@ from squares import Frames
 
 from darla import vision
 from darla.base import Artefact, InputError
-from darla.base.files import load_tensors
+from darla.base.files import load_tensors, read_json
 from darla.vision.encoding import encode_images
 from darla.vision.held_out import split
 
@@ -38,6 +38,16 @@ def test_the_encoder_is_self_contained(perceptual, tmp_path):
     assert torch.equal(model.display(image), copy.display(image))
     dae = vision.load_dae(Artefact.load(alone / "dae", "dae"))
     assert torch.equal(model.display(image), dae(image))
+
+
+def test_a_network_that_dies_in_training_is_told(tiny, frames, tmp_path, capfd):
+    steep = tiny.change(training__learning_rate=0.02, training__schedule="constant")
+    report = read_json(vision.train_encoder(steep, frames, tmp_path / "steep", seed=0).folder / "probes.json")
+    assert report["silent_units"] > 0.5
+    assert "put out the same for every image" in capfd.readouterr().err
+    report = read_json(vision.train_encoder(tiny, frames, tmp_path / "level", seed=0).folder / "probes.json")
+    assert report["silent_units"] < 0.5
+    assert "put out the same" not in capfd.readouterr().err
 
 
 def test_j_is_calibrated_with_the_statistics_stored_beside_the_dae(perceptual):

@@ -47,6 +47,22 @@ def test_features_end_before_the_activation(images):
     torch.testing.assert_close(second, nn.functional.conv2d(first.relu(), *encoder.convolutions[1].parameters(), 2, 1))
 
 
+@pytest.mark.parametrize("activation", ["relu", "elu"])
+def test_silent_units_are_those_that_no_image_moves(activation):
+    images = torch.rand(32, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    encoder = Encoder(architecture("darla"), (16, 16, 3), 4, activation)
+    drawn = encoder.silent(images)
+    assert (drawn == 0) == (activation == "elu")  # a third of the ReLUs are silent as PyTorch draws them
+    with torch.no_grad():
+        encoder.hidden[0].bias.fill_(-1e4)  # 0 or, of an ELU, -1, for every image
+        assert drawn + 0.2 < encoder.silent(images) <= drawn + 256 / 448
+        encoder.convolutions[0].bias[:16] = -1e4
+        encoder.convolutions[1].bias.fill_(-1e4)  # and nothing behind it can tell images apart
+    assert 432 <= round(448 * encoder.silent(images)) < 448
+    assert encoder.silent(images[:1].expand(2, -1, -1, -1)) == 1.0
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "elu"])
 @pytest.mark.parametrize("layer", [Down, Up])
 def test_fused_convolution_equals_plain_one_up_to_rounding(layer, activation):
