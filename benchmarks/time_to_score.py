@@ -2,11 +2,15 @@
 
     darla collect sprites --frames 200000 --workers 2 --out runs/sprites
     python -m benchmarks.time_to_score runs/sprites [--settings beta-tc qlae ...] [--steps 16000] [--reach 0.75]
+        [--change FIELD=VALUE ...] [--start ENCODER]
 
 The settings are those of `darla select --family sprites`, trained for longer. Every so many steps 6,000 frames that
 training never sees are encoded, and the FactorVAE score and MIG of their codes are computed (`robust` preset), which
 does not count as training time. A training ends when the score is reached for the second time in a row, since one
 look may be lucky, and the first of the two is told. One thread, one seed; every look is a line of `--out`.
+
+`--change training.learning_rate=5e-4 vae.activation=elu` changes every setting, and `--start ENCODER` begins with the
+weights of another encoder: for looking into what turns the axes of a code towards factors (docs/disentanglers.md).
 
 Public implementations are not timed here: with the same network they need the same number of steps for the same
 objective, and `benchmarks.disentangler_training` has both sides' time for a step.
@@ -14,6 +18,7 @@ objective, and `benchmarks.disentangler_training` has both sides' time for a ste
 
 import argparse
 import csv
+import json
 import sys
 import tempfile
 import time
@@ -27,7 +32,7 @@ from darla.base import limit_threads
 from darla.base.seeding import seed_for
 from darla.envs.frames import FrameSet
 from darla.experiments.families import FAMILIES
-from darla.vision import train_model
+from darla.vision import SeeConfig, VisionModel, load, train_model
 from darla.vision.encoder import build_model
 from darla.vision.encoding import posterior_of
 from darla.vision.metrics import evaluate
@@ -41,11 +46,34 @@ class _ReachedError(Exception):
     """Ends a training: there is nothing left to time."""
 
 
-def measure(setting: str, frames: FrameSet, steps: int, every: int, reach: float, seed: int) -> list[dict[str, float]]:
-    """Train one setting; return a row for each look: step, seconds of training, FactorVAE score, MIG."""
-    see = FAMILIES["sprites"][setting].change(
-        training__steps=steps, training__log_every=every, training__checkpoint_every=10 * steps
+def asked(setting: str, steps: int, every: int, changes: list[str]) -> SeeConfig:
+    """Return the configuration of a setting, trained for `steps` and looked at `every` so many, with changes made."""
+    values = dict(change.split("=", 1) for change in changes)
+    return FAMILIES["sprites"][setting].change(
+        **{name.replace(".", "__"): _value(text) for name, text in values.items()},
+        training__steps=steps,
+        training__log_every=every,
+        training__checkpoint_every=10 * steps,
     )
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def begin_with(model: VisionModel, start: Path) -> None:
+    """Give a model the weights of an encoder, all that both have: a discriminator starts as it was drawn."""
+    weights = load(start).state_dict()
+    model.load_state_dict({name: weights.get(name, value) for name, value in model.state_dict().items()})
+
+
+def measure(
+    setting: str, frames: FrameSet, see: SeeConfig, reach: float, seed: int, start: Path | None = None
+) -> list[dict[str, float]]:
+    """Train one setting; return a row for each look: step, seconds of training, FactorVAE score, MIG."""
     held_out = np.arange(len(frames) - SCORED, len(frames))
     images = frames[held_out]
     factors = np.stack(
@@ -53,6 +81,8 @@ def measure(setting: str, frames: FrameSet, steps: int, every: int, reach: float
     )
     factors = factors[:, factors.any(axis=0)]
     model = initialised(lambda: build_model(see, frames.image_shape, None), seed_for(seed, "weights"))
+    if start:
+        begin_with(model, start)
     rows: list[dict[str, float]] = []
     looked_for, begun = 0.0, time.perf_counter()
 
@@ -98,13 +128,16 @@ def main() -> int:
     parser.add_argument("--reach", type=float, default=0.75, help="FactorVAE score to reach")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads")
+    parser.add_argument("--change", nargs="+", default=[], metavar="FIELD=VALUE", help="options of `darla see`")
+    parser.add_argument("--start", type=Path, help="encoder whose weights to begin with")
     parser.add_argument("--out", type=Path, help="CSV file for every look")
     arguments = parser.parse_args()
     limit_threads(arguments.threads)
     frames = FrameSet.open(arguments.frames)
     lines, every = [], []
     for setting in arguments.settings:
-        rows = measure(setting, frames, arguments.steps, arguments.every, arguments.reach, arguments.seed)
+        see = asked(setting, arguments.steps, arguments.every, arguments.change)
+        rows = measure(setting, frames, see, arguments.reach, arguments.seed, arguments.start)
         lines.append(summary(setting, rows, arguments.reach))
         every += [{"setting": setting, **row} for row in rows]
         if arguments.out:
