@@ -16,6 +16,7 @@ _SPRITES = PIXELS.change(
 learning rate of 1e-4 are 7,000 at up to 2e-3 here: axes turn towards factors at a pace that goes with the rate."""
 _ROOMS = _SPRITES.change(training__steps=3000, vae__activation="elu")
 """Of ReLUs two thirds fall silent here at this rate, and of an annealed VAE's all: the losses are some thousands."""
+_SEEK_AVOID = PIXELS.change(vae__activation="elu")
 
 _PENALTIES: Mapping[str, Mapping[str, object]] = {
     "beta-4": {"beta": 4.0},
@@ -48,7 +49,7 @@ FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
             qlae={"quantise": 41.0, "commit": 41.0},
         ),
         "rooms": _family(_ROOMS),
-        "seek-avoid": _family(PIXELS),
+        "seek-avoid": _family(_SEEK_AVOID),
     }
 )
 """By the images that they are for: `sprites` and `rooms` (`darla collect sprites | rooms`), and a task of SeekAvoid,
