@@ -134,9 +134,10 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
     }
     caption = (
         "Over training: thick lines are means over seeds, thin ones single seeds. Total correlation is each model's "
-        "own estimate; that of β-TCVAE by weighted sampling holds a constant of up to (D - 1) log N."
+        "own estimate, in nats; that of β-TCVAE by weighted sampling holds a constant of up to (D - 1) log N. "
+        "A unit is silent if it puts out the same for every image: dead ReLUs stay so."
     )
-    alt = "Panels of reconstruction error, KL and total correlation against training steps, a line for each setting."
+    alt = "Panels of reconstruction error, KL and what else was logged against training steps, a line for each setting."
     blocks: list[Block] = [Picture("training", training_figure(histories), caption, alt)]
     watched = {
         name: [read_numbers(each.folder / METRICS_FILE) for each in found if (each.folder / METRICS_FILE).is_file()]

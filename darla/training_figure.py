@@ -11,13 +11,17 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from darla.figure_style import STYLE, WIDTH, legend, styles
 
 Rows = Sequence[Mapping[str, float]]
-_TERMS = {
-    "held_out_pixel": "reconstruction, nats held out",
-    "held_out_perceptual": "distance of features, held out",
-    "kl": "KL, nats",
-    "total_correlation": "total correlation, nats",
-}
-"""Columns of `history.csv`, and what their panels are called; reconstruction terms on a logarithmic scale."""
+_PANELS = (
+    ("reconstruction, nats held out", "held_out_pixel", ""),
+    ("distance of features, held out", "held_out_perceptual", ""),
+    ("KL, nats", "kl", ""),
+    ("total correlation (discriminator)", "total_correlation", "discriminator"),
+    ("total correlation (sampling)", "total_correlation", "mutual_information"),
+    ("active latents", "active_units", ""),
+    ("silent units of the encoder, %", "silent_units", ""),
+)
+"""A panel's title, its column of `history.csv`, and another that has to be there: two estimates of a total correlation
+do not share an axis, since that of β-TCVAE holds a constant. Reconstruction terms are on a logarithmic scale."""
 _METRIC = "mig"
 """The watched metric whose matrix tells what a latent knows of a factor."""
 
@@ -29,15 +33,22 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
         histories: by setting, for each seed the rows of `history.csv`.
     """
     look = styles(list(histories), None)
-    terms = [term for term in _TERMS if any(term in rows[0] for seeds in histories.values() for rows in seeds)]
-    figure, panels = _panels(len(terms), look)
+    shown: list[tuple[str, str, dict[str, list[Rows]]]] = []
+    for title, column, beside in _PANELS:
+        known = {
+            name: [rows for rows in seeds if column in rows[0] and (not beside or beside in rows[0])]
+            for name, seeds in histories.items()
+        }
+        if any(known.values()):
+            shown.append((title, column, known))
+    figure, panels = _panels(len(shown), look)
     with matplotlib.rc_context(STYLE):
-        for panel, term in zip(panels, terms, strict=True):
-            for name, seeds in histories.items():
-                known = [rows for rows in seeds if term in rows[0]]
-                _lines(panel, [_column(rows, "step", term) for rows in known], *look[name])
-            panel.set_title(_TERMS[term], loc="left")
-            if term.startswith("held_out"):
+        for panel, (title, column, known) in zip(panels, shown, strict=True):
+            for name, seeds in known.items():
+                scale = 100.0 if title.endswith("%") else 1.0
+                _lines(panel, [_column(rows, "step", column, scale) for rows in seeds], *look[name])
+            panel.set_title(title, loc="left")
+            if column.startswith("held_out"):
                 panel.set_yscale("log")
                 panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
                 panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -93,9 +104,9 @@ def _panels(count: int, look: Mapping[str, tuple[str, str]]) -> tuple[Figure, li
     return figure, list(grid.flat[:count])
 
 
-def _column(rows: Rows, across: str, upwards: str) -> tuple[list[float], list[float]]:
+def _column(rows: Rows, across: str, upwards: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
     known = [row for row in rows if across in row and upwards in row]
-    return [row[across] for row in known], [row[upwards] for row in known]
+    return [row[across] for row in known], [scale * row[upwards] for row in known]
 
 
 def _lines(panel: Axes, seeds: Sequence[tuple[list[float], list[float]]], color: str, marker: str) -> None:
