@@ -1,7 +1,7 @@
 """What every score says of codes whose worth is known: robust preset beside the dlib preset, as a Markdown table.
 
     python -m benchmarks.metric_table
-    python -m benchmarks.metric_table --names mig sap --sizes 3 6 8 8
+    python -m benchmarks.metric_table --names mig sap --codes perfect circle --sizes 3 6 8 8
 
 Codes are made from factors alone (`tests/helpers/known_codes.py`), 10,000 rows each, so nothing is trained and nothing
 downloaded. A dash stands where the dlib preset has no finite value, `...` for what takes minutes and was not asked for:
@@ -44,12 +44,14 @@ MINUTES = (("dci", "dlib"),)
 """Metric and preset that take minutes for each code."""
 
 
-def rows(sizes: Sequence[int], names: Sequence[str], count: int, slow: bool) -> Iterator[list[str]]:
+def rows(
+    sizes: Sequence[int], names: Sequence[str], chosen: Sequence[str], count: int, slow: bool
+) -> Iterator[list[str]]:
     """Yield the table's rows: the name of a value, and it in both presets for each code."""
     from known_codes import CODES, world
 
     factors = world(sizes, count)
-    codes = {name: make(factors) for name, make in CODES.items()}
+    codes = {name: CODES[name](factors) for name in chosen}
     samples = {(name, p): Sample(codes[name], factors, preset=p) for name in codes for p in PRESETS}
     for name in names:
         found: dict[tuple[str, str], dict[str, float] | str] = {}
@@ -84,20 +86,21 @@ def _shown(values: dict[str, float] | str, name: str) -> str:
 
 def main() -> None:
     """Print one table for each world."""
+    from known_codes import CODES
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--names", nargs="+", choices=list(COLUMNS), default=list(COLUMNS))
+    parser.add_argument("--codes", nargs="+", choices=list(CODES), default=list(CODES))
     parser.add_argument("--sizes", nargs="+", type=int, help="factor sizes; both worlds if left out")
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--slow", action="store_true", help="also what takes minutes for each code")
     options = parser.parse_args()
     limit_threads(1)
-    from known_codes import CODES
-
     for sizes in [tuple(options.sizes)] if options.sizes else WORLDS:
         print(f"\nFactor sizes {list(sizes)}, {options.rows:,} rows; robust / dlib.\n")
-        print("| score | " + " | ".join(CODES) + " |")
-        print("|---|" + "---|" * len(CODES))
-        for cells in rows(sizes, options.names, options.rows, options.slow):
+        print("| score | " + " | ".join(options.codes) + " |")
+        print("|---|" + "---|" * len(options.codes))
+        for cells in rows(sizes, options.names, options.codes, options.rows, options.slow):
             print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -55,6 +55,12 @@ def monotone(factors):
     return np.column_stack([bends[j % 4](codes[:, j]) for j in range(codes.shape[1])])
 
 
+def circle(factors):
+    """Return the perfect code, but the last factor, taken for a hue, as a point on a circle in two latents."""
+    turn = 2 * np.pi * factors[:, -1] / (factors[:, -1].max() + 1)
+    return np.column_stack([perfect(factors)[:, :-1], np.sqrt(2) * np.cos(turn), np.sqrt(2) * np.sin(turn)])
+
+
 def noise(factors, latents=10, seed=1):
     """Return normal numbers that have nothing to do with the factors."""
     return np.random.default_rng(seed).normal(size=(len(factors), latents))
@@ -68,5 +74,6 @@ CODES = {
     "rotated": rotated,
     "missing factor": missing,
     "duplicated": duplicated,
+    "circle": circle,
     "noise": noise,
 }

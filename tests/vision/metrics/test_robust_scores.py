@@ -91,6 +91,15 @@ def test_a_factor_held_twice_is_not_compact_but_modular():
         assert found[name] == pytest.approx(1, abs=0.01), name
 
 
+def test_a_hue_on_a_circle_is_modular_and_costs_a_gap_its_whole_share():
+    factors = world()
+    found = scores(CODES["circle"](factors), factors)
+    for name in ("mig_sup", "modularity", "med", "infomec", "irs"):
+        assert found[name] == pytest.approx(1, abs=0.02), name
+    assert found["mig"] == pytest.approx(0.75, abs=0.02)  # two latents know the factor alike: three gaps of four
+    assert metrics.dci(CODES["circle"](factors), factors).score > 0.95
+
+
 def test_a_missing_factor_is_missed_by_what_asks_for_all():
     factors = world()
     found = scores(CODES["missing factor"](factors), factors)
