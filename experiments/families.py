@@ -10,10 +10,10 @@ from darla.vision import SeeConfig, TrainingConfig
 _SPRITES = PIXELS.change(
     vae__network="locatello",
     latent_dim=10,
-    training=TrainingConfig(steps=7000, schedule="trapezoid", warm_up=0.05),
+    training=TrainingConfig(steps=4000, schedule="trapezoid", warm_up=0.05),
 )
 """The network and the ten latents of the literature on dSprites (Locatello et al. 2019). Their 300,000 steps at a
-learning rate of 1e-4 are 7,000 at up to 2e-3 here: axes turn towards factors at a pace that goes with the rate."""
+learning rate of 1e-4 are 4,000 at up to 2e-3 here: axes turn towards factors at a pace that goes with the rate."""
 _ROOMS = _SPRITES.change(training__steps=3000, vae__activation="elu")
 """Of ReLUs two thirds fall silent here at this rate, and of an annealed VAE's all: the losses are some thousands."""
 _SEEK_AVOID = PIXELS.change(vae__activation="elu")
@@ -43,7 +43,7 @@ FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
     {
         "sprites": _family(
             _SPRITES,
-            # As in the paper its discriminator keeps up at one rate for both, if that is low.
+            # At one rate for both, as in the paper, and a low one, its discriminator keeps up with it.
             factor={"training__learning_rate": 5e-4, "discriminator_rate": 1.0},
             # Its weights stand beside a sum over pixels of one channel, not three.
             qlae={"quantise": 41.0, "commit": 41.0},
