@@ -20,8 +20,8 @@ _SEEK_AVOID = PIXELS.change(vae__activation="elu")
 
 _PENALTIES: Mapping[str, Mapping[str, object]] = {
     "beta-4": {"beta": 4.0},
-    # A hundred, as over many more steps, is obeyed before the decoder draws anything: the means of the code move away
-    # from 0 alike for all images, and its divergence is what it should be and says nothing.
+    # A hundred, as over many more steps, pulls so hard at this rate that ReLUs fall silent: the divergence is then what
+    # it should be, for all images alike, and says nothing.
     "annealed": {"model": "annealed_vae", "gamma": 20.0},
     # A discriminator at the model's own high rate tells less, and total correlation is underestimated.
     "factor": {"model": "factor_vae", "discriminator_rate": 0.25},

@@ -30,7 +30,8 @@ ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
         "darla-paper": PAPER,
         # Each model with the weights that its configuration states, most of them its paper's for dSprites; the networks
         # are DARLA's, with 32 latents.
-        "annealed": PIXELS.change(model="annealed_vae"),  # capacity 25 nats
+        # Capacity 25 nats; ReLUs would fall silent under its pull.
+        "annealed": PIXELS.change(model="annealed_vae", vae__activation="elu"),
         "factor": PIXELS.change(model="factor_vae"),  # gamma 35
         "beta-tc": PIXELS.change(model="beta_tc_vae"),  # beta 6
         "dip-1": PIXELS.change(model="dip_vae", kind="i", off_diagonal=10.0, diagonal=100.0),
