@@ -25,7 +25,7 @@ from darla.envs.frames import FrameSet
 from darla.factor_tables import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, see_denoised
 from darla.report_page import write_document
-from darla.selection_page import Candidate, ranking_table, selection_page, settings_table
+from darla.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics
 from darla.vision.encoding import batches, posterior_of
 from darla.vision.metrics.udr import METHODS
@@ -36,6 +36,8 @@ _ROWS = 2048
 """Frames that the latents of two models are related on; the paper's 1,000 and a margin."""
 _PROBES = ("kind", "bearing", "distance")
 _SCORES = ("mig", "dci", "sap", "factor_vae_score")
+_READ = "informativeness_test"
+"""The part of DCI that says what is read of each factor."""
 _SHOWN = "mig"
 """The score whose matrix of latents by factors is shown, and that is followed during training."""
 _SCORED = 6000
@@ -151,10 +153,13 @@ def _ranked(
     for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
         probes = read_json(folders[name, seed] / "probes.json")
         labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
-        relation = None
+        relation, read = None, {}
         if labelled is not None:
             results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
+            dci = results["dci"]
             labels = {score: result.score for score, result in results.items()} | labels
+            labels["informativeness"] = float(dci.values[_READ])
+            read = dict(zip(labelled.names, map(float, dci.per_factor[_READ]), strict=True))
             relation = results[_SHOWN]
         udr = {method: float(values[f"model {place}"]) for method, values in told.items()}
         found.append(
@@ -167,7 +172,9 @@ def _ranked(
                 active=int(probes["kl"]["active_units"]),
                 kl=float(probes["kl"]["total"]),
                 error=float(probes["reconstruction"]["mean_squared_error_as_displayed"]),
+                silent=probes.get("silent_units"),
                 supervised=labels,
+                read=read,
                 relation=relation,
             )
         )
@@ -208,12 +215,14 @@ def _write(found: Sequence[Candidate], folder: Path, by: str, factors: Sequence[
             "active_units": each.active,
             "kl": each.kl,
             "mean_squared_error": each.error,
+            "silent_units": each.silent,
             "supervised": dict(each.supervised),
+            "read": dict(each.read),
         }
         for each in found
     ]
     write_json(folder / RESULT, {"by": by, "candidates": listed, "rank_correlation": agreement})
-    tables = settings_table(found, agreement, by), ranking_table(found, agreement)
+    tables = [settings_table(found, agreement, by), ranking_table(found, agreement), *factors_table(found, by)]
     write_bytes(folder / TABLE, "\n\n".join(f"{table.markdown()}" for table in tables).encode() + b"\n")
     of = str(frames.domain["name"])
     write_document(selection_page(found, agreement, by, factors, of, len(frames)), folder)

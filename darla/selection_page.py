@@ -1,7 +1,7 @@
 """The page of a selection: every setting beside every other, in numbers, over training, and in pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,10 @@ class Candidate:
     """Mean squared error of held-out reconstructions, per pixel and channel."""
     supervised: Mapping[str, float]
     """What labels say of it, by name; never part of the ranking."""
+    silent: float | None = None
+    """Share of the network's units that put out the same for every image; None where it was not measured."""
+    read: Mapping[str, float] = field(default_factory=dict)
+    """What a classifier reads of each factor from the whole code (DCI's informativeness), by factor."""
     relation: Result | None = None
     """The metric whose matrix of latents by factors is shown; None where no labels are known."""
 
@@ -54,12 +58,32 @@ def settings_table(found: Sequence[Candidate], agreement: Agreement, by: str) ->
         row += [_spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
         row += [_spread([each.supervised[label] for each in members]) for label in labels]
         row += [_spread([1000 * each.error for each in members], 1), _spread([each.kl for each in members], 1)]
-        rows.append((*row, _spread([each.active for each in members], 0)))
-    header = _header((Cell("setting"),), labels)
+        row.append(_spread([each.active for each in members], 0))
+        rows.append((*row, _spread([100 * each.silent for each in members if each.silent is not None], 0)))
+    header = (*_header((Cell("setting"),), labels), Cell("silent", "% of units"))
     notes = (
-        "Means over seeds, with the lowest and the highest. Error: mean squared, held out, per pixel and channel.",
+        "Means over seeds, with the lowest and the highest. Error: mean squared, held out, per pixel and channel. "
+        "Silent: units of the encoder that put out the same for every image.",
     )
     return Table("Settings, by what their seeds agree on", header, tuple(rows), notes)
+
+
+def factors_table(found: Sequence[Candidate], by: str) -> list[Table]:
+    """Return what is read of each factor from the codes of each setting; nothing where no labels are known."""
+    if not all(each.read for each in found):
+        return []
+    factors = list(found[0].read)
+    rows = [
+        (Cell(name), *(_spread([each.read[factor] for each in members]) for factor in factors))
+        for name, members in _by_setting(found, by).items()
+    ]
+    notes = (
+        "Accuracy of a forest on the whole code of frames that it was not fitted on, 0 for guessing and 1 for all "
+        "right (informativeness of DCI), however the factor is spread over latents. Means over seeds, with the lowest "
+        "and the highest.",
+    )
+    header = (Cell("setting"), *(Cell(_spoken(factor)) for factor in factors))
+    return [Table("What is read of each factor", header, tuple(rows), notes)]
 
 
 def ranking_table(found: Sequence[Candidate], agreement: Agreement) -> Table:
@@ -115,6 +139,7 @@ def _scores(found: Sequence[Candidate], agreement: Agreement, by: str) -> list[B
             "latents. The other scores need the factors behind each frame, which took no part in the ranking."
         ),
         settings_table(found, agreement, by),
+        *factors_table(found, by),
         ranking_table(found, agreement),
     ]
     if agreement:

@@ -1,6 +1,7 @@
 """Choosing an encoder without labels: several are trained, and ranked by what they agree on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import darla
 from darla.base import Artefact, InputError
 from darla.experiments.families import FAMILIES, family
-from darla.selection_page import Candidate, ranking_table, settings_table
+from darla.selection_page import Candidate, factors_table, ranking_table, settings_table
 from darla.vision import SeeConfig, TrainingConfig, load
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=6, batch_size=16), latent_dim=6, held_out=0.4)
@@ -41,6 +42,10 @@ def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
     assert set(found["rank_correlation"]) >= {"mig", "dci", "sap", "kind", "bearing", "distance"}
     best = load(made.folder / listed[0]["encoder"])
     assert best.latent_dim == 6
+    for each in listed:
+        assert 0 <= each["silent_units"] <= 1
+        told = list(each["read"].values())
+        assert each["supervised"]["informativeness"] == pytest.approx(sum(told) / len(told))
 
 
 def test_the_page_compares_numbers_training_and_pictures(made):
@@ -79,6 +84,15 @@ def test_the_ranking_tells_each_encoder_and_how_labels_agree():
     assert rows[0] == ["b", "0", "0.900", "0.450", "0.900", "20.0", "12.0", "5"]
     assert [row[:2] for row in rows] == [["b", "0"], ["a", "0"], ["a", "1"], ["b", "1"]]
     assert "kind +1.00 and +1.00" in text
+
+
+def test_each_factor_is_told_as_it_is_read_from_the_whole_code():
+    known = [replace(each, read={"hue": each.lasso, "object_kind": 0.5}) for each in FOUND]
+    (table,) = factors_table(known, "lasso")
+    assert [cell.text for cell in table.header] == ["setting", "hue", "object kind"]
+    assert [row[0].text for row in table.rows] == ["a", "b"]
+    assert (table.rows[1][1].text, table.rows[1][1].detail) == ("0.55", "0.20 to 0.90")
+    assert not factors_table(FOUND, "lasso")
 
 
 def test_settings_are_ranked_by_the_mean_over_their_seeds():
