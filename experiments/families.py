@@ -43,8 +43,6 @@ FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
     {
         "sprites": _family(
             _SPRITES,
-            # At one rate for both, as in the paper, and a low one, its discriminator keeps up with it.
-            factor={"training__learning_rate": 5e-4, "discriminator_rate": 1.0},
             # Its weights stand beside a sum over pixels of one channel, not three.
             qlae={"quantise": 41.0, "commit": 41.0},
         ),
