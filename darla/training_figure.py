@@ -48,6 +48,8 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
                 scale = 100.0 if title.endswith("%") else 1.0
                 _lines(panel, [_column(rows, "step", column, scale) for rows in seeds], *look[name])
             panel.set_title(title, loc="left")
+            if title.endswith("%"):
+                panel.set_ylim(0, max(10.0, panel.get_ylim()[1]))
             if column.startswith("held_out"):
                 panel.set_yscale("log")
                 panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

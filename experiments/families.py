@@ -13,7 +13,8 @@ _SPRITES = PIXELS.change(
     training=TrainingConfig(steps=4000, schedule="trapezoid", warm_up=0.05),
 )
 """The network and the ten latents of the literature on dSprites (Locatello et al. 2019). Their 300,000 steps at a
-learning rate of 1e-4 are 4,000 at up to 2e-3 here: axes turn towards factors at a pace that goes with the rate."""
+learning rate of 1e-4 are 4,000 at up to 2e-3 here, so that a table takes an hour and a half of one core; what that
+costs is told in docs/disentanglers.md."""
 _ROOMS = _SPRITES.change(training__steps=3000, vae__activation="elu")
 """Of ReLUs two thirds fall silent here at this rate, and of an annealed VAE's all: the losses are some thousands."""
 _SEEK_AVOID = PIXELS.change(vae__activation="elu")
