@@ -40,8 +40,12 @@ class RandomProjection(BaseFeaturesExtractor):
         self.matrix.copy_(drawn * self.features_dim**-0.5)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Project images, float32 (n, C, H, W) in [0, 1], to float32 (n, width)."""
-        return images.flatten(1) @ self.matrix
+        """Project images, float32 (n, C, H, W) in [0, 1], to float32 (n, width).
+
+        Sums are taken in float64: in float32 their order, which depends on the processor and on how many images there
+        are, would show, and a state that is in the table would not be found there again.
+        """
+        return (images.flatten(1).double() @ self.matrix.double()).float()
 
 
 class EpisodicPolicy(BasePolicy):

@@ -12,6 +12,7 @@ from toy_training import SHORT, short
 from darla.agents import ActConfig, Agent, MFECSettings, RandomAgent, make_vec, train_agent
 from darla.agents.algorithms import build
 from darla.agents.episodic_control import Episode, EpisodicControl
+from darla.agents.episodic_policy import RandomProjection
 from darla.agents.policy_io import PolicyDescription
 from darla.agents.selection import play
 from darla.base import InputError
@@ -107,6 +108,17 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another_projection(
     assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
     assert not torch.equal(first["features_extractor.matrix"], other["features_extractor.matrix"])
     assert float(first["features_extractor.matrix"].std()) == pytest.approx(SHORT["mfec"].projection ** -0.5, rel=0.05)
+
+
+def test_an_image_has_the_same_state_alone_and_among_others():
+    space = spaces.Box(0.0, 1.0, (3, 64, 64), np.float32)
+    projection = RandomProjection(space, 64)
+    projection.draw(torch.Generator().manual_seed(0))
+    images = torch.rand(96, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    together = projection(images)
+    assert together.dtype == torch.float32
+    for count in (1, 2, 3, 8, 17):
+        assert torch.equal(torch.cat([projection(part) for part in images.split(count)]), together), count
 
 
 def test_episodes_enter_the_table_alike_from_one_environment_and_from_several():
