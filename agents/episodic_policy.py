@@ -29,15 +29,20 @@ class RandomProjection(BaseFeaturesExtractor):
 
     matrix: Tensor
     """float32 (C x H x W, width)."""
+    wide: Tensor
+    """The same in float64; follows from `matrix`."""
 
     def __init__(self, observation_space: spaces.Box, features_dim: int = 64) -> None:
         super().__init__(observation_space, features_dim)
         self.register_buffer("matrix", torch.zeros(spaces.flatdim(observation_space), features_dim))
+        self.register_buffer("wide", self.matrix.double(), persistent=False)
+        self.register_load_state_dict_post_hook(_widen)  # type: ignore[no-untyped-call]
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw the matrix."""
         drawn = torch.randn(self.matrix.shape, generator=generator)
         self.matrix.copy_(drawn * self.features_dim**-0.5)
+        self.wide.copy_(self.matrix)
 
     def forward(self, images: Tensor) -> Tensor:
         """Project images, float32 (n, C, H, W) in [0, 1], to float32 (n, width).
@@ -45,7 +50,11 @@ class RandomProjection(BaseFeaturesExtractor):
         Sums are taken in float64: in float32 their order, which depends on the processor and on how many images there
         are, would show, and a state that is in the table would not be found there again.
         """
-        return (images.flatten(1).double() @ self.matrix.double()).float()
+        return (images.flatten(1).double() @ self.wide).float()
+
+
+def _widen(projection: RandomProjection, _: object) -> None:
+    projection.wide.copy_(projection.matrix)
 
 
 class EpisodicPolicy(BasePolicy):

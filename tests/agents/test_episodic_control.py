@@ -119,6 +119,9 @@ def test_an_image_has_the_same_state_alone_and_among_others():
     assert together.dtype == torch.float32
     for count in (1, 2, 3, 8, 17):
         assert torch.equal(torch.cat([projection(part) for part in images.split(count)]), together), count
+    loaded = RandomProjection(space, 64)
+    loaded.load_state_dict(projection.state_dict())
+    assert torch.equal(loaded(images), together)
 
 
 def test_episodes_enter_the_table_alike_from_one_environment_and_from_several():
