@@ -32,7 +32,7 @@ from darla.base import limit_threads
 from darla.base.seeding import seed_for
 from darla.envs.frames import FrameSet
 from darla.experiments.families import FAMILIES
-from darla.vision import SeeConfig, VisionModel, load, train_model
+from darla.vision import SeeConfig, load, train_model
 from darla.vision.encoder import build_model
 from darla.vision.encoding import posterior_of
 from darla.vision.metrics import evaluate
@@ -64,12 +64,6 @@ def _value(text: str) -> object:
         return text
 
 
-def begin_with(model: VisionModel, start: Path) -> None:
-    """Give a model the weights of an encoder, all that both have: a discriminator starts as it was drawn."""
-    weights = load(start).state_dict()
-    model.load_state_dict({name: weights.get(name, value) for name, value in model.state_dict().items()})
-
-
 def measure(
     setting: str, frames: FrameSet, see: SeeConfig, reach: float, seed: int, start: Path | None = None
 ) -> list[dict[str, float]]:
@@ -82,7 +76,8 @@ def measure(
     factors = factors[:, factors.any(axis=0)]
     model = initialised(lambda: build_model(see, frames.image_shape, None), seed_for(seed, "weights"))
     if start:
-        begin_with(model, start)
+        # What only one of them has, as a discriminator, starts as it was drawn.
+        model.load_state_dict(load(start).state_dict(), strict=False)
     rows: list[dict[str, float]] = []
     looked_for, begun = 0.0, time.perf_counter()
 

@@ -12,15 +12,15 @@ from darla.figure_style import STYLE, WIDTH, legend, styles
 
 Rows = Sequence[Mapping[str, float]]
 _PANELS = (
-    ("reconstruction, nats held out", "held_out_pixel", ""),
-    ("distance of features, held out", "held_out_perceptual", ""),
-    ("KL, nats", "kl", ""),
+    ("reconstruction, nats held out", "held_out_pixel"),
+    ("distance of features, held out", "held_out_perceptual"),
+    ("KL, nats", "kl"),
     ("total correlation (discriminator)", "total_correlation", "discriminator"),
     ("total correlation (sampling)", "total_correlation", "mutual_information"),
-    ("active latents", "active_units", ""),
-    ("silent units of the encoder, %", "silent_units", ""),
+    ("active latents", "active_units"),
+    ("silent units of the encoder, %", "silent_units"),
 )
-"""A panel's title, its column of `history.csv`, and another that has to be there: two estimates of a total correlation
+"""A panel's title, its column of `history.csv`, and others that have to be there: two estimates of a total correlation
 do not share an axis, since that of β-TCVAE holds a constant. Reconstruction terms are on a logarithmic scale."""
 _METRIC = "mig"
 """The watched metric whose matrix tells what a latent knows of a factor."""
@@ -34,21 +34,19 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
     """
     look = styles(list(histories), None)
     shown: list[tuple[str, str, dict[str, list[Rows]]]] = []
-    for title, column, beside in _PANELS:
-        known = {
-            name: [rows for rows in seeds if column in rows[0] and (not beside or beside in rows[0])]
-            for name, seeds in histories.items()
-        }
+    for title, *columns in _PANELS:
+        known = {name: [rows for rows in seeds if rows[0].keys() >= set(columns)] for name, seeds in histories.items()}
         if any(known.values()):
-            shown.append((title, column, known))
+            shown.append((title, columns[0], known))
     figure, panels = _panels(len(shown), look)
     with matplotlib.rc_context(STYLE):
         for panel, (title, column, known) in zip(panels, shown, strict=True):
+            share = title.endswith("%")
+            scale = 100.0 if share else 1.0
             for name, seeds in known.items():
-                scale = 100.0 if title.endswith("%") else 1.0
                 _lines(panel, [_column(rows, "step", column, scale) for rows in seeds], *look[name])
             panel.set_title(title, loc="left")
-            if title.endswith("%"):
+            if share:
                 panel.set_ylim(0, max(10.0, panel.get_ylim()[1]))
             if column.startswith("held_out"):
                 panel.set_yscale("log")

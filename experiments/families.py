@@ -17,7 +17,6 @@ learning rate of 1e-4 are 4,000 at up to 2e-3 here, so that a table takes an hou
 costs is told in docs/disentanglers.md."""
 _ROOMS = _SPRITES.change(training__steps=3000, vae__activation="elu")
 """Of ReLUs two thirds fall silent here at this rate, and of an annealed VAE's all: the losses are some thousands."""
-_SEEK_AVOID = PIXELS.change(vae__activation="elu")
 
 _PENALTIES: Mapping[str, Mapping[str, object]] = {
     "beta-4": {"beta": 4.0},
@@ -42,13 +41,10 @@ def _family(base: SeeConfig, **changes: Mapping[str, object]) -> Mapping[str, Se
 
 FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
     {
-        "sprites": _family(
-            _SPRITES,
-            # Its weights stand beside a sum over pixels of one channel, not three.
-            qlae={"quantise": 41.0, "commit": 41.0},
-        ),
+        # QLAE's weights stand beside a sum over pixels of one channel, not three.
+        "sprites": _family(_SPRITES, qlae={"quantise": 41.0, "commit": 41.0}),
         "rooms": _family(_ROOMS),
-        "seek-avoid": _family(_SEEK_AVOID),
+        "seek-avoid": _family(PIXELS.change(vae__activation="elu")),
     }
 )
 """By the images that they are for: `sprites` and `rooms` (`darla collect sprites | rooms`), and a task of SeekAvoid,
