@@ -12,7 +12,7 @@ from gymnasium import spaces
 from darla.agents.algorithms import get_algorithm
 from darla.agents.latents import FrozenEncoder, Precision
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.envs.state_vector import places_of, state_vectors
 
 if TYPE_CHECKING:

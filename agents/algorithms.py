@@ -18,7 +18,7 @@ from darla.agents.settings import (
     Settings,
     TableSize,
 )
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

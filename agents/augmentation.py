@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor
 from torch.nn import functional
 
-from darla.base import InputError, seed_for, unknown_name
+from darla.common import InputError, seed_for, unknown_name
 from darla.vision.hues import scramble_hues
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]

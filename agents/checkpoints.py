@@ -10,8 +10,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
 
-from darla.base import InputError
-from darla.base.files import load_tensors, read_json, save_tensors, write_json
+from darla.common import InputError
+from darla.common.files import load_tensors, read_json, save_tensors, write_json
 
 STATE = "state.json"
 

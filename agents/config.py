@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from darla.agents.algorithms import get_algorithm
 from darla.agents.settings import DQNSettings, Observation, Settings
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.envs.transfer_task import TRAINS_IN, TrainsIn
 
 AUGMENTATIONS = ("shift", "hue", "convolution")

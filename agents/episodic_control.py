@@ -14,7 +14,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from torch import Tensor
 
 from darla.agents.episodic_policy import EpisodicPolicy, RandomProjection
-from darla.base import seed_for
+from darla.common import seed_for
 
 
 @dataclass

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError
+from darla.common import InputError
 
 _UNKNOWN = float("inf")
 """What an action is worth that has been taken in fewer than k states: it is tried before any other."""

@@ -10,7 +10,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor
 
 from darla.agents.episodic_memory import EpisodicMemory
-from darla.base import InputError
+from darla.common import InputError
 
 Seen = Tensor | dict[str, Tensor]
 """What SB3 hands to a policy; a dictionary for environments that we refuse."""

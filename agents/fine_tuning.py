@@ -13,7 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 
 if TYPE_CHECKING:
     from darla.vision import VisionModel

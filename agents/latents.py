@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.spaces import image_shape
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 
 if TYPE_CHECKING:
     from darla.vision import VisionModel

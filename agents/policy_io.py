@@ -11,8 +11,8 @@ from torch import Tensor
 from darla.agents.algorithms import SMALLEST_IMAGE, build_policy, get_algorithm, policy_space
 from darla.agents.fine_tuning import extractor_arguments
 from darla.agents.settings import Observation, TableSize
-from darla.base import InputError
-from darla.base.files import load_tensors, read_json, save_tensors, write_json
+from darla.common import InputError
+from darla.common.files import load_tensors, read_json, save_tensors, write_json
 
 if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy

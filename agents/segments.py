@@ -23,8 +23,8 @@ from darla.agents.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.config import ActConfig
 from darla.agents.learning_curve import LearningCurve
 from darla.agents.policy_io import save_weights, snapshot_file
-from darla.base import InputError, Progress, seed_for
-from darla.base.artefact import CHECKPOINT, TENSORBOARD
+from darla.common import InputError, Progress, seed_for
+from darla.common.artefact import CHECKPOINT, TENSORBOARD
 
 _STEPS_BETWEEN_LOOKS = 512
 """Environment steps between two looks at the weights and the curve; a rollout of DQN is one step long."""

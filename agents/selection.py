@@ -7,7 +7,7 @@ import numpy as np
 
 from darla.agents.agent import Actor
 from darla.agents.vec import make_vec
-from darla.base import Progress, rng_for, seed_for
+from darla.common import Progress, rng_for, seed_for
 
 if TYPE_CHECKING:
     from darla.envs.domains import AnyDomain

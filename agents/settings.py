@@ -9,7 +9,7 @@ a run of 80,000 environment steps; they learn the task, and were not searched.
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from darla.base import InputError
+from darla.common import InputError
 
 Observation = Literal["latents", "pixels", "state"]
 """What a policy sees: codes of a frozen encoder; the images themselves, through SB3's NatureCNN or through an encoder

@@ -3,7 +3,7 @@
 import numpy as np
 from gymnasium import spaces
 
-from darla.base import InputError
+from darla.common import InputError
 
 
 def check_spaces(observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str) -> None:

@@ -28,8 +28,8 @@ from darla.agents.settings import DQNSettings, MFECSettings, Observation, Settin
 from darla.agents.spaces import image_shape
 from darla.agents.state import StateVecEnv
 from darla.agents.vec import make_vec
-from darla.base import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
-from darla.base.files import write_bytes
+from darla.common import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
+from darla.common.files import write_bytes
 
 if TYPE_CHECKING:
     from darla.envs.domains import AnyDomain

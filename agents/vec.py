@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla import envs
 from darla.agents.spaces import check_spaces
-from darla.base import InputError, seed_for
+from darla.common import InputError, seed_for
 
 if TYPE_CHECKING:
     from darla.envs.domains import AnyDomain

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec import Images, LocalVecEnv, environment_seeds
-from darla.base import InputError, limit_threads
+from darla.common import InputError, limit_threads
 
 if TYPE_CHECKING:
     from darla.envs.domains import AnyDomain

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from darla.base import limit_threads
+from darla.common import limit_threads
 from darla.vision import MODELS, SeeConfig, train_model
 
 BATCH, LATENTS = 64, 10

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darla.base import rng_for
+from darla.common import rng_for
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet
 from darla.envs.image_data import IMAGE_DATA, image_data

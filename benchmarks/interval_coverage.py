@@ -22,7 +22,7 @@ from math import asin, pi
 
 import numpy as np
 
-from darla.base import limit_threads
+from darla.common import limit_threads
 from darla.bootstrap import Statistic, interval_ends, row_counts, tail_share
 from darla.rank_correlation import rank_correlation
 from darla.statistics import FloatArray, iqm, mean, worst_target

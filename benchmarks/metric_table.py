@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from darla.base import InputError, limit_threads
+from darla.common import InputError, limit_threads
 from darla.vision.metrics import METRICS, Sample
 from darla.vision.metrics.names import PRESETS
 

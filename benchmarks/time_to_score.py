@@ -28,8 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
-from darla.base import limit_threads
-from darla.base.seeding import seed_for
+from darla.common import limit_threads
+from darla.common.seeding import seed_for
 from darla.envs.frames import FrameSet
 from darla.experiments.families import FAMILIES
 from darla.vision import SeeConfig, load, train_model

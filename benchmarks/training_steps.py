@@ -25,7 +25,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from darla.agents import PRESETS, FrozenEncoder, LatentVecEnv, PPOSettings, make_vec
 from darla.agents.algorithms import build
 from darla.agents.latents import fastest_precision
-from darla.base import limit_threads
+from darla.common import limit_threads
 from darla.envs import make, tasks
 from darla.vision import SeeConfig
 from darla.vision.encoder import build_model

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darla.base import limit_threads
+from darla.common import limit_threads
 from darla.vision import (
     DAE,
     BetaVAE,

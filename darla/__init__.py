@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darla.base.artefact import Artefact
-    from darla.base.errors import InputError
+    from darla.common.artefact import Artefact
+    from darla.common.errors import InputError
     from darla.checkup import doctor
     from darla.collecting import collect
     from darla.learn_to_act import act
@@ -47,8 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Artefact": "darla.base.artefact",
-    "InputError": "darla.base.errors",
+    "Artefact": "darla.common.artefact",
+    "InputError": "darla.common.errors",
     "act": "darla.learn_to_act",
     "collect": "darla.collecting",
     "demo": "darla.studying",

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.statistics import (
     FloatArray,
     mean,

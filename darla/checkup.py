@@ -17,8 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from darla.base.graphics import missing_packages
-from darla.base.threads import available_cores, default_threads
+from darla.common.graphics import missing_packages
+from darla.common.threads import available_cores, default_threads
 
 Verdict = Literal["ok", "note", "fail"]
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from darla import __version__
-from darla.base.errors import InputError, unknown_name
+from darla.common.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from darla.verbs import Verb

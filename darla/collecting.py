@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.envs import TransferTask
 from darla.envs.collect import CollectConfig
 from darla.envs.collect import collect as collect_frames

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import Artefact, InputError, begin, finish, is_complete
-from darla.base.files import read_json, write_bytes, write_json
-from darla.cells import Cell, only_one, run_cells
+from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common.files import read_json, write_bytes, write_json
+from darla.common.jobs.scheduler import Cell, only_one, run_cells
 from darla.correlation_table import ALL_TASKS, OUTCOMES, correlation_table
 from darla.encoder_measures import LABELS, MeasuresConfig, measure, read_measures
 from darla.envs import Domain, TransferTask

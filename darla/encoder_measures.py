@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from darla.base import Artefact, InputError, begin, finish, is_complete
-from darla.base.files import read_json, write_json
+from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common.files import read_json, write_json
 from darla.envs import TransferTask
 from darla.envs.frames import FrameSet
 from darla.factor_tables import factor_table

@@ -11,8 +11,8 @@ from typing import Any
 
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
-from darla.base import Artefact, InputError, is_complete
-from darla.base.files import read_json
+from darla.common import Artefact, InputError, is_complete
+from darla.common.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
 from darla.envs.transfer_task import TrainsIn
 from darla.scores import RANDOM

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from darla.base import InputError
-from darla.base.files import write_bytes
+from darla.common import InputError
+from darla.common.files import write_bytes
 from darla.statistics import FloatArray
 
 Split = Literal["source", "validation", "selection", "target"]

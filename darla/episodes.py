@@ -16,7 +16,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from darla.agents import Actor, Agent
-from darla.base import InputError, rng_for, seed_for
+from darla.common import InputError, rng_for, seed_for
 from darla.envs import AnyDomain, make
 
 Images = NDArray[np.uint8]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
-from darla.base import InputError
-from darla.base.files import read_json, write_json
+from darla.common import InputError
+from darla.common.files import read_json, write_json
 from darla.entrants import Entrant
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.episode_table import Row, Split

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import Artefact, InputError, rng_for
+from darla.common import Artefact, InputError, rng_for
 from darla.envs.frames import FrameSet
 from darla.envs.ground_truth import GroundTruthData
 from darla.envs.image_data import IMAGE_DATA, image_data

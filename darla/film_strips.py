@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from darla.agents import Actor
-from darla.base import rng_for, seed_for
-from darla.base.files import write_bytes
+from darla.common import rng_for, seed_for
+from darla.common.files import write_bytes
 from darla.envs import FACTORS, AnyDomain, Context, Domain, make
 from darla.episodes import EpisodePlan
 

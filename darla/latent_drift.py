@@ -25,7 +25,7 @@ import numpy.typing as npt
 import torch
 
 from darla.agents import Agent
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.envs import TransferTask, tasks
 from darla.envs.paired_rendering import Images, PairedRendering, render_pairs
 from darla.vision import VisionModel, load

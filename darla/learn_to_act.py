@@ -7,7 +7,7 @@ What it is compared with acts elsewhere or sees something else: `trains_in`, `au
 from pathlib import Path
 
 from darla.agents import ActConfig, train_agent
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.envs import TransferTask, tasks
 
 

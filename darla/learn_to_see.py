@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.envs.frames import FrameSet
 from darla.vision import SeeConfig, train_dae, train_encoder
 

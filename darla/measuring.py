@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darla.base import Artefact, InputError, Progress, begin, finish, is_complete
-from darla.base.files import read_json, write_bytes, write_json
+from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
+from darla.common.files import read_json, write_bytes, write_json
 from darla.envs.frames import FrameSet
 from darla.envs.image_data import IMAGE_DATA
 from darla.factor_tables import FactorTable, Source, check_channels, factor_table

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.names import check_metrics, check_preset
 
 

@@ -9,8 +9,8 @@ Higgins et al. 2017, DARLA: improving zero-shot transfer in reinforcement learni
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from darla.base import Artefact
-from darla.base.files import read_json, write_bytes
+from darla.common import Artefact
+from darla.common.files import read_json, write_bytes
 from darla.bootstrap import FEW_SEEDS
 from darla.report_document import Cell, Table
 from darla.report_tables import NOTHING, leak_notes, number

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.bootstrap import FEW_SEEDS, interval_ends, row_counts
 from darla.statistics import valid_confidence
 

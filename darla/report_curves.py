@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darla.agents.training import CURVE
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.curve_figure import curve_figure, training_curve_figure
 from darla.figure_style import CROWD
 from darla.report_data import Material, Transfer

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from darla.base import Artefact, InputError, is_complete
-from darla.base.files import read_json
+from darla.common import Artefact, InputError, is_complete
+from darla.common.files import read_json
 from darla.curve_figure import Curves
 from darla.encoder_correlation import KIND as CORRELATION
 from darla.encoder_correlation import MEASURE_PATHS

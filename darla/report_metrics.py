@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.measuring import MATRICES, read_results
 from darla.report_document import Block, Cell, Fold, Picture, Table, Text
 from darla.vision.metrics import METRICS, Result

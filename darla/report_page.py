@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from darla.base import Artefact
-from darla.base.files import write_bytes
+from darla.common import Artefact
+from darla.common.files import write_bytes
 from darla.paper_table import difference_table, return_table
 from darla.profile_figure import profile_figure
 from darla.profiles import profiles

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darla.base import Artefact
-from darla.base.progress import duration
+from darla.common import Artefact
+from darla.common.progress import duration
 from darla.report_data import Material, Transfer
 from darla.report_document import Block, Bullets, Cell, Code, Fold, Section, Table, Text
 from darla.report_tables import LEAKS, count, leak_table

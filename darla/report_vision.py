@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from darla.base import Artefact
-from darla.base.files import read_json
+from darla.common import Artefact
+from darla.common.files import read_json
 from darla.envs.frames import FrameSet
 from darla.report_data import Material
 from darla.report_document import Block, Cell, Picture, Section, Table, Text

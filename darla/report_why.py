@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from darla.base import Artefact
-from darla.base.files import read_json
+from darla.common import Artefact
+from darla.common.files import read_json
 from darla.correlation_figure import correlation_figure
 from darla.correlation_table import OUTCOMES, correlation_table
 from darla.drift_figure import drift_figure

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.base import Artefact, begin, finish, is_complete
+from darla.common import Artefact, begin, finish, is_complete
 from darla.report_data import gather
 from darla.report_page import compose, write_document
 from darla.table_files import write_tables

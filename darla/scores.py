@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.bootstrap import Estimate, bootstrap, compare
 from darla.episode_table import Row, Table, tabulate
 from darla.statistics import FloatArray, holm, iqm, mean, optimality_gap, wilson, worst_target

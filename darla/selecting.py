@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
-from darla.base import Artefact, InputError, begin, finish, is_complete, rng_for
-from darla.base.files import read_json, write_bytes, write_json
-from darla.cells import Cell, only_one, run_cells
+from darla.common import Artefact, InputError, begin, finish, is_complete, rng_for
+from darla.common.files import read_json, write_bytes, write_json
+from darla.common.jobs.scheduler import Cell, only_one, run_cells
 from darla.envs.frames import FrameSet
 from darla.factor_tables import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, see_denoised

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from darla.base.tables import read_numbers
+from darla.common.csv_rows import read_numbers
 from darla.relation_figure import relation_figure
 from darla.report_document import Block, Cell, Document, Picture, Section, Table, Text
 from darla.report_tables import NOTHING, number

@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 
 FloatArray = NDArray[np.float64]
 _CELLS_AT_ONCE = 4_000_000

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from darla.base import Artefact
-from darla.base.files import read_json, write_bytes
+from darla.common import Artefact
+from darla.common.files import read_json, write_bytes
 from darla.bootstrap import bootstrap, compare
 from darla.episode_table import Table, read_rows, tabulate
 from darla.scores import ALL_TARGETS, RANDOM

@@ -1,7 +1,7 @@
 """How far a study has come, told from its folder alone: what is finished, what is at work, what failed and why.
 
     OUT/study.json   every part of the study, what it needs and what it is expected to cost; written when a run begins
-    OUT/logs/        what each part printed, with marks of when it began and how it ended (`darla.cell_log`)
+    OUT/logs/        what each part printed, with marks of when it began and how it ended (`darla.common.jobs.log`)
 
 Nothing is asked of the process that runs the study, so a study that runs on another machine, on a cluster or not at all
 can be looked at.
@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from darla import cell_log
-from darla.base import InputError, is_complete
-from darla.base.files import read_json, write_json
-from darla.base.progress import duration
-from darla.cells import is_held
+from darla.common.jobs import log as cell_log
+from darla.common import InputError, is_complete
+from darla.common.files import read_json, write_json
+from darla.common.progress import duration
+from darla.common.jobs.scheduler import is_held
 
 STUDY = "study.json"
 LOGS = "logs"

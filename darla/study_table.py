@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darla.base import Artefact
-from darla.base.files import read_json
+from darla.common import Artefact
+from darla.common.files import read_json
 from darla.bootstrap import FEW_SEEDS
 from darla.report_tables import leak_notes
 from darla.scores import RANDOM

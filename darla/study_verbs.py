@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from darla.base.progress import duration
+from darla.common.progress import duration
 
 
 @dataclass(frozen=True, kw_only=True)

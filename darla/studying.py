@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darla.base import Artefact, InputError, is_complete
-from darla.base.files import write_bytes
-from darla.base.graphics import require_graphics
-from darla.base.progress import duration
-from darla.base.threads import available_cores
-from darla.cells import Failure, as_error, finish_cells, only_one
+from darla.common import Artefact, InputError, is_complete
+from darla.common.files import write_bytes
+from darla.common.graphics import require_graphics
+from darla.common.progress import duration
+from darla.common.threads import available_cores
+from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
 from darla.paper_table import write_paper_table
 from darla.reporting import report
 from darla.study_status import LOGS, Part, write_study

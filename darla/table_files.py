@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from darla.base.files import write_bytes
+from darla.common.files import write_bytes
 from darla.report_document import Block, Cell, Document, Fold, Section, Table
 
 FOLDER = "tables"

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from darla.base import InputError, unknown_name
-from darla.base.files import read_json
+from darla.common import InputError, unknown_name
+from darla.common.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, tasks
 
 _NEEDED = ("name", "unlabelled", "source", "targets")

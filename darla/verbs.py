@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Protocol
 import tyro
 
 from darla.agents import ActConfig, get_algorithm
-from darla.base import Artefact, InputError
-from darla.base.graphics import require_graphics
+from darla.common import Artefact, InputError
+from darla.common.graphics import require_graphics
 from darla.envs.collect import CollectConfig
 from darla.metrics_config import MetricsConfig
 from darla.study_verbs import Demo, StudyList, StudyRun, StudyStatus

@@ -25,10 +25,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
-from darla.base.artefact import CHECKPOINT
-from darla.base.files import read_json, write_bytes, write_json
-from darla.base.workers import worker_pool
+from darla.common import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.common.artefact import CHECKPOINT
+from darla.common.files import read_json, write_bytes, write_json
+from darla.common.processes import worker_pool
 from darla.entrants import Entrant, Named, admit_all
 from darla.envs import TransferTask, tasks
 from darla.episode_table import SPLITS, Split, write_rows

@@ -18,7 +18,7 @@ from gymnasium import spaces
 from gymnasium.error import DependencyNotInstalled
 from PIL import Image
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.stored_images import SIDE, StoredImages, existing, resized
 
 _SOURCE = "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz (folder data/cars)"

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from darla.base import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
-from darla.base.artefact import CHECKPOINT
-from darla.base.files import load_array, read_json, save_array, write_json
-from darla.base.workers import worker_pool
+from darla.common import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.common.artefact import CHECKPOINT
+from darla.common.files import load_array, read_json, save_array, write_json
+from darla.common.processes import worker_pool
 from darla.envs import tasks
 from darla.envs.domains import AnyDomain, Domain, domain_from_dict
 from darla.envs.drawing import Drawer

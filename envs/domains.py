@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.factors import FACTORS, Context, Value, factor
 
 _TOLERANCE = 1e-6

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError, seed_for
+from darla.common import InputError, seed_for
 from darla.envs.domains import AnyDomain, Domain
 from darla.envs.making import make
 from darla.envs.objects import KIND_NAMES

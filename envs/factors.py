@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 Value = float | str
 

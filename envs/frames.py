@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import Artefact, InputError
-from darla.base.files import load_array, read_json
+from darla.common import Artefact, InputError
+from darla.common.files import load_array, read_json
 
 KIND = "frames"
 SHARDS = "shards"

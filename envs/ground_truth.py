@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError
+from darla.common import InputError
 
 Factors = npt.NDArray[np.int64]
 """(N, K): for each picture which value, counted from 0, each of the K factors has."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import rng_for, unknown_name
+from darla.common import rng_for, unknown_name
 from darla.envs.drawing import Shard
 from darla.envs.ground_truth import Factors, GroundTruthData
 

@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.domains import AnyDomain, EnvDomain
 from darla.envs.registration import register
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError
-from darla.base.graphics import require_graphics
+from darla.common import InputError
+from darla.common.graphics import require_graphics
 
 # Mesa's software rasteriser starts threads that cost more than they bring at 64x64 pixels: without them a frame takes
 # a third less time, and environments in several processes do not fight for cores. It is read once, with the driver.

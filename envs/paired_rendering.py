@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError, rng_for, seed_for
+from darla.common import InputError, rng_for, seed_for
 from darla.envs.domains import AnyDomain, Domain, covers
 from darla.envs.factors import Context
 from darla.envs.making import make

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.envs.domains import Domain
 from darla.envs.factors import Context
 from darla.envs.objects import OBJECT_SETS, WIDEST, Kind

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.stored_images import StoredImages, existing
 
 _SOURCE = "https://github.com/google-deepmind/3d-shapes (3dshapes.h5)"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.stored_images import SIDE, StoredImages, existing, resized
 
 _SOURCE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small (the six -dat, -cat and -info .mat files, unpacked)"

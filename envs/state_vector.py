@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.objects import KIND_NAMES
 
 METRES = 5.0

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.ground_truth import Factors, GroundTruthData, Images
 
 SIDE = 64

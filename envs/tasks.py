@@ -8,7 +8,7 @@ from these domains (`leak_level`).
 from collections.abc import Mapping
 from typing import Any
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.envs.domains import Choice, Component, Domain, EnvDomain, Uniform
 from darla.envs.transfer_task import Leak, TransferTask, leak_level
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.envs.domains import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
 from darla.envs.factors import FACTORS
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from darla.base import unknown_name
+from darla.common import unknown_name
 from darla.experiments.presets import PIXELS
 from darla.vision import SeeConfig, TrainingConfig
 

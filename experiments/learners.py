@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from darla.agents import ActConfig
-from darla.base import unknown_name
+from darla.common import unknown_name
 from darla.experiments.presets import ENCODERS
 from darla.experiments.study import Method
 

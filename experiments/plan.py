@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from darla.agents.settings import Observation
-from darla.cells import Cell
+from darla.common.jobs.scheduler import Cell
 from darla.envs import AnyDomain, TransferTask, tasks
 from darla.envs.collect import CollectConfig
 from darla.envs.collect import collect as collect_frames

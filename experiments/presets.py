@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from darla.agents import ActConfig, PPOSettings
-from darla.base import unknown_name
+from darla.common import unknown_name
 from darla.experiments.study import Method, Study
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig

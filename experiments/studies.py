@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.experiments.learners import LEARNERS, with_algorithm
 from darla.experiments.presets import DARLA, ENCODERS, PIXELS, SHORT_PPO
 from darla.experiments.presets import STUDIES as DEMONSTRATIONS

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError
+from darla.common import InputError
 
 REACH = 2.5
 """How far a traversal moves a latent, in standard deviations of the prior."""

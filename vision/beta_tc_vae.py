@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.base import Posterior
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.vae import VAE, VAEConfig, not_negative

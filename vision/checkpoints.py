@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError
-from darla.base.files import load_tensors, read_json, save_tensors, write_json
+from darla.common import InputError
+from darla.common.files import load_tensors, read_json, save_tensors, write_json
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d{9})\.json")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.base import ImageModel
 from darla.vision.hues import scramble_hues
 from darla.vision.likelihoods import likelihood

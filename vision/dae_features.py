@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.base import REACH, Posterior, VisionModel
 from darla.vision.perceptual import PerceptualConfig, PerceptualLoss
 from darla.vision.qlae import NO_NOISE, Exact

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darla.base import Artefact, finish, seed_for
-from darla.base.files import save_tensors, write_json
+from darla.common import Artefact, finish, seed_for
+from darla.common.files import save_tensors, write_json
 from darla.vision.dae import DAE, LAYERS, DAEConfig
 from darla.vision.encoding import batches, restore
 from darla.vision.held_out import (

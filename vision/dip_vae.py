@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from darla.base import unknown_name
+from darla.common import unknown_name
 from darla.vision.base import Posterior
 from darla.vision.vae import VAE, VAEConfig, not_negative
 

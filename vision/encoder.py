@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from darla.base import Artefact, InputError, finish, seed_for
-from darla.base.files import save_tensors, write_json
+from darla.common import Artefact, InputError, finish, seed_for
+from darla.common.files import save_tensors, write_json
 from darla.vision.base import VisionModel
 from darla.vision.dae import DAE, DAEConfig
 from darla.vision.dae_training import load_dae, load_statistics, train_dae

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.vision.base import ImageModel, Posterior, VisionModel
 from darla.vision.frames import Frames
 

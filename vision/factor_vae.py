@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.base import Posterior
 from darla.vision.layers import Head
 from darla.vision.perceptual import PerceptualLoss

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 
 
 class Frames(Protocol):

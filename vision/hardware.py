@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import InputError, begin, is_complete, rng_for
+from darla.common import InputError, begin, is_complete, rng_for
 from darla.vision.base import VisionModel
 from darla.vision.dae import DAE
 from darla.vision.encoding import batches

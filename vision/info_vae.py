@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.base import Posterior
 from darla.vision.vae import VAE, VAEConfig, not_negative
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from darla.base import unknown_name
+from darla.common import unknown_name
 
 ACTIVATIONS = ("relu", "elu")
 _STRIDE, _DILATION = [2, 2], [1, 1]

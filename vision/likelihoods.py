@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 
 class Likelihood(ABC):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from darla.base import InputError
-from darla.base.artefact import WATCHED
-from darla.base.tables import read_numbers, write_numbers
+from darla.common import InputError
+from darla.common.artefact import WATCHED
+from darla.common.csv_rows import read_numbers, write_numbers
 from darla.vision.base import VisionModel
 from darla.vision.encoding import posterior_of
 from darla.vision.frames import Frames

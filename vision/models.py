@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from darla.base import unknown_name
+from darla.common import unknown_name
 from darla.vision.annealed_vae import AnnealedVAE
 from darla.vision.auto_encoder import AutoEncoder
 from darla.vision.beta_tc_vae import BetaTCVAE

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import seed_for
-from darla.base.artefact import TENSORBOARD
+from darla.common import seed_for
+from darla.common.artefact import TENSORBOARD
 from darla.vision.base import ImageModel, VisionModel
 from darla.vision.dae import DAE
 from darla.vision.encoding import posterior_of

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.layers import Down, Head, Hidden, Ups, activate, known_activation
 
 _ROUNDING = 1e-4

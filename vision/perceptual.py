@@ -21,7 +21,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.dae import DAE, LAYERS
 
 NORMALISATIONS = ("std", "whiten")

@@ -17,7 +17,7 @@ from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import nn
 from torch.nn import functional
 
-from darla.base import InputError, rng_for, seed_for
+from darla.common import InputError, rng_for, seed_for
 from darla.vision.training import initialised
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.base import Posterior
 from darla.vision.perceptual import PerceptualLoss
 from darla.vision.vae import VAE, VAEConfig, not_negative

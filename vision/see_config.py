@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self, get_type_hints
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.beta_vae import BetaVAEConfig
 from darla.vision.dae import DAEConfig
 from darla.vision.models import find_model

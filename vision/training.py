@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from darla.base import InputError, Progress, seed_for
-from darla.base.artefact import CHECKPOINT
-from darla.base.tables import write_numbers
+from darla.common import InputError, Progress, seed_for
+from darla.common.artefact import CHECKPOINT
+from darla.common.csv_rows import write_numbers
 from darla.vision import checkpoints
 from darla.vision.base import ImageModel
 from darla.vision.frames import BatchOrder, Frames

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 
 SCHEDULES = ("one_cycle", "trapezoid", "constant")
 _DECAY = 0.25

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from darla.base.files import write_bytes
+from darla.common.files import write_bytes
 from darla.vision.base import VisionModel
 from darla.vision.dae import DAE
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.base import Posterior, VisionModel
 from darla.vision.likelihoods import likelihood
 from darla.vision.networks import BroadcastDecoder, Decoder, Encoder, FeatureDecoder, architecture

@@ -12,7 +12,7 @@ from toy_training import SHORT, short
 from darla.agents import Agent, make_vec, train_agent
 from darla.agents.algorithms import build
 from darla.agents.augmentation import BY_NAME, AugmentedVecEnv, convolution, hue, shift
-from darla.base import InputError
+from darla.common import InputError
 
 
 class Grey(gymnasium.Env):

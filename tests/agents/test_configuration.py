@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from darla.agents import ALGORITHMS, PRESETS, A2CSettings, ActConfig, DQNSettings, PPOSettings
-from darla.base import InputError
+from darla.common import InputError
 
 
 @pytest.mark.parametrize("observation", ["latents", "pixels"])

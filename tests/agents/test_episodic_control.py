@@ -15,7 +15,7 @@ from darla.agents.episodic_control import Episode, EpisodicControl
 from darla.agents.episodic_policy import RandomProjection
 from darla.agents.policy_io import PolicyDescription
 from darla.agents.selection import play
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from darla.agents.episodic_memory import EpisodicMemory
-from darla.base import InputError
+from darla.common import InputError
 
 
 class Oracle:

@@ -12,8 +12,8 @@ from darla.agents.algorithms import build, get_algorithm
 from darla.agents.fine_tuning import TrainedEncoder, extractor_arguments, initialise, vision_of
 from darla.agents.policy_io import load_description, save_description
 from darla.agents.vec import make_vec
-from darla.base import Artefact, InputError
-from darla.base.files import load_tensors, read_json, write_json
+from darla.common import Artefact, InputError
+from darla.common.files import load_tensors, read_json, write_json
 from darla.vision import SeeConfig, encode_images
 
 ALGORITHMS = ["ppo", "a2c", "dqn"]

@@ -7,7 +7,7 @@ from toy_training import SHORT, BatchNormalised, frames, short
 
 from darla.agents import FrozenEncoder, LatentVecEnv, make_vec, train_agent
 from darla.agents.algorithms import build
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import encode_images
 from darla.vision import load as load_model
 

@@ -6,7 +6,7 @@ from toy_training import SHORT, short
 
 from darla.agents import Agent, make_vec, train_agent
 from darla.agents.state import StateVecEnv
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain, make
 from darla.envs.state_vector import state_vector
 from darla.episodes import Arena, EpisodePlan

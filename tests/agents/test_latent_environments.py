@@ -7,7 +7,7 @@ from toy_images import ENV_ID, SIZE
 from toy_training import BatchNormalised
 
 from darla.agents import FrozenEncoder, LatentVecEnv, make_vec
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 

@@ -10,7 +10,7 @@ from toy_training import short
 
 from darla.agents import A2CSettings, ActConfig, Agent, DQNSettings, PPOSettings, RandomAgent, train_agent
 from darla.agents.selection import play
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 LEARNING = {

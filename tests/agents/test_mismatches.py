@@ -7,7 +7,7 @@ from toy_images import ENV_ID
 from toy_training import frames, short
 
 from darla.agents import Agent, RandomAgent, train_agent
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 

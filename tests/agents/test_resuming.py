@@ -12,7 +12,7 @@ from toy_images import SIZE, Columns
 from toy_training import short
 
 from darla.agents import train_agent
-from darla.base import Artefact, InputError, is_complete
+from darla.common import Artefact, InputError, is_complete
 from darla.envs import EnvDomain
 
 PROGRAM = """

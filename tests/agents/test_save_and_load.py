@@ -12,7 +12,7 @@ from toy_training import SHORT, frames, short, write_encoder
 from darla.agents import Agent, FrozenEncoder, LatentVecEnv, make_vec, train_agent
 from darla.agents.algorithms import build, table_of
 from darla.agents.policy_io import PolicyDescription, load_weights, save_weights
-from darla.base import InputError
+from darla.common import InputError
 
 
 def describe(algorithm, encoder, frame_stack):
@@ -138,7 +138,7 @@ def test_a_file_that_was_cut_or_altered_is_refused(agent_folder, encoder_folder,
 
 def rehash(folder, name):
     """Make the card agree with an altered file, as a careful stranger would."""
-    from darla.base.files import sha256
+    from darla.common.files import sha256
 
     card = json.loads((folder / "card.json").read_text())
     card["files"][name] = sha256(folder / name)

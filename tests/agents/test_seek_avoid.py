@@ -13,7 +13,7 @@ import pytest
 from toy_training import short, write_encoder
 
 from darla.agents import Agent, make_vec, train_agent
-from darla.base import is_complete
+from darla.common import is_complete
 from darla.envs import tasks
 
 PROGRAM = """

@@ -8,7 +8,7 @@ from toy_training import short
 
 from darla.agents import Agent, train_agent
 from darla.agents.selection import SnapshotScore, best, play
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 

@@ -9,7 +9,7 @@ from stable_baselines3.common.monitor import Monitor
 from toy_images import ENV_ID, SIZE
 
 from darla.agents import make_vec
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain
 
 

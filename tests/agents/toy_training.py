@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from toy_images import SIZE, Columns
 
 from darla.agents import A2CSettings, ActConfig, DQNSettings, MFECSettings, PPOSettings
-from darla.base import begin, finish
-from darla.base.files import save_tensors
+from darla.common import begin, finish
+from darla.common.files import save_tensors
 from darla.vision import SeeConfig, VisionModel, encode_images
 from darla.vision.base import Posterior
 from darla.vision.encoder import build_model

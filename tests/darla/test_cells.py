@@ -7,8 +7,8 @@ from pathlib import Path
 import cell_work
 import pytest
 
-from darla.base import InputError, is_complete
-from darla.cells import Cell, only_one, run_cells
+from darla.common import InputError, is_complete
+from darla.common.jobs.scheduler import Cell, only_one, run_cells
 
 
 def cell(folder: Path, name: str, *needs: str, work: object = cell_work.make, cost: float = 1.0) -> Cell:

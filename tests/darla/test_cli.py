@@ -13,7 +13,7 @@ import pytest
 from command_line import darla, leftovers, refusal
 
 from darla import cli
-from darla.base import Artefact
+from darla.common import Artefact
 
 
 def smaller_files(limit: int) -> Callable[[], None]:

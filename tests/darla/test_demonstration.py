@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
 
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.experiments import presets
 from darla.experiments.plan import plan
 

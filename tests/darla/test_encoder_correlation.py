@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import spearmanr
 
 import darla
-from darla.base import Artefact, InputError, begin, finish
-from darla.base.files import read_json, write_json
+from darla.common import Artefact, InputError, begin, finish
+from darla.common.files import read_json, write_json
 from darla.correlation_figure import correlation_figure
 from darla.correlation_table import ALL_TASKS, correlation_table
 from darla.encoder_correlation import CorrelationConfig, correlate

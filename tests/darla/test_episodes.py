@@ -7,7 +7,7 @@ import pytest
 from countdown import ENV_ID, Countdown, Reader
 
 from darla.agents import RandomAgent
-from darla.base import InputError, rng_for, seed_for
+from darla.common import InputError, rng_for, seed_for
 from darla.envs import Context, Domain, EnvDomain, tasks
 from darla.episodes import Arena, Episode, EpisodePlan, EpisodeStreams
 

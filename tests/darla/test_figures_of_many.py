@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from made_up_run import make_run
 
-from darla.base.files import read_json
+from darla.common.files import read_json
 from darla.curve_figure import curve_figure, training_curve_figure
 from darla.figure_style import CROWD, PALETTE, named_styles, styles, to_svg
 from darla.profile_figure import profile_figure

@@ -8,7 +8,7 @@ import torch
 from short_rooms import hasty_agent, short_task
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import Domain, tasks
 from darla.envs.paired_rendering import PairedRendering, render_pairs
 from darla.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative

@@ -7,7 +7,7 @@ import pytest
 
 from darla import verbs
 from darla.agents import ALGORITHMS, ActConfig
-from darla.base import InputError
+from darla.common import InputError
 from darla.cli import _parse
 from darla.envs import tasks
 from darla.experiments import presets

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import darla
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet
 from darla.envs.sprites import Sprites

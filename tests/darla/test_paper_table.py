@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darla.base import Artefact, begin, finish
-from darla.base.files import read_json, write_json
+from darla.common import Artefact, begin, finish
+from darla.common.files import read_json, write_json
 from darla.bootstrap import bootstrap, compare
 from darla.episode_table import Row, read_rows, write_rows
 from darla.figure_style import PALETTE, styles

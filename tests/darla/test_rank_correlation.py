@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.rank_correlation import rank_correlation
 
 RNG = np.random.default_rng(5)

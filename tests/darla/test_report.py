@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from made_up_run import METHODS, make_encoder, make_run, make_transfer
 
-from darla.base import Artefact, InputError
-from darla.base.files import read_json
+from darla.common import Artefact, InputError
+from darla.common.files import read_json
 from darla.figure_style import PALETTE, to_svg
 from darla.report_data import gather
 from darla.report_document import Cell, Document, Section, Table, Text

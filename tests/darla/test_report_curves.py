@@ -6,8 +6,8 @@ import pytest
 from made_up_run import make_run
 
 from darla.agents.training import CURVE
-from darla.base import Artefact, InputError, begin, finish
-from darla.base.files import read_json, write_json
+from darla.common import Artefact, InputError, begin, finish
+from darla.common.files import read_json, write_json
 from darla.report_curves import curves_section
 from darla.report_data import Material, Transfer, gather
 from darla.report_document import Picture, Section

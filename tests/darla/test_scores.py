@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.episode_table import Row, read_rows, tabulate, write_rows
 from darla.scores import Resampling, score
 

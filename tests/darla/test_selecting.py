@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import darla
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.experiments.families import FAMILIES, family
 from darla.selection_page import Candidate, factors_table, ranking_table, settings_table
 from darla.vision import SeeConfig, TrainingConfig, load

@@ -10,7 +10,7 @@ from scipy.stats import ecdf, mannwhitneyu, norm, trim_mean
 from scipy.stats import permutation_test as scipy_test
 from scipy.stats import t as student_t
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
 from darla.statistics import (
     holm,

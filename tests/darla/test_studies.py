@@ -7,7 +7,7 @@ import cell_work
 import pytest
 from command_line import darla, refusal
 
-from darla.base import InputError, is_complete
+from darla.common import InputError, is_complete
 from darla.experiments import presets
 from darla.experiments.learners import LEARNERS
 from darla.experiments.plan import plan

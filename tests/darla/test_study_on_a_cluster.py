@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import MORE, darla
 
-from darla import cell_log
+from darla.common.jobs import log as cell_log
 from darla.study_status import LOGS, PartStatus, study_status
 
 pytestmark = pytest.mark.slow

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from darla.base import Artefact
-from darla.base.files import write_json
+from darla.common import Artefact
+from darla.common.files import write_json
 from darla.study_table import study_table
 
 

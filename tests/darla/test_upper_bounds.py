@@ -6,8 +6,8 @@ import pytest
 from short_rooms import hasty_agent, short_task
 
 from darla.agents import ActConfig, PPOSettings
-from darla.base import InputError
-from darla.base.files import read_json
+from darla.common import InputError
+from darla.common.files import read_json
 from darla.entrants import admit_all
 from darla.envs import leak_level
 from darla.episode_table import read_rows

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from short_rooms import hasty_agent, hasty_encoder, room, short_task
 
-from darla.base import Artefact, InputError
-from darla.base.files import read_json, write_json
+from darla.common import Artefact, InputError
+from darla.common.files import read_json, write_json
 from darla.entrants import _check_seen
 from darla.envs import Domain, leak_level, make, tasks
 from darla.episode_table import read_rows

@@ -13,7 +13,7 @@ import gymnasium
 
 import darla
 from darla.agents import ActConfig, PPOSettings
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import EnvDomain, TransferTask, leak_level, make, tasks
 from darla.envs.car_racing import CAR, GRASS, ROAD, RecolouredCarRacing
 from darla.envs.collect import CollectConfig, collect
@@ -137,7 +137,7 @@ def test_a_look_that_there_is_none_of_is_refused(wrong, message):
 def test_without_the_extra_one_sentence_says_what_to_install():
     program = (
         "import sys; sys.modules['Box2D'] = None\n"
-        "from darla.base import InputError\n"
+        "from darla.common import InputError\n"
         "from darla.envs import make, tasks\n"
         "try: make(tasks.get('car-racing').source)\n"
         "except InputError as error: print(error)\n"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from command_line import hear_ctrl_c
 
-from darla.base import Artefact, InputError, is_complete
+from darla.common import Artefact, InputError, is_complete
 from darla.envs import Domain, EnvDomain, make, tasks
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet, shard_path
@@ -64,7 +64,7 @@ def test_frames_are_found_by_any_kind_of_index(frames: FrameSet) -> None:
 
 def test_a_frame_shows_its_context(frames: FrameSet) -> None:
     # Drawn again from the published seed of the frame, the context and the picture are the same.
-    from darla.base import seed_for
+    from darla.common import seed_for
 
     env = make(tasks.get("conjunction").unlabelled)
     image, info = env.reset(seed=seed_for(3, "frame", 33))

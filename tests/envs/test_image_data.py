@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet
 from darla.envs.image_data import IMAGE_DATA, image_data

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import FACTORS, OBJECT_SETS, Context, make, tasks
 from darla.envs.seek_avoid import SeekAvoid
 

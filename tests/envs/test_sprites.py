@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.envs.ground_truth import GroundTruthData
 from darla.envs.sprites import SHAPES, Sprites
 

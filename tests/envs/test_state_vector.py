@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import Domain, make, tasks
 from darla.envs.state_vector import METRES, places_for, places_of, state_vector, vector_size
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs.cars3d_files import cars3d
 from darla.envs.dsprites_file import dsprites
 from darla.envs.mpi3d_file import mpi3d

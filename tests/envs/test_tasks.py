@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import (
     Choice,
     Context,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.envs import Domain, EnvDomain, TransferTask, Uniform, leak_level, tasks
 
 

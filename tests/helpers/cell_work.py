@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from darla.base import InputError, begin, finish
+from darla.common import InputError, begin, finish
 
 
 def make(out: Path, text: str, needs: tuple[Path, ...] = ()) -> None:

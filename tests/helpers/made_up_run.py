@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from darla.base import Artefact, begin, finish
-from darla.base.files import write_bytes, write_json
+from darla.common import Artefact, begin, finish
+from darla.common.files import write_bytes, write_json
 from darla.envs import leak_level, tasks
 from darla.envs.collect import CollectConfig, collect
 from darla.episode_table import Row, write_rows

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from darla.agents import ActConfig, PPOSettings, train_agent
-from darla.base import Artefact
+from darla.common import Artefact
 from darla.envs import EnvDomain, TransferTask
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import Frames
 
 from darla import vision
-from darla.base import limit_threads
+from darla.common import limit_threads
 
 
 class Slow(Frames):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import Posterior
 from darla.vision.beta_tc_vae import ESTIMATORS, BetaTCVAE, BetaTCVAEConfig, decomposition, log_weights
 

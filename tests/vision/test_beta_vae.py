@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, PerceptualLoss, Posterior
 
 SHAPE = (16, 16, 3)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import DAE, DAEConfig
 from darla.vision.dae import occlude
 

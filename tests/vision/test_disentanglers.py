@@ -8,7 +8,7 @@ import torch
 from squares import Frames
 
 from darla import vision
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import MODELS, SeeConfig, TrainingConfig
 from darla.vision.encoder import build_model
 from darla.vision.encoding import encode_images

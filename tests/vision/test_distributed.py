@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from darla.base import Artefact, InputError
+from darla.common import Artefact, InputError
 from darla.vision import DAE, DAEConfig, TrainingConfig, train_model
 
 PROGRAM = Path(__file__).with_name("distributed.py")

@@ -8,8 +8,8 @@ import torch
 from squares import Frames
 
 from darla import vision
-from darla.base import Artefact, InputError
-from darla.base.files import load_tensors, read_json
+from darla.common import Artefact, InputError
+from darla.common.files import load_tensors, read_json
 from darla.vision.encoding import encode_images
 from darla.vision.held_out import split
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from darla import vision
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import BetaVAE, BetaVAEConfig
 from darla.vision.encoding import DEAD, fit_normaliser
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, PerceptualLoss
 from darla.vision.perceptual import NORMALISATIONS, feature_statistics
 

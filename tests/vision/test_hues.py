@@ -5,7 +5,7 @@ import colorsys
 import pytest
 import torch
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import DAE, DAEConfig
 from darla.vision.hues import scramble_hues
 

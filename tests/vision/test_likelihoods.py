@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.likelihoods import LIKELIHOODS, likelihood
 
 

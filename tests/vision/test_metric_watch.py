@@ -7,8 +7,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import darla
-from darla.base import InputError
-from darla.base.tables import read_numbers
+from darla.common import InputError
+from darla.common.csv_rows import read_numbers
 from darla.envs.collect import CollectConfig, collect
 from darla.envs.frames import FrameSet
 from darla.vision import SeeConfig, TrainingConfig

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.layers import Down, Up
 from darla.vision.networks import BroadcastDecoder, Decoder, Encoder, architecture
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import probe
 
 

@@ -6,8 +6,8 @@ import torch
 from squares import SHAPE
 
 from darla import vision
-from darla.base import InputError, seed_for
-from darla.base.files import read_json
+from darla.common import InputError, seed_for
+from darla.common.files import read_json
 from darla.vision import DAE, SeeConfig, encode_images
 from darla.vision.dae_training import load_dae
 from darla.vision.encoder import build_model

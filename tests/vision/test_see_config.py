@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from darla import vision
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import SeeConfig
 
 

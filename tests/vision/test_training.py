@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import (
     DAE,
     BetaVAE,
@@ -133,7 +133,7 @@ def test_gradient_clipping_bounds_the_update_but_reports_the_true_norm(frames, t
     for clip in (None, 1e-3):
         config = TrainingConfig(steps=1, batch_size=16, gradient_clip=clip, log_every=1, precision="float32")
         row = train_model(beta_vae(), frames, config, tmp_path / str(clip), 0).history[0]
-        from darla.base.files import load_tensors
+        from darla.common.files import load_tensors
 
         tensors = load_tensors(tmp_path / str(clip) / "checkpoint" / "step-000000001.safetensors")
         moments = [value for name, value in tensors.items() if name.startswith("optimizer.exp_avg.")]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 
 LARGEST = 1e60
 """Numbers above overflow when sums of their fourth powers are taken in double precision; float32 stays below."""

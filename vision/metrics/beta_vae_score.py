@@ -4,7 +4,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.draws import Draws, check_counts
 from darla.vision.metrics.logistic import fit_logistic
 from darla.vision.metrics.registry import metric

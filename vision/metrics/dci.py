@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.explicitness import refuse_continuous
 from darla.vision.metrics.forest import Forest
 from darla.vision.metrics.med import concentration

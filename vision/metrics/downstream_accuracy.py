@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import KFold
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.explicitness import refuse_continuous
 from darla.vision.metrics.logistic import fit_logistic
 from darla.vision.metrics.registry import metric

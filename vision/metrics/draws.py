@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.sample import Part
 
 _NUMBERS = 2**22

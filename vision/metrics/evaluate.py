@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.metrics.intervals import Interval, bootstrap
 from darla.vision.metrics.names import check_metrics
 from darla.vision.metrics.registry import Metric, by_row, replace_interval

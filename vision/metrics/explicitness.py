@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.logistic import fit_logistic, roc_auc
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-from darla.base import seed_for
+from darla.common import seed_for
 from darla.vision.metrics.sample import Sample
 
 Array = np.ndarray[Any, Any]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.arrays import is_whole
 from darla.vision.metrics.sample import Sample
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.information import ratio
 from darla.vision.metrics.registry import metric
 from darla.vision.metrics.result import Scores

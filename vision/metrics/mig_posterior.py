@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.arrays import is_whole
 from darla.vision.metrics.information import column_entropy, ratio
 from darla.vision.metrics.mig import gap

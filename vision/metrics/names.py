@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from darla.base import unknown_name
+from darla.common import unknown_name
 
 NAMES = (
     "mig",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.intervals import Interval, bootstrap
 from darla.vision.metrics.result import Array, Numbers, Result, Scores, plain
 from darla.vision.metrics.sample import Sample

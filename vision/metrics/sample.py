@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.base import InputError, rng_for
+from darla.common import InputError, rng_for
 from darla.vision.metrics.arrays import is_whole, numbers, same_rows, wide
 from darla.vision.metrics.information import Information, bins_of_equal_counts, histogram_bins, measure
 from darla.vision.metrics.names import check_preset

@@ -5,7 +5,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics.forest import Forest
 from darla.vision.metrics.information import measure
 from darla.vision.metrics.registry import metric

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from torch import Tensor
 
-from darla.base import InputError, unknown_name
+from darla.common import InputError, unknown_name
 from darla.vision.metrics.information import ratio
 from darla.vision.metrics.mcc import ranks
 from darla.vision.metrics.registry import Needs, metric

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision.metrics import METRICS, Result
 
 CHEAP = {

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import metrics
 
 FOLDER = Path(__file__).parent / "reference"

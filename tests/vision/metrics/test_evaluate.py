@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from known_codes import noise, perfect, rotated, world
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import metrics
 from darla.vision.metrics.sample import Sample
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import metrics
 
 SCORES = (

@@ -7,7 +7,7 @@ from known_codes import CODES, DSPRITES, perfect, world
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 from sklearn.metrics import mutual_info_score
 
-from darla.base import InputError
+from darla.common import InputError
 from darla.vision import metrics
 from darla.vision.metrics.information import histogram_bins, measure
 from darla.vision.metrics.neighbours import with_classes, with_numbers

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
-from darla.base.threads import limit_threads
+from darla.common.threads import limit_threads
 
 
 @contextmanager

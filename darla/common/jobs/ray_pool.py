@@ -9,8 +9,8 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
-from darla.base.errors import InputError
-from darla.base.threads import limit_threads
+from darla.common.errors import InputError
+from darla.common.threads import limit_threads
 
 LOCAL = "local"
 """Instead of an address: a cluster of this machine alone, for the time of the work."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors
 
-from darla.base.errors import InputError
+from darla.common.errors import InputError
 
 if TYPE_CHECKING:  # PyTorch takes a second to import, and much of darla does without it
     from torch import Tensor

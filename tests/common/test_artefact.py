@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from darla.base import Artefact, InputError, begin, finish, is_complete
-from darla.base.files import save_array, save_tensors, write_bytes, write_json
+from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common.files import save_array, save_tensors, write_bytes, write_json
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
 

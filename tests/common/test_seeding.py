@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from darla.base import rng_for, seed_for, unknown_name
+from darla.common import rng_for, seed_for, unknown_name
 
 
 def test_a_stream_depends_on_its_name_and_master_only() -> None:

@@ -19,9 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darla.base.errors import InputError
-from darla.base.files import load_tensors, read_json, sha256, write_json
-from darla.base.threads import available_cores
+from darla.common.errors import InputError
+from darla.common.files import load_tensors, read_json, sha256, write_json
+from darla.common.threads import available_cores
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,11 +1,11 @@
 """The system libraries that MiniWorld draws with, and the Debian packages that bring them.
 
-`python -m darla.base.graphics` prints the packages that are missing, on one line, for a shell to install.
+`python -m darla.common.graphics` prints the packages that are missing, on one line, for a shell to install.
 """
 
 import ctypes
 
-from darla.base.errors import InputError
+from darla.common.errors import InputError
 
 LIBRARIES = {
     "libEGL.so.1": "libegl1",  # opens a context without a display

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darla.base import InputError, is_complete
-from darla.base.progress import duration
-from darla.base.ray_pool import ray_pool
-from darla.base.threads import available_cores
-from darla.base.workers import worker_pool
-from darla.cell_log import last_line, log_of
-from darla.cell_process import do_work
+from darla.common import InputError, is_complete
+from darla.common.progress import duration
+from darla.common.jobs.ray_pool import ray_pool
+from darla.common.threads import available_cores
+from darla.common.processes import worker_pool
+from darla.common.jobs.log import last_line, log_of
+from darla.common.jobs.worker import do_work
 
 _SECONDS_BETWEEN_LINES = 15.0
 _LOCK = ".lock"
@@ -86,7 +86,7 @@ def finish_cells(
     Args:
         cells: in any order.
         processes: cells that run at the same time, each in one process with one thread; one for each core if None.
-        logs: folder for what each cell prints; `darla.cell_log` reads it.
+        logs: folder for what each cell prints; `darla.common.jobs.log` reads it.
         ray: address of a Ray cluster to run the cells on, `local` to start one here; None for processes of our own.
         afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
 

@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from darla.base.errors import InputError
-from darla.base.files import write_bytes
+from darla.common.errors import InputError
+from darla.common.files import write_bytes
 
 
 def write_numbers(path: Path, rows: Sequence[Mapping[str, float]], first: Sequence[str] = ()) -> None:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darla import cell_log
-from darla.base import InputError, is_complete
-from darla.base.progress import duration
+from darla.common.jobs import log as cell_log
+from darla.common import InputError, is_complete
+from darla.common.progress import duration
 
 
 def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path, log: Path) -> str | None:
