@@ -13,7 +13,7 @@ from darla.agents.algorithms import get_algorithm
 from darla.agents.latents import FrozenEncoder, Precision
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.common import Artefact, InputError
-from darla.envs.state_vector import places_of, state_vectors
+from darla.envs.seek_avoid.state_vector import places_of, state_vectors
 
 if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy

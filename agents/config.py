@@ -6,7 +6,7 @@ from typing import Any, Literal
 from darla.agents.algorithms import get_algorithm
 from darla.agents.settings import DQNSettings, Observation, Settings
 from darla.common import InputError, unknown_name
-from darla.envs.transfer_task import TRAINS_IN, TrainsIn
+from darla.envs.domains.transfer_task import TRAINS_IN, TrainsIn
 
 AUGMENTATIONS = ("shift", "hue", "convolution")
 """What `ActConfig.augment` may name; see `darla.agents.augmentation`."""

@@ -10,7 +10,7 @@ from darla.agents.vec import make_vec
 from darla.common import Progress, rng_for, seed_for
 
 if TYPE_CHECKING:
-    from darla.envs.domains import AnyDomain
+    from darla.envs.domains.domain import AnyDomain
 
 _TOGETHER = 8
 """Episodes played side by side."""

@@ -7,13 +7,13 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from darla.envs.state_vector import places_for, state_vector, state_vectors, vector_size
+from darla.envs.seek_avoid.state_vector import places_for, state_vector, state_vectors, vector_size
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class StateVecEnv(VecEnvWrapper):
-    """Show the state behind each image, as `darla.envs.state_vector` writes it, in place of the image.
+    """Show the state behind each image, as `darla.envs.seek_avoid.state_vector` writes it, in place of the image.
 
     The environments are reset once, to see how many objects there are.
 

@@ -32,7 +32,7 @@ from darla.common import Artefact, InputError, begin, finish, is_complete, limit
 from darla.common.files import write_bytes
 
 if TYPE_CHECKING:
-    from darla.envs.domains import AnyDomain
+    from darla.envs.domains.domain import AnyDomain
 
 KIND = "agent"
 CURVE = "learning_curve.csv"

@@ -15,7 +15,7 @@ from darla.agents.spaces import check_spaces
 from darla.common import InputError, seed_for
 
 if TYPE_CHECKING:
-    from darla.envs.domains import AnyDomain
+    from darla.envs.domains.domain import AnyDomain
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 

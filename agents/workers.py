@@ -19,7 +19,7 @@ from darla.agents.vec import Images, LocalVecEnv, environment_seeds
 from darla.common import InputError, limit_threads
 
 if TYPE_CHECKING:
-    from darla.envs.domains import AnyDomain
+    from darla.envs.domains.domain import AnyDomain
 
 Indices = int | Iterable[int] | None
 

@@ -25,8 +25,8 @@ def measure(side: str, steps: int) -> float:
     if side == "stock":
         # darla turns Mesa's threads off for its process; stock MiniWorld is measured as it comes, and without them too.
         os.environ["LP_NUM_THREADS"] = str(os.cpu_count() or 1)
-    from darla.envs import tasks
-    from darla.envs.seek_avoid import SeekAvoid
+    from darla.envs.domains import tasks
+    from darla.envs.seek_avoid.env import SeekAvoid
     from tests.helpers.stock_miniworld import StockSeekAvoid
 
     env = SeekAvoid(tasks.get("conjunction").unlabelled)
@@ -49,8 +49,8 @@ def measure(side: str, steps: int) -> float:
 
 def pictures_agree() -> tuple[float, float]:
     """Return the share of values that differ by at most 2 of 255, and the mean difference."""
-    from darla.envs import tasks
-    from darla.envs.seek_avoid import SeekAvoid
+    from darla.envs.domains import tasks
+    from darla.envs.seek_avoid.env import SeekAvoid
     from tests.helpers.stock_miniworld import StockSeekAvoid
 
     differences = []

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from darla.common import rng_for
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.frames import FrameSet
-from darla.envs.image_data import IMAGE_DATA, image_data
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.registry import IMAGE_DATA, image_data
 
 _PICTURES = {"sprites": 20_000, "rooms": 1_000}
 """Of one repeat: about a second's work."""

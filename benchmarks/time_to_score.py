@@ -30,7 +30,7 @@ import numpy as np
 
 from darla.common import limit_threads
 from darla.common.seeding import seed_for
-from darla.envs.frames import FrameSet
+from darla.envs.frames.frame_set import FrameSet
 from darla.experiments.families import FAMILIES
 from darla.vision import SeeConfig, load, train_model
 from darla.vision.encoder import build_model

@@ -179,7 +179,7 @@ def _rendering() -> Check:
 def _render() -> None:
     """Print the frames per second of a SeekAvoid world and what draws them; runs in a process of its own."""
     from darla.envs import make, tasks
-    from darla.envs.opengl import gl
+    from darla.envs.seek_avoid.opengl import gl
 
     env = make(tasks.get("conjunction").source)
     env.action_space.seed(0)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from darla.common import Artefact
 from darla.envs import TransferTask
-from darla.envs.collect import CollectConfig
-from darla.envs.collect import collect as collect_frames
+from darla.envs.frames.collect import CollectConfig
+from darla.envs.frames.collect import collect as collect_frames
 
 
 def collect(

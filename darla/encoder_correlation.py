@@ -28,7 +28,7 @@ from darla.envs import Domain, TransferTask
 from darla.episode_table import read_rows
 from darla.rank_correlation import rank_correlation
 from darla.statistics import holm
-from darla.task_files import task_from_dict
+from darla.envs.domains.task_files import task_from_dict
 from darla.zero_shot import EPISODES, SCORES
 from darla.zero_shot import KIND as TRANSFER
 

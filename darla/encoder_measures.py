@@ -15,8 +15,8 @@ from pathlib import Path
 from darla.common import Artefact, InputError, begin, finish, is_complete
 from darla.common.files import read_json, write_json
 from darla.envs import TransferTask
-from darla.envs.frames import FrameSet
-from darla.factor_tables import factor_table
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.factor_table import factor_table
 from darla.latent_drift import Drift, latent_drift
 from darla.vision import load, metrics
 from darla.vision.encoding import encode_frames

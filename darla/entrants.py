@@ -14,7 +14,7 @@ from darla.agents.agent import ENCODER_PATH
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
-from darla.envs.transfer_task import TrainsIn
+from darla.envs.domains.transfer_task import TrainsIn
 from darla.scores import RANDOM
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darla.common import Artefact
-from darla.envs.frames import FrameSet
+from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, train_dae, train_encoder
 
 

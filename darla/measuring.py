@@ -11,9 +11,9 @@ from torch import Tensor
 
 from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
 from darla.common.files import read_json, write_bytes, write_json
-from darla.envs.frames import FrameSet
-from darla.envs.image_data import IMAGE_DATA
-from darla.factor_tables import FactorTable, Source, check_channels, factor_table
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.registry import IMAGE_DATA
+from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
 from darla.metrics_config import MetricsConfig
 from darla.vision import Posterior, VisionModel, load
 from darla.vision.encoding import posterior_of

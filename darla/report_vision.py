@@ -9,7 +9,7 @@ from PIL import Image
 
 from darla.common import Artefact
 from darla.common.files import read_json
-from darla.envs.frames import FrameSet
+from darla.envs.frames.frame_set import FrameSet
 from darla.report_data import Material
 from darla.report_document import Block, Cell, Picture, Section, Table, Text
 from darla.report_metrics import metric_blocks

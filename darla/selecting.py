@@ -21,8 +21,8 @@ from scipy.stats import spearmanr
 from darla.common import Artefact, InputError, begin, finish, is_complete, rng_for
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.jobs.scheduler import Cell, only_one, run_cells
-from darla.envs.frames import FrameSet
-from darla.factor_tables import FactorTable, factor_table
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.factor_table import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, see_denoised
 from darla.report_page import write_document
 from darla.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table

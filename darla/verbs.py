@@ -11,10 +11,10 @@ import tyro
 from darla.agents import ActConfig, get_algorithm
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
-from darla.envs.collect import CollectConfig
+from darla.envs.frames.collect import CollectConfig
 from darla.metrics_config import MetricsConfig
 from darla.study_verbs import Demo, StudyList, StudyRun, StudyStatus
-from darla.task_files import find_task
+from darla.envs.domains.task_files import find_task
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
 
@@ -46,7 +46,7 @@ class Collect(CollectConfig):
         """Collect."""
         require_graphics()
         from darla.collecting import collect
-        from darla.envs.image_data import IMAGE_DATA
+        from darla.envs.image_data.registry import IMAGE_DATA
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
         task = None if self.task in IMAGE_DATA else find_task(self.task)

@@ -14,8 +14,8 @@ from typing import Any
 from darla.agents.settings import Observation
 from darla.common.jobs.scheduler import Cell
 from darla.envs import AnyDomain, TransferTask, tasks
-from darla.envs.collect import CollectConfig
-from darla.envs.collect import collect as collect_frames
+from darla.envs.frames.collect import CollectConfig
+from darla.envs.frames.collect import collect as collect_frames
 from darla.experiments.study import Method, Study
 from darla.learn_to_act import act
 from darla.learn_to_see import see, see_denoised

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from darla.agents import ActConfig
 from darla.common import InputError, unknown_name
-from darla.envs import tasks
+from darla.envs.domains import tasks
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
 

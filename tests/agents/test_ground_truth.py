@@ -8,7 +8,7 @@ from darla.agents import Agent, make_vec, train_agent
 from darla.agents.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
-from darla.envs.state_vector import state_vector
+from darla.envs.seek_avoid.state_vector import state_vector
 from darla.episodes import Arena, EpisodePlan
 
 STEPS = 9

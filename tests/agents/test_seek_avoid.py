@@ -14,13 +14,13 @@ from toy_training import short, write_encoder
 
 from darla.agents import Agent, make_vec, train_agent
 from darla.common import is_complete
-from darla.envs import tasks
+from darla.envs.domains import tasks
 
 PROGRAM = """
 import sys
 from toy_training import short
 from darla.agents import train_agent
-from darla.envs import tasks
+from darla.envs.domains import tasks
 
 encoder, out = sys.argv[1:]
 train_agent(short("ppo", env_steps=1500), tasks.get("conjunction").source, encoder, out, seed=4)

@@ -14,8 +14,8 @@ from darla.correlation_figure import correlation_figure
 from darla.correlation_table import ALL_TASKS, correlation_table
 from darla.encoder_correlation import CorrelationConfig, correlate
 from darla.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
-from darla.envs import tasks
-from darla.envs.collect import CollectConfig
+from darla.envs.domains import tasks
+from darla.envs.frames.collect import CollectConfig
 from darla.episode_table import Row, write_rows
 from darla.report_data import gather
 from darla.report_page import compose

@@ -9,7 +9,7 @@ from darla import verbs
 from darla.agents import ALGORITHMS, ActConfig
 from darla.common import InputError
 from darla.cli import _parse
-from darla.envs import tasks
+from darla.envs.domains import tasks
 from darla.experiments import presets
 from darla.experiments.learners import LEARNERS, learner, with_algorithm
 from darla.experiments.plan import plan

@@ -9,10 +9,10 @@ from PIL import Image
 
 import darla
 from darla.common import Artefact, InputError
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.frames import FrameSet
-from darla.envs.sprites import Sprites
-from darla.factor_tables import factor_table
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.sprites import Sprites
+from darla.envs.image_data.factor_table import factor_table
 from darla.measuring import MetricsConfig, read_results, summary
 from darla.vision import SeeConfig, TrainingConfig, encode_images, load, metrics
 

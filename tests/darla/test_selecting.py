@@ -23,7 +23,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
-    from darla.envs.collect import CollectConfig
+    from darla.envs.frames.collect import CollectConfig
 
     return darla.collect(CollectConfig(task="conjunction", frames=500), tmp_path_factory.mktemp("frames") / "set")
 

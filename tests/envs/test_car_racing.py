@@ -15,9 +15,9 @@ import darla
 from darla.agents import ActConfig, PPOSettings
 from darla.common import InputError
 from darla.envs import EnvDomain, TransferTask, leak_level, make, tasks
-from darla.envs.car_racing import CAR, GRASS, ROAD, RecolouredCarRacing
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.drawing import Drawer
+from darla.envs.car_racing.env import CAR, GRASS, ROAD, RecolouredCarRacing
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.shards import Drawer
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
 

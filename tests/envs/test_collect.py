@@ -13,8 +13,8 @@ from command_line import hear_ctrl_c
 
 from darla.common import Artefact, InputError, is_complete
 from darla.envs import Domain, EnvDomain, make, tasks
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.frames import FrameSet, shard_path
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet, shard_path
 
 SMALL = CollectConfig(frames=50, shard_size=20, seed=3)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from darla.common import InputError, rng_for
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.frames import FrameSet
-from darla.envs.image_data import IMAGE_DATA, image_data
-from darla.envs.rooms import Rooms
-from darla.envs.sprites import Sprites
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.registry import IMAGE_DATA, image_data
+from darla.envs.image_data.rooms import Rooms
+from darla.envs.image_data.sprites import Sprites
 
 
 class Corner(Sprites):

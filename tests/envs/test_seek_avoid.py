@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
 from darla.envs import FACTORS, OBJECT_SETS, Context, make, tasks
-from darla.envs.seek_avoid import SeekAvoid
+from darla.envs.seek_avoid.env import SeekAvoid
 
 
 @pytest.mark.parametrize("size", ["small", "paper"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from darla.common import InputError, rng_for
-from darla.envs.ground_truth import GroundTruthData
-from darla.envs.sprites import SHAPES, Sprites
+from darla.envs.image_data.ground_truth import GroundTruthData
+from darla.envs.image_data.sprites import SHAPES, Sprites
 
 SPRITES = Sprites()
 SQUARE, ELLIPSE, HEART = range(3)

@@ -8,7 +8,7 @@ import pytest
 
 from darla.common import InputError
 from darla.envs import Domain, make, tasks
-from darla.envs.state_vector import METRES, places_for, places_of, state_vector, vector_size
+from darla.envs.seek_avoid.state_vector import METRES, places_for, places_of, state_vector, vector_size
 
 PLACE = (vector_size(2) - vector_size(1)) // 2
 

@@ -9,12 +9,12 @@ import pytest
 import scipy.io
 
 from darla.common import InputError
-from darla.envs.cars3d_files import cars3d
-from darla.envs.dsprites_file import dsprites
-from darla.envs.mpi3d_file import mpi3d
-from darla.envs.shapes3d_file import shapes3d
-from darla.envs.small_norb_files import _PARTS, small_norb
-from darla.envs.stored_images import StoredImages
+from darla.envs.image_data.cars3d import cars3d
+from darla.envs.image_data.dsprites import dsprites
+from darla.envs.image_data.mpi3d import mpi3d
+from darla.envs.image_data.shapes3d import shapes3d
+from darla.envs.image_data.small_norb import _PARTS, small_norb
+from darla.envs.image_data.stored_images import StoredImages
 
 
 def pictures(sizes: tuple[int, ...], *shape: int, high: int = 256) -> np.ndarray:

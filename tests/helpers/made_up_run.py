@@ -12,7 +12,7 @@ from PIL import Image
 from darla.common import Artefact, begin, finish
 from darla.common.files import write_bytes, write_json
 from darla.envs import leak_level, tasks
-from darla.envs.collect import CollectConfig, collect
+from darla.envs.frames.collect import CollectConfig, collect
 from darla.episode_table import Row, write_rows
 from darla.film_strips import Film, draw
 from darla.scores import Resampling, score

@@ -9,8 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import darla
 from darla.common import InputError
 from darla.common.csv_rows import read_numbers
-from darla.envs.collect import CollectConfig, collect
-from darla.envs.frames import FrameSet
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, TrainingConfig
 from darla.vision.encoder import build_model
 from darla.vision.metric_watch import METRICS_FILE, MetricWatch

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darla.common import InputError
-from darla.envs.ground_truth import Factors, GroundTruthData, Images
+from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images
 
 SIDE = 64
 """Pixels that larger pictures are brought to, as disentanglement_lib does."""

@@ -1,10 +1,10 @@
-"""dSprites as its authors publish it; `darla.envs.sprites` draws the like of it without the file."""
+"""dSprites as its authors publish it; `darla.envs.image_data.sprites` draws the like of it without the file."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.envs.sprites import Sprites
-from darla.envs.stored_images import StoredImages, existing, npz_member
+from darla.envs.image_data.sprites import Sprites
+from darla.envs.image_data.stored_images import StoredImages, existing, npz_member
 
 _SOURCE = "https://github.com/google-deepmind/dsprites-dataset (dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz)"
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import Artefact, InputError, rng_for
-from darla.envs.frames import FrameSet
-from darla.envs.ground_truth import GroundTruthData
-from darla.envs.image_data import IMAGE_DATA, image_data
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.ground_truth import GroundTruthData
+from darla.envs.image_data.registry import IMAGE_DATA, image_data
 
 Source = GroundTruthData | FrameSet | Artefact | Path | str
 

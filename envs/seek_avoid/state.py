@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from darla.envs.objects import Kind
-from darla.envs.scene import Camera, Prop
+from darla.envs.seek_avoid.objects import Kind
+from darla.envs.seek_avoid.scene import Camera, Prop
 
 _HALF_WIDTH = 0.35  # of an object as it is seen, in metres
 

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError
-from darla.envs.objects import KIND_NAMES
+from darla.envs.seek_avoid.objects import KIND_NAMES
 
 METRES = 5.0
 """The side of the small room; distances are about as large as sines and cosines then."""

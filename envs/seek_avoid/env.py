@@ -14,15 +14,15 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains import Domain
-from darla.envs.factors import Context
-from darla.envs.objects import OBJECT_SETS, WIDEST, Kind
-from darla.envs.opengl import FrameBuffer, context
-from darla.envs.scene import LIGHT_UP, Camera, Prop, Scene, tint
-from darla.envs.scene_state import describe
-from darla.envs.worlds import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
+from darla.envs.domains.domain import Domain
+from darla.envs.domains.factors import Context
+from darla.envs.seek_avoid.objects import OBJECT_SETS, WIDEST, Kind
+from darla.envs.seek_avoid.opengl import FrameBuffer, context
+from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.seek_avoid.state import describe
+from darla.envs.seek_avoid.world import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
 
-from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
+from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
 from miniworld.miniworld import MiniWorldEnv  # isort: skip
 
 Image = npt.NDArray[np.uint8]
@@ -292,7 +292,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.scene_state`."""
+        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.seek_avoid.state`."""
         return describe(
             self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
         )

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, rng_for, seed_for
-from darla.envs.domains import AnyDomain, Domain, covers
-from darla.envs.factors import Context
-from darla.envs.making import make
+from darla.envs.domains.domain import AnyDomain, Domain, covers
+from darla.envs.domains.factors import Context
+from darla.envs.make_env import make
 
 Images = npt.NDArray[np.uint8]
 OBJECTS = "object_set"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains import Choice, Component, Domain, EnvDomain, Uniform
-from darla.envs.transfer_task import Leak, TransferTask, leak_level
+from darla.envs.domains.domain import Choice, Component, Domain, EnvDomain, Uniform
+from darla.envs.domains.transfer_task import Leak, TransferTask, leak_level
 
 __all__ = [
     "CAR_RACING",
@@ -82,7 +82,7 @@ _SURFACES: Component = {"wall_texture": _TEXTURED, "floor_texture": _TEXTURED}
 
 
 CAR_RACING = "darla/CarRacing-v0"
-"""Gymnasium's CarRacing in colours by name (`darla.envs.car_racing`)."""
+"""Gymnasium's CarRacing in colours by name (`darla.envs.car_racing.env`)."""
 
 
 def _sim2sim() -> TransferTask:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.envs.factors import Context
-from darla.envs.opengl import FrameBuffer, context, gl
+from darla.envs.domains.factors import Context
+from darla.envs.seek_avoid.opengl import FrameBuffer, context, gl
 
-from miniworld.miniworld import Room  # isort: skip  (after darla.envs.opengl, which makes pyglet headless)
+from miniworld.miniworld import Room  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
 from miniworld.objmesh import ObjMesh  # isort: skip
 from miniworld.opengl import Texture  # isort: skip
 from miniworld.params import DEFAULT_PARAMS  # isort: skip

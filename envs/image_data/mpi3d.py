@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.envs.stored_images import StoredImages, existing, npz_member
+from darla.envs.image_data.stored_images import StoredImages, existing, npz_member
 
 _SOURCE = "https://github.com/rr-learning/disentanglement_dataset (mpi3d_toy, mpi3d_realistic or mpi3d_real, .npz)"
 NAMES = (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from darla.envs.ground_truth import Factors, GroundTruthData, Images, checked_factors
+from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images, checked_factors
 
 SHAPES = ("square", "ellipse", "heart")
 SIDE = 64

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from darla.envs.factors import Context
-from darla.envs.ground_truth import Factors, GroundTruthData, Images, checked_factors
-from darla.envs.opengl import FrameBuffer
-from darla.envs.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.domains.factors import Context
+from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images, checked_factors
+from darla.envs.seek_avoid.opengl import FrameBuffer
+from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Prop, Scene, tint
 
 HUES = 16
 """Equal steps around the colour wheel, beginning at red."""

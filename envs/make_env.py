@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 
 from darla.common import InputError
-from darla.envs.domains import AnyDomain, EnvDomain
+from darla.envs.domains.domain import AnyDomain, EnvDomain
 from darla.envs.registration import register
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from darla.common import InputError
-from darla.envs.factors import FACTORS, Context, Value, factor
+from darla.envs.domains.factors import FACTORS, Context, Value, factor
 
 _TOLERANCE = 1e-6
 

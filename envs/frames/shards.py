@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, seed_for
-from darla.envs.domains import AnyDomain, Domain
-from darla.envs.making import make
-from darla.envs.objects import KIND_NAMES
+from darla.envs.domains.domain import AnyDomain, Domain
+from darla.envs.make_env import make
+from darla.envs.seek_avoid.objects import KIND_NAMES
 
 Info = Mapping[str, Any]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
-from darla.envs.factors import FACTORS
+from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
+from darla.envs.domains.factors import FACTORS
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]

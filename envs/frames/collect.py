@@ -15,13 +15,13 @@ from darla.common import Artefact, InputError, Progress, begin, finish, is_compl
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import load_array, read_json, save_array, write_json
 from darla.common.processes import worker_pool
-from darla.envs import tasks
-from darla.envs.domains import AnyDomain, Domain, domain_from_dict
-from darla.envs.drawing import Drawer
-from darla.envs.frames import INDEX, KIND, SHARDS, shard_path
-from darla.envs.ground_truth import GroundTruthData
-from darla.envs.image_data import IMAGE_DATA, ImageDrawer, domain_of, image_data
-from darla.envs.objects import KIND_NAMES
+from darla.envs.domains import tasks
+from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
+from darla.envs.frames.shards import Drawer
+from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
+from darla.envs.image_data.ground_truth import GroundTruthData
+from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
+from darla.envs.seek_avoid.objects import KIND_NAMES
 
 POSES = ("uniform", "random_policy", "grid")
 _DEFAULT_STRIDE = 8

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.io
 
 from darla.common import InputError
-from darla.envs.stored_images import SIDE, StoredImages, existing, resized
+from darla.envs.image_data.stored_images import SIDE, StoredImages, existing, resized
 
 _SOURCE = "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz (folder data/cars)"
 NAMES = ("elevation", "azimuth", "object_type")

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from darla.common import rng_for, unknown_name
-from darla.envs.drawing import Shard
-from darla.envs.ground_truth import Factors, GroundTruthData
+from darla.envs.frames.shards import Shard
+from darla.envs.image_data.ground_truth import Factors, GroundTruthData
 
 
 def _sprites() -> GroundTruthData:
-    from darla.envs.sprites import Sprites
+    from darla.envs.image_data.sprites import Sprites
 
     return Sprites()
 
 
 def _rooms() -> GroundTruthData:
-    from darla.envs.rooms import Rooms  # not before it is needed: it loads the graphics libraries
+    from darla.envs.image_data.rooms import Rooms  # not before it is needed: it loads the graphics libraries
 
     return Rooms()
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darla.common import InputError
-from darla.envs.stored_images import StoredImages, existing
+from darla.envs.image_data.stored_images import StoredImages, existing
 
 _SOURCE = "https://github.com/google-deepmind/3d-shapes (3dshapes.h5)"
 NAMES = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")

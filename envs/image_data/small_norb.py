@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError
-from darla.envs.stored_images import SIDE, StoredImages, existing, resized
+from darla.envs.image_data.stored_images import SIDE, StoredImages, existing, resized
 
 _SOURCE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small (the six -dat, -cat and -info .mat files, unpacked)"
 NAMES = ("category", "instance", "elevation", "azimuth", "lighting")

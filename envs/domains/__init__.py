@@ -1,0 +1,1 @@
+"""Domains: factor spaces, contexts, domains and transfer tasks."""

@@ -1,0 +1,1 @@
+"""Ground-truth image data: images that are a function of a few factors."""

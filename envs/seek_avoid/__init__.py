@@ -1,0 +1,1 @@
+"""SeekAvoid: a MiniWorld room with good and bad objects, whose appearance is set by named factors."""
