@@ -44,7 +44,7 @@ class TrainedEncoder(BaseFeaturesExtractor):
 
     def __init__(self, observation_space: spaces.Box, vision: Mapping[str, Any], frames: int = 1) -> None:
         from darla.vision import SeeConfig
-        from darla.vision.encoder import build_model
+        from darla.vision.encoders.train_encoder import build_model
 
         channels, height, width = observation_space.shape
         config = SeeConfig.from_dict(vision)

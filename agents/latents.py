@@ -168,7 +168,7 @@ class LatentVecEnv(VecEnvWrapper):
 
 def fastest_precision(device: str = "cpu") -> Precision:
     """Return the arithmetic in which a device encodes fastest: bfloat16 where native, else float32."""
-    from darla.vision.hardware import cpu_has_bfloat16
+    from darla.vision.training.devices import cpu_has_bfloat16
 
     if torch.device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"

@@ -33,7 +33,7 @@ from darla.vision import (
     SeeConfig,
     train_model,
 )
-from darla.vision.hardware import cpu_has_bfloat16
+from darla.vision.training.devices import cpu_has_bfloat16
 
 BATCH = 64
 WARM_UP = 3

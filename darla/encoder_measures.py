@@ -19,7 +19,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
 from darla.latent_drift import Drift, latent_drift
 from darla.vision import load, metrics
-from darla.vision.encoding import encode_frames
+from darla.vision.encoders.encode import encode_frames
 from darla.vision.metrics.names import check_metrics
 
 KIND = "measures"

@@ -29,7 +29,7 @@ from darla.common import Artefact, InputError
 from darla.envs import TransferTask, tasks
 from darla.envs.seek_avoid.paired_rendering import Images, PairedRendering, render_pairs
 from darla.vision import VisionModel, load
-from darla.vision.encoding import encode_images
+from darla.vision.encoders.encode import encode_images
 
 Codes = npt.NDArray[Any]
 

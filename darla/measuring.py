@@ -14,10 +14,10 @@ from darla.common.files import read_json, write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.registry import IMAGE_DATA
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
-from darla.metrics_config import MetricsConfig
+from darla.vision.metrics.config import MetricsConfig
 from darla.vision import Posterior, VisionModel, load
-from darla.vision.encoding import posterior_of
-from darla.vision.hardware import Numerics
+from darla.vision.encoders.encode import posterior_of
+from darla.vision.training.devices import Numerics
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.names import NAMES
 

@@ -27,8 +27,8 @@ from darla.learn_to_see import open_frames, see, see_denoised
 from darla.report_page import write_document
 from darla.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics
-from darla.vision.encoding import batches, posterior_of
-from darla.vision.metrics.udr import METHODS
+from darla.vision.encoders.encode import batches, posterior_of
+from darla.vision.metrics.scores.udr import METHODS
 
 KIND = "selection"
 RESULT, TABLE = "selection.json", "table.md"

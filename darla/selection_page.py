@@ -13,7 +13,7 @@ from darla.report_document import Block, Cell, Document, Picture, Section, Table
 from darla.report_tables import NOTHING, number
 from darla.selection_figure import selection_figure
 from darla.training_figure import known_figure, training_figure
-from darla.vision.metric_watch import METRICS_FILE
+from darla.vision.training.metric_monitor import METRICS_FILE
 from darla.vision.metrics import Result
 
 Agreement = Mapping[str, Mapping[str, float]]

@@ -12,7 +12,7 @@ from darla.agents import ActConfig, get_algorithm
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
 from darla.envs.frames.collect import CollectConfig
-from darla.metrics_config import MetricsConfig
+from darla.vision.metrics.config import MetricsConfig
 from darla.study_verbs import Demo, StudyList, StudyRun, StudyStatus
 from darla.envs.domains.task_files import find_task
 from darla.vision import SeeConfig

@@ -7,32 +7,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darla.vision.base import ImageModel, Posterior, VisionModel
-    from darla.vision.beta_vae import BetaVAE, BetaVAEConfig
-    from darla.vision.dae import DAE, DAEConfig
-    from darla.vision.dae_training import load_dae, train_dae
-    from darla.vision.encoder import train_encoder
-    from darla.vision.encoding import encode_frames, encode_images, load
-    from darla.vision.models import MODELS
-    from darla.vision.perceptual import PerceptualConfig, PerceptualLoss
-    from darla.vision.probes import probe
-    from darla.vision.see_config import SeeConfig
-    from darla.vision.training import DivergenceError, train_model
-    from darla.vision.training_config import TrainingConfig
+    from darla.vision.models.base import ImageModel, Posterior, VisionModel
+    from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
+    from darla.vision.models.dae import DAE, DAEConfig
+    from darla.vision.encoders.train_dae import load_dae, train_dae
+    from darla.vision.encoders.train_encoder import train_encoder
+    from darla.vision.encoders.encode import encode_frames, encode_images, load
+    from darla.vision.models.registry import MODELS
+    from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
+    from darla.vision.encoders.probes import probe
+    from darla.vision.encoders.config import SeeConfig
+    from darla.vision.training.loop import DivergenceError, train_model
+    from darla.vision.training.config import TrainingConfig
 
 _HOMES = {
-    "base": ("ImageModel", "Posterior", "VisionModel"),
-    "beta_vae": ("BetaVAE", "BetaVAEConfig"),
-    "dae": ("DAE", "DAEConfig"),
-    "dae_training": ("load_dae", "train_dae"),
-    "encoder": ("train_encoder",),
-    "models": ("MODELS",),
-    "encoding": ("encode_frames", "encode_images", "load"),
-    "perceptual": ("PerceptualConfig", "PerceptualLoss"),
-    "probes": ("probe",),
-    "see_config": ("SeeConfig",),
-    "training": ("DivergenceError", "train_model"),
-    "training_config": ("TrainingConfig",),
+    "models.base": ("ImageModel", "Posterior", "VisionModel"),
+    "models.beta_vae": ("BetaVAE", "BetaVAEConfig"),
+    "models.dae": ("DAE", "DAEConfig"),
+    "encoders.train_dae": ("load_dae", "train_dae"),
+    "encoders.train_encoder": ("train_encoder",),
+    "models.registry": ("MODELS",),
+    "encoders.encode": ("encode_frames", "encode_images", "load"),
+    "models.perceptual": ("PerceptualConfig", "PerceptualLoss"),
+    "encoders.probes": ("probe",),
+    "encoders.config": ("SeeConfig",),
+    "training.loop": ("DivergenceError", "train_model"),
+    "training.config": ("TrainingConfig",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -5,7 +5,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision import Posterior
-from darla.vision.beta_tc_vae import ESTIMATORS, BetaTCVAE, BetaTCVAEConfig, decomposition, log_weights
+from darla.vision.models.beta_tc_vae import ESTIMATORS, BetaTCVAE, BetaTCVAEConfig, decomposition, log_weights
 
 
 def posterior(count: int = 12, latents: int = 3, spread: float = 0.3) -> tuple[Posterior, torch.Tensor]:

@@ -3,7 +3,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision import DAE, DAEConfig
-from darla.vision.dae import occlude
+from darla.vision.models.dae import occlude
 
 SHAPE = (16, 16, 3)
 

@@ -10,9 +10,9 @@ from squares import Frames
 from darla import vision
 from darla.common import InputError
 from darla.vision import MODELS, SeeConfig, TrainingConfig
-from darla.vision.encoder import build_model
-from darla.vision.encoding import encode_images
-from darla.vision.training import initialised, train_model
+from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.encode import encode_images
+from darla.vision.training.loop import initialised, train_model
 
 SHAPE = (16, 16, 3)
 # What makes each model a VAE with beta = 1.
@@ -139,7 +139,7 @@ def test_every_penalty_goes_with_the_perceptual_loss(name, images):
 
 
 def test_a_model_takes_its_own_configuration_and_no_other():
-    from darla.vision.dip_vae import DIPVAEConfig
+    from darla.vision.models.dip_vae import DIPVAEConfig
 
     with pytest.raises(InputError, match="model 'factor_vae' takes FactorVAEConfig, not DIPVAEConfig"):
         SeeConfig(model="factor_vae", vae=DIPVAEConfig())

@@ -34,7 +34,7 @@ def test_two_processes_train_as_one(tmp_path):
 
 
 def test_parts_that_cannot_be_shared_out_are_refused(frames, tmp_path, monkeypatch):
-    from darla.vision.hardware import Processes
+    from darla.vision.training.devices import Processes
 
     monkeypatch.setattr(Processes, "join", classmethod(lambda cls, device: cls(rank=0, world=3)))
     model = DAE(DAEConfig(bottleneck=8), (16, 16, 3))

@@ -10,8 +10,8 @@ from squares import Frames
 from darla import vision
 from darla.common import Artefact, InputError
 from darla.common.files import load_tensors, read_json
-from darla.vision.encoding import encode_images
-from darla.vision.held_out import split
+from darla.vision.encoders.encode import encode_images
+from darla.vision.encoders.splits import split
 
 
 @pytest.fixture(scope="module")

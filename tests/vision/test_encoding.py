@@ -7,7 +7,7 @@ import torch
 from darla import vision
 from darla.common import InputError
 from darla.vision import BetaVAE, BetaVAEConfig
-from darla.vision.encoding import DEAD, fit_normaliser
+from darla.vision.encoders.encode import DEAD, fit_normaliser
 
 SHAPE = (16, 16, 3)
 
@@ -123,7 +123,7 @@ def test_altered_and_unfinished_artefacts_are_refused(artefact, tmp_path):
 
 
 def test_missing_unknown_and_misshapen_tensors_are_refused(model, tmp_path):
-    from darla.vision.encoding import restore
+    from darla.vision.encoders.encode import restore
 
     tensors = dict(model.state_dict())
     restore(model, tensors, tmp_path)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from darla.vision.factor_vae import Discriminator, FactorVAE, FactorVAEConfig, permute_latents
+from darla.vision.models.factor_vae import Discriminator, FactorVAE, FactorVAEConfig, permute_latents
 
 SHAPE = (16, 16, 3)
 

@@ -5,7 +5,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, PerceptualLoss
-from darla.vision.perceptual import NORMALISATIONS, feature_statistics
+from darla.vision.models.perceptual import NORMALISATIONS, feature_statistics
 
 SHAPE = (16, 16, 3)
 

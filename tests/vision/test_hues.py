@@ -7,7 +7,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision import DAE, DAEConfig
-from darla.vision.hues import scramble_hues
+from darla.vision.models.hue_jitter import scramble_hues
 
 
 def generator() -> torch.Generator:

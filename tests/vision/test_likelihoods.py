@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from darla.common import InputError
-from darla.vision.likelihoods import LIKELIHOODS, likelihood
+from darla.vision.models.likelihoods import LIKELIHOODS, likelihood
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from darla.vision import Posterior
-from darla.vision.dip_vae import DIPVAE, DIPVAEConfig, covariance
-from darla.vision.info_vae import maximum_mean_discrepancy
+from darla.vision.models.dip_vae import DIPVAE, DIPVAEConfig, covariance
+from darla.vision.models.info_vae import maximum_mean_discrepancy
 
 SHAPE = (16, 16, 3)
 

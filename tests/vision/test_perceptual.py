@@ -3,8 +3,8 @@ import torch
 
 from darla.common import InputError
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, PerceptualLoss
-from darla.vision.likelihoods import Gaussian
-from darla.vision.perceptual import NORMALISATIONS, FeatureStatistics, feature_statistics
+from darla.vision.models.likelihoods import Gaussian
+from darla.vision.models.perceptual import NORMALISATIONS, FeatureStatistics, feature_statistics
 
 SHAPE = (16, 16, 3)
 

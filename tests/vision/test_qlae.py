@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from darla.vision.qlae import QLAE, QLAEConfig
-from darla.vision.traversals import traverse
+from darla.vision.models.qlae import QLAE, QLAEConfig
+from darla.vision.encoders.traversals import traverse
 
 SHAPE = (16, 16, 3)
 

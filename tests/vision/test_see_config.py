@@ -54,7 +54,9 @@ def test_unknown_fields_are_refused_with_the_closest_known_one():
 
 
 def test_every_field_of_the_configuration_is_described():
-    from darla.vision import dae, perceptual, see_config, training_config, vae
+    from darla.vision.encoders import config as see_config
+    from darla.vision.models import dae, perceptual, vae
+    from darla.vision.training import config as training_config
 
     models = [inspect.getmodule(model) for model in vision.MODELS.values()]
     for module in (vae, *models, dae, perceptual, see_config, training_config):

@@ -19,8 +19,8 @@ from darla.vision import (
     TrainingConfig,
     train_model,
 )
-from darla.vision.frames import BatchOrder
-from darla.vision.training import initialised
+from darla.vision.training.batches import BatchOrder
+from darla.vision.training.loop import initialised
 
 SHAPE = (16, 16, 3)
 SHORT = TrainingConfig(steps=6, batch_size=16, log_every=3, checkpoint_every=2)

@@ -3,8 +3,8 @@ import torch
 from PIL import Image
 
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig
-from darla.vision.monitoring import code_statistics
-from darla.vision.traversals import (
+from darla.vision.training.monitor import code_statistics
+from darla.vision.encoders.traversals import (
     animate,
     grid,
     reconstruct,

@@ -10,51 +10,49 @@ function takes `seed`, `preset` (`"robust"`, or `"dlib"` for disentanglement_lib
 a `Result`. Importing this module is cheap; PyTorch comes with the first name that is used.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from darla.vision.metrics.names import NAMES
 
 if TYPE_CHECKING:
-    from darla.vision.metrics.active_units import active_units
-    from darla.vision.metrics.beta_vae_score import beta_vae_score
-    from darla.vision.metrics.dci import dci
-    from darla.vision.metrics.dcimig import dcimig
-    from darla.vision.metrics.distance_to_orthogonality import distance_to_orthogonality
-    from darla.vision.metrics.downstream_accuracy import downstream_accuracy
+    from darla.vision.metrics.scores.active_units import active_units
+    from darla.vision.metrics.scores.beta_vae_score import beta_vae_score
+    from darla.vision.metrics.scores.dci import dci
+    from darla.vision.metrics.scores.dcimig import dcimig
+    from darla.vision.metrics.scores.distance_to_orthogonality import distance_to_orthogonality
+    from darla.vision.metrics.scores.downstream_accuracy import downstream_accuracy
     from darla.vision.metrics.evaluate import evaluate, table
-    from darla.vision.metrics.explicitness import explicitness
-    from darla.vision.metrics.explicitness_curve import explicitness_curve
-    from darla.vision.metrics.factor_vae_score import factor_vae_score
-    from darla.vision.metrics.factorised_support import factorised_support
-    from darla.vision.metrics.infomec import infomec
-    from darla.vision.metrics.intervals import Interval
-    from darla.vision.metrics.irs import irs
-    from darla.vision.metrics.jemmig import jemmig
-    from darla.vision.metrics.mcc import mcc
-    from darla.vision.metrics.med import med
-    from darla.vision.metrics.mig import mig
-    from darla.vision.metrics.mig_posterior import mig_posterior
-    from darla.vision.metrics.mig_sup import mig_sup
-    from darla.vision.metrics.modularity import modularity
-    from darla.vision.metrics.r2 import r2
-    from darla.vision.metrics.registry import METRICS, Metric, Needs, metric
-    from darla.vision.metrics.result import Result, Scores
-    from darla.vision.metrics.sample import Sample
-    from darla.vision.metrics.sap import sap
-    from darla.vision.metrics.snc_nk import snc_nk
-    from darla.vision.metrics.udr import udr
-    from darla.vision.metrics.unsupervised_scores import unsupervised_scores
+    from darla.vision.metrics.scores.explicitness import explicitness
+    from darla.vision.metrics.scores.explicitness_curve import explicitness_curve
+    from darla.vision.metrics.scores.factor_vae_score import factor_vae_score
+    from darla.vision.metrics.scores.factorised_support import factorised_support
+    from darla.vision.metrics.scores.infomec import infomec
+    from darla.vision.metrics.core.intervals import Interval
+    from darla.vision.metrics.scores.irs import irs
+    from darla.vision.metrics.scores.jemmig import jemmig
+    from darla.vision.metrics.scores.mcc import mcc
+    from darla.vision.metrics.scores.med import med
+    from darla.vision.metrics.scores.mig import mig
+    from darla.vision.metrics.scores.mig_posterior import mig_posterior
+    from darla.vision.metrics.scores.mig_sup import mig_sup
+    from darla.vision.metrics.scores.modularity import modularity
+    from darla.vision.metrics.scores.r2 import r2
+    from darla.vision.metrics.core.registry import METRICS, Metric, Needs, metric
+    from darla.vision.metrics.core.result import Result, Scores
+    from darla.vision.metrics.core.sample import Sample
+    from darla.vision.metrics.scores.sap import sap
+    from darla.vision.metrics.scores.snc_nk import snc_nk
+    from darla.vision.metrics.scores.udr import udr
+    from darla.vision.metrics.scores.unsupervised_scores import unsupervised_scores
 
 _HOMES = {
     "evaluate": ("evaluate", "table"),
-    "intervals": ("Interval",),
-    "registry": ("Metric", "Needs", "metric"),
-    "result": ("Result", "Scores"),
-    "sample": ("Sample",),
-    **{name: (name,) for name in NAMES},
+    "core.intervals": ("Interval",),
+    "core.registry": ("Metric", "Needs", "metric"),
+    "core.result": ("Result", "Scores"),
+    "core.sample": ("Sample",),
+    **{f"scores.{name}": (name,) for name in NAMES},
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -99,7 +97,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first asked for; `METRICS` imports every metric."""
     if name == "METRICS":
-        return {each: getattr(import_module(f"{__name__}.{each}"), each) for each in NAMES}
+        return {each: getattr(import_module(f"{__name__}.scores.{each}"), each) for each in NAMES}
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
@@ -107,15 +105,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
-
-
-class _Package(ModuleType):
-    """A package in which `mig` is the metric, not the module of that name that Python puts there on import."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _MODULE_OF.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

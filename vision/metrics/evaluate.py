@@ -5,11 +5,11 @@ from importlib import import_module
 from typing import Any
 
 from darla.common import InputError, unknown_name
-from darla.vision.metrics.intervals import Interval, bootstrap
+from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.names import check_metrics
-from darla.vision.metrics.registry import Metric, by_row, replace_interval
-from darla.vision.metrics.result import Result
-from darla.vision.metrics.sample import Sample
+from darla.vision.metrics.core.registry import Metric, by_row, replace_interval
+from darla.vision.metrics.core.result import Result
+from darla.vision.metrics.core.sample import Sample
 
 
 def evaluate(

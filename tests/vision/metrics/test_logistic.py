@@ -4,7 +4,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from darla.vision.metrics.logistic import fit_logistic, roc_auc
+from darla.vision.metrics.core.logistic import fit_logistic, roc_auc
 
 
 def clouds(rows=600, classes=4, seed=0):

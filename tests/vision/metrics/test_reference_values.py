@@ -9,8 +9,8 @@ from sklearn.metrics import mutual_info_score
 
 from darla.common import InputError
 from darla.vision import metrics
-from darla.vision.metrics.information import histogram_bins, measure
-from darla.vision.metrics.neighbours import with_classes, with_numbers
+from darla.vision.metrics.core.information import histogram_bins, measure
+from darla.vision.metrics.core.neighbours import with_classes, with_numbers
 
 REFERENCE = {
     "perfect": {

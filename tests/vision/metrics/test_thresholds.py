@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from darla.vision.metrics.thresholds import balanced_accuracy, best_thresholds, cells_of, cut_points
+from darla.vision.metrics.core.thresholds import balanced_accuracy, best_thresholds, cells_of, cut_points
 
 
 def by_brute_force(cells, labels, classes, count, pieces):

@@ -1,0 +1,1 @@
+"""From frames to an encoder artefact, and from an artefact to codes."""

@@ -1,0 +1,175 @@
+"""What can be read from the codes: the kind, bearing and distance of the nearest object, by simple readers.
+
+A linear reader tells how the codes hold it, a small network whether they hold it at all. Each is fitted on
+some images and scored on others. Kind is scored by balanced accuracy, so that a frequent kind buys nothing;
+bearing and distance by R^2, which is 0 for always answering the mean and negative for worse.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import balanced_accuracy_score, r2_score
+from torch import nn
+from torch.nn import functional
+
+from darla.common import InputError, rng_for, seed_for
+from darla.vision.training.loop import initialised
+
+Array = np.ndarray[Any, Any]
+TARGETS = ("kind", "bearing", "distance")
+FEWEST = 50
+"""Images with an object in view below which nothing is said."""
+
+
+def probe(
+    codes: Array,
+    state: Mapping[str, Array],
+    seed: int,
+    *,
+    held_out: Array | None = None,
+    steps: int = 2000,
+    hidden: int = 128,
+) -> dict[str, Any]:
+    """Score how well the nearest visible object is read from codes.
+
+    Args:
+        codes: float (N, D), in units in which 1 is a usual deviation; those of a VAE are.
+        state: `kind` (int; negative for none), `bearing` (rad), `distance` (m), `visible` (bool), each (N,).
+        seed: names the split and the network's weights and batches.
+        held_out: bool (N,), the images to score on; a random 30 % if None. Readers are fitted on the others.
+        steps: Adam steps of the non-linear reader.
+        hidden: units in each of its two hidden layers.
+
+    Returns:
+        For each of `kind`, `bearing`, `distance` that `state` has: `linear` and `nonlinear` scores, `chance`,
+        `ceiling`, and `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. Empty of
+        targets where too few images show an object.
+
+    Raises:
+        InputError: codes and state are of different lengths, or the codes are not finite.
+    """
+    if codes.ndim != 2 or not np.isfinite(codes).all():
+        raise InputError(f"codes must be finite numbers of shape (N, D), not of shape {codes.shape}")
+    for name, values in state.items():
+        if len(values) != len(codes):
+            raise InputError(f"state {name!r} has {len(values)} rows for {len(codes)} codes")
+    if held_out is None:
+        held_out = rng_for(seed, "split").random(len(codes)) < 0.3
+    shown = _shown(state, len(codes))
+    fit, score = np.flatnonzero(shown & ~held_out), np.flatnonzero(shown & held_out)
+    report: dict[str, Any] = {
+        "images_fitted": len(fit),
+        "images_scored": len(score),
+        "latents": codes.shape[1],
+    }
+    if min(len(fit), len(score)) < FEWEST:
+        return report
+    # Wide codes are scaled down, all together. Narrow ones are not blown up, for nobody does that for a policy either:
+    # what a collapsed posterior holds in the last digits of its mean does not count.
+    scale = max(float(codes[fit].std(axis=0).max()), 1.0)
+    inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
+    for name in TARGETS:
+        if name not in state:
+            continue
+        answers = state[name]
+        if name == "kind":
+            known = np.unique(answers[fit])
+            scored = score[np.isin(answers[score], known)]
+            if len(known) < 2 or len(scored) < FEWEST:
+                continue
+            labels = np.searchsorted(known, answers)
+            report[name] = _classify(inputs, labels, fit, scored, len(known), seed, steps, hidden)
+        else:
+            if answers[fit].std() == 0 or answers[score].std() == 0:
+                continue
+            report[name] = _regress(inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden)
+    return report
+
+
+def _shown(state: Mapping[str, Array], count: int) -> Array:
+    shown = np.ones(count, dtype=bool)
+    if "visible" in state:
+        shown &= state["visible"].astype(bool)
+    if "kind" in state:
+        shown &= state["kind"] >= 0
+    return shown
+
+
+def _classify(
+    inputs: Array, labels: Array, fit: Array, score: Array, classes: int, seed: int, steps: int, hidden: int
+) -> dict[str, Any]:
+    linear = LogisticRegression(C=10.0, class_weight="balanced", max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a score do not matter
+        linear.fit(inputs[fit], labels[fit])
+    counts = np.bincount(labels[fit], minlength=classes)
+    weights = torch.as_tensor(len(fit) / (classes * counts), dtype=torch.float32)
+    outputs = _network(
+        inputs, torch.as_tensor(labels), fit, score, classes, seed_for(seed, "kind"), steps, hidden,
+        lambda answer, truth: functional.cross_entropy(answer, truth, weight=weights),
+    )  # fmt: skip
+    return {
+        "measure": "balanced accuracy",
+        "linear": float(balanced_accuracy_score(labels[score], linear.predict(inputs[score]))),
+        "nonlinear": float(balanced_accuracy_score(labels[score], outputs.argmax(axis=1))),
+        "chance": 1 / classes,
+        "ceiling": 1.0,
+    }
+
+
+def _regress(
+    inputs: Array, answers: Array, fit: Array, score: Array, seed: int, steps: int, hidden: int
+) -> dict[str, Any]:
+    linear = RidgeCV(alphas=np.logspace(-4, 4, 9)).fit(inputs[fit], answers[fit])
+    mean, scale = answers[fit].mean(), answers[fit].std()
+    truth = torch.as_tensor((answers - mean) / scale, dtype=torch.float32)[:, None]
+    outputs = _network(inputs, truth, fit, score, 1, seed, steps, hidden, functional.mse_loss)
+    return {
+        "measure": "R2",
+        "linear": float(r2_score(answers[score], linear.predict(inputs[score]))),
+        "nonlinear": float(r2_score(answers[score], outputs[:, 0] * scale + mean)),
+        "chance": 0.0,
+        "ceiling": 1.0,
+    }
+
+
+def _network(
+    inputs: Array,
+    truth: torch.Tensor,
+    fit: Array,
+    score: Array,
+    outputs: int,
+    seed: int,
+    steps: int,
+    hidden: int,
+    loss: Any,
+) -> Array:
+    """Fit two hidden layers with a falling learning rate; return their outputs for the rows `score`."""
+    x = torch.as_tensor(inputs, dtype=torch.float32)
+    network = initialised(
+        lambda: nn.Sequential(
+            nn.Linear(x.shape[1], hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, outputs),
+        ),
+        seed,
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    rng = rng_for(seed, "batches")
+    for _ in range(steps):
+        rows = torch.from_numpy(rng.choice(fit, 256))
+        optimizer.zero_grad()
+        loss(network(x[rows]), truth[rows]).backward()
+        optimizer.step()
+        schedule.step()
+    with torch.inference_mode():
+        found: Array = network(x[torch.from_numpy(score)]).numpy()
+    return found

@@ -1,0 +1,1 @@
+"""What the metrics share: checked input, estimators, probes, results."""

@@ -1,0 +1,1 @@
+"""Training of every vision model: the loop, batches, checkpoints, devices, monitoring."""
