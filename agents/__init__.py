@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darla.agents.agent import Actor, Agent, RandomAgent
-    from darla.agents.algorithms import ALGORITHMS, Algorithm, get_algorithm
+    from darla.agents.algorithms.registry import ALGORITHMS, Algorithm, get_algorithm
     from darla.agents.config import ActConfig
-    from darla.agents.latents import FrozenEncoder, LatentVecEnv
+    from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
     from darla.agents.policy_io import PolicyDescription, load_description
-    from darla.agents.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
-    from darla.agents.training import train_agent
-    from darla.agents.vec import make_vec
+    from darla.agents.algorithms.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
+    from darla.agents.training.train import train_agent
+    from darla.agents.vec_env.local import make_vec
 
 __all__ = [
     "ALGORITHMS",
@@ -39,13 +39,13 @@ __all__ = [
 
 _MODULES = {
     "agent": ("Actor", "Agent", "RandomAgent"),
-    "algorithms": ("ALGORITHMS", "Algorithm", "get_algorithm"),
+    "algorithms.registry": ("ALGORITHMS", "Algorithm", "get_algorithm"),
     "config": ("ActConfig",),
-    "latents": ("FrozenEncoder", "LatentVecEnv"),
+    "vec_env.latents": ("FrozenEncoder", "LatentVecEnv"),
     "policy_io": ("PolicyDescription", "load_description"),
-    "settings": ("PRESETS", "A2CSettings", "DQNSettings", "MFECSettings", "PPOSettings"),
-    "training": ("train_agent",),
-    "vec": ("make_vec",),
+    "algorithms.settings": ("PRESETS", "A2CSettings", "DQNSettings", "MFECSettings", "PPOSettings"),
+    "training.train": ("train_agent",),
+    "vec_env.local": ("make_vec",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

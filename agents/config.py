@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from darla.agents.algorithms import get_algorithm
-from darla.agents.settings import DQNSettings, Observation, Settings
+from darla.agents.algorithms.registry import get_algorithm
+from darla.agents.algorithms.settings import DQNSettings, Observation, Settings
 from darla.common import InputError, unknown_name
 from darla.envs.domains.transfer_task import TRAINS_IN, TrainsIn
 
 AUGMENTATIONS = ("shift", "hue", "convolution")
-"""What `ActConfig.augment` may name; see `darla.agents.augmentation`."""
+"""What `ActConfig.augment` may name; see `darla.agents.vec_env.augmentation`."""
 
 _LATER = ("observe", "augment", "fine_tune", "trains_in")
 """Fields that are written down only where they say something: artefacts that do without them keep their digests."""

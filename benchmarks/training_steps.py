@@ -23,8 +23,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from darla.agents import PRESETS, FrozenEncoder, LatentVecEnv, PPOSettings, make_vec
-from darla.agents.algorithms import build
-from darla.agents.latents import fastest_precision
+from darla.agents.algorithms.registry import build
+from darla.agents.vec_env.latents import fastest_precision
 from darla.common import limit_threads
 from darla.envs import make, tasks
 from darla.vision import SeeConfig

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.agents.training import CURVE
+from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError
 from darla.curve_figure import curve_figure, training_curve_figure
 from darla.figure_style import CROWD

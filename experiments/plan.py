@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from darla.agents.settings import Observation
+from darla.agents.algorithms.settings import Observation
 from darla.common.jobs.scheduler import Cell
 from darla.envs import AnyDomain, TransferTask, tasks
 from darla.envs.frames.collect import CollectConfig

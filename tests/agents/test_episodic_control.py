@@ -10,11 +10,11 @@ from toy_images import ENV_ID
 from toy_training import SHORT, short
 
 from darla.agents import ActConfig, Agent, MFECSettings, RandomAgent, make_vec, train_agent
-from darla.agents.algorithms import build
-from darla.agents.episodic_control import Episode, EpisodicControl
-from darla.agents.episodic_policy import RandomProjection
+from darla.agents.algorithms.registry import build
+from darla.agents.algorithms.episodic_control.algorithm import Episode, EpisodicControl
+from darla.agents.algorithms.episodic_control.policy import RandomProjection
 from darla.agents.policy_io import PolicyDescription
-from darla.agents.selection import play
+from darla.agents.training.snapshot_selection import play
 from darla.common import InputError
 from darla.envs import EnvDomain
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from darla.agents.episodic_memory import EpisodicMemory
+from darla.agents.algorithms.episodic_control.memory import EpisodicMemory
 from darla.common import InputError
 
 

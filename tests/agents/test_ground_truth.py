@@ -5,7 +5,7 @@ import pytest
 from toy_training import SHORT, short
 
 from darla.agents import Agent, make_vec, train_agent
-from darla.agents.state import StateVecEnv
+from darla.agents.vec_env.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
 from darla.envs.seek_avoid.state_vector import state_vector

@@ -9,7 +9,7 @@ from toy_images import ENV_ID, SIZE
 from toy_training import short
 
 from darla.agents import A2CSettings, ActConfig, Agent, DQNSettings, PPOSettings, RandomAgent, train_agent
-from darla.agents.selection import play
+from darla.agents.training.snapshot_selection import play
 from darla.common import InputError
 from darla.envs import EnvDomain
 

@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env import VecFrameStack
 from toy_training import SHORT, frames, short, write_encoder
 
 from darla.agents import Agent, FrozenEncoder, LatentVecEnv, make_vec, train_agent
-from darla.agents.algorithms import build, table_of
+from darla.agents.algorithms.registry import build, table_of
 from darla.agents.policy_io import PolicyDescription, load_weights, save_weights
 from darla.common import InputError
 

@@ -7,7 +7,7 @@ from toy_images import ENV_ID, SIZE
 from toy_training import short
 
 from darla.agents import Agent, train_agent
-from darla.agents.selection import SnapshotScore, best, play
+from darla.agents.training.snapshot_selection import SnapshotScore, best, play
 from darla.common import InputError
 from darla.envs import EnvDomain
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from made_up_run import make_run
 
-from darla.agents.training import CURVE
+from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError, begin, finish
 from darla.common.files import read_json, write_json
 from darla.report_curves import curves_section

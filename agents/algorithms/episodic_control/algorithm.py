@@ -13,7 +13,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import LinearSchedule
 from torch import Tensor
 
-from darla.agents.episodic_policy import EpisodicPolicy, RandomProjection
+from darla.agents.algorithms.episodic_control.policy import EpisodicPolicy, RandomProjection
 from darla.common import seed_for
 
 

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from darla.agents.spaces import image_shape
+from darla.agents.vec_env.spaces import image_shape
 from darla.common import Artefact, InputError
 
 if TYPE_CHECKING:

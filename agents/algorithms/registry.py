@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from gymnasium import spaces
 
-from darla.agents.settings import (
+from darla.agents.algorithms.settings import (
     PRESETS,
     A2CSettings,
     DQNSettings,
@@ -82,7 +82,7 @@ def _dqn() -> "type[BaseAlgorithm]":
 
 
 def _mfec() -> "type[BaseAlgorithm]":
-    from darla.agents.episodic_control import EpisodicControl
+    from darla.agents.algorithms.episodic_control.algorithm import EpisodicControl
 
     return EpisodicControl
 

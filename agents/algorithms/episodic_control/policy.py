@@ -9,7 +9,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor
 
-from darla.agents.episodic_memory import EpisodicMemory
+from darla.agents.algorithms.episodic_control.memory import EpisodicMemory
 from darla.common import InputError
 
 Seen = Tensor | dict[str, Tensor]

@@ -15,7 +15,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from darla.agents.vec import Images, LocalVecEnv, environment_seeds
+from darla.agents.vec_env.local import Images, LocalVecEnv, environment_seeds
 from darla.common import InputError, limit_threads
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darla.agents.agent import Actor
-from darla.agents.vec import make_vec
+from darla.agents.vec_env.local import make_vec
 from darla.common import Progress, rng_for, seed_for
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla import envs
-from darla.agents.spaces import check_spaces
+from darla.agents.vec_env.spaces import check_spaces
 from darla.common import InputError, seed_for
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def make_vec(domain: "AnyDomain", n_envs: int, seed: int, workers: int = 1) -> V
     if min(workers, n_envs) == 1:
         vec = LocalVecEnv(domain, n_envs)
     else:
-        from darla.agents.workers import WorkerVecEnv
+        from darla.agents.vec_env.workers import WorkerVecEnv
 
         vec = WorkerVecEnv(domain, n_envs, workers)
     vec.seed(seed)

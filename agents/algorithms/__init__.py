@@ -1,0 +1,1 @@
+"""Learning algorithms: one file each, and a registry of all."""

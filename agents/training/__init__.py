@@ -1,0 +1,1 @@
+"""Training an agent: from a configuration and an encoder to an artefact."""
