@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from darla.common.artefact import Artefact
     from darla.common.errors import InputError
-    from darla.checkup import doctor
-    from darla.collecting import collect
+    from darla.cli.doctor import doctor
+    from darla.collect_frames import collect
     from darla.learn_to_act import act
     from darla.learn_to_see import see
-    from darla.measuring import metrics
-    from darla.reporting import report
-    from darla.selecting import select
+    from darla.score_encoder import metrics
+    from darla.write_report import report
+    from darla.rank_encoders import select
     from darla.studying import demo, run_study
     from darla.zero_shot import transfer
 
@@ -50,18 +50,18 @@ _HOMES = {
     "Artefact": "darla.common.artefact",
     "InputError": "darla.common.errors",
     "act": "darla.learn_to_act",
-    "collect": "darla.collecting",
+    "collect": "darla.collect_frames",
     "demo": "darla.studying",
-    "doctor": "darla.checkup",
-    "metrics": "darla.measuring",
-    "report": "darla.reporting",
+    "doctor": "darla.cli.doctor",
+    "metrics": "darla.score_encoder",
+    "report": "darla.write_report",
     "run_study": "darla.studying",
     "see": "darla.learn_to_see",
-    "select": "darla.selecting",
+    "select": "darla.rank_encoders",
     "transfer": "darla.zero_shot",
 }
 
-# In a checkout the sub-packages lie beside this folder, not in it. Looking there first lets `python -m darla.cli` work
+# In a checkout the sub-packages lie beside this folder, not in it. Looking there first lets `python -m darla.cli.main` work
 # at the root of a checkout, and a file that was added after an editable install is found without another install.
 _CHECKOUT = Path(__file__).resolve().parent.parent
 if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "envs").is_dir():

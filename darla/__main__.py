@@ -2,6 +2,6 @@
 
 import sys
 
-from darla.cli import main
+from darla.cli.main import main
 
 sys.exit(main())

@@ -25,10 +25,10 @@ from darla.common.graphics import require_graphics
 from darla.common.progress import duration
 from darla.common.threads import available_cores
 from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
-from darla.paper_table import write_paper_table
-from darla.reporting import report
+from darla.reports.tables.paper import write_paper_table
+from darla.write_report import report
 from darla.study_status import LOGS, Part, write_study
-from darla.study_table import study_table
+from darla.reports.tables.study import study_table
 from darla.zero_shot import transfer
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _findings(
     """Write what follows from the transfers."""
     correlated = None
     if study.correlates:
-        from darla.encoder_correlation import correlate  # not at the top: scikit-learn takes a second to import
+        from darla.analysis.encoder_correlation import correlate  # not at the top: scikit-learn takes a second to import
 
         correlated = correlate(
             work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, processes=processes

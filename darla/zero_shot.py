@@ -3,7 +3,7 @@
     runs/transfer/
       config.json   task, settings, the agents by digest
       episodes.csv  one row for each episode of each agent in each domain
-      scores.json   what follows from them, with intervals; see `darla.scores`
+      scores.json   what follows from them, with intervals; see `darla.evaluation.scores`
       curves.csv    return of each agent's snapshots on source and targets
       strips/       the same episode in source and target, as the agent saw it
       card.json     versions, hashes, wall time
@@ -29,12 +29,12 @@ from darla.common import Artefact, InputError, Progress, begin, finish, is_compl
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.processes import worker_pool
-from darla.entrants import Entrant, Named, admit_all
+from darla.evaluation.evaluated_agents import Entrant, Named, admit_all
 from darla.envs import TransferTask, tasks
-from darla.episode_table import SPLITS, Split, write_rows
-from darla.episodes import Actions, EpisodePlan
-from darla.evaluation import Cell, Evaluation, Player, one_thread, places
-from darla.scores import Resampling, score
+from darla.evaluation.episode_records import SPLITS, Split, write_rows
+from darla.evaluation.rollout import Actions, EpisodePlan
+from darla.evaluation.jobs import Cell, Evaluation, Player, one_thread, places
+from darla.evaluation.scores import Resampling, score
 
 KIND = "transfer"
 EPISODES, SCORES, CURVES, STRIPS = "episodes.csv", "scores.json", "curves.csv", "strips"

@@ -9,7 +9,7 @@ from darla.agents.vec_env.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
 from darla.envs.seek_avoid.state_vector import state_vector
-from darla.episodes import Arena, EpisodePlan
+from darla.evaluation.rollout import Arena, EpisodePlan
 
 STEPS = 9
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import darla, leftovers, refusal
 
-from darla import cli
+from darla.cli import main as cli
 from darla.common import Artefact
 
 

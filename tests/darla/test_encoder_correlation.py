@@ -10,15 +10,15 @@ from scipy.stats import spearmanr
 import darla
 from darla.common import Artefact, InputError, begin, finish
 from darla.common.files import read_json, write_json
-from darla.correlation_figure import correlation_figure
-from darla.correlation_table import ALL_TASKS, correlation_table
-from darla.encoder_correlation import CorrelationConfig, correlate
-from darla.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
+from darla.reports.figures.correlation import correlation_figure
+from darla.reports.tables.correlation import ALL_TASKS, correlation_table
+from darla.analysis.encoder_correlation import CorrelationConfig, correlate
+from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
 from darla.envs.domains import tasks
 from darla.envs.frames.collect import CollectConfig
-from darla.episode_table import Row, write_rows
-from darla.report_data import gather
-from darla.report_page import compose
+from darla.evaluation.episode_records import Row, write_rows
+from darla.reports.data import gather
+from darla.reports.page import compose
 from darla.vision import SeeConfig, TrainingConfig
 
 MEASURES = MeasuresConfig(scores=("mig", "sap"), rows=120, states=4)

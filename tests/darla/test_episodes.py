@@ -9,7 +9,7 @@ from countdown import ENV_ID, Countdown, Reader
 from darla.agents import RandomAgent
 from darla.common import InputError, rng_for, seed_for
 from darla.envs import Context, Domain, EnvDomain, tasks
-from darla.episodes import Arena, Episode, EpisodePlan, EpisodeStreams
+from darla.evaluation.rollout import Arena, Episode, EpisodePlan, EpisodeStreams
 
 TOY = EnvDomain("toy", ENV_ID)
 PLAN = EpisodePlan(episodes=13, environments=4)
@@ -102,7 +102,7 @@ def test_a_time_limit_is_told_from_an_end():
 
 
 def test_an_episode_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("darla.episodes._LONGEST", 30)
+    monkeypatch.setattr("darla.evaluation.rollout._LONGEST", 30)
     with pytest.raises(InputError, match="time limit"):
         play(Reader(), domain=EnvDomain("toy", ENV_ID, ({"ends": "never"},)))
 

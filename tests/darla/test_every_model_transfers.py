@@ -3,7 +3,7 @@
 import pytest
 from short_rooms import hasty_agent, hasty_encoder, short_task
 
-from darla.episode_table import read_rows
+from darla.evaluation.episode_records import read_rows
 from darla.vision import MODELS
 from darla.zero_shot import TransferConfig, transfer
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.envs import Domain, tasks
 from darla.envs.seek_avoid.paired_rendering import PairedRendering, render_pairs
-from darla.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
+from darla.analysis.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
 from darla.vision import Posterior, VisionModel
 
 STATES = 12

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from darla import verbs
+from darla.cli import commands as verbs
 from darla.agents import ALGORITHMS, ActConfig
 from darla.common import InputError
-from darla.cli import _parse
+from darla.cli.main import _parse
 from darla.envs.domains import tasks
 from darla.experiments import presets
 from darla.experiments.learners import LEARNERS, learner, with_algorithm

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from darla.common import InputError
-from darla.rank_correlation import rank_correlation
+from darla.evaluation.rank_correlation import rank_correlation
 
 RNG = np.random.default_rng(5)
 

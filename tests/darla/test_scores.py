@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from darla.common import InputError
-from darla.episode_table import Row, read_rows, tabulate, write_rows
-from darla.scores import Resampling, score
+from darla.evaluation.episode_records import Row, read_rows, tabulate, write_rows
+from darla.evaluation.scores import Resampling, score
 
 FEW = Resampling(resamples=500)
 DOMAINS = {"source": ("source", ""), "one": ("target", "visual"), "two": ("target", "none")}

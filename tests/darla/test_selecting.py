@@ -9,7 +9,7 @@ import pytest
 import darla
 from darla.common import Artefact, InputError
 from darla.experiments.families import FAMILIES, family
-from darla.selection_page import Candidate, factors_table, ranking_table, settings_table
+from darla.reports.selection_page import Candidate, factors_table, ranking_table, settings_table
 from darla.vision import SeeConfig, TrainingConfig, load
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=6, batch_size=16), latent_dim=6, held_out=0.4)

@@ -11,8 +11,8 @@ from scipy.stats import permutation_test as scipy_test
 from scipy.stats import t as student_t
 
 from darla.common import InputError, rng_for
-from darla.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
-from darla.statistics import (
+from darla.evaluation.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
+from darla.evaluation.aggregates import (
     holm,
     iqm,
     mean,
@@ -241,7 +241,7 @@ def test_one_seed_has_no_interval():
 def test_large_tables_are_resampled_in_blocks_with_the_same_result(monkeypatch):
     scores = RNG.normal(size=(9, 4))
     whole = bootstrap(scores, iqm)
-    monkeypatch.setattr("darla.statistics._CELLS_AT_ONCE", 1_000)
+    monkeypatch.setattr("darla.evaluation.aggregates._CELLS_AT_ONCE", 1_000)
     assert bootstrap(scores, iqm) == whole
 
 

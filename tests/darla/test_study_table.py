@@ -5,7 +5,7 @@ from typing import Any
 
 from darla.common import Artefact
 from darla.common.files import write_json
-from darla.study_table import study_table
+from darla.reports.tables.study import study_table
 
 
 def estimate(value: float, seeds: int) -> dict[str, Any]:

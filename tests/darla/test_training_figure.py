@@ -1,6 +1,6 @@
 """Training curves of several settings, a panel for each thing that was logged."""
 
-from darla.training_figure import training_figure
+from darla.reports.figures.training import training_figure
 
 
 def rows(**columns: float) -> list[dict[str, float]]:

@@ -13,9 +13,9 @@ from darla.common import Artefact, begin, finish
 from darla.common.files import write_bytes, write_json
 from darla.envs import leak_level, tasks
 from darla.envs.frames.collect import CollectConfig, collect
-from darla.episode_table import Row, write_rows
-from darla.film_strips import Film, draw
-from darla.scores import Resampling, score
+from darla.evaluation.episode_records import Row, write_rows
+from darla.evaluation.film_strips import Film, draw
+from darla.evaluation.scores import Resampling, score
 from darla.zero_shot import TransferConfig
 
 EPISODES = 4

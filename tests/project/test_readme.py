@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darla import cli
+from darla.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 README, STUDIES = ((ROOT / name).read_text() for name in ("README.md", "docs/studies.md"))
@@ -31,7 +31,7 @@ def test_the_page_on_studies_shows_every_verb_of_a_study() -> None:
 
 @pytest.mark.parametrize("command", [*commands(README), *commands(STUDIES)])
 def test_a_command_that_is_shown_can_be_given(command: str) -> None:
-    from darla import verbs
+    from darla.cli import commands as verbs
 
     verb, words = cli._verb(shlex.split(command, comments=True)[1:])
     assert type(cli._parse(verbs.find(verb, words), verb, words)).__name__.lower() == verb.replace(" ", "")

@@ -1,0 +1,219 @@
+"""`darla doctor`: can this machine run darla, and how fast?
+
+Each check answers on its own, so that one missing library does not hide the next problem. Rendering is tried in a
+process of its own: a graphics driver that crashes takes that process with it and nothing else.
+"""
+
+import importlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from darla.common.graphics import missing_packages
+from darla.common.threads import available_cores, default_threads
+
+Verdict = Literal["ok", "note", "fail"]
+
+_PACKAGES = {
+    "torch": "torch",
+    "numpy": "numpy",
+    "gymnasium": "gymnasium",
+    "pyglet": "pyglet",
+    "stable-baselines3": "stable_baselines3",
+    "tensorboard": "tensorboard",
+    "scipy": "scipy",
+    "scikit-learn": "sklearn",
+    "safetensors": "safetensors",
+    "tyro": "tyro",
+    "tqdm": "tqdm",
+    "pillow": "PIL",
+    "matplotlib": "matplotlib",
+}
+_PYTHON = (3, 11)
+_DISK_GB = 3.0  # frames, encoders and agents of the `quick` preset, with some to spare
+_RENDER_STEPS = 400
+_SLOW_FRAMES = 150.0  # frames per second below which `darla demo` misses its twenty minutes
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found."""
+
+    name: str
+    verdict: Verdict
+    """`fail`: darla will not work; `note`: it works, and this is worth knowing; `ok`."""
+    found: str
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What all checks found."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no check failed."""
+        return all(check.verdict != "fail" for check in self.checks)
+
+    def __str__(self) -> str:
+        width = max(len(check.name) for check in self.checks)
+        lines = [f"{check.verdict:>4}  {check.name:<{width}}  {check.found}" for check in self.checks]
+        failed = sum(check.verdict == "fail" for check in self.checks)
+        lines.append("this machine can run darla" if not failed else f"{failed} of {len(self.checks)} checks failed")
+        return "\n".join(lines)
+
+
+def doctor(folder: Path | str = ".") -> Checkup:
+    """Check this machine: Python, packages, cores, number formats, GPU, rendering, disk.
+
+    Args:
+        folder: where runs will be written; its disk is checked.
+    """
+    return Checkup(tuple(_checks(Path(folder))))
+
+
+def _checks(folder: Path) -> Iterator[Check]:
+    checks: tuple[Callable[[], Check], ...] = (
+        _python,
+        _packages,
+        _cores,
+        _number_formats,
+        _gpu,
+        _graphics_libraries,
+        _rendering,
+        lambda: _disk(folder),
+        _tensorboard,
+    )
+    for check in checks:
+        yield check()
+
+
+def _python() -> Check:
+    verdict: Verdict = "ok" if sys.version_info >= _PYTHON else "fail"
+    wanted = "" if verdict == "ok" else f"; {'.'.join(map(str, _PYTHON))} or newer is needed"
+    return Check("python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{wanted}")
+
+
+def _packages() -> Check:
+    found, broken = [], []
+    for package, module in _PACKAGES.items():
+        try:
+            importlib.import_module(module)
+            found.append(f"{package} {metadata.version(package)}")
+        except Exception as error:  # a broken package may raise anything; the sentence is what counts
+            broken.append(f"{package} ({type(error).__name__}: {error})")
+    try:
+        # Only asked for its version: importing it before pyglet is told that there is no display would fail.
+        found.append(f"miniworld {metadata.version('miniworld')}")
+    except metadata.PackageNotFoundError:
+        broken.append("miniworld (not installed)")
+    if broken:
+        return Check("packages", "fail", "cannot be imported: " + "; ".join(broken))
+    return Check("packages", "ok", ", ".join(found))
+
+
+def _cores() -> Check:
+    cores = available_cores()
+    threads = default_threads(cores)
+    plan = f"a study runs {cores} parts at a time with {threads} thread each, a stage alone has {cores} threads"
+    return Check("cores", "ok", f"{cores}; {plan}")
+
+
+def _number_formats() -> Check:
+    """Tell what makes training fast on this CPU."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return Check("bfloat16", "note", "unknown on this system")
+    known = {"avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX"}
+    there = [name for flag, name in known.items() if flag in flags]
+    if there:
+        return Check("bfloat16", "ok", f"{' and '.join(there)}: encoders train in bfloat16, about twice as fast")
+    return Check("bfloat16", "note", "not on this CPU: encoders train in float32, at about half the speed")
+
+
+def _gpu() -> Check:
+    try:
+        import torch
+
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    except Exception as error:
+        return Check("gpu", "note", f"could not be asked ({type(error).__name__}: {error})")
+    return Check("gpu", "ok", ", ".join(names) if names else "none, and none is needed")
+
+
+def _graphics_libraries() -> Check:
+    if missing := missing_packages():
+        return Check("graphics libraries", "fail", f"missing; on Debian or Ubuntu: apt-get install {' '.join(missing)}")
+    return Check("graphics libraries", "ok", "EGL, GL, GLU and FreeType are there")
+
+
+def _rendering() -> Check:
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", "from darla.cli.doctor import _render; _render()"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        return Check("rendering", "fail", "no picture within two minutes")
+    if answer.returncode != 0:
+        reason = (answer.stderr.strip() or f"the process ended with code {answer.returncode}").splitlines()[-1]
+        return Check("rendering", "fail", reason)
+    frames, renderer = answer.stdout.strip().splitlines()[-1].split(" ", 1)
+    speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}"
+    return Check("rendering", "ok" if float(frames) > _SLOW_FRAMES else "note", speed)
+
+
+def _render() -> None:
+    """Print the frames per second of a SeekAvoid world and what draws them; runs in a process of its own."""
+    from darla.envs import make, tasks
+    from darla.envs.seek_avoid.opengl import gl
+
+    env = make(tasks.get("conjunction").source)
+    env.action_space.seed(0)
+    image, _ = env.reset(seed=0)
+    if image.min() == image.max():
+        raise SystemExit("the picture is of one colour: the driver draws nothing")
+    started = time.perf_counter()
+    for _ in range(_RENDER_STEPS):
+        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        if terminated or truncated:
+            env.reset()
+    rate = _RENDER_STEPS / (time.perf_counter() - started)
+    print(f"{rate:.1f} {gl.gl_info.get_renderer()}")
+    env.close()
+
+
+def _disk(folder: Path) -> Check:
+    there = folder.resolve()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free / 1e9
+    if not os.access(there, os.W_OK):
+        return Check("disk", "fail", f"{there} cannot be written to")
+    enough = free >= _DISK_GB
+    return Check(
+        "disk",
+        "ok" if enough else "fail",
+        f"{free:.1f} GB free at {there}" + ("" if enough else f"; {_DISK_GB:.0f} GB are needed"),
+    )
+
+
+def _tensorboard() -> Check:
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: F401
+    except Exception as error:
+        return Check("tensorboard", "fail", f"cannot be used ({type(error).__name__}: {error})")
+    return Check("tensorboard", "ok", "tensorboard --logdir runs shows the training curves")

@@ -1,0 +1,1 @@
+"""Playing agents in domains, and what follows from the table of episodes."""

@@ -1,0 +1,46 @@
+"""The figure of a selection: UDR, which needs no labels, against what labels say of the same encoders."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from darla.reports.figures.style import STYLE, WIDTH, legend, styles
+
+Points = Mapping[str, Sequence[tuple[float, Mapping[str, float]]]]
+"""By setting, for each encoder its UDR and its supervised scores by name."""
+
+
+def selection_figure(points: Points, correlation: Mapping[str, float], by: str) -> Figure:
+    """Draw a panel for each supervised score: UDR to the right, the score upwards, a dot for each encoder.
+
+    Args:
+        points: the encoders.
+        correlation: rank correlation of UDR with each supervised score; its names are the panels.
+        by: which UDR it is.
+    """
+    look = styles(list(points), None)
+    columns = min(3, len(correlation))
+    rows = -(-len(correlation) // columns)
+    with matplotlib.rc_context(STYLE):
+        height = rows * 2.5 + 0.75
+        figure = Figure(figsize=(WIDTH, height))
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for number, (panel, score) in enumerate(zip(grid.flat, correlation, strict=False)):
+            for setting, encoders in points.items():
+                color, marker = look[setting]
+                across, upwards = zip(*((udr, scores[score]) for udr, scores in encoders), strict=True)
+                panel.plot(across, upwards, linestyle="", color=color, marker=marker, markersize=5.6)
+            panel.set_title(f"{score}: rank correlation {correlation[score]:+.2f}", loc="left")
+            panel.grid(axis="both")
+            panel.set_axisbelow(True)
+            panel.tick_params(length=0)
+            if number + columns >= len(correlation):
+                panel.set_xlabel(f"UDR, {by}")
+        for panel in grid.flat[len(correlation) :]:
+            panel.set_visible(False)
+        figure.subplots_adjust(
+            left=0.055, right=0.99, bottom=0.5 / height, top=1 - 0.72 / height, hspace=0.42, wspace=0.18
+        )
+        legend(figure, look, 1 - 0.06 / height)
+    return figure

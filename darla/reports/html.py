@@ -1,0 +1,144 @@
+"""A report as one HTML page that needs nothing else: no script, no font, no file beside it."""
+
+import base64
+import io
+import re
+from collections.abc import Iterable
+from html import escape
+
+from matplotlib.figure import Figure
+from PIL import Image, features
+
+from darla.reports.figures.style import to_svg
+from darla.reports.document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
+from darla.reports.style import STYLE
+
+_WEBP_QUALITY = 90
+_SMALL = 900
+"""Pixels below which an image is shown in its own size and not stretched to the column."""
+
+
+def to_html(document: Document) -> str:
+    """Return the whole page."""
+    page = _Page()
+    body = "".join(page.section(section, 2) for section in document.sections)
+    links = "".join(
+        f'<a href="#{_anchor(section.title)}">{_inline(section.title)}</a> ' for section in document.sections
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(document.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{_inline(document.title)}</h1>\n"
+        f'<p class="subtitle">{_inline(document.subtitle)}</p>\n'
+        f'<nav aria-label="Sections">{links}</nav>\n</header>\n<main>\n{body}</main>\n'
+        "<footer>Written by darla. The page is complete in itself: keep it, send it, print it.</footer>\n"
+        "</body>\n</html>\n"
+    )
+
+
+class _Page:
+    """Counts sections, figures and tables while the page is written."""
+
+    def __init__(self) -> None:
+        self._sections = self._figures = self._tables = 0
+
+    def section(self, section: Section, level: int) -> str:
+        count = ""
+        if level == 2:
+            self._sections += 1
+            count = f'<span class="count">{self._sections}</span>'
+        inside = self._blocks(section.blocks, level + 1)
+        anchor = f' id="{_anchor(section.title)}"' if level == 2 else ""
+        tag = f"h{min(level, 6)}"
+        return f"<section{anchor}>\n<{tag}>{count}{_inline(section.title)}</{tag}>\n{inside}</section>\n"
+
+    def _blocks(self, blocks: Iterable[Block], level: int) -> str:
+        return "".join(self._block(block, level) for block in blocks)
+
+    def _block(self, block: Block, level: int) -> str:
+        match block:
+            case Text(words):
+                return f"<p>{_inline(words)}</p>\n"
+            case Bullets(items):
+                return "<ul>\n" + "".join(f"<li>{_inline(item)}</li>\n" for item in items) + "</ul>\n"
+            case Code(text):
+                return f"<pre><code>{escape(text)}</code></pre>\n"
+            case Fold(summary, blocks, opened):
+                inside = self._blocks(blocks, level)
+                state = " open" if opened else ""
+                return f"<details{state}>\n<summary>{_inline(summary)}</summary>\n{inside}</details>\n"
+            case Section():
+                return self.section(block, level)
+            case Table():
+                return self._table(block)
+            case Picture():
+                return self._picture(block)
+
+    def _table(self, table: Table) -> str:
+        self._tables += 1
+        head = "".join(_cell("th", cell, number, table.labels, "col") for number, cell in enumerate(table.header))
+        body = []
+        for row in table.rows:
+            cells = [
+                _cell("th" if number == 0 else "td", cell, number, table.labels, "row" if number == 0 else "")
+                for number, cell in enumerate(row)
+            ]
+            # A row without a name of its own goes on with the one above.
+            goes_on = "" if row[0].text else ' class="on"'
+            body.append(f"<tr{goes_on}>{''.join(cells)}</tr>\n")
+        notes = "".join(f'<p class="notes">{_inline(note)}</p>\n' for note in table.notes)
+        name = f"table-{self._tables}"
+        return (
+            f'<div class="table">\n<p class="caption" id="{name}"><b>Table {self._tables}.</b> '
+            f'{_inline(table.caption)}</p>\n<div class="scroll"><table aria-labelledby="{name}">\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(body)}</tbody>\n</table></div>\n{notes}</div>\n"
+        )
+
+    def _picture(self, picture: Picture) -> str:
+        self._figures += 1
+        if isinstance(picture.content, Figure):
+            label = f'role="img" aria-label="{escape(picture.alt)}"'
+            shown = f'<div class="scroll">{to_svg(picture.content).replace("<svg", f"<svg {label}", 1)}</div>'
+        else:
+            image = picture.content
+            kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
+            shown = (
+                f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
+                f'alt="{escape(picture.alt)}" loading="lazy">'
+            )
+            if picture.ground == "white":
+                shown = f'<div class="white">{shown}</div>'
+        caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(picture.caption)}</figcaption>"
+        return f"<figure>\n{shown}\n{caption}\n</figure>\n"
+
+
+def _cell(tag: str, cell: Cell, column: int, labels: int, scope: str) -> str:
+    detail = f"<small>{escape(cell.detail)}</small>" if cell.detail else ""
+    kind = "word" if column < labels else "number"
+    scoped = f' scope="{scope}"' if scope else ""
+    return f'<{tag} class="{kind}"{scoped}>{_inline(cell.text)}{detail}</{tag}>'
+
+
+def _inline(words: str) -> str:
+    """Turn bold, emphasis and code into HTML; everything else is text."""
+    said = escape(words, quote=False)
+    said = re.sub(r"`([^`]+)`", r"<code>\1</code>", said)
+    said = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", said)
+    return re.sub(r"(?<![\w*])\*(\S(?:.*?\S)?)\*(?![\w*])", r"<em>\1</em>", said)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _data(image: Image.Image) -> str:
+    """Return an image as a data address: WebP where Pillow can write it, a fifth of the size of PNG."""
+    data = io.BytesIO()
+    kind = "webp" if features.check("webp") else "png"
+    if kind == "webp":
+        image.save(data, "WEBP", quality=_WEBP_QUALITY, method=4)
+    else:
+        image.save(data, "PNG", optimize=True)
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"

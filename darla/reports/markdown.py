@@ -1,0 +1,69 @@
+"""A report as Markdown with its pictures beside it, for repositories and notebooks."""
+
+import io
+import re
+from collections.abc import Iterable
+
+from matplotlib.figure import Figure
+
+from darla.reports.figures.style import to_png
+from darla.reports.document import Block, Bullets, Code, Document, Fold, Picture, Section, Table, Text
+
+FIGURES = "figures"
+"""Folder of the pictures, beside the Markdown file."""
+
+
+def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
+    """Return the text of the report, and its pictures as PNG by their path from the text."""
+    writer = _Writer()
+    parts = [f"# {document.title}", document.subtitle]
+    parts += [part for section in document.sections for part in writer.section(section, 2)]
+    return "\n\n".join(parts) + "\n", writer.pictures
+
+
+class _Writer:
+    """Counts figures and tables while the text is written, and gathers the pictures."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, bytes] = {}
+        self._figures = self._tables = 0
+
+    def section(self, section: Section, level: int) -> list[str]:
+        return [f"{'#' * min(level, 6)} {section.title}", *self._blocks(section.blocks, level + 1)]
+
+    def _blocks(self, blocks: Iterable[Block], level: int) -> list[str]:
+        return [part for block in blocks for part in self._block(block, level)]
+
+    def _block(self, block: Block, level: int) -> list[str]:
+        match block:
+            case Text(words):
+                return [words]
+            case Bullets(items):
+                return ["\n".join(f"- {item}" for item in items)]
+            case Code(text):
+                return [f"```text\n{text}\n```"]
+            case Fold(summary, blocks, _):
+                return [f"**{summary}**", *self._blocks(blocks, level)]
+            case Section():
+                return self.section(block, level)
+            case Table():
+                self._tables += 1
+                return [f"**Table {self._tables}.** {block.caption}", block.markdown()]
+            case Picture():
+                return self._picture(block)
+
+    def _picture(self, picture: Picture) -> list[str]:
+        self._figures += 1
+        path = f"{FIGURES}/{self._figures:02d}-{_file_name(picture.name)}.png"
+        if isinstance(picture.content, Figure):
+            self.pictures[path] = to_png(picture.content)
+        else:
+            data = io.BytesIO()
+            picture.content.save(data, "PNG", optimize=True)
+            self.pictures[path] = data.getvalue()
+        alt = picture.alt.replace("[", "(").replace("]", ")")
+        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {picture.caption}"]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

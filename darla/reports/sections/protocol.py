@@ -1,0 +1,146 @@
+"""What a report says about how it was measured, and about what made it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from darla.common import Artefact
+from darla.common.progress import duration
+from darla.reports.data import Material, Transfer
+from darla.reports.document import Block, Bullets, Cell, Code, Fold, Section, Table, Text
+from darla.reports.tables.transfer import LEAKS, count, leak_table
+
+_ACTIONS = {
+    "sampled": "Actions were sampled from the policy, as in training, by each episode's own generator.",
+    "greedy": "The most probable action was taken at every step.",
+}
+
+
+def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
+    """Return the section on episodes, seeds, intervals, domains and leak levels; None without a transfer."""
+    if not transfers:
+        return None
+    blocks: list[Block] = []
+    told: list[Mapping[str, Any]] = []
+    for transfer in transfers:
+        settings = transfer.scores["settings"]
+        if settings not in told:
+            told.append(settings)
+            blocks += _settings(settings, transfer.scores["task"] if told[1:] else "")
+    blocks += [leak_table(transfer.scores, transfer.task) for transfer in transfers]
+    shown = {domain["leak"] for transfer in transfers for domain in transfer.scores["domains"]}
+    for transfer in transfers:
+        shown.update(leak for method in transfer.scores["methods"] for leak in method.get("leaks", {}).values())
+    levels = tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)
+    if levels:
+        blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]
+    blocks += [
+        Fold(f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),))
+        for transfer in transfers
+    ]
+    return Section("How it was measured", tuple(blocks))
+
+
+def _settings(settings: Mapping[str, Any], task: str) -> list[Block]:
+    where = f"In task {task}, every" if task else "Every"
+    return [
+        Text(
+            f"{where} episode was reset with a seed of its own, derived from "
+            f"{settings['evaluation_seed']}, the name of the domain and the number of the episode; all "
+            f"agents met the same {settings['episodes']} episodes in each domain. "
+            f"{_ACTIONS[settings['actions']]} The policies are those that training had chosen, never the "
+            "best on a target."
+        ),
+        Text(
+            f"Intervals of {100 * settings['confidence']:g} % come from {settings['resamples']:,} "
+            "bootstrap resamples of whole rows: a policy with its scores in all targets, encoders "
+            "before the policies that share them. They speak about other training runs, not about other "
+            "episodes. The random agent and the normalising source return are taken as fixed."
+        ),
+    ]
+
+
+def _seeds(transfer: Transfer) -> Code:
+    found = transfer.scores["episode_seeds"]
+    return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in found.items()))
+
+
+def provenance_section(material: Material) -> Section:
+    """Return the section on artefacts, commands, versions and hardware."""
+    artefacts = material.all()
+    rows = tuple(
+        (
+            Cell(artefact.kind),
+            Cell(artefact.folder.name),
+            Cell(f"`{artefact.digest[:12]}`"),
+            Cell(str(artefact.card["seed"])),
+            Cell(duration(float(artefact.card["wall_seconds"]))),
+        )
+        for artefact in artefacts
+    )
+    table = Table(
+        "Artefacts",
+        (Cell("kind"), Cell("folder"), Cell("digest"), Cell("seed"), Cell("wall time")),
+        rows,
+        ("The digest is the SHA-256 over an artefact's files: the same content has the same digest.",),
+        labels=3,
+    )
+    commands = list(dict.fromkeys(artefact.card["command"] for artefact in artefacts))
+    machines = list(dict.fromkeys(map(_machine, artefacts)))
+    return Section(
+        "Provenance",
+        (
+            compute_table(artefacts),
+            table,
+            Text("Commands:"),
+            Code("\n".join(commands)),
+            Text("Versions and hardware:"),
+            Code("\n\n".join(machines)),
+        ),
+    )
+
+
+def compute_table(artefacts: Sequence[Artefact]) -> Table:
+    """Return how long each stage took: one process's wall time, summed over its artefacts."""
+    seconds: dict[str, list[float]] = {}
+    for artefact in artefacts:
+        seconds.setdefault(_stage(artefact), []).append(float(artefact.card["wall_seconds"]))
+    rows = [
+        (Cell(stage), Cell(str(len(each))), Cell(duration(sum(each) / len(each))), Cell(duration(sum(each))))
+        for stage, each in seconds.items()
+    ]
+    every = [second for each in seconds.values() for second in each]
+    rows.append((Cell("**all**"), Cell(str(len(every))), Cell("–"), Cell(f"**{duration(sum(every))}**")))
+    return Table(
+        "Compute used",
+        (Cell("stage"), Cell("artefacts"), Cell("wall time", "mean"), Cell("wall time", "sum")),
+        tuple(rows),
+        (
+            "Parts that ran at the same time are summed all the same; of a transfer, the time until all its workers "
+            "were done counts.",
+        ),
+    )
+
+
+def _stage(artefact: Artefact) -> str:
+    names = {"dae": "denoisers", "encoder": "encoders", "transfer": "transfers", "correlation": "correlations"}
+    if artefact.kind != "agent":
+        return names.get(artefact.kind, artefact.kind)
+    act = artefact.config["act"]
+    sees = (
+        "codes"
+        if artefact.card["inputs"].get("encoder")
+        else "the state"
+        if act.get("observe") == "state"
+        else "pixels"
+    )
+    return f"agents, {str(act['algorithm']).upper()} on {sees}"
+
+
+def _machine(artefact: Artefact) -> str:
+    """Return the versions, the commit and the hardware behind an artefact in one line."""
+    card = artefact.card
+    versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+    commit = f", commit {card['commit']}" if card["commit"] else ""
+    hardware = card["hardware"]
+    gpus = ", ".join(hardware["gpus"]) or "no GPU"
+    return f"{versions}{commit}; {hardware['machine']}, {count(hardware['cores'], 'core')}, {gpus}"

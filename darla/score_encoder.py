@@ -1,0 +1,142 @@
+"""Score an encoder: encode images of known factors once, and run the metric suite on the codes."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
+from darla.common.files import read_json, write_bytes, write_json
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.registry import IMAGE_DATA
+from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
+from darla.vision.metrics.config import MetricsConfig
+from darla.vision import Posterior, VisionModel, load
+from darla.vision.encoders.encode import posterior_of
+from darla.vision.training.devices import Numerics
+from darla.vision.metrics import Result, evaluate, table
+from darla.vision.metrics.names import NAMES
+
+KIND = "metrics"
+RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
+
+
+def metrics(
+    encoder: Artefact | Path | str,
+    out: Path | str,
+    data: Source | None = None,
+    config: MetricsConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Artefact:
+    """Score an encoder.
+
+    Args:
+        encoder: what `darla.see` made.
+        out: folder of the artefact.
+        data: `sprites`, `rooms`, any other ground-truth data, or frames that `darla.collect` made, whose varying
+            factors are then the ground truth. The image data that the encoder learnt from if None.
+        config: which metrics and how; all of them if None.
+        seed: names the images and whatever a metric draws.
+        device: where images are encoded and scores are computed.
+
+    Returns:
+        An artefact of kind `metrics`: `metrics.json` (each `Result`, and the names of the factors), `table.md`, and a
+        picture of latents by factors in `matrices/` for every metric that is made from such a matrix.
+
+    Raises:
+        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder reads, or
+            something else in `out`.
+    """
+    started = time.monotonic()
+    config = config or MetricsConfig()
+    folder = encoder.folder if isinstance(encoder, Artefact) else Path(encoder)
+    artefact = Artefact.load(folder, "encoder")
+    images = factor_table(_learnt_from(artefact) if data is None else data, config.rows, seed)
+    try:
+        record = {
+            "encoder": artefact.digest,
+            "data": images.told,
+            "names": sorted(config.names),
+            "preset": config.preset,
+            "rows": len(images),
+            "interval": config.interval,
+            "seed": seed,
+        }
+        out = begin(out, KIND, record)
+        if is_complete(out):
+            return Artefact.load(out, KIND)
+        model = load(folder, str(Numerics.choose("auto", device).device))
+        check_channels(images, model.image_shape)
+        posterior = _encode(model, images)
+    finally:
+        images.close()
+    results = evaluate(
+        posterior.mean,
+        torch.from_numpy(images.factors),
+        config.names or "all",
+        seed=seed,
+        preset=config.preset,
+        interval=config.interval or None,
+        log_variances=posterior.log_variance,
+    )
+    _write(out, results, images)
+    inputs = {"encoder": artefact.digest}
+    if isinstance(images.source, FrameSet):
+        inputs["frames"] = images.source.digest
+    lies = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # where a report finds it
+    seconds = time.monotonic() - started
+    return finish(out, KIND, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
+
+
+def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
+    """Return what `metrics` found, by metric in the order of the suite, and the names of the factors."""
+    found = read_json(artefact.folder / RESULTS)
+    stored = found["results"]
+    return {name: Result.from_dict(stored[name]) for name in NAMES if name in stored}, tuple(found["factors"])
+
+
+def _learnt_from(encoder: Artefact) -> str:
+    domain = encoder.card["extra"].get("domain") or {}
+    name = domain.get("name")
+    if "factors" in domain and name in IMAGE_DATA:
+        return str(name)
+    raise InputError(
+        f"{encoder.folder} has not learnt from image data with known factors; say with --data what to score it on: "
+        f"{', '.join(IMAGE_DATA)}, or frames that darla collect made"
+    )
+
+
+def _encode(model: VisionModel, images: FactorTable) -> Posterior:
+    """Return the posterior of all images, on the model's device, and show how far that is."""
+    with Progress(len(images), "encoding", "image") as progress:
+
+        def inputs() -> Iterator[Tensor]:
+            for batch in images.images():
+                yield model.to_input(batch)
+                progress.update(len(batch))
+
+        return posterior_of(model, inputs())
+
+
+def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
+    from darla.reports.figures.style import to_png
+    from darla.reports.figures.relation import relation_figure  # not at the top: Matplotlib takes a second to import
+
+    stored: dict[str, Any] = {name: result.to_dict() for name, result in results.items()}
+    for name, result in results.items():
+        if result.matrix is not None:
+            write_bytes(out / MATRICES / f"{name}.png", to_png(relation_figure(result, images.names)))
+    text = f"{len(images)} images of {images.told['name']}; factors: {', '.join(images.names)}\n\n"
+    write_bytes(out / TABLE, (text + table(results, "markdown") + "\n").encode())
+    write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
+
+
+def summary(artefact: Artefact) -> str:
+    """Return the table of an artefact for a terminal."""
+    return table(read_results(artefact)[0])
