@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from darla.score_encoder import metrics
     from darla.write_report import report
     from darla.rank_encoders import select
-    from darla.studying import demo, run_study
+    from darla.experiments.run_study import demo, run_study
     from darla.zero_shot import transfer
 
 __version__ = "0.1.0"
@@ -51,11 +51,11 @@ _HOMES = {
     "InputError": "darla.common.errors",
     "act": "darla.learn_to_act",
     "collect": "darla.collect_frames",
-    "demo": "darla.studying",
+    "demo": "darla.experiments.run_study",
     "doctor": "darla.cli.doctor",
     "metrics": "darla.score_encoder",
     "report": "darla.write_report",
-    "run_study": "darla.studying",
+    "run_study": "darla.experiments.run_study",
     "see": "darla.learn_to_see",
     "select": "darla.rank_encoders",
     "transfer": "darla.zero_shot",

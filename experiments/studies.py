@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from darla.common import InputError, unknown_name
-from darla.experiments.learners import LEARNERS, with_algorithm
-from darla.experiments.presets import DARLA, ENCODERS, PIXELS, SHORT_PPO
-from darla.experiments.presets import STUDIES as DEMONSTRATIONS
+from darla.experiments.baselines import LEARNERS, with_algorithm
+from darla.experiments.demos import DARLA, ENCODERS, PIXELS, SHORT_PPO
+from darla.experiments.demos import STUDIES as DEMONSTRATIONS
 from darla.experiments.study import Method, Study
 from darla.zero_shot import TransferConfig
 

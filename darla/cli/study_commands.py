@@ -28,7 +28,7 @@ class Demo:
 
     def run(self) -> int:
         """Run the study and print its table."""
-        from darla.studying import demo
+        from darla.experiments.run_study import demo
 
         found = demo(self.preset, self.out, processes=self.processes, ray=self.ray)
         print(found.table)
@@ -55,7 +55,7 @@ class StudyRun:
 
     def run(self) -> int:
         """Run the study and print its tables."""
-        from darla.studying import run_study
+        from darla.experiments.run_study import run_study
 
         out = self.out or Path("runs") / f"{self.name}-{self.size}"
         found = run_study(self.name, out, size=self.size, processes=self.processes, ray=self.ray)
@@ -76,7 +76,7 @@ class StudyStatus:
 
     def run(self) -> int:
         """Print it."""
-        from darla.study_status import study_status
+        from darla.experiments.status import study_status
 
         found = study_status(self.out)
         print(json.dumps(found.to_dict(), indent=2) if self.json else found)

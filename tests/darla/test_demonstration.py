@@ -12,7 +12,7 @@ import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
 
 from darla.common import Artefact
-from darla.experiments import presets
+from darla.experiments import demos as presets
 from darla.experiments.plan import plan
 
 TINY = presets.study("tiny")

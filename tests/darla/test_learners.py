@@ -10,8 +10,8 @@ from darla.agents import ALGORITHMS, ActConfig
 from darla.common import InputError
 from darla.cli.main import _parse
 from darla.envs.domains import tasks
-from darla.experiments import presets
-from darla.experiments.learners import LEARNERS, learner, with_algorithm
+from darla.experiments import demos as presets
+from darla.experiments.baselines import LEARNERS, learner, with_algorithm
 from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
 

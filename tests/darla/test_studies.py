@@ -8,11 +8,11 @@ import pytest
 from command_line import darla, refusal
 
 from darla.common import InputError, is_complete
-from darla.experiments import presets
-from darla.experiments.learners import LEARNERS
+from darla.experiments import demos as presets
+from darla.experiments.baselines import LEARNERS
 from darla.experiments.plan import plan
 from darla.experiments.studies import SIZES, STUDIES, named_study
-from darla.studying import run_study
+from darla.experiments.run_study import run_study
 
 
 @pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0)])

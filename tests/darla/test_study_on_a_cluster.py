@@ -12,7 +12,7 @@ import pytest
 from command_line import MORE, darla
 
 from darla.common.jobs import log as cell_log
-from darla.study_status import LOGS, PartStatus, study_status
+from darla.experiments.status import LOGS, PartStatus, study_status
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from command_line import darla, refusal
 from darla.common.jobs import log as cell_log
 from darla.common import InputError
 from darla.common.jobs.scheduler import Cell, finish_cells, is_held, only_one
-from darla.study_status import LOGS, STUDY, Part, StudyStatus, study_status, write_study
+from darla.experiments.status import LOGS, STUDY, Part, StudyStatus, study_status, write_study
 
 
 def study(folder: Path, **works: object) -> list[Cell]:

@@ -27,7 +27,7 @@ from darla.common.threads import available_cores
 from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
 from darla.reports.tables.paper import write_paper_table
 from darla.write_report import report
-from darla.study_status import LOGS, Part, write_study
+from darla.experiments.status import LOGS, Part, write_study
 from darla.reports.tables.study import study_table
 from darla.zero_shot import transfer
 
