@@ -6,7 +6,7 @@ What it is compared with acts elsewhere or sees something else: `trains_in`, `au
 
 from pathlib import Path
 
-from darla.agents import ActConfig, train_agent
+from darla.agents import ActConfig, presets, train_agent
 from darla.common import Artefact
 from darla.envs import TransferTask, tasks
 
@@ -39,8 +39,6 @@ def act(
         InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
             a folder that holds something else.
     """
-    from darla.experiments import presets  # not at the top: experiments stand on this package
-
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
     chosen = tasks.get(task) if isinstance(task, str) else task

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from darla.common import Artefact
 from darla.envs.frames.frame_set import FrameSet
-from darla.vision import SeeConfig, train_dae, train_encoder
+from darla.vision import SeeConfig, presets, train_dae, train_encoder
 
 
 def see(
@@ -34,8 +34,6 @@ def see(
     Raises:
         InputError: the frames are damaged, there is no such preset, or the folder holds something else.
     """
-    from darla.experiments import presets  # not at the top: experiments stand on this package
-
     chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
     denoiser = dae.folder if isinstance(dae, Artefact) else dae
     return train_encoder(chosen, open_frames(frames), out, seed, dae=denoiser, watch=watch)

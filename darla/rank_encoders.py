@@ -26,7 +26,7 @@ from darla.envs.image_data.factor_table import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, see_denoised
 from darla.reports.page import write_document
 from darla.reports.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
-from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics
+from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics, presets
 from darla.vision.encoders.encode import batches, posterior_of
 from darla.vision.metrics.scores.udr import METHODS
 
@@ -70,8 +70,6 @@ def select(
     Raises:
         InputError: fewer than two seeds, an unknown preset, or an encoder that failed.
     """
-    from darla.experiments import presets  # not at the top: experiments stand on this package
-
     started = time.monotonic()
     named = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
     if by not in METHODS:

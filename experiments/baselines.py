@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from darla.agents import ActConfig
 from darla.common import unknown_name
-from darla.experiments.demos import ENCODERS
+from darla.vision.presets import ENCODERS
 from darla.experiments.study import Method
 
 _FINE_TUNED = ActConfig(fine_tune=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from darla.common import unknown_name
-from darla.experiments.demos import PIXELS
+from darla.vision.presets import PIXELS
 from darla.vision import SeeConfig, TrainingConfig
 
 _SPRITES = PIXELS.change(

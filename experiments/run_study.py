@@ -17,7 +17,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import write_bytes
@@ -27,13 +26,13 @@ from darla.common.threads import available_cores
 from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
 from darla.reports.tables.paper import write_paper_table
 from darla.write_report import report
+from darla.experiments import demos
+from darla.experiments.plan import Plan, plan
+from darla.experiments.studies import named_study
+from darla.experiments.study import Study
 from darla.experiments.status import LOGS, Part, write_study
 from darla.reports.tables.study import study_table
 from darla.zero_shot import transfer
-
-if TYPE_CHECKING:
-    from darla.experiments.plan import Plan
-    from darla.experiments.study import Study
 
 TABLE = "table.md"
 PAPER = "paper-table.md"
@@ -58,20 +57,18 @@ class Findings:
 
 
 def demo(
-    study: "Study | str" = "demo",
+    study: Study | str = "demo",
     out: Path | str = "runs/demo",
     *,
     processes: int | None = None,
     ray: str | None = None,
 ) -> Findings:
     """Run one of the demonstrations, `tiny`, `demo` or `quick`, or a study of your own; see `run_study`."""
-    from darla.experiments import presets  # not at the top: experiments stand on this package
-
-    return run_study(presets.study(study) if isinstance(study, str) else study, out, processes=processes, ray=ray)
+    return run_study(demos.study(study) if isinstance(study, str) else study, out, processes=processes, ray=ray)
 
 
 def run_study(
-    study: "Study | str",
+    study: Study | str,
     out: Path | str,
     *,
     size: str = "small",
@@ -96,9 +93,6 @@ def run_study(
         InputError: an unknown study, a part that failed (after all others were made), or another process at work in
             `out`.
     """
-    from darla.experiments.plan import plan  # not at the top: experiments stand on this package
-    from darla.experiments.studies import named_study
-
     began = time.monotonic()
     require_graphics()
     if isinstance(study, str):
@@ -130,7 +124,7 @@ def run_study(
 
 
 def _findings(
-    study: "Study", work: "Plan", out: Path, transfers: dict[str, Artefact], processes: int | None
+    study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], processes: int | None
 ) -> Findings:
     """Write what follows from the transfers."""
     correlated = None
@@ -147,7 +141,7 @@ def _findings(
     return Findings(out, transfers, page, table, write_paper_table(transfers, out), correlated)
 
 
-def _parts(study: "Study", work: "Plan", out: Path) -> list[Part]:
+def _parts(study: Study, work: Plan, out: Path) -> list[Part]:
     """Return everything that the study makes, as `darla study status` tells it."""
 
     def name(folder: Path) -> str:
@@ -168,7 +162,7 @@ def _parts(study: "Study", work: "Plan", out: Path) -> list[Part]:
 _REPORT_SECONDS = 20.0
 
 
-def _without_report(failures: Sequence[Failure], transfers: dict[str, Artefact], work: "Plan") -> InputError:
+def _without_report(failures: Sequence[Failure], transfers: dict[str, Artefact], work: Plan) -> InputError:
     done = f"; {len(transfers)} of {len(work.transfers)} tasks could be evaluated, and there is no report yet"
     return InputError(f"{as_error(failures)}{done}")
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from darla.common import InputError, unknown_name
 from darla.experiments.baselines import LEARNERS, with_algorithm
-from darla.experiments.demos import DARLA, ENCODERS, PIXELS, SHORT_PPO
+from darla.agents.presets import SHORT_PPO
+from darla.vision.presets import DARLA, ENCODERS, PIXELS
 from darla.experiments.demos import STUDIES as DEMONSTRATIONS
 from darla.experiments.study import Method, Study
 from darla.zero_shot import TransferConfig

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol
 import tyro
 
 from darla.agents import ActConfig, get_algorithm
+from darla.agents import presets as agent_presets
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
 from darla.envs.frames.collect import CollectConfig
@@ -16,6 +17,7 @@ from darla.vision.metrics.config import MetricsConfig
 from darla.cli.study_commands import Demo, StudyList, StudyRun, StudyStatus
 from darla.envs.domains.task_files import find_task
 from darla.vision import SeeConfig
+from darla.vision import presets as vision_presets
 from darla.zero_shot import TransferConfig
 
 _FLAT = tyro.conf.arg(name="")
@@ -249,13 +251,11 @@ def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
     Raises:
         InputError: there is no such preset.
     """
-    from darla.experiments import presets  # not at the top: experiments stand on this package
-
     if name == "see":
-        config = presets.encoder(_given(words, "--preset"), _given(words, "--model"))
+        config = vision_presets.encoder(_given(words, "--preset"), _given(words, "--model"))
         return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)
     if name == "act":
-        policy = presets.agent(_given(words, "--preset"))
+        policy = agent_presets.agent(_given(words, "--preset"))
         return Act(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
     return _VERBS[name]
 

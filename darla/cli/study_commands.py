@@ -89,12 +89,12 @@ class StudyList:
 
     def run(self) -> int:
         """Print them."""
-        from darla.experiments import presets, studies
+        from darla.experiments import demos, studies
         from darla.experiments.plan import plan
 
         known = [(f"{name} --size {size}", make(size)) for name, make in studies.STUDIES.items()
                  for size in studies.SIZES]  # fmt: skip
-        known += list(presets.STUDIES.items())
+        known += list(demos.STUDIES.items())
         for called, study in known:
             work = plan(study, Path())
             cost = work.cost + study.correlates * work.correlation_cost

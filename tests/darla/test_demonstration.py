@@ -12,10 +12,11 @@ import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
 
 from darla.common import Artefact
-from darla.experiments import demos as presets
+from darla.experiments import demos
+from darla.vision.presets import encoder
 from darla.experiments.plan import plan
 
-TINY = presets.study("tiny")
+TINY = demos.study("tiny")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_policies_can_share_encoders(tmp_path: Path) -> None:
 
 def test_encoders_of_one_seed_share_their_denoiser(tmp_path: Path) -> None:
     def method(name: str, beta: float) -> object:
-        config = presets.encoder("tiny").change(loss="perceptual", beta=beta)
+        config = encoder("tiny").change(loss="perceptual", beta=beta)
         return replace(TINY.methods[1], name=name, see=config)
 
     study = replace(TINY, methods=(method("β = 1", 1.0), method("β = 4", 4.0)), seeds=(0, 1))  # type: ignore[arg-type]
@@ -118,9 +119,9 @@ def test_names_do_not_decide_where_things_go(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", sorted(presets.STUDIES))
+@pytest.mark.parametrize("name", sorted(demos.STUDIES))
 def test_presets_can_be_planned(name: str, tmp_path: Path) -> None:
-    study = presets.study(name)
+    study = demos.study(name)
     made = plan(study, tmp_path)
     assert {part.task for part in made.transfers} == set(study.tasks)
     assert study.baseline is not None

@@ -10,7 +10,8 @@ from darla.agents import ALGORITHMS, ActConfig
 from darla.common import InputError
 from darla.cli.main import _parse
 from darla.envs.domains import tasks
-from darla.experiments import demos as presets
+from darla.experiments import demos
+from darla.vision.presets import ENCODERS
 from darla.experiments.baselines import LEARNERS, learner, with_algorithm
 from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
@@ -75,10 +76,10 @@ def test_a_folder_says_what_its_policy_sees():
     assert words[LEARNERS["random-encoder"].name] == "codes"
 
 
-@pytest.mark.parametrize("preset", sorted(presets.STUDIES))
+@pytest.mark.parametrize("preset", sorted(demos.STUDIES))
 def test_what_is_new_is_no_part_of_the_names_of_what_was_there(preset):
     """Folders are named after what is asked: a field that says nothing must not be in it."""
-    for method in presets.study(preset).methods:
+    for method in demos.study(preset).methods:
         asked = method.act.to_dict(method.act.observation(on_encoder=method.see is not None))
         assert not {"observe", "augment", "fine_tune", "trains_in"} & asked.keys()
 
@@ -143,7 +144,7 @@ def test_unknown_names_are_answered_with_the_closest():
 
 def test_a_method_whose_encoder_would_be_ignored_is_refused():
     with pytest.raises(InputError, match="the encoder would be ignored"):
-        Method("both", presets.ENCODERS["darla"], ActConfig(observe="state"))
+        Method("both", ENCODERS["darla"], ActConfig(observe="state"))
     with pytest.raises(InputError, match="fine_tune needs an encoder"):
         Method("neither", None, ActConfig(fine_tune=True))
 

@@ -8,7 +8,8 @@ import pytest
 from command_line import darla, refusal
 
 from darla.common import InputError, is_complete
-from darla.experiments import demos as presets
+from darla.agents.presets import SHORT_PPO
+from darla.experiments import demos
 from darla.experiments.baselines import LEARNERS
 from darla.experiments.plan import plan
 from darla.experiments.studies import SIZES, STUDIES, named_study
@@ -65,7 +66,7 @@ def test_a_method_is_trained_as_long_in_one_size_as_its_rivals() -> None:
 
 def test_few_environment_steps_are_passed_over_more_often_on_codes_and_the_state() -> None:
     passes = {method.name: method.act.settings for method in named_study("paper-table", "small").methods}
-    assert passes["DARLA"] == passes["random encoder"] == passes["ground truth"] == presets.SHORT_PPO
+    assert passes["DARLA"] == passes["random encoder"] == passes["ground truth"] == SHORT_PPO
     assert passes["end to end"] is passes["end to end, other hues"] is passes["DARLA (DQN)"] is None
     assert all(method.act.settings is None for method in named_study("paper-table", "full").methods)
 
@@ -98,7 +99,7 @@ def test_names_and_sizes_are_checked() -> None:
         named_study("paper-table", "large")
     with pytest.raises(InputError, match="'quick' has one size"):
         named_study("quick", "full")
-    assert named_study("quick") is presets.study("quick")
+    assert named_study("quick") is demos.study("quick")
 
 
 def test_the_list_names_every_study() -> None:
@@ -117,11 +118,11 @@ def test_the_command_line_knows_its_verbs() -> None:
 
 def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = replace(
-        presets.study("tiny"),
-        methods=(presets.study("tiny").methods[0],),
+        demos.study("tiny"),
+        methods=(demos.study("tiny").methods[0],),
         tasks=("conjunction", "new_room"),
         env_steps=1_024,
-        transfer=replace(presets.study("tiny").transfer, episodes=2, environments=2, strip_frames=0, curve_episodes=0),
+        transfer=replace(demos.study("tiny").transfer, episodes=2, environments=2, strip_frames=0, curve_episodes=0),
     )
     from darla.experiments import plan as planning
 
