@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-SOURCES = $(sort $(wildcard darla/*.py base/*.py envs/*.py vision/*.py vision/*/*.py agents/*.py experiments/*.py))
+SOURCES = $(sort $(shell find darla envs vision agents experiments -name '*.py'))
 
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from darla.agents.agent import Actor, Agent, RandomAgent
     from darla.agents.algorithms.registry import ALGORITHMS, Algorithm, get_algorithm
-    from darla.agents.config import ActConfig
-    from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
-    from darla.agents.policy_io import PolicyDescription, load_description
     from darla.agents.algorithms.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
+    from darla.agents.config import ActConfig
+    from darla.agents.policy_io import PolicyDescription, load_description
     from darla.agents.training.train import train_agent
+    from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
     from darla.agents.vec_env.local import make_vec
 
 __all__ = [

@@ -10,8 +10,8 @@ import torch
 from gymnasium import spaces
 
 from darla.agents.algorithms.registry import get_algorithm
-from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
+from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.common import Artefact, InputError
 from darla.envs.seek_avoid.state_vector import places_of, state_vectors
 

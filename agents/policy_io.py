@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from darla.agents.algorithms.registry import SMALLEST_IMAGE, build_policy, get_algorithm, policy_space
-from darla.agents.fine_tuning import extractor_arguments
 from darla.agents.algorithms.settings import Observation, TableSize
+from darla.agents.fine_tuning import extractor_arguments
 from darla.common import InputError
 from darla.common.files import load_tensors, read_json, save_tensors, write_json
 

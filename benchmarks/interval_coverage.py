@@ -3,8 +3,8 @@
     python -m benchmarks.interval_coverage
     python -m benchmarks.interval_coverage --replications 1000 --seeds 5 10
 
-Scores are drawn from a known law, an interval is made of them as `darla.evaluation.bootstrap` makes it, and it is counted how
-often that holds the law's own value. Nothing is trained. In all designs a policy that fails fails in every target:
+Scores are drawn from a known law, an interval is made of them as `darla.evaluation.bootstrap` makes it, and it is
+counted how often that holds the law's own value. Nothing is trained. In all designs a policy that fails fails in every target:
 
     gaussian         seeds differ by a normal law; a little noise in each target
     failures         seven of ten seeds learn (0.8), the others fail (0.1)
@@ -23,9 +23,9 @@ from math import asin, pi
 import numpy as np
 
 from darla.common import limit_threads
+from darla.evaluation.aggregates import FloatArray, iqm, mean, worst_target
 from darla.evaluation.bootstrap import Statistic, interval_ends, row_counts, tail_share
 from darla.evaluation.rank_correlation import rank_correlation
-from darla.evaluation.aggregates import FloatArray, iqm, mean, worst_target
 
 TARGETS = 4
 POLICIES = 3

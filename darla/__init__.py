@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darla.common.artefact import Artefact
-    from darla.common.errors import InputError
     from darla.cli.doctor import doctor
     from darla.collect_frames import collect
+    from darla.common.artefact import Artefact
+    from darla.common.errors import InputError
+    from darla.experiments.run_study import demo, run_study
     from darla.learn_to_act import act
     from darla.learn_to_see import see
+    from darla.rank_encoders import select
     from darla.score_encoder import metrics
     from darla.write_report import report
-    from darla.rank_encoders import select
-    from darla.experiments.run_study import demo, run_study
     from darla.zero_shot import transfer
 
 __version__ = "0.1.0"
@@ -61,8 +61,8 @@ _HOMES = {
     "transfer": "darla.zero_shot",
 }
 
-# In a checkout the sub-packages lie beside this folder, not in it. Looking there first lets `python -m darla.cli.main` work
-# at the root of a checkout, and a file that was added after an editable install is found without another install.
+# In a checkout the sub-packages are beside this folder, not in it. Looking there first lets `python -m darla` work at
+# the root of a checkout, and a file that was added after an editable install is imported without another install.
 _CHECKOUT = Path(__file__).resolve().parent.parent
 if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "envs").is_dir():
     __path__[:0] = [str(_CHECKOUT / "darla"), str(_CHECKOUT)]

@@ -10,19 +10,16 @@ import torch
 from torch import Tensor
 
 from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
-from darla.common.files import read_json, write_bytes, write_json
+from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
-from darla.envs.image_data.registry import IMAGE_DATA
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
-from darla.vision.metrics.config import MetricsConfig
+from darla.envs.image_data.registry import IMAGE_DATA
 from darla.vision import Posterior, VisionModel, load
 from darla.vision.encoders.encode import posterior_of
-from darla.vision.training.devices import Numerics
 from darla.vision.metrics import Result, evaluate, table
-from darla.vision.metrics.names import NAMES
-
-KIND = "metrics"
-RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
+from darla.vision.metrics.config import MetricsConfig
+from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, read_results
+from darla.vision.training.devices import Numerics
 
 
 def metrics(
@@ -68,9 +65,9 @@ def metrics(
             "interval": config.interval,
             "seed": seed,
         }
-        out = begin(out, KIND, record)
+        out = begin(out, METRICS, record)
         if is_complete(out):
-            return Artefact.load(out, KIND)
+            return Artefact.load(out, METRICS)
         model = load(folder, str(Numerics.choose("auto", device).device))
         check_channels(images, model.image_shape)
         posterior = _encode(model, images)
@@ -91,14 +88,7 @@ def metrics(
         inputs["frames"] = images.source.digest
     lies = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # where a report finds it
     seconds = time.monotonic() - started
-    return finish(out, KIND, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
-
-
-def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
-    """Return what `metrics` found, by metric in the order of the suite, and the names of the factors."""
-    found = read_json(artefact.folder / RESULTS)
-    stored = found["results"]
-    return {name: Result.from_dict(stored[name]) for name in NAMES if name in stored}, tuple(found["factors"])
+    return finish(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
 
 
 def _learnt_from(encoder: Artefact) -> str:
@@ -125,8 +115,9 @@ def _encode(model: VisionModel, images: FactorTable) -> Posterior:
 
 
 def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
+    # Not at the top: Matplotlib takes a second to import.
+    from darla.reports.figures.relation import relation_figure
     from darla.reports.figures.style import to_png
-    from darla.reports.figures.relation import relation_figure  # not at the top: Matplotlib takes a second to import
 
     stored: dict[str, Any] = {name: result.to_dict() for name, result in results.items()}
     for name, result in results.items():

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darla.common import Artefact, begin, finish, is_complete
+from darla.reports.csv_latex import write_tables
 from darla.reports.data import gather
 from darla.reports.page import compose, write_document
-from darla.reports.csv_latex import write_tables
 
 KIND = "report"
 

@@ -29,17 +29,13 @@ from darla.common import Artefact, InputError, Progress, begin, finish, is_compl
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.processes import worker_pool
-from darla.evaluation.evaluated_agents import Entrant, Named, admit_all
 from darla.envs import TransferTask, tasks
 from darla.evaluation.episode_records import SPLITS, Split, write_rows
-from darla.evaluation.rollout import Actions, EpisodePlan
+from darla.evaluation.evaluated_agents import Entrant, Named, admit_all
 from darla.evaluation.jobs import Cell, Evaluation, Player, one_thread, places
+from darla.evaluation.rollout import Actions, EpisodePlan
 from darla.evaluation.scores import Resampling, score
-
-KIND = "transfer"
-EPISODES, SCORES, CURVES, STRIPS = "episodes.csv", "scores.json", "curves.csv", "strips"
-AGENT_PATHS = "agent_paths"
-"""Entry of a transfer's card: by digest where each agent lay, relative to the transfer."""
+from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
 
 
 @dataclass(frozen=True)
@@ -138,9 +134,9 @@ def transfer(
         "transfer": {**asdict(config), "baseline": baseline},
         "agents": [entrant.to_dict() for entrant in entrants],
     }
-    folder = begin(out, KIND, record)
+    folder = begin(out, TRANSFER, record)
     if is_complete(folder):
-        return Artefact.load(folder, KIND)
+        return Artefact.load(folder, TRANSFER)
     evaluation = Evaluation(
         task,
         tuple(entrants),
@@ -158,7 +154,7 @@ def transfer(
     inputs = {f"{entrant.method}, seed {entrant.seed}": entrant.digest for entrant in entrants if entrant.folder}
     return finish(
         folder,
-        KIND,
+        TRANSFER,
         record,
         seed=config.evaluation_seed,
         inputs=inputs,

@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from darla.agents import ActConfig
 from darla.common import unknown_name
-from darla.vision.presets import ENCODERS
 from darla.experiments.study import Method
+from darla.vision.presets import ENCODERS
 
 _FINE_TUNED = ActConfig(fine_tune=True)
 _ON_TARGETS = ActConfig(trains_in="targets")

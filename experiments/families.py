@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from darla.common import unknown_name
-from darla.vision.presets import PIXELS
 from darla.vision import SeeConfig, TrainingConfig
+from darla.vision.presets import PIXELS
 
 _SPRITES = PIXELS.change(
     vae__network="locatello",

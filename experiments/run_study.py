@@ -21,17 +21,17 @@ from pathlib import Path
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import write_bytes
 from darla.common.graphics import require_graphics
+from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
 from darla.common.progress import duration
 from darla.common.threads import available_cores
-from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
-from darla.reports.tables.paper import write_paper_table
-from darla.write_report import report
 from darla.experiments import demos
 from darla.experiments.plan import Plan, plan
+from darla.experiments.status import LOGS, Part, write_study
 from darla.experiments.studies import named_study
 from darla.experiments.study import Study
-from darla.experiments.status import LOGS, Part, write_study
+from darla.reports.tables.paper import write_paper_table
 from darla.reports.tables.study import study_table
+from darla.write_report import report
 from darla.zero_shot import transfer
 
 TABLE = "table.md"
@@ -123,13 +123,11 @@ def run_study(
     return found
 
 
-def _findings(
-    study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], processes: int | None
-) -> Findings:
+def _findings(study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], processes: int | None) -> Findings:
     """Write what follows from the transfers."""
     correlated = None
     if study.correlates:
-        from darla.analysis.encoder_correlation import correlate  # not at the top: scikit-learn takes a second to import
+        from darla.correlate_encoders import correlate  # not at the top: scikit-learn takes a second to import
 
         correlated = correlate(
             work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, processes=processes

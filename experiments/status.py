@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from darla.common.jobs import log as cell_log
 from darla.common import InputError, is_complete
 from darla.common.files import read_json, write_json
-from darla.common.progress import duration
+from darla.common.jobs import log as cell_log
 from darla.common.jobs.scheduler import is_held
+from darla.common.progress import duration
 
 STUDY = "study.json"
 LOGS = "logs"

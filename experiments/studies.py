@@ -5,12 +5,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
+from darla.agents.presets import SHORT_PPO
 from darla.common import InputError, unknown_name
 from darla.experiments.baselines import LEARNERS, with_algorithm
-from darla.agents.presets import SHORT_PPO
-from darla.vision.presets import DARLA, ENCODERS, PIXELS
 from darla.experiments.demos import STUDIES as DEMONSTRATIONS
 from darla.experiments.study import Method, Study
+from darla.vision.presets import DARLA, ENCODERS, PIXELS
 from darla.zero_shot import TransferConfig
 
 Size = Literal["small", "full"]

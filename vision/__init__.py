@@ -7,18 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from darla.vision.encoders.config import SeeConfig
+    from darla.vision.encoders.encode import encode_frames, encode_images, load
+    from darla.vision.encoders.probes import probe
+    from darla.vision.encoders.train_dae import load_dae, train_dae
+    from darla.vision.encoders.train_encoder import train_encoder
     from darla.vision.models.base import ImageModel, Posterior, VisionModel
     from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
     from darla.vision.models.dae import DAE, DAEConfig
-    from darla.vision.encoders.train_dae import load_dae, train_dae
-    from darla.vision.encoders.train_encoder import train_encoder
-    from darla.vision.encoders.encode import encode_frames, encode_images, load
-    from darla.vision.models.registry import MODELS
     from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
-    from darla.vision.encoders.probes import probe
-    from darla.vision.encoders.config import SeeConfig
-    from darla.vision.training.loop import DivergenceError, train_model
+    from darla.vision.models.registry import MODELS
     from darla.vision.training.config import TrainingConfig
+    from darla.vision.training.loop import DivergenceError, train_model
 
 _HOMES = {
     "models.base": ("ImageModel", "Posterior", "VisionModel"),

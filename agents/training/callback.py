@@ -19,10 +19,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
-from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.config import ActConfig
-from darla.agents.training.learning_curve import LearningCurve
 from darla.agents.policy_io import save_weights, snapshot_file
+from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
+from darla.agents.training.learning_curve import LearningCurve
 from darla.common import InputError, Progress, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
 

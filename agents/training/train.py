@@ -11,10 +11,9 @@ from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
 from darla.agents.algorithms.registry import build, policy_space, table_of
-from darla.agents.vec_env.augmentation import AugmentedVecEnv
+from darla.agents.algorithms.settings import DQNSettings, MFECSettings, Observation, Settings
 from darla.agents.config import ActConfig
 from darla.agents.fine_tuning import extractor_arguments, initialise, vision_of
-from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
 from darla.agents.policy_io import (
     WEIGHTS,
     PolicyDescription,
@@ -24,10 +23,11 @@ from darla.agents.policy_io import (
 )
 from darla.agents.training.callback import train
 from darla.agents.training.snapshot_selection import best, csv, score_snapshots
-from darla.agents.algorithms.settings import DQNSettings, MFECSettings, Observation, Settings
+from darla.agents.vec_env.augmentation import AugmentedVecEnv
+from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
+from darla.agents.vec_env.local import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
-from darla.agents.vec_env.local import make_vec
 from darla.common import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
 from darla.common.files import write_bytes
 

@@ -1,42 +1,41 @@
-"""Does disentanglement predict transfer? Everything measured of encoders, against how their policies transfer.
+"""How measures of encoders go with the transfer of the policies that were trained on them.
 
-    runs/correlation/
-      encoders/      one artefact of measures for each encoder (`darla.analysis.encoder_measures`)
-      correlation/   an artefact: correlation.json, encoders.csv, correlations.csv, table.md, retention.png, return.png
-
-An encoder is one item, whatever number of policies stands on it: its outcome is their mean. So the interval of a
+An encoder is one item, whatever the number of its policies: its outcome is their mean. So the interval of a
 correlation speaks about other encoders, and ten policies on one encoder count as one.
 """
 
-import csv
-import io
-import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from darla.common import Artefact, InputError, begin, finish, is_complete
-from darla.common.files import read_json, write_bytes, write_json
-from darla.common.jobs.scheduler import Cell, only_one, run_cells
-from darla.reports.tables.correlation import ALL_TASKS, OUTCOMES, correlation_table
-from darla.analysis.encoder_measures import LABELS, MeasuresConfig, measure, read_measures
-from darla.envs import Domain, TransferTask
+from darla.analysis.encoder_measures import LABELS, MeasuresConfig
+from darla.common import Artefact
+from darla.common.files import read_json
+from darla.evaluation.aggregates import holm
 from darla.evaluation.episode_records import read_rows
 from darla.evaluation.rank_correlation import rank_correlation
-from darla.evaluation.aggregates import holm
-from darla.envs.domains.task_files import task_from_dict
-from darla.zero_shot import EPISODES, SCORES
-from darla.zero_shot import KIND as TRANSFER
+from darla.evaluation.transfer_files import EPISODES, SCORES
 
 KIND = "correlation"
-RESULT, TABLE = "correlation.json", "table.md"
+RESULT = "correlation.json"
 MEASURE_PATHS = "measure_paths"
 """Entry of a correlation's card: by digest where the measures of each encoder lie, relative to it."""
-_SECONDS = 120.0  # expected for one encoder; decides the estimate of the time left, nothing else
+ALL_TASKS = "all tasks"
+"""The name under which outcomes over the targets of all tasks stand."""
+OUTCOMES = {"retention": "retention", "return": "mean return in targets"}
+"""What of a transfer is correlated, and what figures call it."""
+
+
+def main_group(told: Mapping[str, Any]) -> str:
+    """Return the outcomes that figures and table show: over all tasks, or of the only one.
+
+    Args:
+        told: the content of `correlation.json`.
+    """
+    groups = [each["task"] for each in told["correlations"]]
+    return ALL_TASKS if ALL_TASKS in groups or not groups else str(groups[0])
 
 
 @dataclass(frozen=True)
@@ -71,123 +70,7 @@ class Item:
     """By task, and over all of them: return in the targets and in the source, and retention if anything was learnt."""
 
 
-def correlate(
-    encoders: Sequence[tuple[str, Artefact | Path | str]],
-    transfers: Sequence[Artefact | Path | str],
-    out: Path | str,
-    *,
-    frames: Artefact | Path | str | Sequence[Artefact | Path | str],
-    config: CorrelationConfig | None = None,
-    processes: int | None = None,
-) -> Artefact:
-    """Measure encoders, and correlate each measure with the transfer of the policies that stand on them.
-
-    An interrupted call goes on where it stopped; an encoder is measured once.
-
-    Args:
-        encoders: pairs of a setting's name and what `darla.see` made.
-        transfers: what `darla.transfer` made, one for each task, of agents on these encoders. Its tasks are also those
-            whose drift is measured.
-        out: folder for everything that is made.
-        frames: the D_U, or all of them, that the encoders learnt from.
-        config: what to correlate.
-        processes: encoders measured at the same time, one thread each; one for each core if None.
-
-    Returns:
-        An artefact of kind `correlation`.
-
-    Raises:
-        InputError: fewer than four encoders, one on which no policy stands or whose frames are missing, or a damaged
-            artefact.
-    """
-    started = time.monotonic()
-    config = config or CorrelationConfig()
-    out = Path(out)
-    named = [(setting, _load(found, "encoder")) for setting, found in encoders]
-    if len({encoder.digest for _, encoder in named}) < 4:
-        raise InputError(f"{len(named)} encoders were given, but a correlation needs at least 4 different ones")
-    shown = [frames] if isinstance(frames, Artefact | Path | str) else list(frames)
-    by_digest = {each.digest: each for each in (_load(found, "frames") for found in shown)}
-    found_transfers = [_load(found, TRANSFER) for found in transfers]
-    if not found_transfers:
-        raise InputError("there is no transfer to correlate with; name at least one")
-    outcomes = _outcomes(found_transfers, config)
-    for setting, encoder in named:
-        if encoder.digest not in outcomes:
-            raise InputError(
-                f"no policy of {config.algorithm!r} stands on {encoder.folder} ({setting}) in the transfers"
-            )
-    with only_one(out):
-        cells = {
-            encoder.digest: _cell(setting, encoder, by_digest, found_transfers, config, out)
-            for setting, encoder in named
-        }
-        run_cells(list(cells.values()), processes, out / "logs")
-        measured = {digest: Artefact.load(cell.folder, "measures") for digest, cell in cells.items()}
-        record = {
-            "encoders": [[setting, encoder.digest] for setting, encoder in named],
-            "measures": [measured[encoder.digest].digest for _, encoder in named],
-            "transfers": [each.digest for each in found_transfers],
-            "correlation": asdict(config),
-        }
-        folder = begin(out / "correlation", KIND, record)
-        if is_complete(folder):
-            return Artefact.load(folder, KIND)
-        items = [
-            Item(
-                setting,
-                int(encoder.card["seed"]),
-                encoder.digest,
-                outcomes[encoder.digest][0],
-                read_measures(measured[encoder.digest]),
-                outcomes[encoder.digest][1],
-            )
-            for setting, encoder in named
-        ]
-        _write(folder, items, config)
-    inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in named}
-    inputs |= {f"transfer {each.config['task']['name']}": each.digest for each in found_transfers}
-    lie = {each.digest: os.path.relpath(each.folder, folder) for each in measured.values()}
-    return finish(
-        folder,
-        KIND,
-        record,
-        seed=config.measures.seed,
-        inputs=inputs,
-        wall_seconds=time.monotonic() - started,
-        extra={MEASURE_PATHS: lie},
-    )
-
-
-def _cell(
-    setting: str,
-    encoder: Artefact,
-    frames: Mapping[str, Artefact],
-    transfers: Sequence[Artefact],
-    config: CorrelationConfig,
-    out: Path,
-) -> Cell:
-    learnt_from = encoder.card["inputs"].get("frames", "")
-    if learnt_from not in frames:
-        raise InputError(f"the frames that {encoder.folder} has learnt from are not among those given")
-    folder = out / "encoders" / encoder.digest[:16]
-    arguments = {
-        "encoder": encoder.folder,
-        "frames": frames[learnt_from].folder,
-        "out": folder,
-        "tasks": _tasks(transfers),
-        "config": config.measures,
-    }
-    return Cell(f"measures of {setting}, seed {encoder.card['seed']}", folder, measure, arguments, (), _SECONDS)
-
-
-def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
-    """Return the tasks whose states can be shown in other looks, each once."""
-    found = {each.config["task"]["name"]: task_from_dict(each.config["task"]) for each in transfers}
-    return [task for task in found.values() if isinstance(task.source, Domain)]
-
-
-def _outcomes(
+def outcomes_of(
     transfers: Sequence[Artefact], config: CorrelationConfig
 ) -> dict[str, tuple[int, dict[str, dict[str, float]]]]:
     """Return for the digest of each encoder its number of policies, and by task the outcomes of their mean returns."""
@@ -240,7 +123,7 @@ def _counts(agent: Mapping[str, Any], config: CorrelationConfig) -> bool:
     )
 
 
-def _correlations(items: Sequence[Item], config: CorrelationConfig) -> list[dict[str, Any]]:
+def correlations(items: Sequence[Item], config: CorrelationConfig) -> list[dict[str, Any]]:
     """Correlate every measure with every outcome; p-values are adjusted over the measures of one outcome."""
     found: list[dict[str, Any]] = []
     groups = list(dict.fromkeys(group for item in items for group in item.outcomes))
@@ -273,26 +156,7 @@ def _pairs(items: Sequence[Item], measure: str, group: str, outcome: str) -> lis
     ]
 
 
-def _write(folder: Path, items: Sequence[Item], config: CorrelationConfig) -> None:
-    from darla.reports.figures.correlation import correlation_figure  # not at the top: Matplotlib takes a second to import
-    from darla.reports.figures.style import to_png
-
-    correlations = _correlations(items, config)
-    told = {
-        "confidence": config.confidence,
-        "algorithm": config.algorithm,
-        "encoders": [asdict(item) for item in items],
-        "correlations": correlations,
-    }
-    write_json(folder / RESULT, told)
-    write_bytes(folder / TABLE, (correlation_table(told).markdown() + "\n").encode())
-    write_bytes(folder / "correlations.csv", _csv(correlations))
-    write_bytes(folder / "encoders.csv", _csv([_flat(item) for item in items]))
-    for outcome in OUTCOMES:
-        write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(told, outcome)))
-
-
-def _flat(item: Item) -> dict[str, Any]:
+def flat_record(item: Item) -> dict[str, Any]:
     """Return an encoder's numbers in one row."""
     row = {
         "setting": item.setting,
@@ -304,16 +168,3 @@ def _flat(item: Item) -> dict[str, Any]:
     for group, outcomes in item.outcomes.items():
         row |= {f"{outcome} ({group})": value for outcome, value in outcomes.items()}
     return row
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV; what some of them lack is left empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _load(found: Artefact | Path | str, kind: str) -> Artefact:
-    return found if isinstance(found, Artefact) else Artefact.load(found, kind)

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from darla.analysis.latent_drift import Drift, latent_drift
 from darla.common import Artefact, InputError, begin, finish, is_complete
 from darla.common.files import read_json, write_json
 from darla.envs import TransferTask
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
-from darla.analysis.latent_drift import Drift, latent_drift
 from darla.vision import load, metrics
 from darla.vision.encoders.encode import encode_frames
 from darla.vision.metrics.names import check_metrics

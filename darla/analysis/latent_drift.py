@@ -3,8 +3,8 @@
 A policy that stands on a frozen code can transfer only as far as the code of a state in the target is that of the same
 state in the source. Drift says how far it is not, for the whole code and latent by latent, without any policy.
 
-The same states are rendered in the looks of source and target (`darla.envs.seek_avoid.paired_rendering`) and encoded as the policy
-sees them. With a_i and b_i the codes of state i:
+The same states are rendered in the looks of source and target (`darla.envs.seek_avoid.paired_rendering`) and encoded
+as the policy sees them. With a_i and b_i the codes of state i:
 
     relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 where the change is not noticed, 1 where the
               same state is as far away as any other

@@ -13,11 +13,11 @@ from typing import Any
 
 from darla.common import Artefact
 from darla.common.files import read_json, write_bytes
+from darla.evaluation.aggregates import holm, iqm, worst_target
 from darla.evaluation.bootstrap import bootstrap, compare
 from darla.evaluation.episode_records import Table, read_rows, tabulate
 from darla.evaluation.scores import ALL_TARGETS, RANDOM
-from darla.evaluation.aggregates import holm, iqm, worst_target
-from darla.zero_shot import EPISODES, SCORES
+from darla.evaluation.transfer_files import EPISODES, SCORES
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import tyro
 
 from darla.agents import ActConfig, get_algorithm
 from darla.agents import presets as agent_presets
+from darla.cli.study_commands import Demo, StudyList, StudyRun, StudyStatus
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
-from darla.envs.frames.collect import CollectConfig
-from darla.vision.metrics.config import MetricsConfig
-from darla.cli.study_commands import Demo, StudyList, StudyRun, StudyStatus
 from darla.envs.domains.task_files import find_task
+from darla.envs.frames.collect import CollectConfig
 from darla.vision import SeeConfig
 from darla.vision import presets as vision_presets
+from darla.vision.metrics.config import MetricsConfig
 from darla.zero_shot import TransferConfig
 
 _FLAT = tyro.conf.arg(name="")

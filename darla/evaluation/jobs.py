@@ -14,11 +14,11 @@ import numpy as np
 from darla.agents import Actor, Agent, RandomAgent
 from darla.common import InputError
 from darla.common.files import read_json, write_json
-from darla.evaluation.evaluated_agents import Entrant
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.evaluation.episode_records import Row, Split
-from darla.evaluation.rollout import Arena, Episode, EpisodePlan
+from darla.evaluation.evaluated_agents import Entrant
 from darla.evaluation.film_strips import shoot
+from darla.evaluation.rollout import Arena, Episode, EpisodePlan
 
 
 @dataclass(frozen=True)

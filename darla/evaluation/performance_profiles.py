@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from darla.evaluation.aggregates import FloatArray, performance_profile
 from darla.evaluation.bootstrap import band
 from darla.evaluation.episode_records import Row, tabulate
 from darla.evaluation.scores import normalised
-from darla.evaluation.aggregates import FloatArray, performance_profile
 
 POINTS = 201
 """Levels at which a profile is computed."""

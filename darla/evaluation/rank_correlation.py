@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from darla.common import InputError, rng_for
-from darla.evaluation.bootstrap import FEW_SEEDS, interval_ends, row_counts
 from darla.evaluation.aggregates import valid_confidence
+from darla.evaluation.bootstrap import FEW_SEEDS, interval_ends, row_counts
 
 FEWEST = 4
 """Items below which a rank correlation is not told: three can be ordered in six ways."""

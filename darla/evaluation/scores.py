@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from darla.common import InputError
+from darla.evaluation.aggregates import FloatArray, holm, iqm, mean, optimality_gap, wilson, worst_target
 from darla.evaluation.bootstrap import Estimate, bootstrap, compare
 from darla.evaluation.episode_records import Row, Table, tabulate
-from darla.evaluation.aggregates import FloatArray, holm, iqm, mean, optimality_gap, wilson, worst_target
 
 RANDOM = "random"
 """The method name of the agent that chooses actions uniformly."""

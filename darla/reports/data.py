@@ -8,16 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from darla.common import Artefact, InputError, is_complete
-from darla.common.files import read_json
-from darla.reports.figures.learning_curves import Curves
 from darla.analysis.encoder_correlation import KIND as CORRELATION
 from darla.analysis.encoder_correlation import MEASURE_PATHS
 from darla.analysis.encoder_measures import KIND as MEASURES
+from darla.common import Artefact, InputError, is_complete
+from darla.common.files import read_json
 from darla.evaluation.episode_records import Row, read_rows
-from darla.score_encoder import KIND as METRICS
-from darla.zero_shot import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS
-from darla.zero_shot import KIND as TRANSFER
+from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
+from darla.reports.figures.learning_curves import Curves
+from darla.vision.metrics.metric_files import METRICS
 
 _KINDS = ("frames", "dae", "encoder", METRICS, MEASURES, "agent", TRANSFER, CORRELATION)
 _SUBJECTS = ("encoder", METRICS, MEASURES, TRANSFER, CORRELATION)

@@ -9,8 +9,8 @@ from html import escape
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.reports.figures.style import to_svg
 from darla.reports.document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
+from darla.reports.figures.style import to_svg
 from darla.reports.style import STYLE
 
 _WEBP_QUALITY = 90

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from darla.reports.figures.style import to_png
 from darla.reports.document import Block, Bullets, Code, Document, Fold, Picture, Section, Table, Text
+from darla.reports.figures.style import to_png
 
 FIGURES = "figures"
 """Folder of the pictures, beside the Markdown file."""

@@ -9,17 +9,22 @@ from typing import Any
 
 from PIL import Image
 
+from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
 from darla.common.files import write_bytes
-from darla.reports.tables.paper import difference_table, return_table
-from darla.reports.figures.profiles import profile_figure
 from darla.evaluation.performance_profiles import profiles
-from darla.reports.sections.learning_curves import curves_section
+from darla.evaluation.scores import ALL_TARGETS, RANDOM
 from darla.reports.data import Material, Transfer
 from darla.reports.document import Block, Bullets, Document, Fold, Picture, Section, Text
+from darla.reports.figures.profiles import profile_figure
+from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
+from darla.reports.sections.learning_curves import curves_section
 from darla.reports.sections.protocol import protocol_section, provenance_section
+from darla.reports.sections.transfer_causes import why_section
+from darla.reports.sections.vision import vision_section
+from darla.reports.tables.paper import difference_table, return_table
 from darla.reports.tables.transfer import (
     aggregate_table,
     comparison_table,
@@ -29,11 +34,6 @@ from darla.reports.tables.transfer import (
     score_table,
     success_table,
 )
-from darla.reports.sections.vision import vision_section
-from darla.reports.sections.transfer_causes import why_section
-from darla.reports.figures.scores import score_figure
-from darla.evaluation.scores import ALL_TARGETS, RANDOM
-from darla.analysis.study_scores import study_rows
 
 PAGE, TEXT = "report.html", "report.md"
 

@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from darla.common.csv_rows import read_numbers
-from darla.reports.figures.relation import relation_figure
 from darla.reports.document import Block, Cell, Document, Picture, Section, Table, Text
-from darla.reports.tables.transfer import NOTHING, number
+from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import known_figure, training_figure
-from darla.vision.training.metric_monitor import METRICS_FILE
+from darla.reports.tables.transfer import NOTHING, number
 from darla.vision.metrics import Result
+from darla.vision.training.metric_monitor import METRICS_FILE
 
 Agreement = Mapping[str, Mapping[str, float]]
 """By score with labels, its rank correlation with each UDR."""

@@ -17,8 +17,8 @@ from darla.common.files import load_array, read_json, save_array, write_json
 from darla.common.processes import worker_pool
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
-from darla.envs.frames.shards import Drawer
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
+from darla.envs.frames.shards import Drawer
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
 from darla.envs.seek_avoid.objects import KIND_NAMES

@@ -292,7 +292,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the ground truth: the agent's pose and every object, nearest first; see `darla.envs.seek_avoid.state`."""
+        """Return the ground truth: the agent's pose and every object, nearest first; see `seek_avoid.state`."""
         return describe(
             self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
         )

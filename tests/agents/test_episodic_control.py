@@ -10,9 +10,9 @@ from toy_images import ENV_ID
 from toy_training import SHORT, short
 
 from darla.agents import ActConfig, Agent, MFECSettings, RandomAgent, make_vec, train_agent
-from darla.agents.algorithms.registry import build
 from darla.agents.algorithms.episodic_control.algorithm import Episode, EpisodicControl
 from darla.agents.algorithms.episodic_control.policy import RandomProjection
+from darla.agents.algorithms.registry import build
 from darla.agents.policy_io import PolicyDescription
 from darla.agents.training.snapshot_selection import play
 from darla.common import InputError

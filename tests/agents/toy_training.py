@@ -12,9 +12,9 @@ from darla.agents import A2CSettings, ActConfig, DQNSettings, MFECSettings, PPOS
 from darla.common import begin, finish
 from darla.common.files import save_tensors
 from darla.vision import SeeConfig, VisionModel, encode_images
-from darla.vision.models.base import Posterior
-from darla.vision.encoders.train_encoder import build_model
 from darla.vision.encoders.encode import fit_normaliser
+from darla.vision.encoders.train_encoder import build_model
+from darla.vision.models.base import Posterior
 
 
 class BatchNormalised(VisionModel):

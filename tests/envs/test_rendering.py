@@ -11,8 +11,8 @@ import pytest
 from stock_miniworld import StockSeekAvoid
 
 from darla.envs import Context, Domain, make, tasks
-from darla.envs.seek_avoid.opengl import gl
 from darla.envs.seek_avoid.env import SeekAvoid
+from darla.envs.seek_avoid.opengl import gl
 
 
 def resident_memory() -> int:

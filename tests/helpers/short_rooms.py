@@ -6,9 +6,9 @@ from typing import Any
 from darla.agents import ActConfig, PPOSettings, train_agent
 from darla.common import Artefact
 from darla.envs import EnvDomain, TransferTask
+from darla.envs.domains.tasks import environment_task
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
-from darla.envs.domains.tasks import environment_task
 from darla.vision import SeeConfig, train_encoder
 
 STEPS = 12

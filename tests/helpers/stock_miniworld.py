@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from darla.envs.seek_avoid.env import SeekAvoid
 from darla.envs.seek_avoid.opengl import gl
 from darla.envs.seek_avoid.scene import surface_color
-from darla.envs.seek_avoid.env import SeekAvoid
 
 from miniworld.entity import MeshEnt  # isort: skip
 from miniworld.miniworld import MiniWorldEnv, Room  # isort: skip

@@ -1,6 +1,5 @@
 """What is installed: the folders under their import names, all of them, typed, with versions that are known to work."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -19,20 +18,22 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {
     "darla": "darla",
-    **{f"darla.{name}": name for name in ("agents", "base", "envs", "experiments", "vision")},
+    **{f"darla.{name}": name for name in ("agents", "envs", "experiments", "vision")},
 }
-LAYERS = ("base", "envs", "vision", "agents", "darla", "experiments")
-"""Each may import itself and those before it."""
+
+
+def packages() -> dict[str, Path]:
+    """Return every package by its import name, with its folder."""
+    return {
+        ".".join([name, *init.parent.relative_to(ROOT / folder).parts]): init.parent
+        for name, folder in FOLDERS.items()
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
 
 
 def test_every_package_is_in_the_project_file() -> None:
-    found = dict(FOLDERS)
-    for name, folder in FOLDERS.items():
-        for init in (ROOT / folder).rglob("__init__.py"):
-            below = init.parent.relative_to(ROOT / folder)
-            found[".".join([name, *below.parts])] = (Path(folder) / below).as_posix()
-    assert SETUPTOOLS["package-dir"] == found
-    assert sorted(SETUPTOOLS["packages"]) == sorted(found)
+    assert SETUPTOOLS["package-dir"] == FOLDERS  # setuptools finds what is below these by itself
+    assert sorted(SETUPTOOLS["packages"]) == sorted(packages())
     # mypy goes into the packages below these by itself, and calls one that is named as well a duplicate.
     assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted(FOLDERS)
 
@@ -92,37 +93,11 @@ def test_a_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     expected = {
         f"{package.replace('.', '/')}/{path.name}"
-        for package, folder in SETUPTOOLS["package-dir"].items()
-        for path in (ROOT / folder).iterdir()
+        for package, folder in packages().items()
+        for path in folder.iterdir()
         if path.suffix == ".py" or path.name == "py.typed"
     }
     assert inside == expected
-
-
-def modules() -> list[tuple[str, Path]]:
-    return [(folder, path) for folder in FOLDERS.values() for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_up_the_table_only(layer: str) -> None:
-    allowed = LAYERS[: LAYERS.index(layer) + 1]
-    for folder, path in modules():
-        if folder != layer or path == ROOT / "darla" / "__init__.py":
-            continue
-        for node in ast.parse(path.read_text()).body:  # imports within functions are made when all modules are there
-            for name in imported(node):
-                parts = name.split(".")
-                if parts[0] == "darla":
-                    above = parts[1] if len(parts) > 1 and f"darla.{parts[1]}" in FOLDERS else "darla"
-                    assert above in allowed, f"{path.relative_to(ROOT)} imports {name}"
-
-
-def imported(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module:
-        return [f"{node.module}.{alias.name}" for alias in node.names]
-    return []
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

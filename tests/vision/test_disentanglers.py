@@ -10,8 +10,8 @@ from squares import Frames
 from darla import vision
 from darla.common import InputError
 from darla.vision import MODELS, SeeConfig, TrainingConfig
-from darla.vision.encoders.train_encoder import build_model
 from darla.vision.encoders.encode import encode_images
+from darla.vision.encoders.train_encoder import build_model
 from darla.vision.training.loop import initialised, train_model
 
 SHAPE = (16, 16, 3)

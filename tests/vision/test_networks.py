@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from darla.common import InputError
-from darla.vision.training.fused_conv import Down, Up
 from darla.vision.models.networks import BroadcastDecoder, Decoder, Encoder, architecture
+from darla.vision.training.fused_conv import Down, Up
 
 
 def test_darla_has_the_published_layers():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from darla.vision.models.qlae import QLAE, QLAEConfig
 from darla.vision.encoders.traversals import traverse
+from darla.vision.models.qlae import QLAE, QLAEConfig
 
 SHAPE = (16, 16, 3)
 

@@ -9,9 +9,9 @@ from darla import vision
 from darla.common import InputError, seed_for
 from darla.common.files import read_json
 from darla.vision import DAE, SeeConfig, encode_images
+from darla.vision.encoders.encode import fit_normaliser
 from darla.vision.encoders.train_dae import load_dae
 from darla.vision.encoders.train_encoder import build_model
-from darla.vision.encoders.encode import fit_normaliser
 from darla.vision.training.loop import initialised
 
 DAE_FEATURES = {"model": "dae_features", "latent_dim": 8, "training__steps": 0}

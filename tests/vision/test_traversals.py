@@ -3,7 +3,6 @@ import torch
 from PIL import Image
 
 from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig
-from darla.vision.training.monitor import code_statistics
 from darla.vision.encoders.traversals import (
     animate,
     grid,
@@ -14,6 +13,7 @@ from darla.vision.encoders.traversals import (
     write_gif,
     write_png,
 )
+from darla.vision.training.monitor import code_statistics
 
 SHAPE = (16, 16, 3)
 

@@ -8,8 +8,8 @@ from darla.common import InputError, unknown_name
 from darla.vision.models.beta_vae import BetaVAEConfig
 from darla.vision.models.dae import DAEConfig
 from darla.vision.models.registry import find_model
-from darla.vision.training.config import TrainingConfig
 from darla.vision.models.vae import VAEConfig
+from darla.vision.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,8 @@ def load(folder: Path | str, device: str = "cpu") -> VisionModel:
     Raises:
         InputError: no finished encoder artefact, or a damaged one.
     """
-    from darla.vision.encoders.train_encoder import build_model
     from darla.vision.encoders.config import SeeConfig
+    from darla.vision.encoders.train_encoder import build_model
 
     artefact = Artefact.load(folder, "encoder")
     config = SeeConfig.from_dict(artefact.config["see"])

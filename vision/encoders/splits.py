@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError, begin, is_complete, rng_for
+from darla.vision.encoders.encode import batches
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE
-from darla.vision.encoders.encode import batches
 from darla.vision.training.batches import Frames
 from darla.vision.training.devices import Numerics, Processes
 

@@ -8,8 +8,9 @@ import torch
 
 from darla.common import Artefact, finish, seed_for
 from darla.common.files import save_tensors, write_json
-from darla.vision.models.dae import DAE, LAYERS, DAEConfig
+from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, restore
+from darla.vision.encoders.probes import probe
 from darla.vision.encoders.splits import (
     Array,
     LabelledFrames,
@@ -21,12 +22,11 @@ from darla.vision.encoders.splits import (
     split,
     state_of,
 )
-from darla.vision.training.monitor import train_watched
-from darla.vision.models.perceptual import FeatureStatistics, feature_statistics
-from darla.vision.encoders.probes import probe
-from darla.vision.encoders.config import SeeConfig
-from darla.vision.training.loop import initialised
 from darla.vision.encoders.traversals import grid, reconstruct, write_png
+from darla.vision.models.dae import DAE, LAYERS, DAEConfig
+from darla.vision.models.perceptual import FeatureStatistics, feature_statistics
+from darla.vision.training.loop import initialised
+from darla.vision.training.monitor import train_watched
 
 
 def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: int) -> Artefact:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from darla.common import Artefact, InputError, finish, seed_for
 from darla.common.files import save_tensors, write_json
-from darla.vision.models.base import VisionModel
-from darla.vision.models.dae import DAE, DAEConfig
-from darla.vision.encoders.train_dae import load_dae, load_statistics, train_dae
+from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normaliser
+from darla.vision.encoders.probes import probe
 from darla.vision.encoders.splits import (
     Array,
     LabelledFrames,
@@ -23,14 +22,15 @@ from darla.vision.encoders.splits import (
     split,
     state_of,
 )
-from darla.vision.models.registry import find_model
-from darla.vision.training.monitor import ACTIVE, code_statistics, silent_units, train_watched
-from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.encoders.probes import probe
-from darla.vision.encoders.config import SeeConfig
-from darla.vision.training.loop import initialised
-from darla.vision.training.config import TrainingConfig
+from darla.vision.encoders.train_dae import load_dae, load_statistics, train_dae
 from darla.vision.encoders.traversals import animate, grid, reconstruct, traversal_rows, traverse, write_gif, write_png
+from darla.vision.models.base import VisionModel
+from darla.vision.models.dae import DAE, DAEConfig
+from darla.vision.models.perceptual import PerceptualLoss
+from darla.vision.models.registry import find_model
+from darla.vision.training.config import TrainingConfig
+from darla.vision.training.loop import initialised
+from darla.vision.training.monitor import ACTIVE, code_statistics, silent_units, train_watched
 
 _SILENT = 0.5
 """Share of silent units above which a training says so."""

@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 from darla.vision.metrics.names import NAMES
 
 if TYPE_CHECKING:
+    from darla.vision.metrics.core.intervals import Interval
+    from darla.vision.metrics.core.registry import METRICS, Metric, Needs, metric
+    from darla.vision.metrics.core.result import Result, Scores
+    from darla.vision.metrics.core.sample import Sample
+    from darla.vision.metrics.evaluate import evaluate, table
     from darla.vision.metrics.scores.active_units import active_units
     from darla.vision.metrics.scores.beta_vae_score import beta_vae_score
     from darla.vision.metrics.scores.dci import dci
     from darla.vision.metrics.scores.dcimig import dcimig
     from darla.vision.metrics.scores.distance_to_orthogonality import distance_to_orthogonality
     from darla.vision.metrics.scores.downstream_accuracy import downstream_accuracy
-    from darla.vision.metrics.evaluate import evaluate, table
     from darla.vision.metrics.scores.explicitness import explicitness
     from darla.vision.metrics.scores.explicitness_curve import explicitness_curve
     from darla.vision.metrics.scores.factor_vae_score import factor_vae_score
     from darla.vision.metrics.scores.factorised_support import factorised_support
     from darla.vision.metrics.scores.infomec import infomec
-    from darla.vision.metrics.core.intervals import Interval
     from darla.vision.metrics.scores.irs import irs
     from darla.vision.metrics.scores.jemmig import jemmig
     from darla.vision.metrics.scores.mcc import mcc
@@ -38,9 +41,6 @@ if TYPE_CHECKING:
     from darla.vision.metrics.scores.mig_sup import mig_sup
     from darla.vision.metrics.scores.modularity import modularity
     from darla.vision.metrics.scores.r2 import r2
-    from darla.vision.metrics.core.registry import METRICS, Metric, Needs, metric
-    from darla.vision.metrics.core.result import Result, Scores
-    from darla.vision.metrics.core.sample import Sample
     from darla.vision.metrics.scores.sap import sap
     from darla.vision.metrics.scores.snc_nk import snc_nk
     from darla.vision.metrics.scores.udr import udr

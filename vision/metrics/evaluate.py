@@ -6,10 +6,10 @@ from typing import Any
 
 from darla.common import InputError, unknown_name
 from darla.vision.metrics.core.intervals import Interval, bootstrap
-from darla.vision.metrics.names import check_metrics
 from darla.vision.metrics.core.registry import Metric, by_row, replace_interval
 from darla.vision.metrics.core.result import Result
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.names import check_metrics
 
 
 def evaluate(

@@ -22,7 +22,7 @@ class AutoEncoderConfig(VAEConfig):
 class AutoEncoder(VAE):
     """L = reconstruction, minimised; the code is the encoder's output itself, of whatever scale it comes to.
 
-    The normaliser of the codes (`darla.vision.encoders.encode.fit_normaliser`) gives each of them unit variance over D_U.
+    The normalizer of the codes (`darla.vision.encoders.encode.fit_normaliser`) gives each unit variance over D_U.
     """
 
     Config = AutoEncoderConfig

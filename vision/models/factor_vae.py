@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from darla.common import InputError
 from darla.vision.models.base import Posterior
-from darla.vision.training.fused_conv import Head
 from darla.vision.models.perceptual import PerceptualLoss
 from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.training.fused_conv import Head
 
 
 @dataclass(frozen=True)

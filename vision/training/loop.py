@@ -15,11 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 from darla.common import InputError, Progress, seed_for
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
-from darla.vision.training import checkpoints
 from darla.vision.models.base import ImageModel
+from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
-from darla.vision.training.devices import Numerics, Processes, keep_freed_memory
 from darla.vision.training.config import TrainingConfig
+from darla.vision.training.devices import Numerics, Processes, keep_freed_memory
 
 M = TypeVar("M", bound=nn.Module)
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]

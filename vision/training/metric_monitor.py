@@ -9,10 +9,10 @@ import numpy as np
 from darla.common import InputError
 from darla.common.artefact import WATCHED
 from darla.common.csv_rows import read_numbers, write_numbers
-from darla.vision.models.base import VisionModel
 from darla.vision.encoders.encode import posterior_of
-from darla.vision.training.batches import Frames
 from darla.vision.metrics.names import check_metrics
+from darla.vision.models.base import VisionModel
+from darla.vision.training.batches import Frames
 
 _LOOKED_AT = 2000
 """Held-out frames that are scored, at most; enough to see a score move, and encoded within a second."""

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from darla.common import seed_for
 from darla.common.artefact import TENSORBOARD
+from darla.vision.encoders.encode import posterior_of
+from darla.vision.encoders.splits import WATCHED
+from darla.vision.encoders.traversals import grid, reconstruct, traversal_rows, traverse
 from darla.vision.models.base import ImageModel, VisionModel
 from darla.vision.models.dae import DAE
-from darla.vision.encoders.encode import posterior_of
-from darla.vision.training.batches import Frames
-from darla.vision.encoders.splits import WATCHED
-from darla.vision.training.metric_monitor import MetricWatch
 from darla.vision.models.networks import Encoder
-from darla.vision.training.loop import Training, train_model
+from darla.vision.training.batches import Frames
 from darla.vision.training.config import TrainingConfig
-from darla.vision.encoders.traversals import grid, reconstruct, traversal_rows, traverse
+from darla.vision.training.loop import Training, train_model
+from darla.vision.training.metric_monitor import MetricWatch
 
 ACTIVE = 0.01
 """A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from darla.common import InputError, is_complete
-from darla.common.progress import duration
-from darla.common.jobs.ray_pool import ray_pool
-from darla.common.threads import available_cores
-from darla.common.processes import worker_pool
 from darla.common.jobs.log import last_line, log_of
+from darla.common.jobs.ray_pool import ray_pool
 from darla.common.jobs.worker import do_work
+from darla.common.processes import worker_pool
+from darla.common.progress import duration
+from darla.common.threads import available_cores
 
 _SECONDS_BETWEEN_LINES = 15.0
 _LOCK = ".lock"

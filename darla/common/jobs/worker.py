@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darla.common.jobs import log as cell_log
 from darla.common import InputError, is_complete
+from darla.common.jobs import log as cell_log
 from darla.common.progress import duration
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 from darla.analysis.latent_drift import Drift
+from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 
 
 def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:

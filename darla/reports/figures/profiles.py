@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from darla.evaluation.performance_profiles import Profile
+from darla.evaluation.scores import RANDOM
 from darla.reports.figures.style import (
     CROWD,
     MUTED,
@@ -21,8 +23,6 @@ from darla.reports.figures.style import (
     short,
     styles,
 )
-from darla.evaluation.performance_profiles import Profile
-from darla.evaluation.scores import RANDOM
 
 _BANDS = 6
 """Methods up to which their intervals are drawn in one panel: more bands hide each other."""
@@ -38,7 +38,8 @@ def profile_figure(profiles: Sequence[Profile], scores: Mapping[str, Any]) -> Fi
     a panel of its own, with the baseline's profile behind it.
 
     Args:
-        profiles: what `darla.evaluation.performance_profiles.profiles` found. The random agent's is left out; another one is needed.
+        profiles: from `darla.evaluation.performance_profiles.profiles`. The random agent's is left out; at least one
+            other is needed.
         scores: the content of `scores.json`, for the order of methods.
     """
     names = [method["method"] for method in scores["methods"]]

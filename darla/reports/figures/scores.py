@@ -8,7 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darla.reports.figures.style import INK, MUTED, PALETTE, RULE, STYLE, WIDTH, named_styles, panel_title, short, shown_split
+from darla.reports.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    RULE,
+    STYLE,
+    WIDTH,
+    named_styles,
+    panel_title,
+    short,
+    shown_split,
+)
 
 _PANELS = 4
 """Domains beside each other."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError
-from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
-from darla.reports.figures.style import CROWD
 from darla.reports.data import Material, Transfer
 from darla.reports.document import Block, Picture, Section
+from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
+from darla.reports.figures.style import CROWD
 from darla.reports.tables.transfer import count
 
 Points = Sequence[tuple[int, float]]

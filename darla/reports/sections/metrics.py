@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from darla.common import Artefact
-from darla.score_encoder import MATRICES, read_results
 from darla.reports.document import Block, Cell, Fold, Picture, Table, Text
 from darla.vision.metrics import METRICS, Result
+from darla.vision.metrics.metric_files import MATRICES, read_results
 
 
 def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list[Block]:

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from darla.common import Artefact
-from darla.common.files import read_json
-from darla.reports.figures.correlation import correlation_figure
-from darla.reports.tables.correlation import OUTCOMES, correlation_table
-from darla.reports.figures.drift import drift_figure
 from darla.analysis.encoder_correlation import RESULT
 from darla.analysis.encoder_measures import read_drifts
 from darla.analysis.latent_drift import Drift
+from darla.common import Artefact
+from darla.common.files import read_json
 from darla.reports.data import Material
 from darla.reports.document import Block, Cell, Picture, Section, Table, Text
-from darla.reports.tables.transfer import NOTHING, number
+from darla.reports.figures.correlation import correlation_figure
+from darla.reports.figures.drift import drift_figure
 from darla.reports.sections.vision import find_models
+from darla.reports.tables.correlation import OUTCOMES, correlation_table
+from darla.reports.tables.transfer import NOTHING, number
 
 Drifts = Mapping[str, Mapping[str, Drift]]
 """By what an encoder is called and by target."""

@@ -3,24 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from darla.analysis.encoder_correlation import OUTCOMES, main_group
 from darla.analysis.encoder_measures import LABELS
 from darla.reports.document import Cell, Table
 from darla.reports.tables.transfer import NOTHING, number
-
-ALL_TASKS = "all tasks"
-"""The name under which outcomes over the targets of all tasks stand."""
-OUTCOMES = {"retention": "retention", "return": "mean return in targets"}
-"""What of a transfer is correlated, and what figures call it."""
-
-
-def main_group(told: Mapping[str, Any]) -> str:
-    """Return the outcomes that figures and table show: over all tasks, or of the only one.
-
-    Args:
-        told: the content of `correlation.json`.
-    """
-    groups = [each["task"] for each in told["correlations"]]
-    return ALL_TASKS if ALL_TASKS in groups or not groups else str(groups[0])
 
 
 def correlation_table(told: Mapping[str, Any]) -> Table:

@@ -9,15 +9,15 @@ Higgins et al. 2017, DARLA: improving zero-shot transfer in reinforcement learni
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from darla.analysis.study_scores import StudyRow, study_rows, write_rows
 from darla.common import Artefact
 from darla.common.files import read_json, write_bytes
 from darla.evaluation.bootstrap import FEW_SEEDS
+from darla.evaluation.scores import RANDOM
+from darla.evaluation.transfer_files import SCORES
+from darla.reports.csv_latex import to_csv, to_latex
 from darla.reports.document import Cell, Table
 from darla.reports.tables.transfer import NOTHING, leak_notes, number
-from darla.evaluation.scores import RANDOM
-from darla.analysis.study_scores import StudyRow, study_rows, write_rows
-from darla.reports.csv_latex import to_csv, to_latex
-from darla.zero_shot import SCORES
 
 STEM, ROWS = "paper-table", "scores.csv"
 _TESTABLE = 6

@@ -6,8 +6,8 @@ from typing import Any
 from darla.common import Artefact
 from darla.common.files import read_json
 from darla.evaluation.bootstrap import FEW_SEEDS
-from darla.reports.tables.transfer import leak_notes
 from darla.evaluation.scores import RANDOM
+from darla.reports.tables.transfer import leak_notes
 
 _LEAKS = {
     "none": "new to encoder and policy",

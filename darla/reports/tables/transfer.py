@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darla.reports.document import Cell, Table
 from darla.evaluation.scores import ALL_TARGETS, RANDOM
+from darla.reports.document import Cell, Table
 
 Scores = Mapping[str, Any]
 """The content of `scores.json`."""

@@ -9,12 +9,12 @@ import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
 from darla.common import InputError
-from darla.vision.metrics.scores.explicitness import refuse_continuous
 from darla.vision.metrics.core.forest import Forest
-from darla.vision.metrics.scores.med import concentration
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.scores.explicitness import refuse_continuous
+from darla.vision.metrics.scores.med import concentration
 
 Array = np.ndarray[Any, Any]
 PERMUTATIONS = 3

@@ -2,10 +2,10 @@
 
 import torch
 
-from darla.vision.metrics.scores.mig import gap
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.scores.mig import gap
 
 
 @metric("both")

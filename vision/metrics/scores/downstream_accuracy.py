@@ -10,12 +10,12 @@ from sklearn.model_selection import KFold
 from torch import Tensor
 
 from darla.common import InputError
-from darla.vision.metrics.scores.explicitness import refuse_continuous
 from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Part, Sample
 from darla.vision.metrics.core.thresholds import ERRORS, balanced_accuracy
+from darla.vision.metrics.scores.explicitness import refuse_continuous
 
 FEWEST = 10
 """Rows that must share a value for a classifier to be fitted on them alone."""

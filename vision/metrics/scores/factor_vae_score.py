@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from darla.vision.metrics.scores.beta_vae_score import parts_to_vote
 from darla.vision.metrics.core.draws import Draws, check_counts
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.scores.beta_vae_score import parts_to_vote
 
 DLIB_THRESHOLD = 0.05
 """Standard deviation below which a latent is left out in `unsupervised_study_v1`. The function's own default is 0."""

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from darla.vision.metrics.core.information import bins_of_equal_counts, measure, ratio
-from darla.vision.metrics.scores.mig import gap
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import BINS, Sample
+from darla.vision.metrics.scores.mig import gap
 
 
 @metric("both", chance="permuted")

@@ -6,10 +6,10 @@ from torch import Tensor
 from darla.common import InputError
 from darla.vision.metrics.core.arrays import is_whole
 from darla.vision.metrics.core.information import column_entropy, ratio
-from darla.vision.metrics.scores.mig import gap
 from darla.vision.metrics.core.registry import Needs, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.scores.mig import gap
 
 WIDEST = 40.0
 """Log-variances are held within plus and minus this: a deviation of e^20 is endless, and one of e^-20 a point."""

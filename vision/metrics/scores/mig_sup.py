@@ -1,9 +1,9 @@
 """Mutual information gap over factors: does a latent hold one factor?"""
 
-from darla.vision.metrics.scores.mig import gap
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
+from darla.vision.metrics.scores.mig import gap
 
 
 @metric("modularity")

@@ -8,11 +8,11 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from darla.common import InputError
-from darla.vision.metrics.scores.mig import gap
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.core.thresholds import ERRORS, balanced_accuracy, best_thresholds, cells_of, cut_points
+from darla.vision.metrics.scores.mig import gap
 
 
 @metric("compactness")

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from darla.common import InputError, unknown_name
 from darla.vision.metrics.core.information import ratio
-from darla.vision.metrics.scores.mcc import ranks
 from darla.vision.metrics.core.registry import Needs, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import ACTIVE, Sample
+from darla.vision.metrics.scores.mcc import ranks
 
 KL = 0.01
 """Nats that a latent's posterior must differ from the prior by to count."""

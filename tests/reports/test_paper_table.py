@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darla.analysis.study_scores import baselines, study_rows
 from darla.common import Artefact, begin, finish
 from darla.common.files import read_json, write_json
+from darla.evaluation.aggregates import holm, iqm
 from darla.evaluation.bootstrap import bootstrap, compare
 from darla.evaluation.episode_records import Row, read_rows, write_rows
-from darla.reports.figures.style import PALETTE, styles
-from darla.reports.tables.paper import difference_table, return_table, write_paper_table
-from darla.reports.figures.profiles import profile_figure
 from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.scores import Resampling, score
-from darla.evaluation.aggregates import holm, iqm
-from darla.analysis.study_scores import baselines, study_rows
+from darla.reports.figures.profiles import profile_figure
+from darla.reports.figures.style import PALETTE, styles
+from darla.reports.tables.paper import difference_table, return_table, write_paper_table
 
 LEVELS = {"random": 0.0, "end to end": 4.0, "DARLA": 8.0, "end to end (DQN)": 3.0, "DARLA (DQN)": 5.0, "ceiling": 9.0}
 TARGETS = ("near", "far")

@@ -11,10 +11,11 @@ import darla
 from darla.common import Artefact, InputError
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
-from darla.envs.image_data.sprites import Sprites
 from darla.envs.image_data.factor_table import factor_table
-from darla.score_encoder import MetricsConfig, read_results, summary
+from darla.envs.image_data.sprites import Sprites
+from darla.score_encoder import MetricsConfig, summary
 from darla.vision import SeeConfig, TrainingConfig, encode_images, load, metrics
+from darla.vision.metrics.metric_files import read_results
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=3, batch_size=16), latent_dim=5, held_out=0.2, loss="pixel")
 FEW = MetricsConfig(names=("mig", "mig_posterior", "active_units"), rows=300)

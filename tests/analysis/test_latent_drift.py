@@ -8,10 +8,10 @@ import torch
 from short_rooms import hasty_agent, short_task
 from torch import Tensor
 
+from darla.analysis.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
 from darla.common import InputError
 from darla.envs import Domain, tasks
 from darla.envs.seek_avoid.paired_rendering import PairedRendering, render_pairs
-from darla.analysis.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
 from darla.vision import Posterior, VisionModel
 
 STATES = 12

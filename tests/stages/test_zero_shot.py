@@ -13,11 +13,11 @@ from short_rooms import hasty_agent, hasty_encoder, room, short_task
 
 from darla.common import Artefact, InputError
 from darla.common.files import read_json, write_json
-from darla.evaluation.evaluated_agents import _check_seen
 from darla.envs import Domain, leak_level, make, tasks
 from darla.evaluation.episode_records import read_rows
-from darla.evaluation.jobs import Player, places
+from darla.evaluation.evaluated_agents import _check_seen
 from darla.evaluation.film_strips import _contexts
+from darla.evaluation.jobs import Player, places
 from darla.reports.data import gather
 from darla.zero_shot import TransferConfig, transfer
 

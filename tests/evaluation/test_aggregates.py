@@ -11,7 +11,6 @@ from scipy.stats import permutation_test as scipy_test
 from scipy.stats import t as student_t
 
 from darla.common import InputError, rng_for
-from darla.evaluation.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
 from darla.evaluation.aggregates import (
     holm,
     iqm,
@@ -23,6 +22,7 @@ from darla.evaluation.aggregates import (
     wilson,
     worst_target,
 )
+from darla.evaluation.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
 
 RNG = np.random.default_rng(7)
 STATISTICS = [mean, iqm, worst_target, optimality_gap]

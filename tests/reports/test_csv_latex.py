@@ -5,8 +5,8 @@ import io
 import re
 from pathlib import Path
 
-from darla.reports.document import Cell, Document, Fold, Section, Table
 from darla.reports.csv_latex import to_csv, to_latex, write_tables
+from darla.reports.document import Cell, Document, Fold, Section, Table
 
 TABLE = Table(
     "100 % of **β-VAE_DAE**",

@@ -11,17 +11,17 @@ from made_up_run import METHODS, make_encoder, make_run, make_transfer
 
 from darla.common import Artefact, InputError
 from darla.common.files import read_json
-from darla.reports.figures.style import PALETTE, to_svg
 from darla.reports.data import gather
 from darla.reports.document import Cell, Document, Section, Table, Text
+from darla.reports.figures.scores import score_figure
+from darla.reports.figures.style import PALETTE, to_svg
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
 from darla.reports.page import compose
 from darla.reports.sections.protocol import compute_table
-from darla.reports.tables.transfer import comparison_table, number, score_table, success_table
 from darla.reports.sections.vision import effect_table, find_models, probe_table
+from darla.reports.tables.transfer import comparison_table, number, score_table, success_table
 from darla.write_report import report
-from darla.reports.figures.scores import score_figure
 
 _VOID = {"meta", "img", "br", "hr", "link", "input", "use"}
 

@@ -13,8 +13,8 @@ from command_line import MORE, darla, hear_ctrl_c, leftovers
 
 from darla.common import Artefact
 from darla.experiments import demos
-from darla.vision.presets import encoder
 from darla.experiments.plan import plan
+from darla.vision.presets import encoder
 
 TINY = demos.study("tiny")
 

@@ -8,9 +8,9 @@ from made_up_run import make_run
 from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError, begin, finish
 from darla.common.files import read_json, write_json
-from darla.reports.sections.learning_curves import curves_section
 from darla.reports.data import Material, Transfer, gather
 from darla.reports.document import Picture, Section
+from darla.reports.sections.learning_curves import curves_section
 
 
 @pytest.fixture

@@ -8,17 +8,18 @@ import pytest
 from scipy.stats import spearmanr
 
 import darla
+from darla.analysis.encoder_correlation import CorrelationConfig
+from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
 from darla.common import Artefact, InputError, begin, finish
 from darla.common.files import read_json, write_json
-from darla.reports.figures.correlation import correlation_figure
-from darla.reports.tables.correlation import ALL_TASKS, correlation_table
-from darla.analysis.encoder_correlation import CorrelationConfig, correlate
-from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
+from darla.correlate_encoders import correlate
 from darla.envs.domains import tasks
 from darla.envs.frames.collect import CollectConfig
 from darla.evaluation.episode_records import Row, write_rows
 from darla.reports.data import gather
+from darla.reports.figures.correlation import correlation_figure
 from darla.reports.page import compose
+from darla.reports.tables.correlation import ALL_TASKS, correlation_table
 from darla.vision import SeeConfig, TrainingConfig
 
 MEASURES = MeasuresConfig(scores=("mig", "sap"), rows=120, states=4)

@@ -8,12 +8,12 @@ from short_rooms import hasty_agent, short_task
 from darla.agents import ActConfig, PPOSettings
 from darla.common import InputError
 from darla.common.files import read_json
-from darla.evaluation.evaluated_agents import admit_all
 from darla.envs import leak_level
 from darla.evaluation.episode_records import read_rows
+from darla.evaluation.evaluated_agents import admit_all
 from darla.learn_to_act import act
-from darla.reports.tables.transfer import leak_notes
 from darla.reports.tables.study import study_table
+from darla.reports.tables.transfer import leak_notes
 from darla.zero_shot import TransferConfig, transfer
 
 CONFIG = TransferConfig(episodes=2, environments=2, curve_episodes=0, strip_frames=0, resamples=50)

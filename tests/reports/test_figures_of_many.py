@@ -7,12 +7,12 @@ import pytest
 from made_up_run import make_run
 
 from darla.common.files import read_json
-from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
-from darla.reports.figures.style import CROWD, PALETTE, named_styles, styles, to_svg
-from darla.reports.figures.profiles import profile_figure
 from darla.evaluation.performance_profiles import profiles
 from darla.reports.data import Transfer, gather
+from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
+from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
+from darla.reports.figures.style import CROWD, PALETTE, named_styles, styles, to_svg
 
 Scores = dict[str, Any]
 

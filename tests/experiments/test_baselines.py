@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from darla.cli import commands as verbs
 from darla.agents import ALGORITHMS, ActConfig
-from darla.common import InputError
+from darla.cli import commands as verbs
 from darla.cli.main import _parse
+from darla.common import InputError
 from darla.envs.domains import tasks
 from darla.experiments import demos
-from darla.vision.presets import ENCODERS
 from darla.experiments.baselines import LEARNERS, learner, with_algorithm
 from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
+from darla.vision.presets import ENCODERS
 
 STUDY = Study("all", tuple(LEARNERS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
 

@@ -8,8 +8,8 @@ import cell_work
 import pytest
 from command_line import darla, refusal
 
-from darla.common.jobs import log as cell_log
 from darla.common import InputError
+from darla.common.jobs import log as cell_log
 from darla.common.jobs.scheduler import Cell, finish_cells, is_held, only_one
 from darla.experiments.status import LOGS, STUDY, Part, StudyStatus, study_status, write_study
 

@@ -7,13 +7,13 @@ import cell_work
 import pytest
 from command_line import darla, refusal
 
-from darla.common import InputError, is_complete
 from darla.agents.presets import SHORT_PPO
+from darla.common import InputError, is_complete
 from darla.experiments import demos
 from darla.experiments.baselines import LEARNERS
 from darla.experiments.plan import plan
-from darla.experiments.studies import SIZES, STUDIES, named_study
 from darla.experiments.run_study import run_study
+from darla.experiments.studies import SIZES, STUDIES, named_study
 
 
 @pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0)])
