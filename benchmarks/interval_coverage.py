@@ -4,7 +4,8 @@
     python -m benchmarks.interval_coverage --replications 1000 --seeds 5 10
 
 Scores are drawn from a known law, an interval is made of them as `darla.evaluation.bootstrap` makes it, and it is
-counted how often that holds the law's own value. Nothing is trained. In all designs a policy that fails fails in every target:
+counted how often that holds the law's own value. Nothing is trained. In all designs a policy that fails fails in
+every target:
 
     gaussian         seeds differ by a normal law; a little noise in each target
     failures         seven of ten seeds learn (0.8), the others fail (0.1)
