@@ -6,12 +6,12 @@ from typing import Any, Literal
 from darla.agents.algorithms.registry import get_algorithm
 from darla.agents.algorithms.settings import DQNSettings, Observation, Settings
 from darla.common import InputError, unknown_name
-from darla.envs.domains.transfer_task import TRAINS_IN, TrainsIn
+from darla.envs.domains.transfer_task import TRAIN_DOMAINS, TrainDomain
 
 AUGMENTATIONS = ("shift", "hue", "convolution")
 """What `ActConfig.augment` may name; see `darla.agents.vec_env.augmentation`."""
 
-_LATER = ("observe", "augment", "fine_tune", "trains_in")
+_LATER = ("observation", "augment", "fine_tune", "train_domain")
 """Fields that are written down only where they say something: artefacts that do without them keep their digests."""
 
 _VALIDATION_EPISODES = 50
@@ -39,17 +39,17 @@ class ActConfig:
     evaluated."""
     snapshots: int = 8
     """Evenly spaced points at which the policy is kept, the last at the end; fewer if rollouts are long."""
-    segment_steps: int = 10_000
+    checkpoint_interval: int = 10_000
     """Environment steps between two checkpoints. Each segment starts from a fresh seed and fresh episodes, so
     this number is part of the result."""
-    curve_steps: int = 2_000
+    log_window: int = 2_000
     """Environment steps that one row of the learning curve covers; about 13 episodes of SeekAvoid."""
     selection: Literal["last", "validation"] = "last"
     """Which snapshot becomes the policy: the last, or the best on the source validation split."""
     validation_episodes: int | None = None
     """Episodes per snapshot on the validation split, only with `selection="validation"`; None means 50."""
 
-    observe: Literal["images", "state"] = "images"
+    observation: Literal["images", "state"] = "images"
     """What the environment tells the policy: images, or the ground truth behind them as one vector (where each object
     is and what it is worth), the upper bound of any representation of images."""
     augment: tuple[Literal["shift", "hue", "convolution"], ...] = ()
@@ -58,7 +58,7 @@ class ActConfig:
     fine_tune: bool = False
     """Train a copy of the encoder along with the policy, instead of keeping it frozen. The agent holds the copy; the
     encoder's artefact stays as it is."""
-    trains_in: TrainsIn = "source"
+    train_domain: TrainDomain = "source"
     """Where the policy acts while it learns: the task's `source`; its `unlabelled` domain D_U (domain randomisation);
     or the mixture of its `targets`, the upper bound of any transfer. Leak levels are computed accordingly."""
 
@@ -67,7 +67,7 @@ class ActConfig:
         if self.settings is not None and not isinstance(self.settings, algorithm.settings):
             given = type(self.settings).__name__
             raise InputError(f"algorithm {self.algorithm!r} takes {algorithm.settings.__name__}, not {given}")
-        for name in ("env_steps", "frame_stack", "snapshots", "segment_steps", "curve_steps"):
+        for name in ("env_steps", "frame_stack", "snapshots", "checkpoint_interval", "log_window"):
             if getattr(self, name) < 1:
                 raise InputError(f"ActConfig.{name} must be at least 1, not {getattr(self, name)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -82,32 +82,34 @@ class ActConfig:
         self._check_what_is_seen()
 
     def _check_what_is_seen(self) -> None:
-        if self.observe not in ("images", "state"):
-            raise unknown_name("observe", self.observe, ("images", "state"))
+        if self.observation not in ("images", "state"):
+            raise unknown_name("observation", self.observation, ("images", "state"))
         for wanted in self.augment:
             if wanted not in AUGMENTATIONS:
                 raise unknown_name("augmentation", wanted, AUGMENTATIONS)
         if len(set(self.augment)) < len(self.augment):
             raise InputError(f"ActConfig.augment names an augmentation twice: {', '.join(self.augment)}")
-        if self.trains_in not in TRAINS_IN:
-            raise unknown_name("trains_in", self.trains_in, TRAINS_IN)
-        if self.trains_in != "source" and self.selection == "validation":
+        if self.train_domain not in TRAIN_DOMAINS:
+            raise unknown_name("train_domain", self.train_domain, TRAIN_DOMAINS)
+        if self.train_domain != "source" and self.selection == "validation":
             raise InputError(
                 "selection='validation' chooses by what a policy does in the source, and this one trains in"
-                f" {self.trains_in!r}; use selection='last'"
+                f" {self.train_domain!r}; use selection='last'"
             )
         if self.fine_tune and self.algorithm == "mfec":
             raise InputError("fine_tune would be ignored: episodic control has no gradient to train an encoder with")
-        if self.observe == "state":
+        if self.observation == "state":
             for name, given in (("augment", self.augment), ("fine_tune", self.fine_tune)):
                 if given:
-                    raise InputError(f"ActConfig.{name} would be ignored: observe='state' shows the policy no image")
-        if self.precision != "auto" and (self.fine_tune or self.observe == "state"):
+                    raise InputError(
+                        f"ActConfig.{name} would be ignored: observation='state' shows the policy no image"
+                    )
+        if self.precision != "auto" and (self.fine_tune or self.observation == "state"):
             raise InputError(
                 f"precision {self.precision!r} would be ignored: it is that of a frozen encoder, and there is none"
             )
 
-    def observation(self, *, on_encoder: bool) -> Observation:
+    def policy_input(self, *, on_encoder: bool) -> Observation:
         """Return what the policy sees.
 
         Args:
@@ -116,9 +118,9 @@ class ActConfig:
         Raises:
             InputError: the encoder, or a part of the configuration, would be ignored.
         """
-        if self.observe == "state":
+        if self.observation == "state":
             if on_encoder:
-                raise InputError("the encoder would be ignored: observe='state' shows the policy no image")
+                raise InputError("the encoder would be ignored: observation='state' shows the policy no image")
             return "state"
         if self.fine_tune:
             if not on_encoder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from darla.agents.algorithms.registry import SMALLEST_IMAGE, build_policy, get_algorithm, policy_space
-from darla.agents.algorithms.settings import Observation, TableSize
+from darla.agents.algorithms.settings import MemoryConfig, Observation
 from darla.agents.fine_tuning import extractor_arguments
 from darla.common import InputError
 from darla.common.files import load_tensors, read_json, save_tensors, write_json
@@ -60,7 +60,7 @@ class PolicyDescription:
     """Environment steps of each file in `snapshots/`, in their order."""
     vision: Mapping[str, Any] | None = None
     """Configuration of the encoder that is part of the policy and was trained with it; None where there is none."""
-    table: TableSize | None = None
+    table: MemoryConfig | None = None
     """Size of the table of episodic control; None for the other algorithms."""
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class PolicyDescription:
         if self.precision not in (None, "float32", "bfloat16"):
             raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
 
-    def _is_modest_table(self, table: TableSize) -> bool:
+    def _is_modest_table(self, table: MemoryConfig) -> bool:
         sizes = (table.neighbours, *(() if table.projection is None else (table.projection,)))
         seen = self.latent_dim if self.latent_dim is not None else math.prod(self.image_shape)
         width = table.projection or seen * self.frame_stack
@@ -119,7 +119,7 @@ class PolicyDescription:
             raise InputError(f"its fields must be {', '.join(sorted(names))}")
         try:
             lists = {name: tuple(record[name]) for name in ("hidden", "image_shape", "snapshot_steps")}
-            table = None if record.get("table") is None else TableSize(**record["table"])
+            table = None if record.get("table") is None else MemoryConfig(**record["table"])
             return cls(**{**record, **lists, "table": table})
         except TypeError as error:
             raise InputError(str(error)) from error

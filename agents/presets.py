@@ -17,7 +17,7 @@ AGENTS: Mapping[str, ActConfig] = MappingProxyType(
         "a2c": ActConfig(algorithm="a2c"),
         "dqn": ActConfig(algorithm="dqn"),
         "mfec": ActConfig(algorithm="mfec"),  # episodic control
-        "tiny": ActConfig(env_steps=2_048, snapshots=2, segment_steps=1_024),
+        "tiny": ActConfig(env_steps=2_048, snapshots=2, checkpoint_interval=1_024),
     }
 )
 """For `darla act --preset`."""

@@ -36,7 +36,7 @@ from darla.vision import SeeConfig, load, train_model
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.train_encoder import build_model
 from darla.vision.metrics import evaluate
-from darla.vision.training.loop import initialised
+from darla.vision.training.loop import build_seeded
 
 SCORE = "factor_vae_score"
 SCORED = 6_000
@@ -74,7 +74,7 @@ def measure(
         [np.unique(np.asarray(values)[held_out], return_inverse=True)[1] for values in frames.contexts.values()], axis=1
     )
     factors = factors[:, factors.any(axis=0)]
-    model = initialised(lambda: build_model(see, frames.image_shape, None), seed_for(seed, "weights"))
+    model = build_seeded(lambda: build_model(see, frames.image_shape, None), seed_for(seed, "weights"))
     if start:
         # What only one of them has, as a discriminator, starts as it was drawn.
         model.load_state_dict(load(start).state_dict(), strict=False)
@@ -98,7 +98,7 @@ def measure(
     with tempfile.TemporaryDirectory() as out:
         try:
             rest = np.arange(len(frames) - SCORED)
-            train_model(model, frames, see.training, Path(out), seed, rows=rest, label=setting, observe=look)
+            train_model(model, frames, see.training, Path(out), seed, rows=rest, label=setting, observation=look)
         except _ReachedError:
             pass
     return rows

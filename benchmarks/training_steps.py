@@ -1,4 +1,4 @@
-"""Training steps a second: PPO on frozen latents against SB3's PPO end to end on pixels, in SeekAvoid.
+"""TrainResult steps a second: PPO on frozen latents against SB3's PPO end to end on pixels, in SeekAvoid.
 
     python -m benchmarks.training_steps
     python -m benchmarks.training_steps --repeats 9 --encoder runs/quick/encoder

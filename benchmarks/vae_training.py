@@ -1,4 +1,4 @@
-"""Training images per second: this toolkit's loop against the same network in plain float32 PyTorch.
+"""TrainResult images per second: this toolkit's loop against the same network in plain float32 PyTorch.
 
     python benchmarks/vae_training.py [--model pixel|perceptual] [--threads 1] [--repeats 7] [--require 1.7]
 
@@ -152,7 +152,7 @@ def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]
         training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=BATCH
     ).training  # fmt: skip
     with tempfile.TemporaryDirectory() as out:
-        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observe=take_turns)
+        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observation=take_turns)
     return rates
 
 

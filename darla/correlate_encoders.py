@@ -20,7 +20,7 @@ from darla.analysis.encoder_correlation import (
     OUTCOMES,
     RESULT,
     CorrelationConfig,
-    Item,
+    EncoderRecord,
     correlations,
     flat_record,
     outcomes_of,
@@ -28,7 +28,7 @@ from darla.analysis.encoder_correlation import (
 from darla.analysis.encoder_measures import measure, read_measures
 from darla.common import Artefact, InputError, begin, finish, is_complete
 from darla.common.files import write_bytes, write_json
-from darla.common.jobs.scheduler import Cell, only_one, run_cells
+from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs import Domain, TransferTask
 from darla.envs.domains.task_files import task_from_dict
 from darla.evaluation.transfer_files import TRANSFER
@@ -45,7 +45,7 @@ def correlate(
     *,
     frames: Artefact | Path | str | Sequence[Artefact | Path | str],
     config: CorrelationConfig | None = None,
-    processes: int | None = None,
+    workers: int | None = None,
 ) -> Artefact:
     """Measure encoders, and correlate each measure with the transfer of the policies that stand on them.
 
@@ -58,7 +58,7 @@ def correlate(
         out: folder for everything that is made.
         frames: the D_U, or all of them, that the encoders learnt from.
         config: what to correlate.
-        processes: encoders measured at the same time, one thread each; one for each core if None.
+        workers: encoders measured at the same time, one thread each; one for each core if None.
 
     Returns:
         An artefact of kind `correlation`.
@@ -85,12 +85,12 @@ def correlate(
                 f"no policy of {config.algorithm!r} stands on {encoder.folder} ({setting}) in the transfers"
             )
     with only_one(out):
-        cells = {
-            encoder.digest: _cell(setting, encoder, by_digest, found_transfers, config, out)
+        jobs = {
+            encoder.digest: _job(setting, encoder, by_digest, found_transfers, config, out)
             for setting, encoder in named
         }
-        run_cells(list(cells.values()), processes, out / "logs")
-        measured = {digest: Artefact.load(cell.folder, "measures") for digest, cell in cells.items()}
+        run_jobs(list(jobs.values()), workers, out / "logs")
+        measured = {digest: Artefact.load(job.folder, "measures") for digest, job in jobs.items()}
         record = {
             "encoders": [[setting, encoder.digest] for setting, encoder in named],
             "measures": [measured[encoder.digest].digest for _, encoder in named],
@@ -101,7 +101,7 @@ def correlate(
         if is_complete(folder):
             return Artefact.load(folder, KIND)
         items = [
-            Item(
+            EncoderRecord(
                 setting,
                 int(encoder.card["seed"]),
                 encoder.digest,
@@ -126,14 +126,14 @@ def correlate(
     )
 
 
-def _cell(
+def _job(
     setting: str,
     encoder: Artefact,
     frames: Mapping[str, Artefact],
     transfers: Sequence[Artefact],
     config: CorrelationConfig,
     out: Path,
-) -> Cell:
+) -> Job:
     learnt_from = encoder.card["inputs"].get("frames", "")
     if learnt_from not in frames:
         raise InputError(f"the frames that {encoder.folder} has learnt from are not among those given")
@@ -145,7 +145,7 @@ def _cell(
         "tasks": _tasks(transfers),
         "config": config.measures,
     }
-    return Cell(f"measures of {setting}, seed {encoder.card['seed']}", folder, measure, arguments, (), _SECONDS)
+    return Job(f"measures of {setting}, seed {encoder.card['seed']}", folder, measure, arguments, (), _SECONDS)
 
 
 def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
@@ -154,7 +154,7 @@ def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
     return [task for task in found.values() if isinstance(task.source, Domain)]
 
 
-def _write(folder: Path, items: Sequence[Item], config: CorrelationConfig) -> None:
+def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConfig) -> None:
     # Not at the top: Matplotlib takes a second to import.
     from darla.reports.figures.correlation import correlation_figure
     from darla.reports.figures.style import to_png

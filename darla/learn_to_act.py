@@ -1,7 +1,6 @@
 """The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or on pixels.
 
-What it is compared with acts elsewhere or sees something else: `trains_in`, `augment`, `fine_tune` and `observe` of
-`ActConfig`.
+Baselines act elsewhere or observe something else: `ActConfig.train_domain`, `augment`, `fine_tune`, `observation`.
 """
 
 from pathlib import Path
@@ -21,7 +20,7 @@ def act(
     workers: int = 1,
     label: str = "learn to act",
 ) -> Artefact:
-    """Train a policy in a task's source domain, or where `config.trains_in` says; it acts nowhere else.
+    """Train a policy in a task's source domain, or where `config.train_domain` says; it acts nowhere else.
 
     Args:
         task: the transfer task or its name.
@@ -44,7 +43,7 @@ def act(
     chosen = tasks.get(task) if isinstance(task, str) else task
     return train_agent(
         config,
-        chosen.training_domain(config.trains_in),
+        chosen.training_domain(config.train_domain),
         encoder.folder if isinstance(encoder, Artefact) else encoder,
         out,
         seed,

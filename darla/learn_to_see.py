@@ -39,7 +39,7 @@ def see(
     return train_encoder(chosen, open_frames(frames), out, seed, dae=denoiser, watch=watch)
 
 
-def see_denoised(
+def train_denoiser(
     frames: FrameSet | Artefact | Path | str, out: Path | str, config: SeeConfig, *, seed: int = 0
 ) -> Artefact:
     """Train only the denoising autoencoder that `config` describes; `see` takes it as `dae`."""

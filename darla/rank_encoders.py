@@ -20,10 +20,10 @@ from scipy.stats import spearmanr
 
 from darla.common import Artefact, InputError, begin, finish, is_complete, rng_for
 from darla.common.files import read_json, write_bytes, write_json
-from darla.common.jobs.scheduler import Cell, only_one, run_cells
+from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, factor_table
-from darla.learn_to_see import open_frames, see, see_denoised
+from darla.learn_to_see import open_frames, see, train_denoiser
 from darla.reports.page import write_document
 from darla.reports.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics, presets
@@ -51,7 +51,7 @@ def select(
     *,
     seeds: Sequence[int] = (0, 1, 2),
     by: str = "lasso",
-    processes: int | None = None,
+    workers: int | None = None,
 ) -> Artefact:
     """Train encoders and rank them by UDR; an interrupted call goes on where it stopped.
 
@@ -61,7 +61,7 @@ def select(
         settings: configurations by name, or names of presets.
         seeds: one encoder of each setting for each; at least two.
         by: which UDR ranks, `lasso` or `spearman`; both are told.
-        processes: encoders trained at the same time, one thread each; one for each core if None.
+        workers: encoders trained at the same time, one thread each; one for each core if None.
 
     Returns:
         An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and how well UDR agrees
@@ -84,7 +84,7 @@ def select(
     with only_one(out):
         labelled = _labelled(shown)
         watch = (_SHOWN,) if labelled is not None else ()
-        run_cells(_cells(shown, out, named, folders, watch), processes, out / "logs")
+        run_jobs(_jobs(shown, out, named, folders, watch), workers, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {"frames": shown.digest, "by": by, "encoders": [encoder.digest for encoder in encoders.values()]}
         ranking = begin(out / "ranking", KIND, record)
@@ -100,16 +100,16 @@ def select(
         )
 
 
-def _cells(
+def _jobs(
     frames: FrameSet,
     out: Path,
     settings: Mapping[str, SeeConfig],
     folders: Mapping[tuple[str, int], Path],
     watch: Sequence[str],
-) -> list[Cell]:
+) -> list[Job]:
     """Return the work: a denoiser for each seed and setting of one, and the encoders."""
     source = frames.artefact.folder
-    cells: dict[Path, Cell] = {}
+    jobs: dict[Path, Job] = {}
     for (name, seed), folder in folders.items():
         config = settings[name]
         arguments: dict[str, Any] = {"frames": source, "config": config, "seed": seed, "out": folder, "watch": watch}
@@ -119,11 +119,11 @@ def _cells(
             denoiser = out / "denoisers" / f"{alike[0]}-s{seed}"
             work = {"frames": source, "config": config, "seed": seed, "out": denoiser}
             label, steps = f"denoising autoencoder of {alike[0]}, seed {seed}", config.dae_training
-            cells[denoiser] = Cell(label, denoiser, see_denoised, work, (), float(steps.steps * steps.batch_size))
+            jobs[denoiser] = Job(label, denoiser, train_denoiser, work, (), float(steps.steps * steps.batch_size))
             arguments["dae"], needs = denoiser, (denoiser,)
         cost = float(config.training.steps * config.training.batch_size)
-        cells[folder] = Cell(f"encoder {name}, seed {seed}", folder, see, arguments, needs, cost)
-    return list(cells.values())
+        jobs[folder] = Job(f"encoder {name}, seed {seed}", folder, see, arguments, needs, cost)
+    return list(jobs.values())
 
 
 def _same_denoiser(one: SeeConfig, other: SeeConfig) -> bool:
@@ -170,7 +170,7 @@ def _ranked(
                 active=int(probes["kl"]["active_units"]),
                 kl=float(probes["kl"]["total"]),
                 error=float(probes["reconstruction"]["mean_squared_error_as_displayed"]),
-                silent=probes.get("silent_units"),
+                silent=probes.get("dead_units"),
                 supervised=labels,
                 read=read,
                 relation=relation,
@@ -213,7 +213,7 @@ def _write(found: Sequence[Candidate], folder: Path, by: str, factors: Sequence[
             "active_units": each.active,
             "kl": each.kl,
             "mean_squared_error": each.error,
-            "silent_units": each.silent,
+            "dead_units": each.silent,
             "supervised": dict(each.supervised),
             "read": dict(each.read),
         }

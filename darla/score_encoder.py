@@ -19,7 +19,7 @@ from darla.vision.encoders.encode import posterior_of
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
 from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, read_results
-from darla.vision.training.devices import Numerics
+from darla.vision.training.devices import DevicePrecision
 
 
 def metrics(
@@ -68,7 +68,7 @@ def metrics(
         out = begin(out, METRICS, record)
         if is_complete(out):
             return Artefact.load(out, METRICS)
-        model = load(folder, str(Numerics.choose("auto", device).device))
+        model = load(folder, str(DevicePrecision.choose("auto", device).device))
         check_channels(images, model.image_shape)
         posterior = _encode(model, images)
     finally:

@@ -10,7 +10,7 @@
 
 Nothing here changes an agent: policies and encoders are read, frozen, and the same in every domain. An
 agent that was trained in a target, or in another source than the task's, is refused, unless its configuration says
-that it is an upper bound (`ActConfig.trains_in`): then its own leak levels stand beside its scores.
+that it is an upper bound (`ActConfig.train_domain`): then its own leak levels stand beside its scores.
 """
 
 import csv
@@ -31,9 +31,9 @@ from darla.common.files import read_json, write_bytes, write_json
 from darla.common.processes import worker_pool
 from darla.envs import TransferTask, tasks
 from darla.evaluation.episode_records import SPLITS, Split, write_rows
-from darla.evaluation.evaluated_agents import Entrant, Named, admit_all
-from darla.evaluation.jobs import Cell, Evaluation, Player, one_thread, places
-from darla.evaluation.rollout import Actions, EpisodePlan
+from darla.evaluation.evaluated_agents import EvaluatedAgent, Named, load_agents
+from darla.evaluation.jobs import Evaluation, EvaluationJob, EvaluationWorker, one_thread, places
+from darla.evaluation.rollout import Actions, EvaluationProtocol
 from darla.evaluation.scores import Resampling, score
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
 
@@ -44,7 +44,7 @@ class TransferConfig:
 
     episodes: int = 100
     """Episodes for each agent and domain; a success rate of one half is then known to +-0.10."""
-    environments: int = 8
+    n_envs: int = 8
     """Environments that a batch of episodes is played on; also the agents' batch size."""
     evaluation_seed: int = 2017
     """Master seed of the evaluation. Every agent meets the same episodes."""
@@ -54,7 +54,7 @@ class TransferConfig:
     splits: tuple[Split, ...] = ("source", "validation", "target")
     """Which of the task's domains are played in. `selection` holds the contexts for choosing between
     encoders: evaluate candidates on `("source", "selection")` and only the chosen one on the targets."""
-    curve_episodes: int = 8
+    snapshot_eval_episodes: int = 8
     """Episodes for each snapshot of an agent on the source and each target; 0 for no curves. They are the
     first of the published ones, and choose nothing."""
     strip_frames: int = 13
@@ -74,19 +74,19 @@ class TransferConfig:
                 raise InputError(f"splits names {split!r}, but must be among {', '.join(SPLITS)}")
         if "source" not in self.splits:
             raise InputError("splits must hold 'source': gap and retention are measured against it")
-        for name in ("curve_episodes", "strip_frames"):
+        for name in ("snapshot_eval_episodes", "strip_frames"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, but must not be negative")
-        if self.curve_episodes > self.episodes:
+        if self.snapshot_eval_episodes > self.episodes:
             raise InputError(
-                f"curve_episodes is {self.curve_episodes}, but must not exceed the {self.episodes} episodes"
+                f"snapshot_eval_episodes is {self.snapshot_eval_episodes}, but episodes is {self.episodes}"
             )
         if self.resamples < 1 or not 0 < self.confidence < 1:
             raise InputError("resamples must be at least 1, and confidence must lie between 0 and 1")
 
-    def plan(self) -> EpisodePlan:
+    def plan(self) -> EvaluationProtocol:
         """Return which episodes are played."""
-        return EpisodePlan(self.episodes, self.environments, self.evaluation_seed, self.actions)
+        return EvaluationProtocol(self.episodes, self.n_envs, self.evaluation_seed, self.actions)
 
 
 def transfer(
@@ -101,7 +101,7 @@ def transfer(
     """Run agents in the source and in every target of a task, and score them.
 
     A random agent is always measured along with them. A call that was interrupted goes on where it stopped:
-    a cell, one agent in one domain, is played once.
+    a job, one agent in one domain, is played once.
 
     Args:
         task: the transfer task, or the name of one.
@@ -126,23 +126,23 @@ def transfer(
         raise InputError(f"workers is {workers}, but must be at least 1")
     config = config or TransferConfig()
     task = tasks.get(task) if isinstance(task, str) else task
-    entrants = admit_all(task, agents)
-    baseline = _baseline(config.baseline, entrants)
+    evaluated = load_agents(task, agents)
+    baseline = _baseline(config.baseline, evaluated)
     where = tuple(places(task, config.splits))
     record = {
         "task": task.to_dict(),
         "transfer": {**asdict(config), "baseline": baseline},
-        "agents": [entrant.to_dict() for entrant in entrants],
+        "agents": [agent.to_dict() for agent in evaluated],
     }
     folder = begin(out, TRANSFER, record)
     if is_complete(folder):
         return Artefact.load(folder, TRANSFER)
     evaluation = Evaluation(
         task,
-        tuple(entrants),
+        tuple(evaluated),
         config.plan(),
         where,
-        config.curve_episodes,
+        config.snapshot_eval_episodes,
         config.strip_frames,
         folder / CHECKPOINT,
         folder / STRIPS,
@@ -151,7 +151,7 @@ def transfer(
     with _stopwatch(folder / CHECKPOINT / "seconds.json") as seconds:
         _play(evaluation, workers)
         _write(evaluation, record, config)
-    inputs = {f"{entrant.method}, seed {entrant.seed}": entrant.digest for entrant in entrants if entrant.folder}
+    inputs = {f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if agent.folder}
     return finish(
         folder,
         TRANSFER,
@@ -160,32 +160,30 @@ def transfer(
         inputs=inputs,
         wall_seconds=seconds(),
         extra={
-            AGENT_PATHS: {
-                entrant.digest: os.path.relpath(entrant.folder, folder) for entrant in entrants if entrant.folder
-            }
+            AGENT_PATHS: {agent.digest: os.path.relpath(agent.folder, folder) for agent in evaluated if agent.folder}
         },
     )
 
 
 def _play(evaluation: Evaluation, workers: int) -> None:
-    """Play every cell that has no result yet."""
-    cells = evaluation.cells()
-    todo = [cell for cell in cells if not evaluation.is_done(cell)]
-    total, left = (sum(map(evaluation.cost, some)) for some in (cells, todo))
+    """Play every job that has no result yet."""
+    jobs = evaluation.jobs()
+    todo = [job for job in jobs if not evaluation.is_done(job)]
+    total, left = (sum(map(evaluation.cost, some)) for some in (jobs, todo))
     with Progress(total, "zero-shot transfer", "episode", done=total - left) as progress:
         if workers == 1 or len(todo) <= 1:
-            player = Player(evaluation)
+            player = EvaluationWorker(evaluation)
             try:
                 with one_thread():
-                    for cell in todo:
-                        player.play(cell, progress.update)
-                        if cell.kind == "strip":
-                            progress.update(evaluation.cost(cell))
+                    for job in todo:
+                        player.play(job, progress.update)
+                        if job.kind == "strip":
+                            progress.update(evaluation.cost(job))
             finally:
                 player.close()
             return
         with worker_pool(min(workers, len(todo)), _start_worker, (evaluation,)) as pool:
-            futures = {pool.submit(_play_in_worker, cell): cell for cell in todo}
+            futures = {pool.submit(_play_in_worker, job): job for job in todo}
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -197,30 +195,30 @@ def _play(evaluation: Evaluation, workers: int) -> None:
                 ) from error
 
 
-_player: Player
+_player: EvaluationWorker
 
 
 def _start_worker(evaluation: Evaluation) -> None:
     global _player
-    _player = Player(evaluation)
+    _player = EvaluationWorker(evaluation)
 
 
-def _play_in_worker(cell: Cell) -> None:
-    _player.play(cell)
+def _play_in_worker(job: EvaluationJob) -> None:
+    _player.play(job)
 
 
 def _write(evaluation: Evaluation, record: dict[str, Any], config: TransferConfig) -> None:
-    """Write the tables and the scores from the cells' results."""
+    """Write the tables and the scores from the jobs' results."""
     folder = evaluation.strips.parent
-    cells = evaluation.cells()
+    jobs = evaluation.jobs()
     # By agent, then by domain: the order in which a person reads them, whatever the order of work.
-    played = sorted((cell for cell in cells if cell.kind == "episodes"), key=lambda cell: (cell.entrant, cell.place))
-    rows = [row for cell in played for row in evaluation.rows(cell)]
+    played = sorted((job for job in jobs if job.kind == "episodes"), key=lambda job: (job.agent, job.place))
+    rows = [row for job in played for row in evaluation.rows(job)]
     write_rows(folder / EPISODES, rows)
     write_bytes(folder / CURVES, _curves(evaluation, played).encode())
     said = score(
         rows,
-        {entrant.digest: entrant.encoder for entrant in evaluation.entrants},
+        {agent.digest: agent.encoder for agent in evaluation.agents},
         baseline=record["transfer"]["baseline"],
         resampling=Resampling(config.resamples, config.confidence, config.evaluation_seed),
     )
@@ -228,39 +226,39 @@ def _write(evaluation: Evaluation, record: dict[str, Any], config: TransferConfi
     said["settings"] = record["transfer"]
     said["agents"] = record["agents"]
     said["episode_seeds"] = {place.name: evaluation.plan.seeds(place.name) for place in evaluation.places}
-    said["strips"] = [evaluation.result(cell) for cell in cells if cell.kind == "strip"]
+    said["strips"] = [evaluation.result(job) for job in jobs if job.kind == "strip"]
     write_json(folder / SCORES, said)
 
 
-def _curves(evaluation: Evaluation, played: Sequence[Cell]) -> str:
+def _curves(evaluation: Evaluation, played: Sequence[EvaluationJob]) -> str:
     """Return how snapshots did, as comma-separated text with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("method", "seed", "domain", "split", "env_steps", "episodes", "mean_return"))
-    for cell in played:
-        entrant, place = evaluation.entrants[cell.entrant], evaluation.places[cell.place]
-        for env_steps, mean_return in evaluation.result(cell)["curve"]:
+    for job in played:
+        agent, place = evaluation.agents[job.agent], evaluation.places[job.place]
+        for env_steps, mean_return in evaluation.result(job)["curve"]:
             writer.writerow(
                 (
-                    entrant.method,
-                    entrant.seed,
+                    agent.method,
+                    agent.seed,
                     place.name,
                     place.split,
                     env_steps,
-                    evaluation.curve_episodes,
+                    evaluation.snapshot_eval_episodes,
                     mean_return,
                 )
             )
     return text.getvalue()
 
 
-def _baseline(named: str | None, entrants: Sequence[Entrant]) -> str | None:
+def _baseline(named: str | None, evaluated: Sequence[EvaluatedAgent]) -> str | None:
     """Return the method that others are compared with."""
-    learnt = [entrant for entrant in entrants if entrant.folder is not None]
+    learnt = [agent for agent in evaluated if agent.folder is not None]
     if named is None:
-        return next((entrant.method for entrant in learnt if entrant.is_end_to_end), None)
-    if named not in {entrant.method for entrant in learnt}:
-        raise unknown_name("baseline", named, {entrant.method for entrant in learnt})
+        return next((agent.method for agent in learnt if agent.is_end_to_end), None)
+    if named not in {agent.method for agent in learnt}:
+        raise unknown_name("baseline", named, {agent.method for agent in learnt})
     return named
 
 

@@ -14,14 +14,14 @@ from darla.experiments.study import Method
 from darla.vision.presets import ENCODERS
 
 _FINE_TUNED = ActConfig(fine_tune=True)
-_ON_TARGETS = ActConfig(trains_in="targets")
+_ON_TARGETS = ActConfig(train_domain="targets")
 
 LEARNERS: Mapping[str, Method] = MappingProxyType(
     {
         "darla": Method("DARLA", ENCODERS["darla"]),
         # Without an encoder.
         "end-to-end": Method("end to end"),
-        "randomised": Method("end to end, domain randomisation", None, ActConfig(trains_in="unlabelled")),
+        "randomised": Method("end to end, domain randomisation", None, ActConfig(train_domain="unlabelled")),
         "shift": Method("end to end, random shift", None, ActConfig(augment=("shift",))),
         "hue": Method("end to end, other hues", None, ActConfig(augment=("hue",))),
         "convolution": Method("end to end, random convolution", None, ActConfig(augment=("convolution",))),
@@ -34,7 +34,7 @@ LEARNERS: Mapping[str, Method] = MappingProxyType(
         # DARLA's encoder, not frozen.
         "darla-ft": Method("DARLA, fine-tuned", ENCODERS["darla"], _FINE_TUNED),
         # Upper bounds: of any representation, and of any transfer.
-        "ground-truth": Method("ground truth", None, ActConfig(observe="state")),
+        "ground-truth": Method("ground truth", None, ActConfig(observation="state")),
         "end-to-end-on-target": Method("end to end, on the targets", None, _ON_TARGETS),
         "darla-on-target": Method("DARLA, on the targets", ENCODERS["darla"], _ON_TARGETS),
     }

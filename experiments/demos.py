@@ -21,7 +21,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             (Method("end to end", None, AGENTS["tiny"]), Method("β-VAE", ENCODERS["tiny"], AGENTS["tiny"])),
             frames=300,
             env_steps=2_048,
-            transfer=TransferConfig(episodes=4, environments=4, curve_episodes=1, strip_frames=4, resamples=200),
+            transfer=TransferConfig(episodes=4, n_envs=4, snapshot_eval_episodes=1, strip_frames=4, resamples=200),
             about="every part of the pipeline within a minute; nothing is learnt",
         ),
         "demo": Study(
@@ -29,7 +29,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             (_END_TO_END, _BETA_1, _DARLA),
             tasks=("conjunction", "recolour"),
             frames=36_000,
-            transfer=TransferConfig(environments=16, splits=("source", "target"), curve_episodes=4),
+            transfer=TransferConfig(n_envs=16, splits=("source", "target"), snapshot_eval_episodes=4),
             about="DARLA against end-to-end training within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
@@ -38,7 +38,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tasks=("conjunction", "recolour", "unseen", "new_room", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
-            transfer=TransferConfig(episodes=64, environments=16, splits=("source", "target"), curve_episodes=2),
+            transfer=TransferConfig(episodes=64, n_envs=16, splits=("source", "target"), snapshot_eval_episodes=2),
             about="all five tasks with three seeds within ninety minutes on two cores",
         ),
     }

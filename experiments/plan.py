@@ -1,4 +1,4 @@
-"""Turn a study into cells: what has to be made, from what, and where it goes.
+"""Turn a study into jobs: what has to be made, from what, and where it goes.
 
 An artefact's folder is named after what it is made from. So tasks that share D_U, a source and seeds share frames,
 encoders and agents, in one study and from one study to the next.
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from darla.agents.algorithms.settings import Observation
-from darla.common.jobs.scheduler import Cell
+from darla.common.jobs.scheduler import Job
 from darla.envs import AnyDomain, TransferTask, tasks
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.collect import collect as collect_frames
 from darla.experiments.study import Method, Study
 from darla.learn_to_act import act
-from darla.learn_to_see import see, see_denoised
+from darla.learn_to_see import see, train_denoiser
 from darla.vision import SeeConfig, TrainingConfig
 
 # Work in one second of one process of two, on two cores with bfloat16: means over `paper-table --size small`; those of
@@ -51,13 +51,13 @@ _STEPS_A_SECOND_IN_PLAY = 900.0
 _STEPS_IN_AN_EPISODE = 150
 _SEEN: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
 """What a folder's name says that a policy sees."""
-_START = 5.0  # seconds before a cell's work begins
+_START = 5.0  # seconds before a job's work begins
 _SECONDS_TO_MEASURE = 15.0  # an encoder, for a study that correlates
 
 
 @dataclass(frozen=True)
-class Transferred:
-    """What follows the cells for one task: evaluate its agents."""
+class TransferJob:
+    """What follows the jobs for one task: evaluate its agents."""
 
     task: str
     agents: tuple[tuple[str, Path], ...]
@@ -72,10 +72,10 @@ class Transferred:
 class Plan:
     """Everything that a study has to make."""
 
-    cells: tuple[Cell, ...]
+    jobs: tuple[Job, ...]
     """Frames, encoders and agents."""
-    transfers: tuple[Transferred, ...]
-    """One for each task; they need all cells."""
+    transfers: tuple[TransferJob, ...]
+    """One for each task; they need all jobs."""
     report: Path
     """Where the report on all transfers goes."""
     encoders: tuple[tuple[str, Path], ...] = ()
@@ -90,18 +90,18 @@ class Plan:
 
     @property
     def cost(self) -> float:
-        """Expected seconds on one core for cells and transfers."""
-        return sum(cell.cost for cell in self.cells) + sum(part.cost for part in self.transfers)
+        """Expected seconds on one core for jobs and transfers."""
+        return sum(job.cost for job in self.jobs) + sum(part.cost for part in self.transfers)
 
 
 def plan(study: Study, folder: Path) -> Plan:
     """Return what a study has to make, with its artefacts in `folder`."""
-    cells = _Cells(study, folder)
+    jobs = _Cells(study, folder)
     transfers = []
     for name in study.tasks:
         task = tasks.get(name)
         agents = tuple(
-            (method.name, cells.agent(task, method, seed))
+            (method.name, jobs.agent(task, method, seed))
             for method in study.methods
             if method.takes_part_in(name)
             for seed in study.seeds
@@ -112,19 +112,19 @@ def plan(study: Study, folder: Path) -> Plan:
             "agents": [[method, agent.name] for method, agent in agents],
         }
         goes_to = folder / "transfers" / f"{_word(name)}-{_key(asked)}"
-        transfers.append(Transferred(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
+        transfers.append(TransferJob(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
     parts = [part.folder.name for part in transfers]
     told = {"transfers": parts, **({"correlates": True} if study.correlates else {})}
     report = folder / "reports" / f"{_word(study.name)}-{_key(told)}"
     encoders = dict.fromkeys(
-        (method.name, cells.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
+        (method.name, jobs.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
         for name in study.tasks
         for method in study.methods
         if method.see and method.takes_part_in(name) and _counts(method)
         for seed in study.seeds
     )
-    frames = tuple(folder for folder in cells.made if folder.parent.name == "frames")
-    return Plan(tuple(cells.made.values()), tuple(transfers), report, tuple(encoders), frames)
+    frames = tuple(folder for folder in jobs.made if folder.parent.name == "frames")
+    return Plan(tuple(jobs.made.values()), tuple(transfers), report, tuple(encoders), frames)
 
 
 def _counts(method: Method) -> bool:
@@ -133,11 +133,11 @@ def _counts(method: Method) -> bool:
 
 
 class _Cells:
-    """Cells by folder; asking for the same thing twice gives the same cell."""
+    """Cells by folder; asking for the same thing twice gives the same job."""
 
     def __init__(self, study: Study, folder: Path) -> None:
         self._study, self._folder = study, folder
-        self.made: dict[Path, Cell] = {}
+        self.made: dict[Path, Job] = {}
 
     def frames(self, domain: AnyDomain) -> Path:
         config = CollectConfig(frames=self._study.frames, seed=self._study.frames_seed)
@@ -163,7 +163,7 @@ class _Cells:
         return self._add(
             self._folder / "denoisers" / f"dae-s{seed}-{_key(asked)}",
             f"denoising autoencoder, seed {seed}",
-            see_denoised,
+            train_denoiser,
             {"frames": frames, "config": config, "seed": seed},
             needs=(frames,),
             cost=_training_seconds(config.dae_training, "dae"),
@@ -193,11 +193,11 @@ class _Cells:
         config = self._study.act_of(method)
         on_encoder = method.see is not None
         encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_encoder else None
-        observation = config.observation(on_encoder=on_encoder)
+        observation = config.policy_input(on_encoder=on_encoder)
         validated = config.selection == "validation"
         asked = {
             "act": config.to_dict(observation),
-            "source": task.training_domain(config.trains_in).to_dict(),
+            "source": task.training_domain(config.train_domain).to_dict(),
             "validation": task.validation.to_dict() if validated else None,
             "encoder": encoder.name if encoder else None,
             "seed": seed,
@@ -224,7 +224,7 @@ class _Cells:
         cost: float,
     ) -> Path:
         if folder not in self.made:
-            self.made[folder] = Cell(label, folder, work, {**arguments, "out": folder}, needs, cost + _START)
+            self.made[folder] = Job(label, folder, work, {**arguments, "out": folder}, needs, cost + _START)
         return folder
 
 
@@ -234,7 +234,9 @@ def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
     earlier = [tasks.get(name).source for name in study.tasks[: study.tasks.index(task.name)]]
     splits = [split for split in config.splits if split != "source" or task.source not in earlier]
     domains = sum(len(task.targets) if split == "target" else 1 for split in splits)
-    curves = sum(config.curve_episodes * study.act_of(method).snapshots for method in study.methods) * len(study.seeds)
+    curves = sum(config.snapshot_eval_episodes * study.act_of(method).snapshots for method in study.methods) * len(
+        study.seeds
+    )
     episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))
     return episodes * _STEPS_IN_AN_EPISODE / _STEPS_A_SECOND_IN_PLAY
 

@@ -1,4 +1,4 @@
-"""Run a study: its cells in as many processes as there are cores or on a cluster, then transfers, tables and report.
+"""Run a study: its jobs in as many processes as there are cores or on a cluster, then transfers, tables and report.
 
 OUT/
   study.json       every part, for `darla study status`
@@ -21,12 +21,12 @@ from pathlib import Path
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import write_bytes
 from darla.common.graphics import require_graphics
-from darla.common.jobs.scheduler import Failure, as_error, finish_cells, only_one
+from darla.common.jobs.scheduler import Failure, as_error, finish_jobs, only_one
 from darla.common.progress import duration
 from darla.common.threads import available_cores
 from darla.experiments import demos
 from darla.experiments.plan import Plan, plan
-from darla.experiments.status import LOGS, Part, write_study
+from darla.experiments.status import LOGS, StudyPart, write_study
 from darla.experiments.studies import named_study
 from darla.experiments.study import Study
 from darla.reports.tables.paper import write_paper_table
@@ -40,7 +40,7 @@ CORRELATION, PLAYED = "correlation", "played"
 
 
 @dataclass(frozen=True)
-class Findings:
+class StudyResult:
     """What a study found."""
 
     folder: Path
@@ -60,11 +60,11 @@ def demo(
     study: Study | str = "demo",
     out: Path | str = "runs/demo",
     *,
-    processes: int | None = None,
+    workers: int | None = None,
     ray: str | None = None,
-) -> Findings:
+) -> StudyResult:
     """Run one of the demonstrations, `tiny`, `demo` or `quick`, or a study of your own; see `run_study`."""
-    return run_study(demos.study(study) if isinstance(study, str) else study, out, processes=processes, ray=ray)
+    return run_study(demos.study(study) if isinstance(study, str) else study, out, workers=workers, ray=ray)
 
 
 def run_study(
@@ -72,9 +72,9 @@ def run_study(
     out: Path | str,
     *,
     size: str = "small",
-    processes: int | None = None,
+    workers: int | None = None,
     ray: str | None = None,
-) -> Findings:
+) -> StudyResult:
     """Run a study: collect, see and act for every method and seed, then transfer and report for every task.
 
     Each part is kept in a folder named after what it was made from. So a study that was interrupted goes on where it
@@ -85,7 +85,7 @@ def run_study(
         study: a study, or the name of one; `darla study list` shows them.
         out: folder for everything that is made.
         size: of a named study, `small` or `full`.
-        processes: parts that are made at the same time, one thread each; one for each core if None.
+        workers: parts that are made at the same time, one thread each; one for each core if None.
         ray: address of a Ray cluster to make the parts on, `local` to start one here; None for processes of our own.
             Transfers and report are made on this machine.
 
@@ -97,64 +97,64 @@ def run_study(
     require_graphics()
     if isinstance(study, str):
         study = named_study(study, size)
-    if processes is not None and processes < 1:
-        raise InputError(f"processes is {processes}, but must be at least 1")
-    workers = available_cores() if processes is None else processes
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}, but must be at least 1")
+    local_workers = available_cores() if workers is None else workers
     out = Path(out)
     work = plan(study, out)
     with only_one(out):
-        write_study(out, study.name, _parts(study, work, out), workers)
+        write_study(out, study.name, _parts(study, work, out), local_workers)
         afterwards = sum(part.cost for part in work.transfers)
-        failures = finish_cells(work.cells, processes, out / LOGS, ray=ray, afterwards=afterwards)
+        failures = finish_jobs(work.jobs, workers, out / LOGS, ray=ray, afterwards=afterwards)
         transfers: dict[str, Artefact] = {}
         for part in work.transfers:
             if all(is_complete(agent) for _, agent in part.agents):
                 if not is_complete(part.folder):
                     _say(f"{part.task}: every agent in the source and in every target")
                 transfers[part.task] = transfer(
-                    part.task, part.agents, part.folder, study.transfer, workers=workers, played=out / PLAYED
+                    part.task, part.agents, part.folder, study.transfer, workers=local_workers, played=out / PLAYED
                 )
         if failures:
             raise _without_report(failures, transfers, work)
-        found = _findings(study, work, out, transfers, processes)
+        found = _findings(study, work, out, transfers, workers)
     _say(
         f"done in {duration(time.monotonic() - began)}; report: {found.report.folder / 'report.html'}; tables in {out}"
     )
     return found
 
 
-def _findings(study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], processes: int | None) -> Findings:
+def _findings(study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], workers: int | None) -> StudyResult:
     """Write what follows from the transfers."""
     correlated = None
     if study.correlates:
         from darla.correlate_encoders import correlate  # not at the top: scikit-learn takes a second to import
 
         correlated = correlate(
-            work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, processes=processes
+            work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, workers=workers
         )
     made = [*transfers.values(), *([correlated] if correlated else [])]
     page = report(made, work.report)
     table = study_table(transfers)
     write_bytes(out / TABLE, (table + "\n").encode())
-    return Findings(out, transfers, page, table, write_paper_table(transfers, out), correlated)
+    return StudyResult(out, transfers, page, table, write_paper_table(transfers, out), correlated)
 
 
-def _parts(study: Study, work: Plan, out: Path) -> list[Part]:
+def _parts(study: Study, work: Plan, out: Path) -> list[StudyPart]:
     """Return everything that the study makes, as `darla study status` tells it."""
 
     def name(folder: Path) -> str:
         return str(folder.relative_to(out))
 
-    parts = [Part(cell.label, name(cell.folder), tuple(map(name, cell.needs)), cell.cost) for cell in work.cells]
+    parts = [StudyPart(job.label, name(job.folder), tuple(map(name, job.needs)), job.cost) for job in work.jobs]
     for made in work.transfers:
         agents = tuple(name(agent) for _, agent in made.agents)
-        parts.append(Part(f"transfer in {made.task}", name(made.folder), agents, made.cost))
+        parts.append(StudyPart(f"transfer in {made.task}", name(made.folder), agents, made.cost))
     ends = tuple(name(made.folder) for made in work.transfers)
     if study.correlates:
         correlated = f"{CORRELATION}/{CORRELATION}"
-        parts.append(Part("measures of encoders against transfer", correlated, ends, work.correlation_cost))
+        parts.append(StudyPart("measures of encoders against transfer", correlated, ends, work.correlation_cost))
         ends = (*ends, correlated)
-    return [*parts, Part("report", name(work.report), ends, _REPORT_SECONDS)]
+    return [*parts, StudyPart("report", name(work.report), ends, _REPORT_SECONDS)]
 
 
 _REPORT_SECONDS = 20.0

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from darla.common import InputError, is_complete
 from darla.common.files import read_json, write_json
-from darla.common.jobs import log as cell_log
+from darla.common.jobs import log as job_log
 from darla.common.jobs.scheduler import is_held
 from darla.common.progress import duration
 
@@ -30,7 +30,7 @@ STATES: tuple[State, ...] = ("done", "running", "interrupted", "failed", "ready"
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyPart:
     """One thing that a study makes: frames, a denoiser, an encoder, an agent, a transfer, ..."""
 
     label: str
@@ -50,7 +50,7 @@ class Part:
 class PartStatus:
     """How far one part has come."""
 
-    part: Part
+    part: StudyPart
     state: State
     seconds: float | None = None
     """What it took, or has taken since it was last started."""
@@ -128,7 +128,7 @@ class StudyStatus:
                 yield f"failed: {each.part.label}: {each.told} (log: {self.folder / each.log})"
 
 
-def write_study(folder: Path, name: str, parts: Sequence[Part], processes: int) -> None:
+def write_study(folder: Path, name: str, parts: Sequence[StudyPart], processes: int) -> None:
     """Write down what a study makes, when a run of it begins.
 
     Args:
@@ -140,8 +140,8 @@ def write_study(folder: Path, name: str, parts: Sequence[Part], processes: int) 
     written = {
         "format": _FORMAT,
         "name": name,
-        "begun": cell_log.now().isoformat(),
-        "processes": processes,
+        "begun": job_log.now().isoformat(),
+        "workers": processes,
         "parts": [asdict(part) for part in parts],
     }
     write_json(folder / STUDY, written)
@@ -159,8 +159,8 @@ def study_status(folder: Path | str) -> StudyStatus:
     try:
         written = read_json(folder / STUDY)
         begun = datetime.fromisoformat(written["begun"])
-        parts = [Part(**{**part, "needs": tuple(part["needs"])}) for part in written["parts"]]
-        name, processes = str(written["name"]), max(1, int(written["processes"]))
+        parts = [StudyPart(**{**part, "needs": tuple(part["needs"])}) for part in written["parts"]]
+        name, processes = str(written["name"]), max(1, int(written["workers"]))
         current = written["format"] == _FORMAT
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / STUDY} cannot be read as a study: {error!r}") from error
@@ -171,7 +171,7 @@ def study_status(folder: Path | str) -> StudyStatus:
     return StudyStatus(name, folder, found, held, _left(found) / processes)
 
 
-def _look_at(part: Part, folder: Path, running_since: datetime | None) -> PartStatus:
+def _look_at(part: StudyPart, folder: Path, running_since: datetime | None) -> PartStatus:
     """Tell how far a part has come.
 
     Args:
@@ -182,15 +182,15 @@ def _look_at(part: Part, folder: Path, running_since: datetime | None) -> PartSt
     if is_complete(folder / part.folder):
         card = read_json(folder / part.folder / "card.json")
         return PartStatus(part, "done", float(card.get("wall_seconds", 0.0)))
-    log = cell_log.log_of(folder / part.folder, folder / LOGS)
-    mark = cell_log.last_mark(log)
+    log = job_log.log_of(folder / part.folder, folder / LOGS)
+    mark = job_log.last_mark(log)
     named = str(log.relative_to(folder)) if mark else ""
     of_this_run = mark is not None and running_since is not None and mark.when >= running_since
     if mark is not None and mark.kind == "failed" and (running_since is None or of_this_run):
         return PartStatus(part, "failed", told=mark.told, log=named)
     if mark is not None and mark.kind == "started" and of_this_run:
         took = (datetime.now(UTC) - mark.when).total_seconds()
-        return PartStatus(part, "running", max(0.0, took), cell_log.last_line(log), mark.host, named)
+        return PartStatus(part, "running", max(0.0, took), job_log.last_line(log), mark.host, named)
     if mark is not None and mark.kind == "started":
         return PartStatus(part, "interrupted", log=named)
     ready = all(is_complete(folder / need) for need in part.needs)

@@ -31,7 +31,7 @@ def _paper_table(size: Size) -> Study:
             tuple(method for method in pairs if method is not None),
             tasks=_PAPER_TASKS,
             seeds=tuple(range(10)),
-            transfer=TransferConfig(environments=16),
+            transfer=TransferConfig(n_envs=16),
             correlates=True,
             about="every learner with every algorithm, ten seeds, 80,000 environment steps",
         )
@@ -44,7 +44,7 @@ def _paper_table(size: Size) -> Study:
         seeds=(0, 1, 2),
         frames=36_000,
         env_steps=40_000,
-        transfer=TransferConfig(episodes=24, environments=8, splits=("source", "target"), curve_episodes=0),
+        transfer=TransferConfig(episodes=24, n_envs=8, splits=("source", "target"), snapshot_eval_episodes=0),
         correlates=True,
         about="every learner with PPO, three with DQN and episodic control; three seeds, 40,000 environment steps",
     )
@@ -67,7 +67,7 @@ def _correlation(size: Size) -> Study:
     methods = [Method(name, see.change(training__steps=steps)) for name, (see, steps) in settings.items()]
     if size == "small":
         methods = [_acts_briefly(method) for method in methods]
-    few = TransferConfig(episodes=48, environments=16, splits=("source", "target"), curve_episodes=0, strip_frames=0)
+    few = TransferConfig(episodes=48, n_envs=16, splits=("source", "target"), snapshot_eval_episodes=0, strip_frames=0)
     return Study(
         "correlation",
         (LEARNERS["end-to-end"], *methods),
@@ -114,7 +114,7 @@ def _trained_by(name: str, algorithm: str) -> Method | None:
 
 def _acts_briefly(method: Method) -> Method:
     """Return a method with the settings for few environment steps, if it is PPO on codes or on the state."""
-    if method.act.algorithm != "ppo" or (method.see is None and method.act.observe == "images"):
+    if method.act.algorithm != "ppo" or (method.see is None and method.act.observation == "images"):
         return method
     # A fine-tuned policy's passes go through its encoder: as few as on images.
     settings = replace(SHORT_PPO, n_epochs=4) if method.act.fine_tune else SHORT_PPO

@@ -23,7 +23,7 @@ class Method:
     """Which of the study's tasks it takes part in; all of them if None."""
 
     def __post_init__(self) -> None:
-        self.act.observation(on_encoder=self.see is not None)  # refuses what would be ignored
+        self.act.policy_input(on_encoder=self.see is not None)  # refuses what would be ignored
 
     def takes_part_in(self, task: str) -> bool:
         """Tell whether the method is evaluated on `task`."""

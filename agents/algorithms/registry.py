@@ -12,11 +12,11 @@ from darla.agents.algorithms.settings import (
     PRESETS,
     A2CSettings,
     DQNSettings,
+    MemoryConfig,
     MFECSettings,
     Observation,
     PPOSettings,
     Settings,
-    TableSize,
 )
 from darla.common import InputError, unknown_name
 
@@ -46,7 +46,7 @@ class Algorithm:
         """Return the settings for policies on latents, on pixels or on the state."""
         return PRESETS[self.name, observation]
 
-    def policy_arguments(self, hidden: tuple[int, ...], table: TableSize | None = None) -> dict[str, Any]:
+    def policy_arguments(self, hidden: tuple[int, ...], table: MemoryConfig | None = None) -> dict[str, Any]:
         """Return the policy's constructor arguments: plain numbers, the same for training and for loading.
 
         Args:
@@ -147,7 +147,7 @@ def build(
     return built
 
 
-def table_of(settings: Settings) -> TableSize | None:
+def table_of(settings: Settings) -> MemoryConfig | None:
     """Return the size of the table that settings ask for; None for the algorithms that have none."""
     return settings.table if isinstance(settings, MFECSettings) else None
 
@@ -159,7 +159,7 @@ def build_policy(
     n_actions: int,
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
-    table: TableSize | None = None,
+    table: MemoryConfig | None = None,
 ) -> "BasePolicy":
     """Build the policy network alone, with weights that are waiting to be overwritten.
 

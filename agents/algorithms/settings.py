@@ -215,7 +215,7 @@ class DQNSettings:
 
 
 @dataclass(frozen=True)
-class TableSize:
+class MemoryConfig:
     """What a policy of episodic control is built from, in place of hidden layers."""
 
     capacity: int
@@ -268,9 +268,9 @@ class MFECSettings:
         return ()
 
     @property
-    def table(self) -> TableSize:
+    def table(self) -> MemoryConfig:
         """What its policy is built from."""
-        return TableSize(self.capacity, self.neighbours, self.projection)
+        return MemoryConfig(self.capacity, self.neighbours, self.projection)
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor arguments of `EpisodicControl`."""

@@ -113,7 +113,7 @@ class Segments(BaseCallback):
     def _on_rollout_start(self) -> None:
         # The one moment at which the update before is done, and nothing of the next rollout has been drawn.
         steps = self.model.num_timesteps
-        segment_over = steps >= (self.state.segment + 1) * self.config.segment_steps
+        segment_over = steps >= (self.state.segment + 1) * self.config.checkpoint_interval
         if segment_over or steps >= self._next_look:
             self._look()
         if segment_over:
@@ -153,7 +153,7 @@ class Segments(BaseCallback):
         now = time.monotonic()
         self.state.seconds += now - self._clock
         self._clock = now
-        self.state.segment = self.model.num_timesteps // self.config.segment_steps
+        self.state.segment = self.model.num_timesteps // self.config.checkpoint_interval
         save_checkpoint(self.folder / CHECKPOINT, self.model, self.state.to_dict())
 
     def check_weights(self) -> None:
@@ -188,7 +188,7 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
     Raises:
         InputError: a reward or a weight is not finite, or the checkpoint is damaged.
     """
-    state = RunState(LearningCurve(config.curve_steps))
+    state = RunState(LearningCurve(config.log_window))
     if (record := load_checkpoint(folder / CHECKPOINT, model)) is not None:
         state.restore(record)
     done = model.num_timesteps

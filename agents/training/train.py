@@ -63,7 +63,7 @@ def train_agent(
 
     Args:
         config: what to train and for how long.
-        domain: where the policy acts, and it acts nowhere else: what `config.trains_in` says of a task.
+        domain: where the policy acts, and it acts nowhere else: what `config.train_domain` says of a task.
         encoder_folder: the encoder artefact that the policy stands on, or begins with where it is fine-tuned; None
             trains end to end on pixels, or on the ground truth.
         out: the folder to write.
@@ -88,7 +88,7 @@ def train_agent(
             else "the validation split would be ignored with selection='last'; leave it out"
         )
     limit_threads(threads)
-    observation = config.observation(on_encoder=encoder_folder is not None)
+    observation = config.policy_input(on_encoder=encoder_folder is not None)
     encoder = _load_encoder(config, encoder_folder, device)
     # A fine-tuned policy begins with a copy of the encoder and has it inside; it does not stand on it.
     begins_with = encoder if config.fine_tune else None

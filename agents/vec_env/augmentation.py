@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darla.common import InputError, seed_for, unknown_name
-from darla.vision.models.hue_jitter import scramble_hues
+from darla.vision.models.hue_jitter import random_hue_warp
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -53,7 +53,7 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def hue(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Give each image other hues, as `darla.vision.models.hue_jitter.scramble_hues` does; a tenth stay as they are.
+    """Give each image other hues, as `darla.vision.models.hue_jitter.random_hue_warp` does; a tenth stay as they are.
 
     Of colour jitter, the part that matters where domains differ in hue, and a stronger one: no rotation of the colour
     circle that is the same for all hues, but a random function of hue.
@@ -68,7 +68,7 @@ def hue(images: Tensor, generator: torch.Generator) -> Tensor:
     count, channels, height, width = images.shape
     frames = channels // 3
     tall = images.reshape(count, frames, 3, height, width).transpose(1, 2).reshape(count, 3, frames * height, width)
-    changed = scramble_hues(tall, 1.0 - _CLEAN, generator)
+    changed = random_hue_warp(tall, 1.0 - _CLEAN, generator)
     return changed.reshape(count, 3, frames, height, width).transpose(1, 2).reshape(images.shape)
 
 

@@ -56,7 +56,7 @@ class CorrelationConfig:
 
 
 @dataclass(frozen=True)
-class Item:
+class EncoderRecord:
     """One encoder with all its numbers."""
 
     setting: str
@@ -117,13 +117,13 @@ def _counts(agent: Mapping[str, Any], config: CorrelationConfig) -> bool:
     return (
         agent["encoder"] is not None
         and agent.get("algorithm", config.algorithm) == config.algorithm
-        and agent.get("trains_in", "source") == "source"
+        and agent.get("train_domain", "source") == "source"
         and not agent.get("fine_tune", False)
         and (not config.methods or agent["method"] in config.methods)
     )
 
 
-def correlations(items: Sequence[Item], config: CorrelationConfig) -> list[dict[str, Any]]:
+def correlations(items: Sequence[EncoderRecord], config: CorrelationConfig) -> list[dict[str, Any]]:
     """Correlate every measure with every outcome; p-values are adjusted over the measures of one outcome."""
     found: list[dict[str, Any]] = []
     groups = list(dict.fromkeys(group for item in items for group in item.outcomes))
@@ -147,7 +147,7 @@ def correlations(items: Sequence[Item], config: CorrelationConfig) -> list[dict[
     return found
 
 
-def _pairs(items: Sequence[Item], measure: str, group: str, outcome: str) -> list[tuple[float, float]]:
+def _pairs(items: Sequence[EncoderRecord], measure: str, group: str, outcome: str) -> list[tuple[float, float]]:
     """Return measure and outcome of the encoders that have both."""
     return [
         (item.measures[measure], item.outcomes[group][outcome])
@@ -156,7 +156,7 @@ def _pairs(items: Sequence[Item], measure: str, group: str, outcome: str) -> lis
     ]
 
 
-def flat_record(item: Item) -> dict[str, Any]:
+def flat_record(item: EncoderRecord) -> dict[str, Any]:
     """Return an encoder's numbers in one row."""
     row = {
         "setting": item.setting,

@@ -15,7 +15,7 @@ from darla.common import Artefact
 from darla.common.files import read_json, write_bytes
 from darla.evaluation.aggregates import holm, iqm, worst_target
 from darla.evaluation.bootstrap import bootstrap, compare
-from darla.evaluation.episode_records import Table, read_rows, tabulate
+from darla.evaluation.episode_records import EpisodeMeans, mean_returns, read_rows
 from darla.evaluation.scores import ALL_TARGETS, RANDOM
 from darla.evaluation.transfer_files import EPISODES, SCORES
 
@@ -114,14 +114,14 @@ def baselines(scores: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_rival(agent: Mapping[str, Any]) -> bool:
     """Tell whether a policy acted in the source alone and saw images alone."""
-    return (agent.get("trains_in", "source"), agent.get("observe", "images")) == ("source", "images")
+    return (agent.get("train_domain", "source"), agent.get("observation", "images")) == ("source", "images")
 
 
 def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
     scores = read_json(transfer.folder / SCORES)
     agents = {agent["digest"]: agent for agent in scores["agents"]}
     episodes = read_rows(transfer.folder / EPISODES)
-    tables = tabulate(episodes, {digest: agent["encoder"] for digest, agent in agents.items()})
+    tables = mean_returns(episodes, {digest: agent["encoder"] for digest, agent in agents.items()})
     bounds = {agent["method"] for agent in agents.values() if not _is_rival(agent)}
     algorithms = {agent["method"]: str(agent.get("algorithm", "")) for agent in agents.values()}
     leaks = {(row.method, row.domain): row.leak for row in episodes}
@@ -161,7 +161,9 @@ def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
     return [StudyRow(**row) for row in found]
 
 
-def _numbers(table: Table, members: Sequence[str], over_targets: bool, resampling: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(
+    table: EpisodeMeans, members: Sequence[str], over_targets: bool, resampling: Mapping[str, Any]
+) -> dict[str, Any]:
     returns = table.returns[:, [table.column(member) for member in members]]
     statistics = {"mean": None, "iqm": iqm} | ({"worst": worst_target} if over_targets else {})
     said: dict[str, Any] = dict.fromkeys(("worst", "worst_low", "worst_high"))
@@ -174,7 +176,7 @@ def _numbers(table: Table, members: Sequence[str], over_targets: bool, resamplin
 
 
 def _difference(
-    table: Table, rival: Table | None, members: Sequence[str], resampling: Mapping[str, Any]
+    table: EpisodeMeans, rival: EpisodeMeans | None, members: Sequence[str], resampling: Mapping[str, Any]
 ) -> dict[str, Any]:
     names = ("difference", "difference_low", "difference_high", "paired", "improvement", "p_value", "p_value_holm")
     if rival is None:

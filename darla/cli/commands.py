@@ -10,7 +10,7 @@ import tyro
 
 from darla.agents import ActConfig, get_algorithm
 from darla.agents import presets as agent_presets
-from darla.cli.study_commands import Demo, StudyList, StudyRun, StudyStatus
+from darla.cli.study_commands import DemoCommand, StudyListCommand, StudyRunCommand, StudyStatusCommand
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
 from darla.envs.domains.task_files import find_task
@@ -24,7 +24,7 @@ _FLAT = tyro.conf.arg(name="")
 """The options of a configuration stand beside the verb's own."""
 
 
-class Verb(Protocol):
+class Command(Protocol):
     """Arguments of a verb, and the work they ask for."""
 
     def run(self) -> int:
@@ -33,7 +33,7 @@ class Verb(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collect(CollectConfig):
+class CollectCommand(CollectConfig):
     """Collect frames of a task's unlabelled domain D_U, for learning to see."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
@@ -56,7 +56,7 @@ class Collect(CollectConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class See:
+class SeeCommand:
     """Learn to see: train an encoder on frames of D_U, without labels."""
 
     frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
@@ -84,7 +84,7 @@ class See:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Select:
+class SelectCommand:
     """Choose an encoder without labels: train several of each setting, and rank them by UDR."""
 
     frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
@@ -100,7 +100,7 @@ class Select:
     """One encoder of each setting for each of these; at least two."""
     by: Literal["lasso", "spearman"] = "lasso"
     """Which UDR ranks: how a Lasso relates the latents of two encoders, or their rank correlation."""
-    processes: int | None = None
+    workers: int | None = None
     """Encoders trained at the same time, one thread each; one for each core if not given."""
 
     def run(self) -> int:
@@ -111,13 +111,13 @@ class Select:
         if self.presets and self.family:
             raise InputError(f"--family {self.family} would be ignored beside --presets; give one of them")
         settings = family(self.family) if self.family else self.presets or ("beta-1", "beta-4")
-        made = select(self.frames, self.out, settings, seeds=self.seeds, by=self.by, processes=self.processes)
+        made = select(self.frames, self.out, settings, seeds=self.seeds, by=self.by, workers=self.workers)
         print((made.folder / TABLE).read_text(), end="")
         return _made(made)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metrics(MetricsConfig):
+class MetricsCommand(MetricsConfig):
     """Score an encoder by the metric suite, on images of known factors."""
 
     encoder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -144,12 +144,12 @@ class Metrics(MetricsConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Act:
+class ActCommand:
     """Learn to act: train a policy in a task's source domain, on an encoder's codes, on pixels or on the state."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
     """Transfer task, or a file that describes one; the policy acts in its source domain and nowhere else, unless
-    `--trains-in` says so."""
+    `--train-domain` says so."""
     out: Path
     """Folder of the artefact; an interrupted command goes on there."""
     encoder: Path | None = None
@@ -173,7 +173,7 @@ class Act:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
+class TransferCommand:
     """Run agents, unchanged, in the source and in every target domain of a task, and score them."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
@@ -196,7 +196,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class ReportCommand:
     """Write what was found as one self-contained HTML page and as Markdown."""
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN")]
@@ -214,7 +214,7 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doctor:
+class DoctorCommand:
     """Check whether this machine can run darla, and how fast. The exit code is 1 if it cannot."""
 
     out: Path = Path("runs")
@@ -229,23 +229,23 @@ class Doctor:
         return 0 if found.healthy else 1
 
 
-_VERBS: Mapping[str, type[Verb]] = {
-    "collect": Collect,
-    "see": See,
-    "select": Select,
-    "metrics": Metrics,
-    "act": Act,
-    "transfer": Transfer,
-    "report": Report,
-    "demo": Demo,
-    "study run": StudyRun,
-    "study status": StudyStatus,
-    "study list": StudyList,
-    "doctor": Doctor,
+_VERBS: Mapping[str, type[Command]] = {
+    "collect": CollectCommand,
+    "see": SeeCommand,
+    "select": SelectCommand,
+    "metrics": MetricsCommand,
+    "act": ActCommand,
+    "transfer": TransferCommand,
+    "report": ReportCommand,
+    "demo": DemoCommand,
+    "study run": StudyRunCommand,
+    "study status": StudyStatusCommand,
+    "study list": StudyListCommand,
+    "doctor": DoctorCommand,
 }
 
 
-def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
+def find(name: str, words: Sequence[str]) -> Command | type[Command]:
     """Return what tyro is to fill: a verb's arguments, with the values of the preset that `words` name.
 
     Raises:
@@ -253,10 +253,10 @@ def find(name: str, words: Sequence[str]) -> Verb | type[Verb]:
     """
     if name == "see":
         config = vision_presets.encoder(_given(words, "--preset"), _given(words, "--model"))
-        return See(frames=tyro.MISSING, out=tyro.MISSING, config=config)
+        return SeeCommand(frames=tyro.MISSING, out=tyro.MISSING, config=config)
     if name == "act":
         policy = agent_presets.agent(_given(words, "--preset"))
-        return Act(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
+        return ActCommand(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
     return _VERBS[name]
 
 
@@ -267,7 +267,7 @@ def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
     if not isinstance(settings, algorithm.settings):
         fine_tune, on_encoder = "--fine-tune" in words, _given(words, "--encoder") is not None
         plain = replace(config, algorithm=algorithm.name, settings=None, fine_tune=fine_tune)
-        on_state = _given(words, "--observe") == "state"
+        on_state = _given(words, "--observation") == "state"
         settings = plain.resolve("state" if on_state else "latents" if on_encoder and not fine_tune else "pixels")
     return replace(config, algorithm=algorithm.name, settings=settings)
 

@@ -20,7 +20,7 @@ from typing import Literal
 from darla.common.graphics import missing_packages
 from darla.common.threads import available_cores, default_threads
 
-Verdict = Literal["ok", "note", "fail"]
+Status = Literal["ok", "note", "fail"]
 
 _PACKAGES = {
     "torch": "torch",
@@ -48,13 +48,13 @@ class Check:
     """What one check found."""
 
     name: str
-    verdict: Verdict
+    verdict: Status
     """`fail`: darla will not work; `note`: it works, and this is worth knowing; `ok`."""
     found: str
 
 
 @dataclass(frozen=True)
-class Checkup:
+class DoctorReport:
     """What all checks found."""
 
     checks: tuple[Check, ...]
@@ -72,13 +72,13 @@ class Checkup:
         return "\n".join(lines)
 
 
-def doctor(folder: Path | str = ".") -> Checkup:
+def doctor(folder: Path | str = ".") -> DoctorReport:
     """Check this machine: Python, packages, cores, number formats, GPU, rendering, disk.
 
     Args:
         folder: where runs will be written; its disk is checked.
     """
-    return Checkup(tuple(_checks(Path(folder))))
+    return DoctorReport(tuple(_checks(Path(folder))))
 
 
 def _checks(folder: Path) -> Iterator[Check]:
@@ -98,7 +98,7 @@ def _checks(folder: Path) -> Iterator[Check]:
 
 
 def _python() -> Check:
-    verdict: Verdict = "ok" if sys.version_info >= _PYTHON else "fail"
+    verdict: Status = "ok" if sys.version_info >= _PYTHON else "fail"
     wanted = "" if verdict == "ok" else f"; {'.'.join(map(str, _PYTHON))} or newer is needed"
     return Check("python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{wanted}")
 

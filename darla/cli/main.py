@@ -24,7 +24,7 @@ from darla import __version__
 from darla.common.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from darla.cli.commands import Verb
+    from darla.cli.commands import Command
 
 VERBS = {
     "collect": "collect frames of a task's unlabelled domain, for learning to see",
@@ -90,9 +90,9 @@ def _run(words: list[str]) -> int:
             print(_study_help())
             return 0
         raise unknown_name("verb after `darla study`:", rest[0], STUDY_VERBS)
-    from darla import verbs  # not before it is needed: it imports what all stages are made of
+    from darla.cli import commands  # not at the top: it imports what all stages are made of
 
-    verb = _parse(verbs.find(name, rest), name, rest)
+    verb = _parse(commands.find(name, rest), name, rest)
     return verb.run()
 
 
@@ -103,11 +103,11 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
     return words[0], words[1:]
 
 
-def _parse(default: "Verb | type[Verb]", name: str, words: list[str]) -> "Verb":
+def _parse(default: "Command | type[Command]", name: str, words: list[str]) -> "Command":
     """Turn words into a verb's arguments; tyro's own boxed messages become one sentence."""
     import tyro
 
-    def read() -> "Verb":
+    def read() -> "Command":
         if isinstance(default, type):
             return tyro.cli(default, prog=f"darla {name}", args=words)
         return tyro.cli(type(default), default=default, prog=f"darla {name}", args=words)

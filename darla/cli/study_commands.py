@@ -11,7 +11,7 @@ from darla.common.progress import duration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demo:
+class DemoCommand:
     """Do all of it: collect, see, act, transfer and report, for several methods, tasks and seeds.
 
     Finished parts are kept: given again, the same command goes on where it was stopped.
@@ -21,7 +21,7 @@ class Demo:
     """`tiny` (a minute, learns nothing), `demo` (twenty minutes on two cores) or `quick` (ninety minutes)."""
     out: Path = Path("runs/demo")
     """Folder for everything that is made."""
-    processes: int | None = None
+    workers: int | None = None
     """Parts that are made at the same time, one thread each; one for each core if not given."""
     ray: str | None = None
     """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
@@ -30,13 +30,13 @@ class Demo:
         """Run the study and print its table."""
         from darla.experiments.run_study import demo
 
-        found = demo(self.preset, self.out, processes=self.processes, ray=self.ray)
+        found = demo(self.preset, self.out, workers=self.workers, ray=self.ray)
         print(found.table)
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyRun:
+class StudyRunCommand:
     """Run a study: every part of it that is not there yet, then transfers, tables and report.
 
     Finished parts are kept: given again, the same command goes on where it was stopped.
@@ -48,7 +48,7 @@ class StudyRun:
     """`small` fits two cores and an afternoon; `full` is for many machines."""
     out: Path | None = None
     """Folder for everything that is made; `runs/NAME-SIZE` if not given."""
-    processes: int | None = None
+    workers: int | None = None
     """Parts that are made at the same time, one thread each; one for each core if not given."""
     ray: str | None = None
     """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
@@ -58,7 +58,7 @@ class StudyRun:
         from darla.experiments.run_study import run_study
 
         out = self.out or Path("runs") / f"{self.name}-{self.size}"
-        found = run_study(self.name, out, size=self.size, processes=self.processes, ray=self.ray)
+        found = run_study(self.name, out, size=self.size, workers=self.workers, ray=self.ray)
         print(found.paper_table)
         if found.correlation is not None:
             print((found.correlation.folder / "table.md").read_text())
@@ -66,7 +66,7 @@ class StudyRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyStatus:
+class StudyStatusCommand:
     """Tell how far a study has come, also while it runs, here or on a cluster."""
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
@@ -84,7 +84,7 @@ class StudyStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyList:
+class StudyListCommand:
     """List the studies that `darla study run` knows, with what each would take."""
 
     def run(self) -> int:
@@ -101,7 +101,7 @@ class StudyList:
             methods, seeds = len(study.methods), len(study.seeds)
             print(f"{called}\n    {study.about}")
             print(
-                f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)} tasks: {len(work.cells)}"
+                f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)} tasks: {len(work.jobs)}"
                 f" parts, about {duration(cost / 2)} on two cores"
             )
         return 0

@@ -56,7 +56,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class EpisodeMeans:
     """The mean over episodes of one quantity, for every policy in every domain."""
 
     seeds: tuple[int, ...]
@@ -108,7 +108,7 @@ def read_rows(path: Path) -> list[Row]:
         raise InputError(f"{path} is damaged: it is not a table of episodes ({error})") from error
 
 
-def tabulate(rows: Sequence[Row], encoders: Mapping[str, str | None]) -> dict[str, Table]:
+def mean_returns(rows: Sequence[Row], encoders: Mapping[str, str | None]) -> dict[str, EpisodeMeans]:
     """Average episodes into one table for each method, in the order in which names first appear.
 
     Args:
@@ -137,7 +137,7 @@ def tabulate(rows: Sequence[Row], encoders: Mapping[str, str | None]) -> dict[st
         stands_on = [encoders.get(of_seed[0][0].agent) for of_seed in cells]
         average = partial(_average, cells)
         says_success = all(row.success is not None for row in rows)
-        tables[method] = Table(
+        tables[method] = EpisodeMeans(
             seeds=seeds,
             encoders=None if any(e is None for e in stands_on) else tuple(map(str, stands_on)),
             domains=domains,

@@ -14,7 +14,7 @@ from darla.agents.agent import ENCODER_PATH
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import read_json
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
-from darla.envs.domains.transfer_task import TrainsIn
+from darla.envs.domains.transfer_task import TrainDomain
 from darla.evaluation.scores import RANDOM
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
@@ -22,7 +22,7 @@ ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
 
 
 @dataclass(frozen=True)
-class Entrant:
+class EvaluatedAgent:
     """One agent, before it is loaded."""
 
     method: str
@@ -41,9 +41,9 @@ class Entrant:
     """Environment steps that the policy was trained for."""
     snapshot_steps: tuple[int, ...] = ()
     """Environment steps of its snapshots, in their order."""
-    trains_in: TrainsIn = "source"
+    train_domain: TrainDomain = "source"
     """Where it acted while it learnt."""
-    observe: str = "images"
+    observation: str = "images"
     """What it was told: images, or the ground truth behind them."""
     augment: tuple[str, ...] = ()
     """How its images were changed while it learnt."""
@@ -53,12 +53,12 @@ class Entrant:
     @property
     def is_end_to_end(self) -> bool:
         """Whether it learnt in the source from its images as they are, and from nothing else."""
-        plain = (self.trains_in, self.observe, self.augment) == ("source", "images", ())
+        plain = (self.train_domain, self.observation, self.augment) == ("source", "images", ())
         return plain and self.encoder is None and self.folder is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what identifies it, as plain data; an agent stays the same when its folder is moved."""
-        unsaid = {"trains_in": "source", "observe": "images", "augment": (), "fine_tune": False}
+        unsaid = {"train_domain": "source", "observation": "images", "augment": (), "fine_tune": False}
         return {
             name: value
             for name, value in asdict(self).items()
@@ -70,7 +70,7 @@ Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
 """An agent artefact, or a pair of its method's name and itself."""
 
 
-def admit_all(task: TransferTask, agents: Sequence[Named]) -> list[Entrant]:
+def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAgent]:
     """Read and check agents, and put the random agent before them.
 
     Args:
@@ -78,45 +78,46 @@ def admit_all(task: TransferTask, agents: Sequence[Named]) -> list[Entrant]:
         agents: agent artefacts, with or without their methods' names.
 
     Raises:
-        InputError: there is none; one was trained in a target or in another source; two have the same
-        method and
+        InputError: there is none; one was trained in a target or in another source; two have the same method and
             seed; one cannot be loaded, or its encoder is missing.
     """
     if not agents:
         raise InputError("there is no agent to evaluate; name at least one")
-    entrants = [Entrant(RANDOM, 0, RANDOM, None)]
-    for agent in agents:
-        name, found = agent if isinstance(agent, tuple) else (None, agent)
-        entrants.append(_admit(task, name, found if isinstance(found, Artefact) else Artefact.load(found, "agent")))
-    methods = [(entrant.method, entrant.seed) for entrant in entrants]
-    for number, entrant in enumerate(entrants):
-        if (entrant.method, entrant.seed) in methods[:number]:
-            if entrant.method == RANDOM:
+    evaluated = [EvaluatedAgent(RANDOM, 0, RANDOM, None)]
+    for given in agents:
+        name, where = given if isinstance(given, tuple) else (None, given)
+        artefact = where if isinstance(where, Artefact) else Artefact.load(where, "agent")
+        evaluated.append(_admit(task, name, artefact))
+    methods = [(agent.method, agent.seed) for agent in evaluated]
+    for number, agent in enumerate(evaluated):
+        if (agent.method, agent.seed) in methods[:number]:
+            if agent.method == RANDOM:
                 raise InputError(
-                    f"{RANDOM!r} is the name of the random agent; call the method of {entrant.folder} else"
+                    f"{RANDOM!r} is reserved for the random agent; give the agent in {agent.folder} another name "
+                    f"(NAME={agent.folder})"
                 )
             raise InputError(
-                f"two agents are called {entrant.method!r} and have the seed {entrant.seed}; "
+                f"two agents are called {agent.method!r} and have the seed {agent.seed}; "
                 "give each method a name of its own"
             )
-    _check_alike(entrants)
-    return entrants
+    _check_alike(evaluated)
+    return evaluated
 
 
-def _check_alike(entrants: Sequence[Entrant]) -> None:
+def _check_alike(agents: Sequence[EvaluatedAgent]) -> None:
     """Refuse agents of one method that have acted in different domains, or were told different things."""
-    first: dict[str, Entrant] = {}
-    for entrant in entrants:
-        other = first.setdefault(entrant.method, entrant)
-        for name in ("trains_in", "observe", "augment", "fine_tune"):
-            if getattr(entrant, name) != getattr(other, name):
+    first: dict[str, EvaluatedAgent] = {}
+    for agent in agents:
+        other = first.setdefault(agent.method, agent)
+        for name in ("train_domain", "observation", "augment", "fine_tune"):
+            if getattr(agent, name) != getattr(other, name):
                 raise InputError(
-                    f"agents called {entrant.method!r} differ in {name}: {getattr(other, name)!r} and"
-                    f" {getattr(entrant, name)!r}; give each method a name of its own"
+                    f"agents called {agent.method!r} differ in {name}: {getattr(other, name)!r} and"
+                    f" {getattr(agent, name)!r}; give each method a name of its own"
                 )
 
 
-def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
+def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> EvaluatedAgent:
     folder = artefact.folder
     if artefact.kind != "agent":
         raise InputError(f"{folder} holds {artefact.kind!r}, and an agent is needed")
@@ -126,7 +127,7 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
     act = artefact.config["act"]
     if description.encoder is not None:
         _check_seen(task, folder, artefact.card["extra"].get(ENCODER_PATH))
-    return Entrant(
+    return EvaluatedAgent(
         method=name or (ON_PIXELS if description.encoder is None else ON_LATENTS),
         seed=int(artefact.card["seed"]),
         digest=artefact.digest,
@@ -135,8 +136,8 @@ def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> Entrant:
         algorithm=description.algorithm,
         env_steps=description.env_steps,
         snapshot_steps=description.snapshot_steps,
-        trains_in=act.get("trains_in", "source"),
-        observe=act.get("observe", "images"),
+        train_domain=act.get("train_domain", "source"),
+        observation=act.get("observation", "images"),
         augment=tuple(act.get("augment", ())),
         fine_tune=act.get("fine_tune", False),
     )
@@ -156,10 +157,10 @@ def _check_seen(task: TransferTask, folder: Path, encoder: str | None) -> None:
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:
     """Refuse an agent that has acted in a target unasked, was selected in one, or learnt in another source."""
-    trains_in = config["act"].get("trains_in", "source")
-    if trains_in != "source":
-        if config["source"] != task.training_domain(trains_in).to_dict():
-            where = "the unlabelled domain" if trains_in == "unlabelled" else "the targets"
+    train_domain = config["act"].get("train_domain", "source")
+    if train_domain != "source":
+        if config["source"] != task.training_domain(train_domain).to_dict():
+            where = "the unlabelled domain" if train_domain == "unlabelled" else "the targets"
             raise InputError(
                 f"{folder} was trained in {where} of another task than {task.name!r}; how much of a target it has met"
                 " would be told wrongly"

@@ -1,4 +1,4 @@
-"""Film strips: the same episode in source and target, as the agent saw it, with rewards on a time line."""
+"""RecordedEpisode strips: the same episode in source and target, as the agent saw it, with rewards on a time line."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from darla.agents import Actor
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
 from darla.envs import FACTORS, AnyDomain, Context, Domain, make
-from darla.evaluation.rollout import EpisodePlan
+from darla.evaluation.rollout import EvaluationProtocol
 
 Picture = NDArray[np.uint8]
 
@@ -31,7 +31,7 @@ _TRIES = 64
 
 
 @dataclass(frozen=True)
-class Film:
+class RecordedEpisode:
     """One episode as it was seen."""
 
     label: str
@@ -62,11 +62,11 @@ def shoot(
     source: AnyDomain,
     target: AnyDomain,
     name: str,
-    plan: EpisodePlan,
+    plan: EvaluationProtocol,
     pictures: int,
     file: Path,
 ) -> dict[str, Any]:
-    """Film one episode in the source and again in a target, and write both as one picture.
+    """RecordedEpisode one episode in the source and again in a target, and write both as one picture.
 
     In SeekAvoid both begin with the same layout of the same objects where the domains allow it: only the
     looks differ.
@@ -102,7 +102,7 @@ def shoot(
     }
 
 
-def draw(films: Sequence[Film], every: int, pictures: int) -> Image.Image:
+def draw(films: Sequence[RecordedEpisode], every: int, pictures: int) -> Image.Image:
     """Lay films out under each other on one time axis.
 
     Args:
@@ -138,7 +138,9 @@ def draw(films: Sequence[Film], every: int, pictures: int) -> Image.Image:
     return canvas
 
 
-def _film(agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context | None, plan: EpisodePlan) -> Film:
+def _film(
+    agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context | None, plan: EvaluationProtocol
+) -> RecordedEpisode:
     env = make(domain)
     try:
         options = None if look is None else {"context": look}
@@ -153,7 +155,7 @@ def _film(agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context 
             frames.append(observation)
             rewards.append(float(reward))
             over = terminated or truncated
-        return Film(label, frames, rewards, context)
+        return RecordedEpisode(label, frames, rewards, context)
     finally:
         env.close()
 
@@ -175,7 +177,9 @@ def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tup
     return max((source.sample(rng) for _ in range(_TRIES)), key=in_common), there
 
 
-def _time_line(pen: ImageDraw.ImageDraw, film: Film, every: int, pictures: int, width: int, top: int) -> None:
+def _time_line(
+    pen: ImageDraw.ImageDraw, film: RecordedEpisode, every: int, pictures: int, width: int, top: int
+) -> None:
     """Draw a line with a tick below each picture, and a mark for each reward at its step."""
     pitch, middle = width + _GAP, top + _TIMELINE // 2
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from darla.evaluation.aggregates import FloatArray, performance_profile
 from darla.evaluation.bootstrap import band
-from darla.evaluation.episode_records import Row, tabulate
+from darla.evaluation.episode_records import Row, mean_returns
 from darla.evaluation.scores import normalised
 
 POINTS = 201
@@ -36,7 +36,7 @@ def profiles(scores: Mapping[str, Any], rows: Sequence[Row]) -> list[Profile]:
         scores: the content of `scores.json`.
         rows: the episodes behind it.
     """
-    tables = tabulate(rows, {agent["digest"]: agent["encoder"] for agent in scores["agents"]})
+    tables = mean_returns(rows, {agent["digest"]: agent["encoder"] for agent in scores["agents"]})
     targets = [domain["name"] for domain in scores["domains"] if domain["split"] == "target"]
     matrices = {}
     for method, table in tables.items():

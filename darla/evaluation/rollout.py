@@ -27,12 +27,12 @@ _LONGEST = 100_000
 
 
 @dataclass(frozen=True)
-class EpisodePlan:
+class EvaluationProtocol:
     """Which episodes are played, and how actions are chosen in them."""
 
     episodes: int = 100
     """Episodes for each agent and domain; a success rate of one half is then known to +-0.10."""
-    environments: int = 8
+    n_envs: int = 8
     """Environments that a batch of episodes is played on; also the agent's batch size."""
     evaluation_seed: int = 2017
     """Master seed of the evaluation. Every method meets the same episodes."""
@@ -41,7 +41,7 @@ class EpisodePlan:
     most probable action; a policy trained with an entropy bonus may then turn left and right for ever."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "environments"):
+        for name in ("episodes", "n_envs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.evaluation_seed < 0:
@@ -76,7 +76,7 @@ class Episode:
     """Bad objects collected; in other environments, steps with a negative reward."""
 
 
-class Arena:
+class VecEvaluator:
     """The environments of one domain, opened once and used for any number of episodes and agents.
 
     Args:
@@ -85,17 +85,17 @@ class Arena:
         name: what results call it, and part of every episode's seed; the domain's own name if None.
     """
 
-    def __init__(self, domain: AnyDomain, environments: int, name: str | None = None) -> None:
+    def __init__(self, domain: AnyDomain, n_envs: int, name: str | None = None) -> None:
         self.name = name or domain.name
         self._envs: list[Any] = []
         try:
-            for _ in range(environments):
+            for _ in range(n_envs):
                 self._envs.append(make(domain))
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> "Arena":
+    def __enter__(self) -> "VecEvaluator":
         return self
 
     def __exit__(
@@ -115,7 +115,7 @@ class Arena:
             raise InputError(f"{self} takes {space}, but darla's agents choose one of n discrete actions")
         return int(space.n)
 
-    def admit(self, agent: Agent) -> None:
+    def check_compatible(self, agent: Agent) -> None:
         """Check that an agent sees images and takes actions of this domain's kind.
 
         Raises:
@@ -123,7 +123,9 @@ class Arena:
         """
         agent.check(self._envs[0].observation_space, self._envs[0].action_space, str(self))
 
-    def play(self, agent: Actor, plan: EpisodePlan, progress: Callable[[int], None] | None = None) -> list[Episode]:
+    def play(
+        self, agent: Actor, plan: EvaluationProtocol, progress: Callable[[int], None] | None = None
+    ) -> list[Episode]:
         """Play the episodes of a plan.
 
         Args:
@@ -143,7 +145,7 @@ class Arena:
                 progress(len(numbers))
         return outcomes
 
-    def _play_batch(self, agent: Actor, plan: EpisodePlan, numbers: range, seeds: list[int]) -> list[Episode]:
+    def _play_batch(self, agent: Actor, plan: EvaluationProtocol, numbers: range, seeds: list[int]) -> list[Episode]:
         # Environments without an episode, and those whose episode is over, keep showing their last image: the
         # agent's batch is of one size throughout, which keeps its arithmetic the same.
         observations = np.zeros((len(self._envs), *self._envs[0].observation_space.shape), np.uint8)
@@ -152,7 +154,7 @@ class Arena:
         for slot, seed in enumerate(seeds):
             observations[slot], infos[slot] = self._envs[slot].reset(seed=seed)
         infos[len(seeds) :] = infos[:1] * (len(self._envs) - len(seeds))
-        rng = EpisodeStreams(
+        rng = PerEpisodeGenerators(
             [rng_for(plan.evaluation_seed, "actions", self.name, number) for number in numbers],
             len(self._envs),
         )
@@ -175,7 +177,7 @@ class Arena:
         return f"domain {self.name!r}"
 
 
-class EpisodeStreams(np.random.Generator):
+class PerEpisodeGenerators(np.random.Generator):
     """One generator for a batch of episodes: what is drawn for row i comes from the stream of episode i.
 
     So the actions of an episode depend on its own number and on nothing that is played beside it.

@@ -16,7 +16,7 @@ import numpy as np
 from darla.common import InputError
 from darla.evaluation.aggregates import FloatArray, holm, iqm, mean, optimality_gap, wilson, worst_target
 from darla.evaluation.bootstrap import Estimate, bootstrap, compare
-from darla.evaluation.episode_records import Row, Table, tabulate
+from darla.evaluation.episode_records import EpisodeMeans, Row, mean_returns
 
 RANDOM = "random"
 """The method name of the agent that chooses actions uniformly."""
@@ -58,7 +58,7 @@ def score(
     Raises:
         InputError: there is no row of the source, or the table of agents and domains has holes.
     """
-    tables = tabulate(rows, encoders)
+    tables = mean_returns(rows, encoders)
     # In the order of the domains; the leak level is that of the first agent, the random one, as the task has it.
     where: dict[str, dict[str, str]] = {}
     for row in rows:
@@ -85,7 +85,7 @@ def score(
 
 
 def _anchors(
-    tables: Mapping[str, Table], baseline: str | None, source: str, domains: tuple[str, ...]
+    tables: Mapping[str, EpisodeMeans], baseline: str | None, source: str, domains: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return what 0 and 1 mean in a normalised score: the random agent there, the baseline in the source."""
     random = {
@@ -98,7 +98,7 @@ def _anchors(
     return {"baseline": baseline, "reference_return": reference, "random_return": random}
 
 
-def normalised(table: Table, domain: str, anchors: Mapping[str, Any]) -> FloatArray | None:
+def normalised(table: EpisodeMeans, domain: str, anchors: Mapping[str, Any]) -> FloatArray | None:
     """Return (S,) scores: 0 is random play, 1 the baseline in the source; None where 1 is not above 0."""
     floor, ceiling = anchors["random_return"][domain], anchors["reference_return"]
     if floor is None or ceiling is None or ceiling <= floor:
@@ -109,7 +109,7 @@ def normalised(table: Table, domain: str, anchors: Mapping[str, Any]) -> FloatAr
 
 def _method(
     method: str,
-    table: Table,
+    table: EpisodeMeans,
     rows: Sequence[Row],
     source: str,
     targets: list[str],
@@ -166,7 +166,7 @@ def _leaks_of_its_own(
 
 def _over_targets(
     method: str,
-    table: Table,
+    table: EpisodeMeans,
     source: str,
     targets: list[str],
     anchors: Mapping[str, Any],
@@ -194,7 +194,7 @@ def _over_targets(
 
 
 def _comparisons(
-    tables: Mapping[str, Table], baseline: str | None, targets: list[str], resampling: Resampling
+    tables: Mapping[str, EpisodeMeans], baseline: str | None, targets: list[str], resampling: Resampling
 ) -> list[dict[str, Any]]:
     """Compare every learnt method with the baseline: target by target, and over all of them."""
     if baseline is None or not targets:
@@ -252,7 +252,7 @@ def _ratio_of_columns(estimate: Callable[..., Estimate], pair: FloatArray) -> di
     return estimate(pair, ratio).to_dict()
 
 
-def _by_seed(table: Table, values: FloatArray) -> dict[str, float]:
+def _by_seed(table: EpisodeMeans, values: FloatArray) -> dict[str, float]:
     return {str(seed): float(value) for seed, value in zip(table.seeds, values, strict=True)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from darla.common.files import write_bytes
-from darla.reports.document import Block, Cell, Document, Fold, Section, Table
+from darla.reports.document import Block, Cell, Collapsible, Document, Section, Table
 
 FOLDER = "tables"
 """Folder of a document's tables, beside it."""
@@ -92,7 +92,7 @@ def _tables(blocks: Iterable[Block]) -> Iterable[Table]:
     for block in blocks:
         if isinstance(block, Table):
             yield block
-        elif isinstance(block, Section | Fold):
+        elif isinstance(block, Section | Collapsible):
             yield from _tables(block.blocks)
 
 

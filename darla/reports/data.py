@@ -26,7 +26,7 @@ _NEAR = 3
 
 
 @dataclass(frozen=True)
-class Transfer:
+class TransferData:
     """A transfer with its numbers read."""
 
     artefact: Artefact
@@ -69,10 +69,10 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """Everything that a report tells of."""
 
-    transfers: list[Transfer] = field(default_factory=list)
+    transfers: list[TransferData] = field(default_factory=list)
     agents: list[Artefact] = field(default_factory=list)
     encoders: list[Artefact] = field(default_factory=list)
     denoisers: list[Artefact] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Material:
         return [*seen, *self.agents, *transfers, *self.correlations]
 
 
-def gather(runs: Sequence[Path | str]) -> Material:
+def gather(runs: Sequence[Path | str]) -> ReportData:
     """Find the artefacts of a report and check them.
 
     What a transfer or an agent was made from is followed to where it lay, and left out if it is there no
@@ -112,8 +112,8 @@ def gather(runs: Sequence[Path | str]) -> Material:
     for artefact in list(found.values()):
         _follow(found, artefact)
     by_kind = {kind: [artefact for artefact in found.values() if artefact.kind == kind] for kind in _KINDS}
-    return Material(
-        transfers=[Transfer(artefact) for artefact in by_kind[TRANSFER]],
+    return ReportData(
+        transfers=[TransferData(artefact) for artefact in by_kind[TRANSFER]],
         agents=by_kind["agent"],
         encoders=by_kind["encoder"],
         denoisers=by_kind["dae"],

@@ -98,7 +98,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Fold:
+class Collapsible:
     """Blocks that may be folded away behind a line of text."""
 
     summary: str
@@ -114,7 +114,7 @@ class Section:
     blocks: tuple["Block", ...]
 
 
-Block = Text | Bullets | Code | Table | Picture | Fold | Section
+Block = Text | Bullets | Code | Table | Picture | Collapsible | Section
 
 
 @dataclass(frozen=True)

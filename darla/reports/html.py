@@ -9,7 +9,7 @@ from html import escape
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.reports.document import Block, Bullets, Cell, Code, Document, Fold, Picture, Section, Table, Text
+from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, Picture, Section, Table, Text
 from darla.reports.figures.style import to_svg
 from darla.reports.style import STYLE
 
@@ -65,7 +65,7 @@ class _Page:
                 return "<ul>\n" + "".join(f"<li>{_inline(item)}</li>\n" for item in items) + "</ul>\n"
             case Code(text):
                 return f"<pre><code>{escape(text)}</code></pre>\n"
-            case Fold(summary, blocks, opened):
+            case Collapsible(summary, blocks, opened):
                 inside = self._blocks(blocks, level)
                 state = " open" if opened else ""
                 return f"<details{state}>\n<summary>{_inline(summary)}</summary>\n{inside}</details>\n"

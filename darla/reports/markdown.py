@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from darla.reports.document import Block, Bullets, Code, Document, Fold, Picture, Section, Table, Text
+from darla.reports.document import Block, Bullets, Code, Collapsible, Document, Picture, Section, Table, Text
 from darla.reports.figures.style import to_png
 
 FIGURES = "figures"
@@ -42,7 +42,7 @@ class _Writer:
                 return ["\n".join(f"- {item}" for item in items)]
             case Code(text):
                 return [f"```text\n{text}\n```"]
-            case Fold(summary, blocks, _):
+            case Collapsible(summary, blocks, _):
                 return [f"**{summary}**", *self._blocks(blocks, level)]
             case Section():
                 return self.section(block, level)

@@ -14,8 +14,8 @@ from darla.common import Artefact
 from darla.common.files import write_bytes
 from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.scores import ALL_TARGETS, RANDOM
-from darla.reports.data import Material, Transfer
-from darla.reports.document import Block, Bullets, Document, Fold, Picture, Section, Text
+from darla.reports.data import ReportData, TransferData
+from darla.reports.document import Block, Bullets, Collapsible, Document, Picture, Section, Text
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
@@ -48,7 +48,7 @@ def write_document(document: Document, out: Path) -> tuple[Path, Path]:
     return out / PAGE, out / TEXT
 
 
-def compose(material: Material) -> Document:
+def compose(material: ReportData) -> Document:
     """Put the report together, before it is a page or a text."""
     transfers = material.transfers
     vision = vision_section(material)
@@ -57,7 +57,7 @@ def compose(material: Material) -> Document:
         _per_task("Scores", transfers, _scores),
         curves_section(material),
         _per_task(
-            "Film strips",
+            "RecordedEpisode strips",
             [transfer for transfer in transfers if transfer.scores["strips"]],
             _strips,
             "One episode in the source and again in the target, as the agent saw it, with the same "
@@ -74,7 +74,7 @@ def compose(material: Material) -> Document:
     return Document(title, _subtitle(material), tuple(section for section in sections if section and section.blocks))
 
 
-def _subtitle(material: Material) -> str:
+def _subtitle(material: ReportData) -> str:
     said = []
     if material.transfers:
         scores = material.transfers[0].scores
@@ -94,7 +94,7 @@ def _subtitle(material: Material) -> str:
 
 
 def _per_task(
-    title: str, transfers: Sequence[Transfer], blocks: Callable[[Transfer], list[Block]], intro: str = ""
+    title: str, transfers: Sequence[TransferData], blocks: Callable[[TransferData], list[Block]], intro: str = ""
 ) -> Section | None:
     """Make a section of a part for each task; with one task alone it needs no heading of its own."""
     if not transfers:
@@ -106,7 +106,7 @@ def _per_task(
     return Section(title, (*first, *parts))
 
 
-def _summary(transfers: Sequence[Transfer]) -> Section | None:
+def _summary(transfers: Sequence[TransferData]) -> Section | None:
     if not transfers:
         return None
     blocks: list[Block] = [
@@ -126,7 +126,7 @@ def _summary(transfers: Sequence[Transfer]) -> Section | None:
     return Section("Summary", (*blocks[:1], *_study(transfers), *blocks[1:]))
 
 
-def _study(transfers: Sequence[Transfer]) -> list[Block]:
+def _study(transfers: Sequence[TransferData]) -> list[Block]:
     """Show all tasks and learners in one table, and what each learner's methods gain; nothing where one is all."""
     named: dict[str, Artefact] = {}
     for transfer in transfers:
@@ -170,7 +170,7 @@ def _plain(said: Mapping[str, Any], digits: int = 1) -> str:
     return f"{cell.text} {cell.detail}".strip()
 
 
-def _scores(transfer: Transfer) -> list[Block]:
+def _scores(transfer: TransferData) -> list[Block]:
     scores = transfer.scores
     several = any(len(method["seeds"]) > 1 for method in scores["methods"])
     blocks: list[Block] = [
@@ -190,7 +190,7 @@ def _scores(transfer: Transfer) -> list[Block]:
     return [*blocks, *(_profiles(transfer) if several else []), *(table for table in tables if table is not None)]
 
 
-def _profiles(transfer: Transfer) -> list[Block]:
+def _profiles(transfer: TransferData) -> list[Block]:
     """Show performance profiles, where scores can be normalised."""
     scores = transfer.scores
     found = [profile for profile in profiles(scores, transfer.episodes) if profile.method != RANDOM]
@@ -219,7 +219,7 @@ def _alt_scores(scores: Mapping[str, Any]) -> str:
     return f"Dot plot of mean returns. {'. '.join(said)}."
 
 
-def _strips(transfer: Transfer) -> list[Block]:
+def _strips(transfer: TransferData) -> list[Block]:
     """Show the film strips target by target, so that methods stand under each other."""
     strips = transfer.scores["strips"]
     blocks: list[Block] = []
@@ -238,9 +238,9 @@ def _strips(transfer: Transfer) -> list[Block]:
                     f"{strip['method']}, seed {strip['seed']}: return {number(here['return'], 0)} in the "
                     f"source, {number(there['return'], 0)} in *{target}*. A picture every "
                     f"{strip['every']} steps.",
-                    f"Film strip of {strip['method']}. Source: {here['rises']} rewards, {here['falls']} "
+                    f"RecordedEpisode strip of {strip['method']}. Source: {here['rises']} rewards, {here['falls']} "
                     f"punishments. {target}: {there['rises']} rewards, {there['falls']} punishments.",
                 )
             )
-        blocks.append(Fold(target, tuple(pictures), opened=number_of_target == 0))
+        blocks.append(Collapsible(target, tuple(pictures), opened=number_of_target == 0))
     return blocks

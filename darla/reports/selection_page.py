@@ -11,7 +11,7 @@ from darla.common.csv_rows import read_numbers
 from darla.reports.document import Block, Cell, Document, Picture, Section, Table, Text
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
-from darla.reports.figures.training import known_figure, training_figure
+from darla.reports.figures.training import figure_named, training_figure
 from darla.reports.tables.transfer import NOTHING, number
 from darla.vision.metrics import Result
 from darla.vision.training.metric_monitor import METRICS_FILE
@@ -175,7 +175,7 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "factor's entropy, means over seeds."
         )
         alt = "A panel for each setting: knowledge of each factor upwards against training steps."
-        blocks.append(Picture("known", known_figure(watched, "step"), caption, alt))
+        blocks.append(Picture("known", figure_named(watched, "step"), caption, alt))
     rising = {name: tables for name, tables in watched.items() if "capacity" in histories[name][0][0]}
     if rising:
         caption = (
@@ -183,7 +183,7 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "KL at that moment."
         )
         alt = "Knowledge of each factor upwards against the code's KL in nats."
-        blocks.append(Picture("capacity", known_figure(rising, "kl"), caption, alt))
+        blocks.append(Picture("capacity", figure_named(rising, "kl"), caption, alt))
     return blocks
 
 

@@ -11,9 +11,9 @@ from darla.envs.domains.factors import FACTORS
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
-TrainsIn = Literal["source", "unlabelled", "targets"]
+TrainDomain = Literal["source", "unlabelled", "targets"]
 """Where a policy acts while it learns: in D_S; in D_U (domain randomisation); or in all targets (an upper bound)."""
-TRAINS_IN: tuple[TrainsIn, ...] = ("source", "unlabelled", "targets")
+TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabelled", "targets")
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,20 @@ class TransferTask:
             raise unknown_name(f"domain of task {self.name!r}:", name, named)
         return named[name]
 
-    def training_domain(self, trains_in: str = "source") -> AnyDomain:
+    def training_domain(self, train_domain: str = "source") -> AnyDomain:
         """Return the domain that a policy acts in while it learns.
 
         Args:
-            trains_in: `source` for D_S, `unlabelled` for D_U, or `targets` for a mixture of all targets, each of which
-                has the same weight.
+            train_domain: `source` for D_S, `unlabelled` for D_U, or `targets` for a mixture of all targets with
+                equal weights.
 
         Raises:
             InputError: it is none of these, or the targets are of several environments.
         """
-        if trains_in not in TRAINS_IN:
-            raise unknown_name("trains_in", trains_in, TRAINS_IN)
-        if trains_in != "targets":
-            return self.unlabelled if trains_in == "unlabelled" else self.source
+        if train_domain not in TRAIN_DOMAINS:
+            raise unknown_name("train_domain", train_domain, TRAIN_DOMAINS)
+        if train_domain != "targets":
+            return self.unlabelled if train_domain == "unlabelled" else self.source
         return _mixture("targets", tuple(self.targets.values()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class TransferTask:
         }
 
 
-def leak_level(task: TransferTask, target: str, trains_in: str = "source") -> Leak:
+def leak_level(task: TransferTask, target: str, train_domain: str = "source") -> Leak:
     """Return how much of a target the learners have met before they are tested in it.
 
     - `full`: the policy has acted in every context of the target.
@@ -103,13 +103,13 @@ def leak_level(task: TransferTask, target: str, trains_in: str = "source") -> Le
     Args:
         task: what is transferred between.
         target: the name of one of its targets.
-        trains_in: where the policy has acted; see `TransferTask.training_domain`.
+        train_domain: where the policy has acted; see `TransferTask.training_domain`.
 
     Raises:
         InputError: the task has no such target.
     """
-    if trains_in != "source":
-        task = replace(task, source=task.training_domain(trains_in))
+    if train_domain != "source":
+        task = replace(task, source=task.training_domain(train_domain))
     if target not in task.targets:
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
     aim = task.targets[target]

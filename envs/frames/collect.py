@@ -35,7 +35,7 @@ class CollectConfig:
     """Transfer task whose unlabelled domain D_U is drawn from, or image data: `sprites`, `rooms`."""
     frames: int = 40_000
     """Number of frames; the trial on two cores trained its good encoders on 40,000."""
-    poses: Literal["uniform", "random_policy", "grid"] = "uniform"
+    sampling: Literal["uniform", "random_policy", "grid"] = "uniform"
     """`uniform`: each frame has a context, a layout and a pose of its own (image data: factor values of its own).
     `random_policy`: frames of random walks. `grid`: every combination of the factors of image data, in order."""
     stride: int | None = None
@@ -46,22 +46,22 @@ class CollectConfig:
     """Master seed."""
 
     def __post_init__(self) -> None:
-        if self.poses not in POSES:
-            raise unknown_name("poses", self.poses, POSES)
+        if self.sampling not in POSES:
+            raise unknown_name("sampling", self.sampling, POSES)
         for name in ("frames", "shard_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
-        if self.stride is not None and self.poses != "random_policy":
-            raise InputError(f"stride is for poses 'random_policy'; {self.poses} poses have no steps between them")
+        if self.stride is not None and self.sampling != "random_policy":
+            raise InputError(f"stride is for poses 'random_policy'; {self.sampling} poses have no steps between them")
         if self.stride is not None and self.stride < 1:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
 
     @property
     def walk(self) -> int | None:
         """Steps of a random walk between two frames; None where frames are of no walk."""
-        return (self.stride or _DEFAULT_STRIDE) if self.poses == "random_policy" else None
+        return (self.stride or _DEFAULT_STRIDE) if self.sampling == "random_policy" else None
 
     @property
     def shards(self) -> list[int]:
@@ -125,11 +125,11 @@ def collect(
 def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
     """Refuse poses that what is drawn does not have."""
     if isinstance(domain, AnyDomain):
-        if config.poses == "grid":
+        if config.sampling == "grid":
             raise InputError("poses 'grid' are for image data, whose factors have finitely many values")
-    elif config.poses == "random_policy":
+    elif config.sampling == "random_policy":
         raise InputError(f"{domain.name} are image data, in which nobody walks; use poses 'uniform' or 'grid'")
-    elif config.poses == "grid" and config.frames != len(domain):
+    elif config.sampling == "grid" and config.frames != len(domain):
         raise InputError(f"frames is {config.frames}, but the grid of {domain.name} has {len(domain)}")
 
 
@@ -174,7 +174,7 @@ def _write_in_worker(shard: int) -> None:
 def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> Drawer | ImageDrawer:
     if isinstance(domain, AnyDomain):
         return Drawer(domain, config.walk, config.seed)
-    return ImageDrawer(domain, config.seed, config.poses == "grid")
+    return ImageDrawer(domain, config.seed, config.sampling == "grid")
 
 
 def _write(drawer: Drawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:

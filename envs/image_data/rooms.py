@@ -13,7 +13,7 @@ import numpy as np
 from darla.envs.domains.factors import Context
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images, checked_factors
 from darla.envs.seek_avoid.opengl import FrameBuffer
-from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
 
 HUES = 16
 """Equal steps around the colour wheel, beginning at red."""
@@ -59,7 +59,9 @@ class Rooms(GroundTruthData):
         for row, (wall, floor, hue, kind, azimuth, yaw) in enumerate(factors.tolist()):
             mesh = KINDS[kind]
             turn = 2 * math.pi * azimuth / AZIMUTHS
-            thing = Prop(mesh, _HEIGHTS[mesh], _CAMERA_X + _DISTANCE, _MIDDLE, turn, tint(hue / HUES, 1.0), plain=True)
+            thing = SceneObject(
+                mesh, _HEIGHTS[mesh], _CAMERA_X + _DISTANCE, _MIDDLE, turn, tint(hue / HUES, 1.0), plain=True
+            )
             scene.build(Context({"wall_hue": wall / HUES, "floor_hue": floor / HUES, **_SURFACES}), [thing])
             aside = _YAW_LIMIT * (2 * yaw / (YAWS - 1) - 1)
             images[row] = scene.picture(frame, Camera(_CAMERA_X, _MIDDLE, _CAMERA_HEIGHT, aside, _PITCH, _FOV), _LIGHT)

@@ -18,7 +18,7 @@ from darla.envs.domains.domain import Domain
 from darla.envs.domains.factors import Context
 from darla.envs.seek_avoid.objects import OBJECT_SETS, WIDEST, Kind
 from darla.envs.seek_avoid.opengl import FrameBuffer, context
-from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Prop, Scene, tint
+from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
 from darla.envs.seek_avoid.state import describe
 from darla.envs.seek_avoid.world import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
 
@@ -28,10 +28,10 @@ from miniworld.miniworld import MiniWorldEnv  # isort: skip
 Image = npt.NDArray[np.uint8]
 
 
-class Thing(MeshEnt):  # type: ignore[misc]
+class EntityObject(MeshEnt):  # type: ignore[misc]
     """An object in the world, as MiniWorld's tools know it."""
 
-    def __init__(self, kind: Kind, prop: Prop) -> None:
+    def __init__(self, kind: Kind, prop: SceneObject) -> None:
         super().__init__(kind.name, kind.height, static=False)
         self.kind, self.prop = kind, prop
         self.radius = kind.radius
@@ -165,7 +165,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             self._build()
         return float(sum(thing.kind.worth for thing in touched))
 
-    def _gap(self, thing: Thing) -> float:
+    def _gap(self, thing: EntityObject) -> float:
         at = self.agent.pos
         apart = math.hypot(thing.prop.x - at[0], thing.prop.z - at[2])
         return apart - AGENT_RADIUS - thing.kind.radius - self.world.reach
@@ -197,7 +197,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent.dir = float(self.np_random.uniform(0.0, 2 * math.pi))
 
     def _put(self, kind: Kind, away: float) -> None:
-        """Place an object where the agent can walk around it, at least `away` metres beyond its reach."""
+        """EvaluationDomain an object where the agent can walk around it, at least `away` metres beyond its reach."""
         rng, margin, reach = self.np_random, WIDEST, AGENT_RADIUS + self.world.reach
         best: tuple[float, float, float] | None = None
         for _ in range(50):
@@ -220,7 +220,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         )
         heading = float(self.np_random.uniform(0.0, 2 * math.pi))
         context.switch_to()
-        self.entities.append(Thing(kind, Prop(kind.name, kind.height, x, z, heading, shade)))
+        self.entities.append(EntityObject(kind, SceneObject(kind.name, kind.height, x, z, heading, shade)))
 
     def _camera_from(self, world: Context) -> None:
         self.agent.cam_height = world.number("camera_height")

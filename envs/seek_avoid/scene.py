@@ -45,7 +45,7 @@ _SKY = (0.25, 0.82, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Prop:
+class SceneObject:
     """One object as it is drawn."""
 
     mesh: str
@@ -158,7 +158,7 @@ class Scene:
         self.room = Room(corners, wall_height=height, wall_tex="white", floor_tex="white", ceil_tex="white")
         self._open = True
 
-    def build(self, world: Context, props: Iterable[Prop]) -> None:
+    def build(self, world: Context, props: Iterable[SceneObject]) -> None:
         """Compile the room as `world` paints it, with `props` in it."""
         context.switch_to()
         textures = (world.name("wall_texture"), world.name("floor_texture"))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from darla.envs.seek_avoid.objects import Kind
-from darla.envs.seek_avoid.scene import Camera, Prop
+from darla.envs.seek_avoid.scene import Camera, SceneObject
 
 _HALF_WIDTH = 0.35  # of an object as it is seen, in metres
 
 
-def describe(camera: Camera, props: Sequence[Prop], kinds: Sequence[Kind]) -> dict[str, Any]:
+def describe(camera: Camera, props: Sequence[SceneObject], kinds: Sequence[Kind]) -> dict[str, Any]:
     """Return the agent's pose and every object, nearest first.
 
     Args:

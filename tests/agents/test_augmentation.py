@@ -178,7 +178,7 @@ def test_only_augmented_agents_say_so(trained):
     [
         ({"augment": ("hues",)}, "unknown augmentation 'hues'; did you mean 'hue'"),
         ({"augment": ("hue", "hue")}, "twice"),
-        ({"augment": ("hue",), "observe": "state"}, "augment would be ignored"),
+        ({"augment": ("hue",), "observation": "state"}, "augment would be ignored"),
     ],
 )
 def test_augmentations_that_mean_nothing_are_refused(changes, message):

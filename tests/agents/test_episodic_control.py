@@ -90,7 +90,7 @@ def test_cart_pole_is_learnt():
 @pytest.mark.parametrize("on_latents", [True, False], ids=["codes", "pixels"])
 def test_it_learns_to_name_the_bright_column(on_latents, columns, encoder_folder, tmp_path):
     settings = MFECSettings(gamma=0.5, neighbours=11, capacity=2000, projection=None if on_latents else 64)
-    config = ActConfig("mfec", 1500, settings, segment_steps=500)
+    config = ActConfig("mfec", 1500, settings, checkpoint_interval=500)
     train_agent(config, columns, encoder_folder if on_latents else None, tmp_path / "agent", seed=0)
     agent = Agent.load(tmp_path / "agent")
     random, learnt = (

@@ -113,7 +113,7 @@ def test_codes_that_pass_no_gradient_to_their_network_cannot_be_fine_tuned():
     [
         ({"fine_tune": True}, False, "fine_tune needs an encoder"),
         ({"fine_tune": True, "precision": "bfloat16"}, True, "precision 'bfloat16' would be ignored"),
-        ({"fine_tune": True, "observe": "state"}, True, "fine_tune would be ignored"),
+        ({"fine_tune": True, "observation": "state"}, True, "fine_tune would be ignored"),
     ],
 )
 def test_fine_tuning_that_means_nothing_is_refused(changes, on_encoder, message, columns, encoder_folder, tmp_path):

@@ -9,7 +9,7 @@ from darla.agents.vec_env.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
 from darla.envs.seek_avoid.state_vector import state_vector
-from darla.evaluation.rollout import Arena, EpisodePlan
+from darla.evaluation.rollout import EvaluationProtocol, VecEvaluator
 
 STEPS = 9
 
@@ -21,7 +21,7 @@ def room():
 
 @pytest.fixture(scope="module")
 def knowing(room, tmp_path_factory):
-    config = short(env_steps=130, segment_steps=64, observe="state", settings=SHORT["ppo"])
+    config = short(env_steps=130, checkpoint_interval=64, observation="state", settings=SHORT["ppo"])
     return train_agent(config, room, None, tmp_path_factory.mktemp("knowing") / "agent", 0)
 
 
@@ -55,26 +55,26 @@ def test_an_agent_acts_on_what_the_environment_tells_and_not_on_the_image(knowin
 
 
 def test_an_agent_on_the_ground_truth_plays_whole_episodes(knowing, room):
-    with Arena(room, 2) as arena:
+    with VecEvaluator(room, 2) as arena:
         agent = Agent.load(knowing.folder)
-        arena.admit(agent)
-        played = arena.play(agent, EpisodePlan(3, 2))
+        arena.check_compatible(agent)
+        played = arena.play(agent, EvaluationProtocol(3, 2))
     assert [episode.length for episode in played] == [STEPS] * 3
 
 
 def test_the_artefact_says_what_the_policy_was_told(knowing):
     assert knowing.config["observation"] == "state"
-    assert knowing.config["act"]["observe"] == "state"
+    assert knowing.config["act"]["observation"] == "state"
     described = Agent.load(knowing.folder).description
     assert (described.observation, described.encoder, described.precision) == ("state", None, None)
 
 
 def test_an_environment_without_ground_truth_is_refused(columns, tmp_path):
     with pytest.raises(InputError, match="does not tell the ground truth"):
-        train_agent(short(observe="state"), columns, None, tmp_path / "agent", 0)
+        train_agent(short(observation="state"), columns, None, tmp_path / "agent", 0)
     assert not (tmp_path / "agent").exists()
 
 
 def test_an_encoder_would_be_ignored(columns, encoder_folder, tmp_path):
     with pytest.raises(InputError, match="the encoder would be ignored"):
-        train_agent(short(observe="state"), columns, encoder_folder, tmp_path / "agent", 0)
+        train_agent(short(observation="state"), columns, encoder_folder, tmp_path / "agent", 0)

@@ -27,7 +27,7 @@ def mean_return(agent, domain):
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])
 def test_policies_on_codes_learn_to_name_the_bright_column(algorithm, columns, encoder_folder, tmp_path):
     steps, settings = LEARNING[algorithm]
-    config = ActConfig(algorithm, steps, settings, segment_steps=1000, curve_steps=400)
+    config = ActConfig(algorithm, steps, settings, checkpoint_interval=1000, log_window=400)
     train_agent(config, columns, encoder_folder, tmp_path / "agent", seed=0)
     random = mean_return(RandomAgent(3), columns)
     learnt = mean_return(Agent.load(tmp_path / "agent"), columns)
@@ -36,7 +36,7 @@ def test_policies_on_codes_learn_to_name_the_bright_column(algorithm, columns, e
 
 def test_policies_on_pixels_learn_it_too(columns, tmp_path):
     settings = PPOSettings(n_envs=8, n_steps=32, batch_size=64, hidden=())
-    config = ActConfig("ppo", 1500, settings, segment_steps=1000)
+    config = ActConfig("ppo", 1500, settings, checkpoint_interval=1000)
     train_agent(config, columns, None, tmp_path / "agent", seed=0)
     assert mean_return(Agent.load(tmp_path / "agent"), columns) > 9
 
@@ -44,7 +44,7 @@ def test_policies_on_pixels_learn_it_too(columns, tmp_path):
 @pytest.fixture(scope="module")
 def run(columns, encoder_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "agent"
-    train_agent(short(env_steps=1000, curve_steps=300), columns, encoder_folder, folder, seed=1)
+    train_agent(short(env_steps=1000, log_window=300), columns, encoder_folder, folder, seed=1)
     return folder
 
 

@@ -100,7 +100,7 @@ def test_an_encoder_is_measured_on_what_it_has_learnt_from(frames, encoder, tmp_
 def made(frames, encoders, transfers, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     out = tmp_path_factory.mktemp("correlation")
     config = CorrelationConfig(measures=MEASURES, resamples=200)
-    return correlate(encoders, transfers, out, frames=frames, config=config, processes=1)
+    return correlate(encoders, transfers, out, frames=frames, config=config, workers=1)
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_correlation_is_written_as_table_figure_and_numbers(made):
 @pytest.mark.slow
 def test_a_finished_correlation_is_returned_as_it_is(made, frames, encoders, transfers):
     config = CorrelationConfig(measures=MEASURES, resamples=200)
-    again = correlate(encoders, transfers, made.folder.parent, frames=frames, config=config, processes=1)
+    again = correlate(encoders, transfers, made.folder.parent, frames=frames, config=config, workers=1)
     assert again.card == made.card
 
 

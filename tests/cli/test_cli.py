@@ -37,9 +37,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     short = (
         "--episodes",
         "2",
-        "--environments",
+        "--n-envs",
         "2",
-        "--curve-episodes",
+        "--snapshot-eval-episodes",
         "0",
         "--strip-frames",
         "3",
@@ -91,8 +91,8 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ("collect conjunction --out OUT --frames 3x", "--frames"),
         ("collect conjunction --out OUT --frames 0", "darla collect: frames is 0, but must be at least 1"),
         (
-            "collect conjunction --out OUT --poses unifrm",
-            "unknown value of --poses: 'unifrm'; did you mean 'uniform'?",
+            "collect conjunction --out OUT --sampling unifrm",
+            "unknown value of --sampling: 'unifrm'; did you mean 'uniform'?",
         ),
         ("collect conjunction --out OUT --stride 4", "stride is for poses 'random_policy'"),
         ("collect conjunction --out OUT --workers 0", "workers is 0"),
@@ -114,7 +114,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ("transfer conjunction nowhere --out OUT --episodes 0", "episodes is 0"),
         ("report nowhere --out OUT", "no artefact at nowhere"),
         ("demo --preset dem --out OUT", "unknown preset 'dem'; did you mean 'demo'?"),
-        ("demo --preset tiny --out OUT --processes 0", "processes is 0"),
+        ("demo --preset tiny --out OUT --workers 0", "processes is 0"),
         ("collect nothing.json --out OUT", "could not read nothing.json"),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_task_file_gives_any_environment(tmp_path: Path) -> None:
     short = {"env_id": "darla/SeekAvoid-v0", "variants": [{"steps": 10, "resolution": 64}]}
     task = {"name": "short", "unlabelled": short, "source": short, "targets": {"same": short}}
     (tmp_path / "short.json").write_text(json.dumps(task))
-    options = ("--frames", "10", "--poses", "random_policy", "--out", tmp_path / "frames")
+    options = ("--frames", "10", "--sampling", "random_policy", "--out", tmp_path / "frames")
     darla("collect", tmp_path / "short.json", *options)
     assert Artefact.load(tmp_path / "frames").config["domain"]["env_id"] == "darla/SeekAvoid-v0"
 

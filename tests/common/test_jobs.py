@@ -8,15 +8,15 @@ import cell_work
 import pytest
 
 from darla.common import InputError, is_complete
-from darla.common.jobs.scheduler import Cell, only_one, run_cells
+from darla.common.jobs.scheduler import Job, only_one, run_jobs
 
 
-def cell(folder: Path, name: str, *needs: str, work: object = cell_work.make, cost: float = 1.0) -> Cell:
+def job(folder: Path, name: str, *needs: str, work: object = cell_work.make, cost: float = 1.0) -> Job:
     paths = tuple(folder / need for need in needs)
     arguments: dict[str, object] = {"out": folder / name}
     if work in (cell_work.make, cell_work.make_slowly):
         arguments |= {"text": name, "needs": paths}
-    return Cell(name, folder / name, work, arguments, paths, cost)  # type: ignore[arg-type]
+    return Job(name, folder / name, work, arguments, paths, cost)  # type: ignore[arg-type]
 
 
 def diary(folder: Path) -> list[list[str]]:
@@ -24,13 +24,13 @@ def diary(folder: Path) -> list[list[str]]:
 
 
 def test_cells_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cells = [
-        cell(tmp_path, "d", "b", "c"),
-        cell(tmp_path, "b", "a", work=cell_work.make_slowly),
-        cell(tmp_path, "c", "a"),
-        cell(tmp_path, "a"),
+    jobs = [
+        job(tmp_path, "d", "b", "c"),
+        job(tmp_path, "b", "a", work=cell_work.make_slowly),
+        job(tmp_path, "c", "a"),
+        job(tmp_path, "a"),
     ]
-    run_cells(cells, 2, tmp_path / "logs")
+    run_jobs(jobs, 2, tmp_path / "logs")
     assert (tmp_path / "d" / "text").read_text() == "dbaca"
     ended = [name for event, name, _ in diary(tmp_path) if event == "ends"]
     assert ended[0] == "a"
@@ -42,21 +42,21 @@ def test_cells_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_longest_chain_goes_first(tmp_path: Path) -> None:
-    cells = [
-        cell(tmp_path, "short", cost=5.0),
-        cell(tmp_path, "long", cost=1.0),
-        cell(tmp_path, "after", "long", cost=100.0),
+    jobs = [
+        job(tmp_path, "short", cost=5.0),
+        job(tmp_path, "long", cost=1.0),
+        job(tmp_path, "after", "long", cost=100.0),
     ]
-    run_cells(cells, 1, tmp_path / "logs")
+    run_jobs(jobs, 1, tmp_path / "logs")
     assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["long", "after", "short"]
 
 
 def test_finished_cells_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_cells([cell(tmp_path, "a")], 1, tmp_path / "logs")
-    run_cells([cell(tmp_path, "a"), cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    run_jobs([job(tmp_path, "a")], 1, tmp_path / "logs")
+    run_jobs([job(tmp_path, "a"), job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["a", "b"]
     assert "1 of 2 parts are there already" in capsys.readouterr().err
-    run_cells([cell(tmp_path, "a"), cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    run_jobs([job(tmp_path, "a"), job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     assert len(diary(tmp_path)) == 4
 
 
@@ -69,33 +69,33 @@ def test_finished_cells_are_not_run_again(tmp_path: Path, capsys: pytest.Capture
     ],
 )
 def test_a_failure_holds_up_only_what_needs_it(work: object, reason: str, tmp_path: Path) -> None:
-    cells = [
-        cell(tmp_path, "bad", work=work, cost=9.0),
-        cell(tmp_path, "needy", "bad"),
-        cell(tmp_path, "other"),
+    jobs = [
+        job(tmp_path, "bad", work=work, cost=9.0),
+        job(tmp_path, "needy", "bad"),
+        job(tmp_path, "other"),
     ]
     with pytest.raises(InputError, match=f"bad failed: .*{reason}.*log is .*bad.log"):
-        run_cells(cells, 1, tmp_path / "logs")
+        run_jobs(jobs, 1, tmp_path / "logs")
     assert is_complete(tmp_path / "other")
     assert not is_complete(tmp_path / "needy")
 
 
 def test_a_fault_is_traced_in_the_log(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        run_cells([cell(tmp_path, "bad", work=cell_work.break_down)], 1, tmp_path / "logs")
+        run_jobs([job(tmp_path, "bad", work=cell_work.break_down)], 1, tmp_path / "logs")
     assert "Traceback" in (tmp_path / "logs" / f"{tmp_path.name}-bad.log").read_text()
 
 
 def test_a_killed_worker_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a worker process was killed"):
-        run_cells([cell(tmp_path, "bad", work=cell_work.die)], 1, tmp_path / "logs")
+        run_jobs([job(tmp_path, "bad", work=cell_work.die)], 1, tmp_path / "logs")
 
 
 def test_a_plan_with_holes_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="which no cell makes"):
-        run_cells([cell(tmp_path, "b", "a")], 1, tmp_path / "logs")
+    with pytest.raises(ValueError, match="which no job makes"):
+        run_jobs([job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     with pytest.raises(ValueError, match="same folder"):
-        run_cells([cell(tmp_path, "a"), cell(tmp_path, "a")], 1, tmp_path / "logs")
+        run_jobs([job(tmp_path, "a"), job(tmp_path, "a")], 1, tmp_path / "logs")
 
 
 def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_cells_run_on_a_ray_cluster_too(tmp_path: Path, monkeypatch: pytest.Monk
     pytest.importorskip("ray", reason="Ray is an extra: pip install 'darla[ray]'")
     # Workers of Ray are started with this process's environment, not with its import path.
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*filter(None, sys.path)]))
-    cells = [
-        cell(tmp_path, "c", "a", "b"),
-        cell(tmp_path, "a"),
-        cell(tmp_path, "b"),
-        cell(tmp_path, "d", work=cell_work.die),
+    jobs = [
+        job(tmp_path, "c", "a", "b"),
+        job(tmp_path, "a"),
+        job(tmp_path, "b"),
+        job(tmp_path, "d", work=cell_work.die),
     ]
     with pytest.raises(InputError, match="d failed: its process was lost"):
-        run_cells(cells, 2, tmp_path / "logs", ray="local")
+        run_jobs(jobs, 2, tmp_path / "logs", ray="local")
     assert (tmp_path / "c" / "text").read_text() == "cab"
     assert "made a" in (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text().splitlines()
 
@@ -128,4 +128,4 @@ def test_cells_run_on_a_ray_cluster_too(tmp_path: Path, monkeypatch: pytest.Monk
 def test_ray_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'darla\[ray\]'"):
-        run_cells([cell(tmp_path, "a")], 1, tmp_path / "logs", ray="local")
+        run_jobs([job(tmp_path, "a")], 1, tmp_path / "logs", ray="local")

@@ -174,7 +174,7 @@ def test_every_stage_takes_it(tmp_path):
     settings = PPOSettings(n_envs=2, n_steps=16, batch_size=16, n_epochs=1)
     act = ActConfig(env_steps=64, settings=settings, snapshots=1)
     agent = darla.act(task, tmp_path / "agent", act, encoder=encoder)
-    config = TransferConfig(episodes=2, environments=2, curve_episodes=1, strip_frames=2, resamples=50)
+    config = TransferConfig(episodes=2, n_envs=2, snapshot_eval_episodes=1, strip_frames=2, resamples=50)
     found = darla.transfer(task, [agent], tmp_path / "transfer", config)
     rows = (found.folder / "episodes.csv").read_text().splitlines()
     assert {row.count("mint grass") for row in rows[1:]} == {0, 1}

@@ -85,9 +85,9 @@ def test_a_frame_depends_on_its_number_alone(frames: FrameSet, tmp_path: Path) -
     assert not (other[:] == frames[:]).all(axis=(1, 2, 3)).any()
 
 
-@pytest.mark.parametrize("poses", ["uniform", "random_policy"])
+@pytest.mark.parametrize("sampling", ["uniform", "random_policy"])
 def test_the_number_of_workers_changes_no_byte(poses: str, tmp_path: Path) -> None:
-    config = CollectConfig(frames=50, shard_size=20, seed=3, poses=poses)  # type: ignore[arg-type]
+    config = CollectConfig(frames=50, shard_size=20, seed=3, sampling=poses)  # type: ignore[arg-type]
     alone = collect(config, tmp_path / "alone", workers=1)
     together = collect(config, tmp_path / "together", workers=2)
     assert alone.digest == together.digest
@@ -100,7 +100,7 @@ def test_tasks_that_share_a_domain_share_its_frames(frames: FrameSet, tmp_path: 
 
 
 def test_a_random_walk_keeps_every_nth_view_of_an_episode(tmp_path: Path) -> None:
-    config = CollectConfig(frames=40, shard_size=40, poses="random_policy", stride=5)
+    config = CollectConfig(frames=40, shard_size=40, sampling="random_policy", stride=5)
     walk = FrameSet(collect(config, tmp_path / "walk"))
     # 150 steps an episode: the first view and thirty more, then another context.
     hues = walk.contexts["wall_hue"]
@@ -111,7 +111,7 @@ def test_a_random_walk_keeps_every_nth_view_of_an_episode(tmp_path: Path) -> Non
 
 def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) -> None:
     domain = EnvDomain("rooms", "darla/SeekAvoid-v0", ({"resolution": 32}, {"resolution": 32, "steps": 9}))
-    config = CollectConfig(frames=30, shard_size=15, poses="random_policy", stride=3)
+    config = CollectConfig(frames=30, shard_size=15, sampling="random_policy", stride=3)
     rooms = FrameSet(collect(config, tmp_path / "rooms", domain=domain, workers=2))
     assert rooms.image_shape == (32, 32, 3)
     assert rooms.state == {}
@@ -130,12 +130,12 @@ def test_one_context_is_a_domain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"poses": "unifrom"}, "did you mean 'uniform'"),
+        ({"sampling": "unifrom"}, "did you mean 'uniform'"),
         ({"frames": 0}, "frames is 0"),
         ({"shard_size": -1}, "shard_size is -1"),
         ({"seed": -1}, "seed is -1"),
         ({"stride": 4}, "stride is for poses 'random_policy'"),
-        ({"stride": 0, "poses": "random_policy"}, "stride is 0"),
+        ({"stride": 0, "sampling": "random_policy"}, "stride is 0"),
     ],
 )
 def test_a_configuration_that_cannot_be_met_is_refused(arguments: dict[str, object], sentence: str) -> None:

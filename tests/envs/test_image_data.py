@@ -75,7 +75,7 @@ def test_collected_frames_are_their_factors_drawn(name: str, tmp_path: Path) -> 
 
 def test_the_grid_holds_every_combination_once_and_in_order(tmp_path: Path) -> None:
     data = Corner()
-    config = CollectConfig(frames=48, shard_size=20, poses="grid")
+    config = CollectConfig(frames=48, shard_size=20, sampling="grid")
     frames = FrameSet(collect(config, tmp_path / "grid", domain=data))
     factors = np.stack([frames.contexts[factor] for factor in data.factor_names], axis=1)
     np.testing.assert_array_equal(data.rows_of(factors), np.arange(48))
@@ -89,7 +89,7 @@ def test_an_interrupted_set_goes_on_where_it_stopped(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
             return super().render(factors)
 
-    config = CollectConfig(frames=48, shard_size=16, poses="grid")
+    config = CollectConfig(frames=48, shard_size=16, sampling="grid")
     whole = collect(config, tmp_path / "whole", domain=Corner())
     with pytest.raises(KeyboardInterrupt):
         collect(config, tmp_path / "halted", domain=Halting())
@@ -102,9 +102,9 @@ def test_an_interrupted_set_goes_on_where_it_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        (CollectConfig(task="sprites", poses="grid"), "frames is 40000, but the grid of sprites has 737280"),
-        (CollectConfig(task="rooms", poses="random_policy"), "in which nobody walks"),
-        (CollectConfig(task="conjunction", poses="grid"), "are for image data"),
+        (CollectConfig(task="sprites", sampling="grid"), "frames is 40000, but the grid of sprites has 737280"),
+        (CollectConfig(task="rooms", sampling="random_policy"), "in which nobody walks"),
+        (CollectConfig(task="conjunction", sampling="grid"), "are for image data"),
     ],
 )
 def test_poses_that_the_data_do_not_have_are_refused(config: CollectConfig, sentence: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ def test_a_policy_acts_in_the_source_unless_it_is_said_otherwise():
     task = tasks.get("conjunction")
     assert task.training_domain() is task.source
     assert task.training_domain("unlabelled") is task.unlabelled
-    with pytest.raises(InputError, match="unknown trains_in 'target'; did you mean 'targets'"):
+    with pytest.raises(InputError, match="unknown train_domain 'target'; did you mean 'targets'"):
         task.training_domain("target")
 
 

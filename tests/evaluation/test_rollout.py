@@ -9,14 +9,14 @@ from countdown import ENV_ID, Countdown, Reader
 from darla.agents import RandomAgent
 from darla.common import InputError, rng_for, seed_for
 from darla.envs import Context, Domain, EnvDomain, tasks
-from darla.evaluation.rollout import Arena, Episode, EpisodePlan, EpisodeStreams
+from darla.evaluation.rollout import Episode, EvaluationProtocol, PerEpisodeGenerators, VecEvaluator
 
 TOY = EnvDomain("toy", ENV_ID)
-PLAN = EpisodePlan(episodes=13, environments=4)
+PLAN = EvaluationProtocol(episodes=13, n_envs=4)
 
 
-def play(agent, plan=PLAN, domain=TOY, environments=None) -> list[Episode]:
-    with Arena(domain, environments or plan.environments) as arena:
+def play(agent, plan=PLAN, domain=TOY, n_envs=None) -> list[Episode]:
+    with VecEvaluator(domain, n_envs or plan.n_envs) as arena:
         return arena.play(agent, plan)
 
 
@@ -41,14 +41,14 @@ def test_other_domains_and_other_evaluation_seeds_have_other_episodes():
     assert len(seeds) == 39
 
 
-@pytest.mark.parametrize("environments", [1, 3, 8, 20])
+@pytest.mark.parametrize("n_envs", [1, 3, 8, 20])
 def test_rows_do_not_depend_on_how_many_are_played_together(environments):
-    assert play(Reader(0.5), environments=environments) == play(Reader(0.5))
+    assert play(Reader(0.5), n_envs=environments) == play(Reader(0.5))
 
 
 def test_short_episodes_are_counted_no_more_often_than_long_ones():
-    together = play(RandomAgent(3), EpisodePlan(episodes=64, environments=16))
-    alone = [e.length for e in play(RandomAgent(3), EpisodePlan(episodes=64, environments=1))]
+    together = play(RandomAgent(3), EvaluationProtocol(episodes=64, n_envs=16))
+    alone = [e.length for e in play(RandomAgent(3), EvaluationProtocol(episodes=64, n_envs=1))]
     assert [e.length for e in together] == alone
     assert len(set(alone)) == 10
 
@@ -63,7 +63,7 @@ def test_the_agent_sees_all_environments_in_one_batch_of_one_size():
 
 
 def test_actions_are_drawn_from_a_stream_of_the_episodes_own():
-    alone = [play(Reader(0.3), replace(PLAN, environments=1))[number].total for number in range(13)]
+    alone = [play(Reader(0.3), replace(PLAN, n_envs=1))[number].total for number in range(13)]
     assert [e.total for e in play(Reader(0.3))] == alone
     assert [e.total for e in play(Reader(0.3), replace(PLAN, evaluation_seed=3))] != alone
 
@@ -77,7 +77,7 @@ def test_the_agent_is_told_how_to_choose(actions, deterministic):
 
 def test_a_stream_draws_each_row_from_its_episode():
     def streams():
-        return EpisodeStreams([rng_for(0, "a"), rng_for(0, "b")], rows=3)
+        return PerEpisodeGenerators([rng_for(0, "a"), rng_for(0, "b")], rows=3)
 
     single = rng_for(0, "b").gumbel(size=5)
     np.testing.assert_array_equal(streams().gumbel(size=(3, 5))[1], single)
@@ -107,14 +107,14 @@ def test_an_episode_without_an_end_is_refused(monkeypatch):
         play(Reader(), domain=EnvDomain("toy", ENV_ID, ({"ends": "never"},)))
 
 
-@pytest.mark.parametrize("change", [{"episodes": 0}, {"environments": 0}, {"evaluation_seed": -1}, {"actions": "best"}])
+@pytest.mark.parametrize("change", [{"episodes": 0}, {"n_envs": 0}, {"evaluation_seed": -1}, {"actions": "best"}])
 def test_plans_that_mean_nothing_are_refused(change):
     with pytest.raises(InputError, match=next(iter(change))):
         replace(PLAN, **change)
 
 
 def test_seek_avoid_tells_what_was_collected():
-    played = play(RandomAgent(3), EpisodePlan(episodes=4, environments=4), tasks.get("conjunction").source)
+    played = play(RandomAgent(3), EvaluationProtocol(episodes=4, n_envs=4), tasks.get("conjunction").source)
     for episode in played:
         assert episode.total == episode.collected_good - episode.collected_bad
         assert (episode.length, episode.truncated) == (150, True)
@@ -122,9 +122,9 @@ def test_seek_avoid_tells_what_was_collected():
 
 
 def test_a_room_beside_another_does_not_change_its_episodes():
-    plan = EpisodePlan(episodes=2, environments=2)
+    plan = EvaluationProtocol(episodes=2, n_envs=2)
     green = Domain.of(Context({"wall_hue": 0.33}), "room")
     alone = play(RandomAgent(3), plan, green)
-    with Arena(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, Arena(green, 2) as arena:
+    with VecEvaluator(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, VecEvaluator(green, 2) as arena:
         other.play(RandomAgent(3), plan)
         assert arena.play(RandomAgent(3), plan) == alone

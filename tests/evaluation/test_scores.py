@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darla.common import InputError
-from darla.evaluation.episode_records import Row, read_rows, tabulate, write_rows
+from darla.evaluation.episode_records import Row, mean_returns, read_rows, write_rows
 from darla.evaluation.scores import Resampling, score
 
 FEW = Resampling(resamples=500)
@@ -130,7 +130,7 @@ def test_success_is_said_only_where_the_environment_says_it():
 def test_a_table_with_a_hole_is_refused():
     table = rows(RETURNS)
     with pytest.raises(InputError, match="DARLA, seed 1, has 1 of 2 episodes in 'two'"):
-        tabulate(table[:-1], {})
+        mean_returns(table[:-1], {})
     with pytest.raises(InputError, match="exactly one source"):
         score([row for row in table if row.split == "target"], {}, baseline=None)
     with pytest.raises(InputError, match="'oracle' was not evaluated"):

@@ -19,13 +19,13 @@ from darla.vision.presets import ENCODERS
 STUDY = Study("all", tuple(LEARNERS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
 
 
-def cells(study: Study, kind: str):
-    return [cell for cell in plan(study, Path("runs")).cells if cell.folder.parent.name == kind]
+def jobs(study: Study, kind: str):
+    return [job for job in plan(study, Path("runs")).jobs if job.folder.parent.name == kind]
 
 
 def agents_of(study: Study, task: str = "conjunction"):
     (part,) = (part for part in plan(study, Path("runs")).transfers if part.task == task)
-    made = {cell.folder: cell for cell in plan(study, Path("runs")).cells}
+    made = {job.folder: job for job in plan(study, Path("runs")).jobs}
     return [(method, made[folder]) for method, folder in part.agents]
 
 
@@ -45,8 +45,8 @@ def test_learners_differ_from_darla_in_nothing_but_what_they_are_about():
     darla = LEARNERS["darla"]
     assert LEARNERS["darla-ft"].see == LEARNERS["darla-on-target"].see == darla.see
     assert darla.act == ActConfig()
-    for name, changed in (("darla-ft", {"fine_tune": True}), ("ground-truth", {"observe": "state"}),
-                          ("hue", {"augment": ("hue",)}), ("randomised", {"trains_in": "unlabelled"})):  # fmt: skip
+    for name, changed in (("darla-ft", {"fine_tune": True}), ("ground-truth", {"observation": "state"}),
+                          ("hue", {"augment": ("hue",)}), ("randomised", {"train_domain": "unlabelled"})):  # fmt: skip
         assert LEARNERS[name].act == replace(darla.act, **changed)
     features = LEARNERS["darla-dae"].see
     assert features is not None
@@ -57,20 +57,20 @@ def test_learners_differ_from_darla_in_nothing_but_what_they_are_about():
 
 def test_learners_on_the_features_of_one_denoiser_share_it():
     study = replace(STUDY, methods=(LEARNERS["darla"], LEARNERS["darla-dae"], LEARNERS["darla-ft"]))
-    assert len(cells(study, "denoisers")) == len(study.seeds)
-    assert len(cells(study, "encoders")) == 2 * len(study.seeds)
+    assert len(jobs(study, "denoisers")) == len(study.seeds)
+    assert len(jobs(study, "encoders")) == 2 * len(study.seeds)
 
 
 def test_agents_on_the_targets_are_those_of_a_task_and_all_others_are_shared():
-    source = {method.name for method in STUDY.methods if method.act.trains_in != "targets"}
-    first, second = (dict.fromkeys(cell.folder for _, cell in agents_of(STUDY, task)) for task in STUDY.tasks)
+    source = {method.name for method in STUDY.methods if method.act.train_domain != "targets"}
+    first, second = (dict.fromkeys(job.folder for _, job in agents_of(STUDY, task)) for task in STUDY.tasks)
     shared = {folder for folder in first if folder in second}
     assert len(shared) == len(source) * len(STUDY.seeds)
     assert len(first) == len(STUDY.methods) * len(STUDY.seeds)
 
 
 def test_a_folder_says_what_its_policy_sees():
-    words = {method: cell.folder.name.split("-")[1] for method, cell in agents_of(STUDY)}
+    words = {method: job.folder.name.split("-")[1] for method, job in agents_of(STUDY)}
     assert words[LEARNERS["ground-truth"].name] == "state"
     assert words[LEARNERS["darla-ft"].name] == words[LEARNERS["hue"].name] == "pixels"
     assert words[LEARNERS["random-encoder"].name] == "codes"
@@ -80,8 +80,8 @@ def test_a_folder_says_what_its_policy_sees():
 def test_what_is_new_is_no_part_of_the_names_of_what_was_there(preset):
     """Folders are named after what is asked: a field that says nothing must not be in it."""
     for method in demos.study(preset).methods:
-        asked = method.act.to_dict(method.act.observation(on_encoder=method.see is not None))
-        assert not {"observe", "augment", "fine_tune", "trains_in"} & asked.keys()
+        asked = method.act.to_dict(method.act.policy_input(on_encoder=method.see is not None))
+        assert not {"observation", "augment", "fine_tune", "train_domain"} & asked.keys()
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
@@ -95,7 +95,7 @@ def test_any_algorithm_can_train_a_learner(algorithm):
 COMMANDS = {
     "darla": ("darla", ""),
     "end-to-end": (None, ""),
-    "randomised": (None, "--trains-in unlabelled"),
+    "randomised": (None, "--train-domain unlabelled"),
     "shift": (None, "--augment shift"),
     "hue": (None, "--augment hue"),
     "convolution": (None, "--augment convolution"),
@@ -105,9 +105,9 @@ COMMANDS = {
     "darla-ent": ("beta-1", ""),
     "pixel-loss": ("beta-4", ""),
     "darla-ft": ("darla", "--fine-tune"),
-    "ground-truth": (None, "--observe state"),
-    "end-to-end-on-target": (None, "--trains-in targets"),
-    "darla-on-target": ("darla", "--trains-in targets"),
+    "ground-truth": (None, "--observation state"),
+    "end-to-end-on-target": (None, "--train-domain targets"),
+    "darla-on-target": ("darla", "--train-domain targets"),
 }
 """Preset of `darla see` and options of `darla act` that make each learner; docs/learners.md has the same."""
 
@@ -121,7 +121,7 @@ def test_the_command_line_makes_every_learner(name):
         assert _parse(verbs.find("see", words), "see", words).config == method.see
     words = ["conjunction", "--out", "run", *(["--encoder", "run"] if preset else []), *options.split()]
     asked = _parse(verbs.find("act", words), "act", words).config
-    seen = method.act.observation(on_encoder=preset is not None)
+    seen = method.act.policy_input(on_encoder=preset is not None)
     assert asked == replace(method.act, settings=method.act.resolve(seen))
 
 
@@ -144,7 +144,7 @@ def test_unknown_names_are_answered_with_the_closest():
 
 def test_a_method_whose_encoder_would_be_ignored_is_refused():
     with pytest.raises(InputError, match="the encoder would be ignored"):
-        Method("both", ENCODERS["darla"], ActConfig(observe="state"))
+        Method("both", ENCODERS["darla"], ActConfig(observation="state"))
     with pytest.raises(InputError, match="fine_tune needs an encoder"):
         Method("neither", None, ActConfig(fine_tune=True))
 

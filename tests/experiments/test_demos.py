@@ -74,28 +74,28 @@ def test_a_finished_study_is_only_printed(runs: Path) -> None:
 def test_tasks_with_the_same_domains_share_what_is_made_of_them(tmp_path: Path) -> None:
     one = plan(TINY, tmp_path)
     three = plan(replace(TINY, tasks=("conjunction", "recolour", "unseen")), tmp_path)
-    assert {cell.folder for cell in three.cells} == {cell.folder for cell in one.cells}
+    assert {job.folder for job in three.jobs} == {job.folder for job in one.jobs}
     assert len({part.folder for part in three.transfers}) == 3
     assert three.transfers[0].folder == one.transfers[0].folder
     all_four = plan(replace(TINY, tasks=("conjunction", "sim2sim")), tmp_path)
-    kinds = sorted(cell.folder.parent.name for cell in all_four.cells)
+    kinds = sorted(job.folder.parent.name for job in all_four.jobs)
     assert kinds == ["agents", "agents", "agents", "encoders", "encoders", "frames", "frames"]
 
 
 def test_a_seed_more_makes_only_what_is_new(tmp_path: Path) -> None:
     one, two = plan(TINY, tmp_path), plan(replace(TINY, seeds=(0, 1)), tmp_path)
-    new = {cell.folder for cell in two.cells} - {cell.folder for cell in one.cells}
+    new = {job.folder for job in two.jobs} - {job.folder for job in one.jobs}
     assert sorted(folder.parent.name for folder in new) == ["agents", "agents", "encoders"]
-    assert {cell.folder for cell in one.cells} < {cell.folder for cell in two.cells}
+    assert {job.folder for job in one.jobs} < {job.folder for job in two.jobs}
 
 
 def test_policies_can_share_encoders(tmp_path: Path) -> None:
     shared = plan(replace(TINY, seeds=(0, 1, 2, 3), encoder_seeds=(0, 1)), tmp_path)
-    encoders = [cell for cell in shared.cells if cell.folder.parent.name == "encoders"]
-    agents = [cell for cell in shared.cells if cell.label.startswith("agent of β-VAE")]
+    encoders = [job for job in shared.jobs if job.folder.parent.name == "encoders"]
+    agents = [job for job in shared.jobs if job.label.startswith("agent of β-VAE")]
     assert len(encoders) == 2
-    assert [cell.arguments["encoder"] for cell in agents] == [encoders[n % 2].folder for n in range(4)]
-    assert [cell.needs for cell in agents] == [(encoders[n % 2].folder,) for n in range(4)]
+    assert [job.arguments["encoder"] for job in agents] == [encoders[n % 2].folder for n in range(4)]
+    assert [job.needs for job in agents] == [(encoders[n % 2].folder,) for n in range(4)]
 
 
 def test_encoders_of_one_seed_share_their_denoiser(tmp_path: Path) -> None:
@@ -104,19 +104,17 @@ def test_encoders_of_one_seed_share_their_denoiser(tmp_path: Path) -> None:
         return replace(TINY.methods[1], name=name, see=config)
 
     study = replace(TINY, methods=(method("β = 1", 1.0), method("β = 4", 4.0)), seeds=(0, 1))  # type: ignore[arg-type]
-    cells = plan(study, tmp_path).cells
-    denoisers = [cell for cell in cells if cell.folder.parent.name == "denoisers"]
-    encoders = [cell for cell in cells if cell.folder.parent.name == "encoders"]
+    jobs = plan(study, tmp_path).jobs
+    denoisers = [job for job in jobs if job.folder.parent.name == "denoisers"]
+    encoders = [job for job in jobs if job.folder.parent.name == "encoders"]
     assert len(denoisers) == 2
     assert len(encoders) == 4
-    assert all(cell.arguments["dae"] in cell.needs for cell in encoders)
+    assert all(job.arguments["dae"] in job.needs for job in encoders)
 
 
 def test_names_do_not_decide_where_things_go(tmp_path: Path) -> None:
     renamed = replace(TINY, methods=tuple(replace(method, name=method.name + "!") for method in TINY.methods))
-    assert {cell.folder for cell in plan(renamed, tmp_path).cells} == {
-        cell.folder for cell in plan(TINY, tmp_path).cells
-    }
+    assert {job.folder for job in plan(renamed, tmp_path).jobs} == {job.folder for job in plan(TINY, tmp_path).jobs}
 
 
 @pytest.mark.parametrize("name", sorted(demos.STUDIES))
@@ -125,5 +123,5 @@ def test_presets_can_be_planned(name: str, tmp_path: Path) -> None:
     made = plan(study, tmp_path)
     assert {part.task for part in made.transfers} == set(study.tasks)
     assert study.baseline is not None
-    folders = {cell.folder for cell in made.cells}
+    folders = {job.folder for job in made.jobs}
     assert all(folder in folders for part in made.transfers for _, folder in part.agents)

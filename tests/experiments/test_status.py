@@ -9,27 +9,27 @@ import pytest
 from command_line import darla, refusal
 
 from darla.common import InputError
-from darla.common.jobs import log as cell_log
-from darla.common.jobs.scheduler import Cell, finish_cells, is_held, only_one
-from darla.experiments.status import LOGS, STUDY, Part, StudyStatus, study_status, write_study
+from darla.common.jobs import log as job_log
+from darla.common.jobs.scheduler import Job, finish_jobs, is_held, only_one
+from darla.experiments.status import LOGS, STUDY, StudyPart, StudyStatus, study_status, write_study
 
 
-def study(folder: Path, **works: object) -> list[Cell]:
+def study(folder: Path, **works: object) -> list[Job]:
     """Cells named after `works`, in a study that is written down; `b` needs `a`."""
-    cells = []
+    jobs = []
     for name, work in works.items():
         needs = (folder / "things" / "a",) if name == "b" else ()
         arguments: dict[str, object] = {"out": folder / "things" / name}
         if work in (cell_work.make, cell_work.make_slowly):
             arguments |= {"text": name, "needs": needs}
-        cells.append(Cell(name, folder / "things" / name, work, arguments, needs, 2.0))  # type: ignore[arg-type]
+        jobs.append(Job(name, folder / "things" / name, work, arguments, needs, 2.0))  # type: ignore[arg-type]
     parts = [
-        Part(cell.label, f"things/{cell.label}", tuple(f"things/{need.name}" for need in cell.needs), cell.cost)
-        for cell in cells
+        StudyPart(job.label, f"things/{job.label}", tuple(f"things/{need.name}" for need in job.needs), job.cost)
+        for job in jobs
     ]
     (folder / "things").mkdir(parents=True)
     write_study(folder, "toy", parts, 1)
-    return cells
+    return jobs
 
 
 def states(found: StudyStatus) -> dict[str, str]:
@@ -46,9 +46,9 @@ def test_before_anything_is_made(tmp_path: Path) -> None:
 
 
 def test_what_is_done_and_what_failed(tmp_path: Path) -> None:
-    cells = study(tmp_path, a=cell_work.refuse, b=cell_work.make, c=cell_work.make)
-    (failure,) = finish_cells(cells, 1, tmp_path / LOGS)
-    assert (failure.cell.label, failure.reason) == ("a", "a cannot be made of this")
+    jobs = study(tmp_path, a=cell_work.refuse, b=cell_work.make, c=cell_work.make)
+    (failure,) = finish_jobs(jobs, 1, tmp_path / LOGS)
+    assert (failure.job.label, failure.reason) == ("a", "a cannot be made of this")
     found = study_status(tmp_path)
     assert states(found) == {"a": "failed", "b": "waiting", "c": "done"}
     assert found.parts[0].told == "a cannot be made of this"
@@ -57,7 +57,7 @@ def test_what_is_done_and_what_failed(tmp_path: Path) -> None:
 
 
 def test_a_failed_part_is_tried_again(tmp_path: Path) -> None:
-    finish_cells(study(tmp_path, a=cell_work.refuse), 1, tmp_path / LOGS)
+    finish_jobs(study(tmp_path, a=cell_work.refuse), 1, tmp_path / LOGS)
     with only_one(tmp_path):  # a new run has begun, and has not come to it yet
         log = tmp_path / LOGS / "things-a.log"
         log.write_text(log.read_text().replace("[darla 20", "[darla 19"))  # the failure was long ago
@@ -66,7 +66,7 @@ def test_a_failed_part_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_running_part_says_where_and_how_far(tmp_path: Path) -> None:
-    cells = study(tmp_path, a=cell_work.make_slowly)
+    jobs = study(tmp_path, a=cell_work.make_slowly)
     seen: list[StudyStatus] = []
     over = threading.Event()
 
@@ -77,7 +77,7 @@ def test_a_running_part_says_where_and_how_far(tmp_path: Path) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     with only_one(tmp_path):
-        finish_cells(cells, 1, tmp_path / LOGS)
+        finish_jobs(jobs, 1, tmp_path / LOGS)
     over.set()
     watcher.join()
     running = [found for found in seen if states(found) == {"a": "running"}]
@@ -89,9 +89,9 @@ def test_a_running_part_says_where_and_how_far(tmp_path: Path) -> None:
 
 
 def test_a_part_whose_process_has_gone_is_interrupted(tmp_path: Path) -> None:
-    cells = study(tmp_path, a=cell_work.die)
+    jobs = study(tmp_path, a=cell_work.die)
     with pytest.raises(InputError, match="a worker process was killed"):
-        finish_cells(cells, 1, tmp_path / LOGS)
+        finish_jobs(jobs, 1, tmp_path / LOGS)
     assert states(study_status(tmp_path)) == {"a": "interrupted"}
 
 
@@ -103,7 +103,7 @@ def test_the_estimate_learns_from_what_is_done(tmp_path: Path) -> None:
 
 
 def test_a_finished_study_has_nothing_left(tmp_path: Path) -> None:
-    finish_cells(study(tmp_path, a=cell_work.make), 1, tmp_path / LOGS)
+    finish_jobs(study(tmp_path, a=cell_work.make), 1, tmp_path / LOGS)
     found = study_status(tmp_path)
     assert found.is_done
     assert found.seconds_left == 0.0
@@ -111,7 +111,7 @@ def test_a_finished_study_has_nothing_left(tmp_path: Path) -> None:
 
 
 def test_programs_get_all_of_it_as_json(tmp_path: Path) -> None:
-    finish_cells(study(tmp_path, a=cell_work.refuse, b=cell_work.make), 1, tmp_path / LOGS)
+    finish_jobs(study(tmp_path, a=cell_work.refuse, b=cell_work.make), 1, tmp_path / LOGS)
     told = json.loads(darla("study", "status", tmp_path, "--json").stdout)
     assert told["counts"] == {"done": 0, "running": 0, "interrupted": 0, "failed": 1, "ready": 0, "waiting": 1}
     assert [part["state"] for part in told["parts"]] == ["failed", "waiting"]
@@ -136,15 +136,15 @@ def test_a_second_start_is_refused_in_one_sentence(tmp_path: Path) -> None:
 
 def test_a_log_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    assert cell_log.last_mark(log) is None
-    log.write_text(f"{cell_log.started()}\nstep 1\nstep 2\n")
-    mark = cell_log.last_mark(log)
+    assert job_log.last_mark(log) is None
+    log.write_text(f"{job_log.started()}\nstep 1\nstep 2\n")
+    mark = job_log.last_mark(log)
     assert mark is not None
     assert (mark.kind, bool(mark.host), bool(mark.process)) == ("started", True, True)
-    assert cell_log.last_line(log) == "step 2"
-    log.write_text(log.read_text() + cell_log.failed("two\nlines") + "\n")
-    mark = cell_log.last_mark(log)
+    assert job_log.last_line(log) == "step 2"
+    log.write_text(log.read_text() + job_log.failed("two\nlines") + "\n")
+    mark = job_log.last_mark(log)
     assert mark is not None
     assert (mark.kind, mark.told) == ("failed", "two lines")
-    log.write_text(log.read_text() + cell_log.started() + "\n")
-    assert cell_log.last_line(log) == "", "what an earlier start printed is old news"
+    log.write_text(log.read_text() + job_log.started() + "\n")
+    assert job_log.last_line(log) == "", "what an earlier start printed is old news"

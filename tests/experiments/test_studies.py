@@ -122,24 +122,24 @@ def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypa
         methods=(demos.study("tiny").methods[0],),
         tasks=("conjunction", "new_room"),
         env_steps=1_024,
-        transfer=replace(demos.study("tiny").transfer, episodes=2, environments=2, strip_frames=0, curve_episodes=0),
+        transfer=replace(demos.study("tiny").transfer, episodes=2, n_envs=2, strip_frames=0, snapshot_eval_episodes=0),
     )
     from darla.experiments import plan as planning
 
     whole = plan(study, tmp_path)
     broken = next(folder for part in whole.transfers if part.task == "new_room" for _, folder in part.agents)
-    cells = tuple(
-        replace(cell, work=cell_work.refuse, arguments={"out": cell.folder}) if cell.folder == broken else cell
-        for cell in whole.cells
+    jobs = tuple(
+        replace(job, work=cell_work.refuse, arguments={"out": job.folder}) if job.folder == broken else job
+        for job in whole.jobs
     )
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "plan", lambda *_: replace(whole, cells=cells))
+        patch.setattr(planning, "plan", lambda *_: replace(whole, jobs=jobs))
         with pytest.raises(InputError, match=r"cannot be made of this.*1 of 2 tasks could be evaluated"):
-            run_study(study, tmp_path, processes=1)
+            run_study(study, tmp_path, workers=1)
     done = {part.task: is_complete(part.folder) for part in whole.transfers}
     assert done == {"conjunction": True, "new_room": False}
     assert not (tmp_path / "table.md").exists()
-    found = run_study(study, tmp_path, processes=1)
+    found = run_study(study, tmp_path, workers=1)
     assert set(found.transfers) == {"conjunction", "new_room"}
     assert "new_room" in found.table
     assert "end to end" in found.paper_table

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import MORE, darla
 
-from darla.common.jobs import log as cell_log
+from darla.common.jobs import log as job_log
 from darla.experiments.status import LOGS, PartStatus, study_status
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_a_killed_worker_changes_no_number(cluster: str, tmp_path: Path) -> None
         victim = begun_agent(there)
     assert victim is not None, run.communicate()[1]
     log = there / victim.log
-    mark = cell_log.last_mark(log)
+    mark = job_log.last_mark(log)
     assert mark is not None
     assert mark.process is not None
     os.kill(mark.process, signal.SIGKILL)

@@ -14,7 +14,7 @@ from darla.common.files import write_bytes, write_json
 from darla.envs import leak_level, tasks
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.evaluation.episode_records import Row, write_rows
-from darla.evaluation.film_strips import Film, draw
+from darla.evaluation.film_strips import RecordedEpisode, draw
 from darla.evaluation.scores import Resampling, score
 from darla.zero_shot import TransferConfig
 
@@ -75,7 +75,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
         for method in METHODS
         for seed in range(1 if method == "random" else seeds)
     ]
-    settings = {**asdict(TransferConfig(episodes=EPISODES, curve_episodes=2)), "baseline": "end to end"}
+    settings = {**asdict(TransferConfig(episodes=EPISODES, snapshot_eval_episodes=2)), "baseline": "end to end"}
     record = {"task": task.to_dict(), "transfer": settings, "agents": agents}
     begin(folder, "transfer", record)
     rows, curves, strips = [], [], []
@@ -148,7 +148,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
 
 def _strip(path: Path, target: str) -> None:
     frames = [np.full((64, 64, 3), 60 * number, np.uint8) for number in range(4)]
-    films = [Film(label, frames, [1.0, -1.0, 1.0], {}) for label in ("source", target)]
+    films = [RecordedEpisode(label, frames, [1.0, -1.0, 1.0], {}) for label in ("source", target)]
     data = io.BytesIO()
     draw(films, every=1, pictures=4).save(data, "PNG")
     write_bytes(path, data.getvalue())

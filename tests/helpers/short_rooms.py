@@ -32,7 +32,7 @@ def short_task(name: str = "short") -> TransferTask:
 
 def hasty_encoder(out: Path, model: str = "beta_vae") -> Artefact:
     """Train an encoder for a few steps on a few frames of the task's D_U."""
-    collect(CollectConfig(frames=40, poses="random_policy"), out / "frames", domain=short_task().unlabelled)
+    collect(CollectConfig(frames=40, sampling="random_policy"), out / "frames", domain=short_task().unlabelled)
     config = SeeConfig().change(model=model, training__steps=4, training__batch_size=16)
     return train_encoder(config, FrameSet.open(out / "frames"), out / "encoder", seed=0)
 
@@ -40,6 +40,6 @@ def hasty_encoder(out: Path, model: str = "beta_vae") -> Artefact:
 def hasty_agent(out: Path, seed: int, domain: EnvDomain | None = None, encoder: Artefact | None = None) -> Artefact:
     """Train for a few steps, with two snapshots; end to end if there is no encoder."""
     settings = PPOSettings(n_envs=2, n_steps=32, batch_size=32, n_epochs=1)
-    config = ActConfig(env_steps=128, settings=settings, snapshots=2, segment_steps=64)
+    config = ActConfig(env_steps=128, settings=settings, snapshots=2, checkpoint_interval=64)
     stands_on = None if encoder is None else encoder.folder
     return train_agent(config, domain or short_task().source, stands_on, out, seed)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from darla.reports.csv_latex import to_csv, to_latex, write_tables
-from darla.reports.document import Cell, Document, Fold, Section, Table
+from darla.reports.document import Cell, Collapsible, Document, Section, Table
 
 TABLE = Table(
     "100 % of **β-VAE_DAE**",
@@ -53,7 +53,7 @@ def test_csv_holds_numbers_as_programs_read_them():
 
 
 def test_every_table_of_a_document_is_written_wherever_it_stands(tmp_path: Path):
-    document = Document("t", "", (Section("s", (TABLE, Fold("more", (Section("deep", (TABLE,)),)))),))
+    document = Document("t", "", (Section("s", (TABLE, Collapsible("more", (Section("deep", (TABLE,)),)))),))
     write_tables(document, tmp_path)
     names = sorted(path.name for path in (tmp_path / "tables").iterdir())
     assert names == [f"0{n}-100-of-vae-dae.{kind}" for n in (1, 2) for kind in ("csv", "tex")]

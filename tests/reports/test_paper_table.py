@@ -39,7 +39,7 @@ def transfer(folder: Path, seeds: int = SEEDS) -> Artefact:
                 "encoder": f"encoder {seed // 2}" if encoder else None,
                 "algorithm": algorithm,
             }
-            agents.append(agent | ({"trains_in": "targets"} if method == "ceiling" else {}))
+            agents.append(agent | ({"train_domain": "targets"} if method == "ceiling" else {}))
             own = rng.normal(0, 1)
             for domain in ("source", *TARGETS):
                 split = "source" if domain == "source" else "target"

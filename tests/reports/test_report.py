@@ -103,7 +103,7 @@ def test_all_that_was_found_is_told(page):
         "Summary",
         "Scores",
         "Learning curves",
-        "Film strips",
+        "RecordedEpisode strips",
         "What the encoders saw and kept",
         "How it was measured",
         "Provenance",

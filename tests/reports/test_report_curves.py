@@ -8,7 +8,7 @@ from made_up_run import make_run
 from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError, begin, finish
 from darla.common.files import read_json, write_json
-from darla.reports.data import Material, Transfer, gather
+from darla.reports.data import ReportData, Transfer, gather
 from darla.reports.document import Picture, Section
 from darla.reports.sections.learning_curves import curves_section
 
@@ -44,7 +44,7 @@ def _captions(section: Section | None) -> list[str]:
 
 
 def test_snapshots_are_shown_for_each_task(transfers: list[Transfer]) -> None:
-    captions = _captions(curves_section(Material(transfers=transfers)))
+    captions = _captions(curves_section(ReportData(transfers=transfers)))
     assert len(captions) == 2
     assert all("snapshots" in caption for caption in captions)
 
@@ -52,7 +52,7 @@ def test_snapshots_are_shown_for_each_task(transfers: list[Transfer]) -> None:
 def test_the_return_in_training_stands_in_for_them_and_is_shown_once(transfers: list[Transfer], tmp_path: Path) -> None:
     agent = _agent(tmp_path / "agent", "env_steps,mean_return,mean_length,episodes\n100,0.5,150,8\n200,1.5,150,8\n")
     changed = [_without_snapshots(transfer, agent) for transfer in transfers]
-    captions = _captions(curves_section(Material(transfers=changed, agents=[agent])))
+    captions = _captions(curves_section(ReportData(transfers=changed, agents=[agent])))
     assert len(captions) == 1, "both tasks have this agent"
     assert "training episodes" in captions[0]
 
@@ -60,11 +60,11 @@ def test_the_return_in_training_stands_in_for_them_and_is_shown_once(transfers: 
 def test_agents_without_a_curve_leave_no_empty_panels(transfers: list[Transfer], tmp_path: Path) -> None:
     agent = _agent(tmp_path / "agent", "env_steps,mean_return,mean_length,episodes\n")
     changed = [_without_snapshots(transfer, agent) for transfer in transfers]
-    assert curves_section(Material(transfers=changed, agents=[agent])) is None
+    assert curves_section(ReportData(transfers=changed, agents=[agent])) is None
 
 
 def test_a_damaged_curve_is_named(transfers: list[Transfer], tmp_path: Path) -> None:
     agent = _agent(tmp_path / "agent", "env_steps,mean_return\n100,much\n")
     changed = _without_snapshots(transfers[0], agent)
     with pytest.raises(InputError, match="cannot be read as a learning curve"):
-        curves_section(Material(transfers=[changed], agents=[agent]))
+        curves_section(ReportData(transfers=[changed], agents=[agent]))

@@ -7,7 +7,7 @@ from darla.evaluation.episode_records import read_rows
 from darla.vision import MODELS
 from darla.zero_shot import TransferConfig, transfer
 
-CONFIG = TransferConfig(episodes=2, environments=2, curve_episodes=0, strip_frames=0, resamples=50)
+CONFIG = TransferConfig(episodes=2, n_envs=2, snapshot_eval_episodes=0, strip_frames=0, resamples=50)
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))

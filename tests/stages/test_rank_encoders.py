@@ -30,7 +30,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 @pytest.fixture(scope="module")
 def made(frames: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
-    return darla.select(frames, tmp_path_factory.mktemp("select") / "out", SETTINGS, seeds=(0, 1), processes=1)
+    return darla.select(frames, tmp_path_factory.mktemp("select") / "out", SETTINGS, seeds=(0, 1), workers=1)
 
 
 def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
@@ -43,7 +43,7 @@ def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
     best = load(made.folder / listed[0]["encoder"])
     assert best.latent_dim == 6
     for each in listed:
-        assert 0 <= each["silent_units"] <= 1
+        assert 0 <= each["dead_units"] <= 1
         told = list(each["read"].values())
         assert each["supervised"]["informativeness"] == pytest.approx(sum(told) / len(told))
 
@@ -67,7 +67,7 @@ def test_siblings_share_a_denoiser_of_their_own_seed(made):
 
 
 def test_a_finished_selection_is_returned_as_it_is(made, frames):
-    again = darla.select(frames, made.folder.parent, SETTINGS, seeds=(0, 1), processes=1)
+    again = darla.select(frames, made.folder.parent, SETTINGS, seeds=(0, 1), workers=1)
     assert again.card == made.card
 
 

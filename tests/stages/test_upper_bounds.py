@@ -10,15 +10,18 @@ from darla.common import InputError
 from darla.common.files import read_json
 from darla.envs import leak_level
 from darla.evaluation.episode_records import read_rows
-from darla.evaluation.evaluated_agents import admit_all
+from darla.evaluation.evaluated_agents import load_agents
 from darla.learn_to_act import act
 from darla.reports.tables.study import study_table
 from darla.reports.tables.transfer import leak_notes
 from darla.zero_shot import TransferConfig, transfer
 
-CONFIG = TransferConfig(episodes=2, environments=2, curve_episodes=0, strip_frames=0, resamples=50)
+CONFIG = TransferConfig(episodes=2, n_envs=2, snapshot_eval_episodes=0, strip_frames=0, resamples=50)
 HASTY = ActConfig(
-    env_steps=128, snapshots=1, segment_steps=64, settings=PPOSettings(n_envs=2, n_steps=32, batch_size=32, n_epochs=1)
+    env_steps=128,
+    snapshots=1,
+    checkpoint_interval=64,
+    settings=PPOSettings(n_envs=2, n_steps=32, batch_size=32, n_epochs=1),
 )
 ELSEWHERE = {"randomised": "unlabelled", "on the targets": "targets"}
 
@@ -27,7 +30,7 @@ ELSEWHERE = {"randomised": "unlabelled", "on the targets": "targets"}
 def agents(tmp_path_factory):
     folder = tmp_path_factory.mktemp("agents")
     made = {
-        name: act(short_task(), folder / where, replace(HASTY, trains_in=where)) for name, where in ELSEWHERE.items()
+        name: act(short_task(), folder / where, replace(HASTY, train_domain=where)) for name, where in ELSEWHERE.items()
     }
     return {**made, "end to end": act(short_task(), folder / "plain", HASTY)}
 
@@ -42,7 +45,7 @@ def test_agents_act_where_their_configuration_says(agents):
     for name, where in ELSEWHERE.items():
         assert agents[name].config["source"] == task.training_domain(where).to_dict()
     assert agents["end to end"].config["source"] == task.source.to_dict()
-    assert "trains_in" not in agents["end to end"].config["act"]
+    assert "train_domain" not in agents["end to end"].config["act"]
 
 
 def test_every_row_has_the_leak_level_of_its_own_agent(played):
@@ -74,24 +77,24 @@ def test_an_agent_that_acted_in_the_targets_of_another_task_is_refused(agents):
     task = short_task()
     fewer = replace(task, targets={"new": task.targets["new"]})
     with pytest.raises(InputError, match="trained in the targets of another task"):
-        admit_all(fewer, [agents["on the targets"]])
+        load_agents(fewer, [agents["on the targets"]])
     other = replace(task, unlabelled=task.source)
     with pytest.raises(InputError, match="trained in the unlabelled domain of another task"):
-        admit_all(other, [agents["randomised"]])
+        load_agents(other, [agents["randomised"]])
 
 
 def test_acting_in_a_target_by_another_name_is_refused_as_before(tmp_path):
     sneaky = hasty_agent(tmp_path / "agent", 0, domain=short_task().targets["new"])
     with pytest.raises(InputError, match="trained in the target 'new'"):
-        admit_all(short_task(), [sneaky])
+        load_agents(short_task(), [sneaky])
 
 
 def test_agents_of_one_method_were_told_the_same(agents, tmp_path):
     other = act(short_task(), tmp_path / "agent", HASTY, seed=1)
-    with pytest.raises(InputError, match="agents called 'one' differ in trains_in: 'source' and 'targets'"):
-        admit_all(short_task(), [("one", other), ("one", agents["on the targets"])])
+    with pytest.raises(InputError, match="agents called 'one' differ in train_domain: 'source' and 'targets'"):
+        load_agents(short_task(), [("one", other), ("one", agents["on the targets"])])
 
 
 def test_the_validation_split_chooses_no_policy_that_did_not_learn_in_the_source():
     with pytest.raises(InputError, match="this one trains in 'targets'"):
-        ActConfig(trains_in="targets", selection="validation")
+        ActConfig(train_domain="targets", selection="validation")

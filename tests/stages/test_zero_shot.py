@@ -17,11 +17,11 @@ from darla.envs import Domain, leak_level, make, tasks
 from darla.evaluation.episode_records import read_rows
 from darla.evaluation.evaluated_agents import _check_seen
 from darla.evaluation.film_strips import _contexts
-from darla.evaluation.jobs import Player, places
+from darla.evaluation.jobs import EvaluationWorker, places
 from darla.reports.data import gather
 from darla.zero_shot import TransferConfig, transfer
 
-CONFIG = TransferConfig(episodes=5, environments=2, curve_episodes=3, strip_frames=3, resamples=100)
+CONFIG = TransferConfig(episodes=5, n_envs=2, snapshot_eval_episodes=3, strip_frames=3, resamples=100)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_agents_on_latents_are_evaluated_with_their_encoder(agents, tmp_path):
 
 
 def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_path, monkeypatch):
-    play, played = Player.play, []
+    play, played = EvaluationWorker.play, []
 
     def stop_after(limit: int):
         def until(self, cell, progress=None):
@@ -132,11 +132,11 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_
         return until
 
     for limit in (3, 7):
-        monkeypatch.setattr(Player, "play", stop_after(limit))
+        monkeypatch.setattr(EvaluationWorker, "play", stop_after(limit))
         with pytest.raises(KeyboardInterrupt):
             transfer(short_task(), agents, tmp_path / "out", CONFIG)
         assert not (tmp_path / "out" / "card.json").exists()
-    monkeypatch.setattr(Player, "play", stop_after(1_000))
+    monkeypatch.setattr(EvaluationWorker, "play", stop_after(1_000))
     resumed = transfer(short_task(), agents, tmp_path / "out", CONFIG)
     assert resumed.digest == whole.digest
     assert len(played) == len(set(played)) == 12 + 2
@@ -144,19 +144,19 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_
 
 
 def test_a_finished_evaluation_is_not_played_again(whole, agents, monkeypatch):
-    monkeypatch.setattr(Player, "play", None)
+    monkeypatch.setattr(EvaluationWorker, "play", None)
     assert transfer(short_task(), agents, whole.folder, CONFIG).digest == whole.digest
 
 
 def test_episodes_that_are_kept_are_played_once_for_all_who_ask_the_same(whole, agents, tmp_path, monkeypatch):
     """Whoever shares the agent, the domain and the plan; a task with one target more plays that target alone."""
-    episodes, played = Player._episodes, []
+    episodes, played = EvaluationWorker._episodes, []
 
     def counted(self, cell, progress):
-        played.append((cell.entrant, self._evaluation.places[cell.place].name))
+        played.append((cell.agent, self._evaluation.places[cell.place].name))
         return episodes(self, cell, progress)
 
-    monkeypatch.setattr(Player, "_episodes", counted)
+    monkeypatch.setattr(EvaluationWorker, "_episodes", counted)
     keep = tmp_path / "played"
     name = next(iter(short_task().targets))
     fewer = replace(
@@ -183,7 +183,7 @@ def test_agents_may_lie_elsewhere_when_the_evaluation_goes_on(whole, agents, tmp
 
 def test_contexts_for_choosing_encoders_are_played_apart_from_the_targets(tmp_path):
     task = replace(short_task(), selection=room("selection", 0.6))
-    config = replace(CONFIG, splits=("source", "selection"), curve_episodes=0, strip_frames=0, episodes=2)
+    config = replace(CONFIG, splits=("source", "selection"), snapshot_eval_episodes=0, strip_frames=0, episodes=2)
     agent = hasty_agent(tmp_path / "agent", 4)
     found = transfer(task, [agent], tmp_path / "out", config)
     scores = read_json(found.folder / "scores.json")
@@ -212,7 +212,7 @@ def test_an_agent_of_another_source_is_refused(tmp_path):
         ({"splits": ("target",)}, "must hold 'source'"),
         ({"splits": ("source", "selection")}, "has no selection contexts"),
         ({"splits": ("source", "tagret")}, "'tagret'"),
-        ({"curve_episodes": 6}, "must not exceed the 5 episodes"),
+        ({"snapshot_eval_episodes": 6}, "must not exceed the 5 episodes"),
         ({"strip_frames": -1}, "must not be negative"),
         ({"confidence": 95.0}, "between 0 and 1"),
     ],

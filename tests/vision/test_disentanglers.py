@@ -12,7 +12,7 @@ from darla.common import InputError
 from darla.vision import MODELS, SeeConfig, TrainingConfig
 from darla.vision.encoders.encode import encode_images
 from darla.vision.encoders.train_encoder import build_model
-from darla.vision.training.loop import initialised, train_model
+from darla.vision.training.loop import build_seeded, train_model
 
 SHAPE = (16, 16, 3)
 # What makes each model a VAE with beta = 1.
@@ -29,7 +29,7 @@ def config(model: str, **changes) -> SeeConfig:
 
 
 def build(model: str, **changes):
-    return initialised(lambda: build_model(config(model, **changes), SHAPE), 0)
+    return build_seeded(lambda: build_model(config(model, **changes), SHAPE), 0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -132,7 +132,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(name, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"qlae"}))
 def test_every_penalty_goes_with_the_perceptual_loss(name, images):
-    model = initialised(lambda: build_model(config(name, loss="features", bottleneck=8), SHAPE), 0)
+    model = build_seeded(lambda: build_model(config(name, loss="features", bottleneck=8), SHAPE), 0)
     terms = model.loss(images, generator())
     assert {"perceptual"} <= terms.keys()
     assert "pixel" not in terms

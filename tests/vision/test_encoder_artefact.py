@@ -43,10 +43,10 @@ def test_the_encoder_is_self_contained(perceptual, tmp_path):
 def test_a_network_that_dies_in_training_is_told(tiny, frames, tmp_path, capfd):
     steep = tiny.change(training__learning_rate=0.02, training__schedule="constant")
     report = read_json(vision.train_encoder(steep, frames, tmp_path / "steep", seed=0).folder / "probes.json")
-    assert report["silent_units"] > 0.5
+    assert report["dead_units"] > 0.5
     assert "put out the same for every image" in capfd.readouterr().err
     report = read_json(vision.train_encoder(tiny, frames, tmp_path / "level", seed=0).folder / "probes.json")
-    assert report["silent_units"] < 0.5
+    assert report["dead_units"] < 0.5
     assert "put out the same" not in capfd.readouterr().err
 
 

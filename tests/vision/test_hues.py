@@ -7,7 +7,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision import DAE, DAEConfig
-from darla.vision.models.hue_jitter import scramble_hues
+from darla.vision.models.hue_jitter import random_hue_warp
 
 
 def generator() -> torch.Generator:
@@ -27,11 +27,11 @@ def hues(images: torch.Tensor) -> torch.Tensor:
 
 
 def test_nothing_is_recoloured_at_share_0(images):
-    torch.testing.assert_close(scramble_hues(images, 0.0, generator()), images, atol=1e-5, rtol=0)
+    torch.testing.assert_close(random_hue_warp(images, 0.0, generator()), images, atol=1e-5, rtol=0)
 
 
 def test_saturation_and_value_stay(images):
-    changed = scramble_hues(images, 1.0, generator())
+    changed = random_hue_warp(images, 1.0, generator())
     assert (changed - images).abs().max() > 0.1
     torch.testing.assert_close(changed.amax(1), images.amax(1), atol=1e-5, rtol=0)
     torch.testing.assert_close(changed.amin(1), images.amin(1), atol=1e-5, rtol=0)
@@ -39,19 +39,19 @@ def test_saturation_and_value_stay(images):
 
 def test_greys_stay_grey():
     greys = torch.linspace(0, 1, 12).reshape(12, 1, 1, 1).expand(12, 3, 4, 4)
-    torch.testing.assert_close(scramble_hues(greys, 1.0, generator()), greys, atol=1e-6, rtol=0)
+    torch.testing.assert_close(random_hue_warp(greys, 1.0, generator()), greys, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("hue", [0.0, 0.31, 0.77])
 def test_every_hue_is_as_likely_whatever_it_was(hue):
-    found = hues(scramble_hues(painted(hue), 1.0, generator()))[:, 0]
+    found = hues(random_hue_warp(painted(hue), 1.0, generator()))[:, 0]
     counts = torch.histc(found, bins=8, min=0, max=1)
     assert counts.min() > 2000 / 8 * 0.75
     assert counts.max() < 2000 / 8 * 1.25
 
 
 def test_the_hue_of_one_thing_does_not_tell_that_of_another():
-    found = hues(scramble_hues(painted(0.1), 1.0, generator()))
+    found = hues(random_hue_warp(painted(0.1), 1.0, generator()))
     between = (found[:, 1] - found[:, 0]) * 2 * torch.pi
     concentration = torch.complex(between.cos(), between.sin()).mean().abs()  # 1 if one rotation moved both
     assert concentration < 0.7
@@ -59,7 +59,7 @@ def test_the_hue_of_one_thing_does_not_tell_that_of_another():
 
 def test_the_share_is_that_of_the_recoloured_pictures():
     before = painted(0.1, count=4000)
-    changed = ((scramble_hues(before, 0.3, generator()) - before).abs().flatten(1).amax(1) > 1e-3).float().mean()
+    changed = ((random_hue_warp(before, 0.3, generator()) - before).abs().flatten(1).amax(1) > 1e-3).float().mean()
     assert changed == pytest.approx(0.3, abs=0.03)
 
 

@@ -12,7 +12,7 @@ from darla.vision import DAE, SeeConfig, encode_images
 from darla.vision.encoders.encode import fit_normaliser
 from darla.vision.encoders.train_dae import load_dae
 from darla.vision.encoders.train_encoder import build_model
-from darla.vision.training.loop import initialised
+from darla.vision.training.loop import build_seeded
 
 DAE_FEATURES = {"model": "dae_features", "latent_dim": 8, "training__steps": 0}
 
@@ -52,7 +52,7 @@ def test_an_encoder_that_was_never_trained_has_the_weights_it_was_drawn_with(ran
     model = vision.load(random_encoder.folder)
     again = vision.load(random_encoder.folder).state_dict()
     config = SeeConfig.from_dict(random_encoder.config["see"])
-    drawn = initialised(lambda: build_model(config, SHAPE), seed_for(5, "weights"))
+    drawn = build_seeded(lambda: build_model(config, SHAPE), seed_for(5, "weights"))
     same = {name for name, value in drawn.state_dict().items() if torch.equal(value, again[name])}
     assert same == {name for name, _ in model.named_parameters()}
     assert not (random_encoder.folder / "history.csv").exists()

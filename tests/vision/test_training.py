@@ -20,14 +20,14 @@ from darla.vision import (
     train_model,
 )
 from darla.vision.training.batches import BatchOrder
-from darla.vision.training.loop import initialised
+from darla.vision.training.loop import build_seeded
 
 SHAPE = (16, 16, 3)
 SHORT = TrainingConfig(steps=6, batch_size=16, log_every=3, checkpoint_every=2)
 
 
 def beta_vae(seed: int = 0) -> BetaVAE:
-    return initialised(lambda: BetaVAE(BetaVAEConfig(latent_dim=4), None, SHAPE), seed)
+    return build_seeded(lambda: BetaVAE(BetaVAEConfig(latent_dim=4), None, SHAPE), seed)
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -57,7 +57,7 @@ class Explodes(ImageModel):
 
 def test_training_lowers_the_loss(frames, tmp_path):
     config = TrainingConfig(steps=150, batch_size=32, log_every=50, learning_rate=3e-3)
-    model = initialised(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 0)
+    model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 0)
     history = train_model(model, frames, config, tmp_path, 0).history
     assert [row["step"] for row in history] == [50, 100, 150]
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
@@ -91,9 +91,9 @@ def test_history_holds_the_means_between_its_rows(frames, tmp_path):
 
 def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
     perceptual = PerceptualLoss(
-        initialised(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 1), PerceptualConfig("bottleneck")
+        build_seeded(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 1), PerceptualConfig("bottleneck")
     )
-    model = initialised(lambda: BetaVAE(BetaVAEConfig(latent_dim=4, loss="perceptual"), perceptual, SHAPE), 0)
+    model = build_seeded(lambda: BetaVAE(BetaVAEConfig(latent_dim=4, loss="perceptual"), perceptual, SHAPE), 0)
     before = weights(perceptual)
     train_model(model, frames, SHORT, tmp_path, 0)
     assert same(weights(perceptual), before)
@@ -102,7 +102,7 @@ def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(frames, tmp_path):
     found = []
     for parts in (1, 4):
-        model = initialised(lambda: DAE(DAEConfig(bottleneck=8, rectangles=0), SHAPE), 0)
+        model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8, rectangles=0), SHAPE), 0)
         config = TrainingConfig(steps=3, batch_size=16, parts=parts, precision="float32")
         train_model(model, frames, config, tmp_path / str(parts), 0)
         found.append(weights(model))

@@ -21,15 +21,15 @@ class SeeConfig:
     vae: VAEConfig = field(default_factory=BetaVAEConfig)
     """Networks and objective of the model, of its own kind of configuration."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    """Training of the model."""
+    """TrainResult of the model."""
     dae: DAEConfig = field(default_factory=DAEConfig)
     """The denoising autoencoder; trained only where the objective compares its features."""
     dae_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=5000, batch_size=32))
-    """Training of the denoising autoencoder."""
+    """TrainResult of the denoising autoencoder."""
     held_out: float = 0.1
     """Share of the frames kept from training, for probes, pictures and held-out losses."""
     statistics_frames: int = 4096
-    """Training frames, at most, from which feature statistics are taken."""
+    """TrainResult frames, at most, from which feature statistics are taken."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""

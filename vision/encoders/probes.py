@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from darla.common import InputError, rng_for, seed_for
-from darla.vision.training.loop import initialised
+from darla.vision.training.loop import build_seeded
 
 Array = np.ndarray[Any, Any]
 TARGETS = ("kind", "bearing", "distance")
@@ -151,7 +151,7 @@ def _network(
 ) -> Array:
     """Fit two hidden layers with a falling learning rate; return their outputs for the rows `score`."""
     x = torch.as_tensor(inputs, dtype=torch.float32)
-    network = initialised(
+    network = build_seeded(
         lambda: nn.Sequential(
             nn.Linear(x.shape[1], hidden),
             nn.ReLU(),

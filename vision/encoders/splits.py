@@ -13,7 +13,7 @@ from darla.vision.encoders.encode import batches
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE
 from darla.vision.training.batches import Frames
-from darla.vision.training.devices import Numerics, Processes
+from darla.vision.training.devices import DevicePrecision, DistributedContext
 
 Array = np.ndarray[Any, Any]
 WATCHED = 256
@@ -34,7 +34,7 @@ class LabelledFrames(Frames, Protocol):
         """Facts behind each frame, by name; empty where the environment tells none."""
 
 
-def open_together(out: Path, kind: str, record: Mapping[str, Any], device: str) -> tuple[Processes, bool]:
+def open_together(out: Path, kind: str, record: Mapping[str, Any], device: str) -> tuple[DistributedContext, bool]:
     """Begin an artefact in one of the processes that `torchrun` started, and let the others wait for it.
 
     Args:
@@ -49,7 +49,7 @@ def open_together(out: Path, kind: str, record: Mapping[str, Any], device: str) 
     Raises:
         InputError: the folder holds something else.
     """
-    processes = Processes.join(Numerics.choose("auto", device).device)
+    processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
     if processes.leads:
         begin(out, kind, record)
     complete = is_complete(out)

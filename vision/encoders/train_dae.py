@@ -25,7 +25,7 @@ from darla.vision.encoders.splits import (
 from darla.vision.encoders.traversals import grid, reconstruct, write_png
 from darla.vision.models.dae import DAE, LAYERS, DAEConfig
 from darla.vision.models.perceptual import FeatureStatistics, feature_statistics
-from darla.vision.training.loop import initialised
+from darla.vision.training.loop import build_seeded
 from darla.vision.training.monitor import train_watched
 
 
@@ -58,7 +58,7 @@ def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: 
     if complete:
         return Artefact.load(out, "dae")
     rows, held_out = split(len(frames), config.held_out, seed)
-    model = initialised(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
+    model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
     label = "denoising autoencoder"
     training = train_watched(
         model, frames, config.dae_training, out, seed, stream="dae", rows=rows, held_out=held_out, label=label

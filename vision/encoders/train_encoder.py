@@ -29,8 +29,8 @@ from darla.vision.models.dae import DAE, DAEConfig
 from darla.vision.models.perceptual import PerceptualLoss
 from darla.vision.models.registry import find_model
 from darla.vision.training.config import TrainingConfig
-from darla.vision.training.loop import initialised
-from darla.vision.training.monitor import ACTIVE, code_statistics, silent_units, train_watched
+from darla.vision.training.loop import build_seeded
+from darla.vision.training.monitor import ACTIVE, code_statistics, dead_units, train_watched
 
 _SILENT = 0.5
 """Share of silent units above which a training says so."""
@@ -107,7 +107,7 @@ def train_encoder(
         inputs["dae"] = given.digest
         perceptual = PerceptualLoss(load_dae(given), config.vae.perceptual)
         perceptual.calibrate(load_statistics(given)[config.vae.perceptual.layer])
-    model = initialised(lambda: build_model(config, image_shape, perceptual), seed_for(seed, "weights"))
+    model = build_seeded(lambda: build_model(config, image_shape, perceptual), seed_for(seed, "weights"))
     label = "learn to see"
     training = train_watched(
         model,
@@ -167,9 +167,9 @@ def _describe(
         "active_units": int((variance > ACTIVE).sum()),
     }
     report["reconstruction"] = errors(model, frames, held_out)
-    report["silent_units"] = silent_units(model, seen[0])
-    if (report["silent_units"] or 0.0) > _SILENT:
-        print(_silent(report["silent_units"], config), file=sys.stderr, flush=True)
+    report["dead_units"] = dead_units(model, seen[0])
+    if (report["dead_units"] or 0.0) > _SILENT:
+        print(_silent(report["dead_units"], config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))

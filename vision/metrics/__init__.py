@@ -17,7 +17,7 @@ from darla.vision.metrics.names import NAMES
 
 if TYPE_CHECKING:
     from darla.vision.metrics.core.intervals import Interval
-    from darla.vision.metrics.core.registry import METRICS, Metric, Needs, metric
+    from darla.vision.metrics.core.registry import METRICS, Metric, Requirements, metric
     from darla.vision.metrics.core.result import Result, Scores
     from darla.vision.metrics.core.sample import Sample
     from darla.vision.metrics.evaluate import evaluate, table
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "evaluate": ("evaluate", "table"),
     "core.intervals": ("Interval",),
-    "core.registry": ("Metric", "Needs", "metric"),
+    "core.registry": ("Metric", "Requirements", "metric"),
     "core.result": ("Result", "Scores"),
     "core.sample": ("Sample",),
     **{f"scores.{name}": (name,) for name in NAMES},
@@ -60,7 +60,7 @@ __all__ = [
     "METRICS",
     "Interval",
     "Metric",
-    "Needs",
+    "Requirements",
     "Result",
     "Sample",
     "Scores",

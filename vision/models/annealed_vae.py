@@ -11,7 +11,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.vision.models.base import Posterior
 from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AnnealedVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         super().__post_init__()
-        not_negative(self, "gamma", "capacity")
+        require_non_negative(self, "gamma", "capacity")
         if not 0 <= self.annealing <= 1:
             raise InputError(f"annealing must be a share in [0, 1], not {self.annealing}")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from darla.vision.models.base import REACH, Posterior
-from darla.vision.models.qlae import NO_NOISE, Exact
+from darla.vision.models.qlae import DETERMINISTIC, DeterministicPosterior
 from darla.vision.models.vae import VAE, VAEConfig
 
 
@@ -36,7 +36,7 @@ class AutoEncoder(VAE):
     def encode(self, images: Tensor) -> Posterior:
         """Return the codes of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
         codes = self.encoder(images)
-        return Exact(codes, torch.full_like(codes, NO_NOISE))
+        return DeterministicPosterior(codes, torch.full_like(codes, DETERMINISTIC))
 
     def reach(self) -> Tensor:
         """Return between which values a traversal moves each latent, (2, D): across most of its codes over D_U."""

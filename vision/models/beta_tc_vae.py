@@ -12,7 +12,7 @@ from torch import Tensor
 from darla.common import InputError, unknown_name
 from darla.vision.models.base import Posterior
 from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
 ESTIMATORS = ("weighted", "stratified")
 
@@ -33,7 +33,7 @@ class BetaTCVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         super().__post_init__()
-        not_negative(self, "alpha", "beta", "gamma")
+        require_non_negative(self, "alpha", "beta", "gamma")
         if self.estimator not in ESTIMATORS:
             raise unknown_name("estimator", self.estimator, ESTIMATORS)
 

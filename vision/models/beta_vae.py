@@ -12,7 +12,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.vision.models.base import Posterior
 from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class BetaVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing or would be ignored."""
         super().__post_init__()
-        not_negative(self, "beta")
+        require_non_negative(self, "beta")
         if not 0 <= self.beta_warm_up < 1:
             raise InputError(f"beta_warm_up must be a share in [0, 1), not {self.beta_warm_up}")
 

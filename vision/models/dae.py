@@ -12,7 +12,7 @@ from torch import Tensor
 
 from darla.common import InputError, unknown_name
 from darla.vision.models.base import ImageModel
-from darla.vision.models.hue_jitter import scramble_hues
+from darla.vision.models.hue_jitter import random_hue_warp
 from darla.vision.models.likelihoods import likelihood
 from darla.vision.models.networks import Decoder, Encoder, architecture
 
@@ -127,7 +127,7 @@ class DAE(ImageModel):
     def damage(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return images (N, C, H, W) with other hues and blanked rectangles, as often as the configuration says."""
         if self.config.recoloured:
-            images = scramble_hues(images, self.config.recoloured, generator)
+            images = random_hue_warp(images, self.config.recoloured, generator)
         return occlude(images, self.config, generator)
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:

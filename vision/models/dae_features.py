@@ -11,7 +11,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.vision.models.base import REACH, Posterior, VisionModel
 from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
-from darla.vision.models.qlae import NO_NOISE, Exact
+from darla.vision.models.qlae import DETERMINISTIC, DeterministicPosterior
 from darla.vision.models.vae import VAEConfig
 
 _MATTERS = ("latent_dim", "loss", "perceptual")
@@ -73,7 +73,7 @@ class DAEFeatures(VisionModel):
     def encode(self, images: Tensor) -> Posterior:
         """Return the features of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
         codes = self.perceptual.features(images)
-        return Exact(codes, torch.full_like(codes, NO_NOISE))
+        return DeterministicPosterior(codes, torch.full_like(codes, DETERMINISTIC))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return what the DAE draws from features (N, D), float32 (N, C, H, W) in [0, 1]."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darla.common import unknown_name
 from darla.vision.models.base import Posterior
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
 KINDS = ("i", "ii")
 
@@ -32,7 +32,7 @@ class DIPVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         super().__post_init__()
-        not_negative(self, "off_diagonal", "diagonal", "beta")
+        require_non_negative(self, "off_diagonal", "diagonal", "beta")
         if self.kind not in KINDS:
             raise unknown_name("kind of DIP-VAE", self.kind, KINDS)
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 from darla.common import InputError
 from darla.vision.models.base import Posterior
 from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
-from darla.vision.training.fused_conv import Head
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
+from darla.vision.training.fused_conv import Float32Linear
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class FactorVAEConfig(VAEConfig):
     discriminator_width: int = 1000
     """Units of each hidden layer of the discriminator."""
     discriminator_depth: int = 6
-    """Hidden layers of the discriminator: six in the paper's figure and in disentanglement_lib, five elsewhere."""
+    """MLP layers of the discriminator: six in the paper's figure and in disentanglement_lib, five elsewhere."""
     discriminator_rate: float = 1.0
     """Learning rate of the discriminator in units of the model's; both are 1e-4 in the paper for dSprites."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         super().__post_init__()
-        not_negative(self, "gamma")
+        require_non_negative(self, "gamma")
         for name in ("discriminator_width", "discriminator_depth"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -50,7 +50,7 @@ class Discriminator(nn.Module):
         super().__init__()
         sizes = [latent_dim, *[width] * depth]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.head = Head(width, 2)
+        self.head = Float32Linear(width, 2)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return two logits for each code (N, D), float32 (N, 2)."""

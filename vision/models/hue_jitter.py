@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def scramble_hues(images: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
+def random_hue_warp(images: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
     """Replace the hues of each picture by others: HSV hue h becomes h + f(h), f a random periodic function.
 
     One rotation for all hues could be undone from a single thing of known colour. Saturation and value stay, so that

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darla.common import InputError
 from darla.vision.models.base import Posterior
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class InfoVAEConfig(VAEConfig):
         super().__post_init__()
         if self.alpha > 1:
             raise InputError(f"alpha must be at most 1, not {self.alpha}: the KL divergence would be rewarded")
-        not_negative(self, "divergence")
+        require_non_negative(self, "divergence")
         if self.alpha + self.divergence < 1:
             raise InputError(f"alpha + divergence must be at least 1, not {self.alpha + self.divergence}")
         if self.prior_samples < 1:

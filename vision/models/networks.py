@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError, unknown_name
-from darla.vision.training.fused_conv import Down, Head, Hidden, Ups, activate, known_activation
+from darla.vision.training.fused_conv import MLP, Down, Float32Linear, Ups, activate, known_activation
 
 _ROUNDING = 1e-4
 """Share of a layer's largest output below which a difference between images is taken for rounding."""
@@ -77,8 +77,8 @@ class Encoder(nn.Module):
             Down(a, b, kernel) for (a, b), kernel in zip(pairwise(sizes), shape.kernels, strict=True)
         )
         widths = (shape.channels[-1] * (height // 16) * (width // 16), *shape.hidden)
-        self.hidden = Hidden(widths, activation)
-        self.head = Head(widths[-1], outputs)
+        self.hidden = MLP(widths, activation)
+        self.head = Float32Linear(widths[-1], outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the head's outputs, float32 (N, outputs)."""
@@ -139,8 +139,8 @@ class FeatureDecoder(nn.Module):
     def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
         super().__init__()
         widths = (inputs, *hidden)
-        self.hidden = Hidden(widths, activation)
-        self.head = Head(widths[-1], outputs)
+        self.hidden = MLP(widths, activation)
+        self.head = Float32Linear(widths[-1], outputs)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to features, float32 (N, outputs)."""
@@ -170,7 +170,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.grid = (shape.channels[-1], image_shape[0] // 16, image_shape[1] // 16)
         widths = (inputs, *reversed(shape.hidden), self.grid[0] * self.grid[1] * self.grid[2])
-        self.hidden = Hidden(widths, activation)
+        self.hidden = MLP(widths, activation)
         self.deconvolutions = Ups((*reversed(shape.channels), outputs), activation)
 
     def forward(self, latents: Tensor) -> Tensor:

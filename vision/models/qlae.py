@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from darla.common import InputError
 from darla.vision.models.base import Posterior
 from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, not_negative
+from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
 
-NO_NOISE = -30.0
+DETERMINISTIC = -30.0
 """Log-variance of a code that has none: small, and finite for estimators that divide by the variance."""
 
 
@@ -40,7 +40,7 @@ class QLAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         super().__post_init__()
-        not_negative(self, "quantise", "commit", "weight_decay")
+        require_non_negative(self, "quantise", "commit", "weight_decay")
         if self.values < 2:
             raise InputError(f"values must be at least 2, not {self.values}")
         if not self.span > 0:
@@ -50,7 +50,7 @@ class QLAEConfig(VAEConfig):
 
 
 @dataclass(frozen=True)
-class Exact(Posterior):
+class DeterministicPosterior(Posterior):
     """A code without noise: its sample is its mean, and it has no divergence from a prior."""
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
@@ -109,7 +109,7 @@ class QLAE(VAE):
     def encode(self, images: Tensor) -> Posterior:
         """Return the quantised codes of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
         codes = self.quantised(self.encoder(images))
-        return Exact(codes, torch.full_like(codes, NO_NOISE))
+        return DeterministicPosterior(codes, torch.full_like(codes, DETERMINISTIC))
 
     def reach(self) -> Tensor:
         """Return the least and the largest value of each latent, (2, D)."""

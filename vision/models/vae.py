@@ -70,7 +70,7 @@ class VAEConfig:
         return self.loss != "pixel"
 
 
-def not_negative(config: object, *names: str) -> None:
+def require_non_negative(config: object, *names: str) -> None:
     """Refuse a weight below 0, naming it."""
     for name in names:
         if not getattr(config, name) >= 0:

@@ -25,7 +25,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 @dataclass(frozen=True)
-class Numerics:
+class DevicePrecision:
     """Where and in which number format a model is trained; its parameters are always float32."""
 
     device: torch.device
@@ -34,7 +34,7 @@ class Numerics:
     float32."""
 
     @classmethod
-    def choose(cls, precision: str, device: str) -> "Numerics":
+    def choose(cls, precision: str, device: str) -> "DevicePrecision":
         """Choose for this machine.
 
         Args:
@@ -93,7 +93,7 @@ class Numerics:
 
 
 @cache
-def keep_freed_memory() -> None:
+def disable_malloc_trim() -> None:
     """Tell glibc to keep the memory of freed activations for the next step, once for this process.
 
     By default it gives blocks of megabytes back to the kernel, which hands them out again zeroed page by
@@ -112,14 +112,14 @@ def keep_freed_memory() -> None:
 
 
 @dataclass(frozen=True)
-class Processes:
+class DistributedContext:
     """This process among those that `torchrun` started; alone where it did not."""
 
     rank: int = 0
     world: int = 1
 
     @classmethod
-    def join(cls, device: torch.device) -> "Processes":
+    def join(cls, device: torch.device) -> "DistributedContext":
         """Join the process group that `torchrun`'s environment variables describe, if there are any."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")

@@ -51,7 +51,7 @@ def known_activation(name: str) -> str:
     return name
 
 
-class Hidden(nn.ModuleList):
+class MLP(nn.ModuleList):
     """Fully connected layers, each followed by the activation.
 
     Args:
@@ -70,7 +70,7 @@ class Hidden(nn.ModuleList):
         return x
 
 
-class Head(nn.Linear):
+class Float32Linear(nn.Linear):
     """A linear layer in float32 whatever is around it.
 
     What it puts out is read to more digits than bfloat16 has, and it is too small for that to cost anything.

@@ -19,7 +19,7 @@ from darla.vision.models.base import ImageModel
 from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
 from darla.vision.training.config import TrainingConfig
-from darla.vision.training.devices import Numerics, Processes, keep_freed_memory
+from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim
 
 M = TypeVar("M", bound=nn.Module)
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]
@@ -30,7 +30,7 @@ class DivergenceError(InputError):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainResult:
     """What a finished training leaves behind."""
 
     history: list[dict[str, float]]
@@ -51,7 +51,7 @@ class _Objective(nn.Module):
         return self.model.loss(images, generator)
 
 
-def initialised(build: Callable[[], M], seed: int) -> M:
+def build_seeded(build: Callable[[], M], seed: int) -> M:
     """Build a model with weights drawn from `seed`, and leave the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -68,7 +68,7 @@ def train_model(
     rows: np.ndarray[Any, Any] | None = None,
     label: str = "train",
     observe: Observe | None = None,
-) -> Training:
+) -> TrainResult:
     """Train a model on frames; resume where an earlier call with the same arguments was interrupted.
 
     On a CPU the resumed training ends with the same bytes as one that was never interrupted.
@@ -93,9 +93,9 @@ def train_model(
             checkpoint.
         InputError: the batch cannot be shared out, or a checkpoint is of another training.
     """
-    keep_freed_memory()
-    numerics = Numerics.choose(config.precision, config.device)
-    processes = Processes.join(numerics.device)
+    disable_malloc_trim()
+    numerics = DevicePrecision.choose(config.precision, config.device)
+    processes = DistributedContext.join(numerics.device)
     parts = config.parts or processes.world
     if parts % processes.world or config.batch_size % parts:
         raise InputError(
@@ -105,7 +105,7 @@ def train_model(
     numerics.place(model)
     if config.steps == 0:
         model.eval()
-        return Training([], 0.0)
+        return TrainResult([], 0.0)
     model.set_images(len(frames) if rows is None else len(rows))
     loop = _Loop(model, config, out, seed, numerics, processes, parts)
     loop.resume()
@@ -121,7 +121,7 @@ def train_model(
             if loop.step % config.checkpoint_every == 0 or loop.step == config.steps:
                 loop.save()
     model.eval()
-    return Training(loop.history, loop.seconds())
+    return TrainResult(loop.history, loop.seconds())
 
 
 class _Loop:
@@ -133,8 +133,8 @@ class _Loop:
         config: TrainingConfig,
         out: Path,
         seed: int,
-        numerics: Numerics,
-        processes: Processes,
+        numerics: DevicePrecision,
+        processes: DistributedContext,
         parts: int,
     ) -> None:
         self.model, self.config, self.out, self.seed = model, config, out, seed

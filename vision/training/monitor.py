@@ -18,7 +18,7 @@ from darla.vision.models.dae import DAE
 from darla.vision.models.networks import Encoder
 from darla.vision.training.batches import Frames
 from darla.vision.training.config import TrainingConfig
-from darla.vision.training.loop import Training, train_model
+from darla.vision.training.loop import TrainResult, train_model
 from darla.vision.training.metric_monitor import MetricWatch
 
 ACTIVE = 0.01
@@ -34,7 +34,7 @@ def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarr
     return kl.cpu().numpy(), variance.cpu().numpy()
 
 
-def silent_units(model: ImageModel, images: Tensor) -> float | None:
+def dead_units(model: ImageModel, images: Tensor) -> float | None:
     """Return the share of the encoder's units that put out the same for all images, None for fewer than two."""
     encoder = getattr(model, "encoder", None)
     return encoder.silent(images) if isinstance(encoder, Encoder) and len(images) > 1 else None
@@ -69,7 +69,7 @@ class Monitor:
 
         Returns:
             The held-out loss terms; of a model with latents, the number of active ones (`active_units`); and the share
-            of the encoder's units that put out the same for all images (`silent_units`).
+            of the encoder's units that put out the same for all images (`dead_units`).
         """
         step = int(row["step"])
         images = self.model.to_input(self.images)
@@ -77,8 +77,8 @@ class Monitor:
         with torch.inference_mode():
             terms = self.model.loss(images, noise)
         found = {f"held_out_{name}": float(value) for name, value in terms.items()}
-        if (silent := silent_units(self.model, images)) is not None:
-            found["silent_units"] = silent
+        if (silent := dead_units(self.model, images)) is not None:
+            found["dead_units"] = silent
         writer = self._open(step)
         if isinstance(self.model, VisionModel):
             kl, variance = code_statistics(self.model, [images])
@@ -129,7 +129,7 @@ def train_watched(
     held_out: np.ndarray[Any, Any],
     label: str,
     watch: Sequence[str] = (),
-) -> Training:
+) -> TrainResult:
     """Train a model with a monitor looking at held-out frames.
 
     Args:

@@ -18,7 +18,7 @@ from darla.common import seed_for
 
 
 @dataclass
-class Episode:
+class OngoingEpisode:
     """What happened in one environment since its last reset."""
 
     states: list[Tensor] = field(default_factory=list)
@@ -111,8 +111,8 @@ class EpisodicControl(OffPolicyAlgorithm):
     def _setup_model(self) -> None:
         super()._setup_model()
         self.replay_buffer = None
-        self._going = [Episode() for _ in range(self.n_envs)]
-        self._finished: list[Episode] = []
+        self._going = [OngoingEpisode() for _ in range(self.n_envs)]
+        self._finished: list[OngoingEpisode] = []
         if isinstance(self.policy.features_extractor, RandomProjection):
             seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
             self.policy.features_extractor.draw(torch.Generator().manual_seed(seed_for(seed, "projection")))
@@ -164,7 +164,7 @@ class EpisodicControl(OffPolicyAlgorithm):
             states = self.policy.embed(self.policy.obs_to_tensor(self._last_obs)[0])
         for index, state in enumerate(states):
             if self._last_episode_starts[index]:
-                self._going[index] = Episode()
+                self._going[index] = OngoingEpisode()
             episode = self._going[index]
             episode.states.append(state)
             episode.actions.append(int(buffer_action[index]))

@@ -1,4 +1,4 @@
-"""What a cell's log says of the cell: when work on it began, where, and how it ended.
+"""What a job's log says of the job: when work on it began, where, and how it ended.
 
 A log holds what the work prints, between marks:
 
@@ -6,7 +6,7 @@ A log holds what the work prints, between marks:
     ...
     [darla 2026-01-31T09:04:10+00:00] done in 4 min 10 s
 
-An interrupted cell has a start without an end, and another start once it goes on. Logs are appended to, so they work
+An interrupted job has a start without an end, and another start once it goes on. Logs are appended to, so they work
 the same for processes of this machine and for those of a cluster that share its folder.
 """
 
@@ -24,8 +24,8 @@ _START = re.compile(r" on (.*), process (\d+)$")
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The last thing that a log says of its cell as a whole."""
+class LogEvent:
+    """The last thing that a log says of its job as a whole."""
 
     when: datetime
     kind: Literal["started", "done", "failed"]
@@ -38,7 +38,7 @@ class Mark:
 
 
 def log_of(folder: Path, logs: Path) -> Path:
-    """Return the log of the cell that makes `folder`."""
+    """Return the log of the job that makes `folder`."""
     return logs / f"{folder.parent.name}-{folder.name}.log"
 
 
@@ -62,13 +62,13 @@ def failed(reason: str) -> str:
     return _line(f"failed: {' '.join(reason.split())}")
 
 
-def last_mark(log: Path) -> Mark | None:
+def last_mark(log: Path) -> LogEvent | None:
     """Return the last mark in a log; None where there is none."""
     for line in reversed(_last_lines(log)):
         if match := _MARK.match(line):
             when, kind, rest = match.groups()
             place = _START.match(rest)
-            return Mark(
+            return LogEvent(
                 datetime.fromisoformat(when),
                 kind,  # type: ignore[arg-type]
                 rest.removeprefix(": ") if kind == "failed" else "",

@@ -1,7 +1,7 @@
-"""Run a study's cells: pieces of work that each make one artefact, in as many processes as there are cores.
+"""Run a study's jobs: pieces of work that each make one artefact, in as many processes as there are cores.
 
-A cell says what it needs, so cells run in any order that respects it. A finished cell is never run again, a cell that
-was interrupted goes on where its stage stopped, and a cell that fails holds up only the cells that need it.
+A job says what it needs, so jobs run in any order that respects it. A finished job is never run again, a job that
+was interrupted goes on where its stage stopped, and a job that fails holds up only the jobs that need it.
 """
 
 import fcntl
@@ -28,77 +28,77 @@ _LOCK = ".lock"
 
 
 @dataclass(frozen=True)
-class Cell:
+class Job:
     """One piece of work."""
 
     label: str
     """What is made, for a person: `encoder beta-4, seed 0`."""
     folder: Path
-    """The artefact that the work makes; also the cell's name."""
+    """The artefact that the work makes; also the job's name."""
     work: Callable[..., object]
     """A function of a module, called with `arguments` in a worker process; it makes `folder`."""
     arguments: Mapping[str, Any]
     needs: tuple[Path, ...] = ()
-    """Folders of the cells that must be finished before."""
+    """Folders of the jobs that must be finished before."""
     cost: float = 1.0
     """Expected seconds on one core: decides the order of work and the estimate of the time left, nothing else."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be finished."""
+    """A job that could not be finished."""
 
-    cell: Cell
+    job: Job
     reason: str
     log: Path
 
 
 @dataclass
 class _Running:
-    cell: Cell
+    job: Job
     started: float = field(default_factory=time.monotonic)
 
 
-def run_cells(
-    cells: Sequence[Cell], processes: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
+def run_jobs(
+    jobs: Sequence[Job], workers: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
 ) -> None:
-    """Finish every cell; see `finish_cells`.
+    """Finish every job; see `finish_jobs`.
 
     Raises:
-        InputError: a cell failed; the sentence names the first one, its reason and its log.
+        InputError: a job failed; the sentence names the first one, its reason and its log.
     """
-    if failures := finish_cells(cells, processes, logs, ray=ray, afterwards=afterwards):
+    if failures := finish_jobs(jobs, workers, logs, ray=ray, afterwards=afterwards):
         raise as_error(failures)
 
 
 def as_error(failures: Sequence[Failure]) -> InputError:
-    """Return the error that tells of cells that failed."""
+    """Return the error that tells of jobs that failed."""
     first = failures[0]
     more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
-    return InputError(f"{first.cell.label} failed: {first.reason}{more}; its log is {first.log}")
+    return InputError(f"{first.job.label} failed: {first.reason}{more}; its log is {first.log}")
 
 
-def finish_cells(
-    cells: Sequence[Cell], processes: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
+def finish_jobs(
+    jobs: Sequence[Job], workers: int | None, logs: Path, *, ray: str | None = None, afterwards: float = 0.0
 ) -> list[Failure]:
-    """Finish every cell that can be finished.
+    """Finish every job that can be finished.
 
     Args:
-        cells: in any order.
-        processes: cells that run at the same time, each in one process with one thread; one for each core if None.
-        logs: folder for what each cell prints; `darla.common.jobs.log` reads it.
-        ray: address of a Ray cluster to run the cells on, `local` to start one here; None for processes of our own.
+        jobs: in any order.
+        workers: jobs that run at the same time, each in one process with one thread; one for each core if None.
+        logs: folder for what each job prints; `darla.common.jobs.log` reads it.
+        ray: address of a Ray cluster to run the jobs on, `local` to start one here; None for processes of our own.
         afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
 
     Returns:
-        The cells that failed, in order; those that need them were not begun.
+        The jobs that failed, in order; those that need them were not begun.
 
     Raises:
         InputError: a worker process was killed, and with it the pool.
     """
-    _check(cells)
-    todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
-    total, finished = len(cells), len(cells) - len(todo)
+    _check(jobs)
+    todo = {job.folder: job for job in jobs if not is_complete(job.folder)}
+    total, finished = len(jobs), len(jobs) - len(todo)
     if finished:
         _say(f"{finished} of {total} parts are there already")
     failures: list[Failure] = []
@@ -107,25 +107,25 @@ def finish_cells(
     urgency = _urgency(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
     logs.mkdir(parents=True, exist_ok=True)
-    with _open_pool(processes, ray, len(todo)) as (pool, parallel):
+    with _open_pool(workers, ray, len(todo)) as (pool, parallel):
         estimate = _Estimate(parallel, afterwards)
         try:
             while todo or running:
                 _submit(pool, todo, running, parallel, urgency, logs)
                 if not running:
-                    break  # what is left needs a cell that failed
+                    break  # what is left needs a job that failed
                 ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
                 for future in ended:
                     done = running.pop(future)
                     seconds = time.monotonic() - done.started
                     if (problem := _problem(future)) is not None:
-                        failures.append(Failure(done.cell, problem, log_of(done.cell.folder, logs)))
-                        _say(f"{done.cell.label}: failed: {problem}")
+                        failures.append(Failure(done.job, problem, log_of(done.job.folder, logs)))
+                        _say(f"{done.job.label}: failed: {problem}")
                         continue
                     finished += 1
-                    estimate.learn(done.cell.cost, seconds)
+                    estimate.learn(done.job.cost, seconds)
                     left = estimate.left(todo.values(), running.values())
-                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
+                    _say(f"[{finished}/{total}] {done.job.label}: {duration(seconds)}; about {duration(left)} left")
                 if not ended:
                     _say("  ".join(_told(part, logs) for part in running.values()))
         except BrokenProcessPool as error:
@@ -136,91 +136,91 @@ def finish_cells(
 
 
 @contextmanager
-def _open_pool(processes: int | None, ray: str | None, cells: int) -> Iterator[tuple[Executor, int]]:
-    """Open what runs the cells, and tell how many of them it runs at a time."""
+def _open_pool(workers: int | None, ray: str | None, jobs: int) -> Iterator[tuple[Executor, int]]:
+    """Open what runs the jobs, and tell how many of them it runs at a time."""
     if ray is not None:
-        with ray_pool(ray, processes) as cluster:
+        with ray_pool(ray, workers) as cluster:
             yield cluster, cluster.processes
         return
-    parallel = available_cores() if processes is None else processes
-    with worker_pool(min(parallel, cells)) as pool:
+    parallel = available_cores() if workers is None else workers
+    with worker_pool(min(parallel, jobs)) as pool:
         yield pool, parallel
 
 
 def _problem(future: "Future[str | None]") -> str | None:
-    """Return what went wrong with a cell that has ended, if anything did."""
+    """Return what went wrong with a job that has ended, if anything did."""
     try:
         return future.result()
     except BrokenProcessPool:
-        raise  # every cell of the pool is lost
+        raise  # every job of the pool is lost
     except Exception as error:
         return f"its process was lost ({type(error).__name__}: {error})"
 
 
 def _told(part: _Running, logs: Path) -> str:
-    last = last_line(log_of(part.cell.folder, logs)) or "started"
-    return f"{part.cell.label} ({duration(time.monotonic() - part.started)}): {last}"
+    last = last_line(log_of(part.job.folder, logs)) or "started"
+    return f"{part.job.label} ({duration(time.monotonic() - part.started)}): {last}"
 
 
-def _check(cells: Sequence[Cell]) -> None:
-    known = {cell.folder for cell in cells}
-    if len(known) < len(cells):
-        raise ValueError("two cells make the same folder")
-    for cell in cells:
-        if missing := [need for need in cell.needs if need not in known]:
-            raise ValueError(f"{cell.label} needs {missing[0]}, which no cell makes")
+def _check(jobs: Sequence[Job]) -> None:
+    known = {job.folder for job in jobs}
+    if len(known) < len(jobs):
+        raise ValueError("two jobs make the same folder")
+    for job in jobs:
+        if missing := [need for need in job.needs if need not in known]:
+            raise ValueError(f"{job.label} needs {missing[0]}, which no job makes")
 
 
 def _submit(
     pool: Executor,
-    todo: dict[Path, Cell],
+    todo: dict[Path, Job],
     running: dict[Future[str | None], _Running],
     parallel: int,
     urgency: Mapping[Path, float],
     logs: Path,
 ) -> None:
-    """Start the most urgent cells that can start, as many as there are idle processes."""
-    for cell in sorted(todo.values(), key=lambda cell: -urgency[cell.folder]):
+    """Start the most urgent jobs that can start, as many as there are idle processes."""
+    for job in sorted(todo.values(), key=lambda job: -urgency[job.folder]):
         if len(running) >= parallel:
             return
-        if all(is_complete(need) for need in cell.needs):
-            del todo[cell.folder]
-            future = pool.submit(do_work, cell.work, dict(cell.arguments), cell.folder, log_of(cell.folder, logs))
-            running[future] = _Running(cell)
+        if all(is_complete(need) for need in job.needs):
+            del todo[job.folder]
+            future = pool.submit(do_work, job.work, dict(job.arguments), job.folder, log_of(job.folder, logs))
+            running[future] = _Running(job)
 
 
-def _urgency(cells: Sequence[Cell]) -> dict[Path, float]:
-    """Return for each cell the cost of the longest chain of work that begins with it."""
-    users: dict[Path, list[Cell]] = {}
-    for cell in cells:
-        for need in cell.needs:
-            users.setdefault(need, []).append(cell)
+def _urgency(jobs: Sequence[Job]) -> dict[Path, float]:
+    """Return for each job the cost of the longest chain of work that begins with it."""
+    users: dict[Path, list[Job]] = {}
+    for job in jobs:
+        for need in job.needs:
+            users.setdefault(need, []).append(job)
     known: dict[Path, float] = {}
 
-    def chain(cell: Cell) -> float:
-        if cell.folder not in known:
-            known[cell.folder] = cell.cost + max((chain(user) for user in users.get(cell.folder, [])), default=0.0)
-        return known[cell.folder]
+    def chain(job: Job) -> float:
+        if job.folder not in known:
+            known[job.folder] = job.cost + max((chain(user) for user in users.get(job.folder, [])), default=0.0)
+        return known[job.folder]
 
-    return {cell.folder: chain(cell) for cell in cells}
+    return {job.folder: chain(job) for job in jobs}
 
 
 class _Estimate:
     """The time left, from the expected costs and how this machine has kept to them so far."""
 
-    def __init__(self, processes: int, afterwards: float) -> None:
-        self._processes, self._afterwards = processes, afterwards
+    def __init__(self, workers: int, afterwards: float) -> None:
+        self._processes, self._afterwards = workers, afterwards
         self._expected = self._taken = 0.0
 
     def learn(self, expected: float, taken: float) -> None:
         self._expected += expected
         self._taken += taken
 
-    def left(self, waiting: Iterable[Cell], running: Iterable[_Running]) -> float:
+    def left(self, waiting: Iterable[Job], running: Iterable[_Running]) -> float:
         pace = self._taken / max(self._expected, 1e-9)
         now = time.monotonic()
-        seconds = pace * (self._afterwards + sum(cell.cost for cell in waiting))
-        seconds += sum(max(0.0, pace * part.cell.cost - (now - part.started)) for part in running)
+        seconds = pace * (self._afterwards + sum(job.cost for job in waiting))
+        seconds += sum(max(0.0, pace * part.job.cost - (now - part.started)) for part in running)
         return seconds / self._processes
 
 

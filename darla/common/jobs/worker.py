@@ -1,4 +1,4 @@
-"""What happens in the process that does a cell's work: the work, and a log of what it prints."""
+"""What happens in the process that does a job's work: the work, and a log of what it prints."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from darla.common import InputError, is_complete
-from darla.common.jobs import log as cell_log
+from darla.common.jobs import log as job_log
 from darla.common.progress import duration
 
 
 def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path, log: Path) -> str | None:
-    """Do a cell's work, with what it prints in its log.
+    """Do a job's work, with what it prints in its log.
 
     Args:
         work: called with `arguments`.
@@ -27,11 +27,11 @@ def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: P
         What went wrong, if anything did.
     """
     with _printing_to(log):
-        print(cell_log.started(), flush=True)
+        print(job_log.started(), flush=True)
         began = time.monotonic()
         problem = _try(work, arguments, folder)
         took = duration(time.monotonic() - began)
-        print(cell_log.done(took) if problem is None else cell_log.failed(problem), flush=True)
+        print(job_log.done(took) if problem is None else job_log.failed(problem), flush=True)
     return problem
 
 

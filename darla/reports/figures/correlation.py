@@ -7,9 +7,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from darla.analysis.encoder_correlation import OUTCOMES, main_group
 from darla.analysis.encoder_measures import LABELS
 from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
-from darla.reports.tables.correlation import OUTCOMES, main_group
 from darla.reports.tables.transfer import number
 
 

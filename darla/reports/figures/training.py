@@ -18,7 +18,7 @@ _PANELS = (
     ("total correlation (discriminator)", "total_correlation", "discriminator"),
     ("total correlation (sampling)", "total_correlation", "mutual_information"),
     ("active latents", "active_units"),
-    ("silent units of the encoder, %", "silent_units"),
+    ("silent units of the encoder, %", "dead_units"),
 )
 """A panel's title, its column of `history.csv`, and others that have to be there: two estimates of a total correlation
 do not share an axis, since that of β-TCVAE holds a constant. Reconstruction terms are on a logarithmic scale."""
@@ -58,7 +58,7 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
     return figure
 
 
-def known_figure(watched: Mapping[str, Sequence[Rows]], across: str) -> Figure:
+def figure_named(watched: Mapping[str, Sequence[Rows]], across: str) -> Figure:
     """Draw what the code knows of each factor during training, a panel for each setting, a line for each factor.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from darla.agents.training.train import CURVE
 from darla.common import Artefact, InputError
-from darla.reports.data import Material, Transfer
+from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Picture, Section
 from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
 from darla.reports.figures.style import CROWD
@@ -15,7 +15,7 @@ from darla.reports.tables.transfer import count
 Points = Sequence[tuple[int, float]]
 
 
-def curves_section(material: Material) -> Section | None:
+def curves_section(material: ReportData) -> Section | None:
     """Return the section on learning curves: for each task its snapshots', or else those of training.
 
     Agents that several tasks share are shown with the first.
@@ -33,9 +33,9 @@ def curves_section(material: Material) -> Section | None:
     return Section("Learning curves", tuple(parts)) if parts else None
 
 
-def _snapshots(transfer: Transfer) -> list[Block]:
+def _snapshots(transfer: TransferData) -> list[Block]:
     scores = transfer.scores
-    episodes = scores["settings"]["curve_episodes"]
+    episodes = scores["settings"]["snapshot_eval_episodes"]
     by_method = len(scores["methods"]) > CROWD
     domains = ", ".join(domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target"))
     return [
@@ -51,7 +51,7 @@ def _snapshots(transfer: Transfer) -> list[Block]:
     ]
 
 
-def _training(transfer: Transfer, agents: dict[str, Artefact], shown: set[str]) -> list[Block]:
+def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[str]) -> list[Block]:
     """Show the return in training of those agents of a transfer that are not in `shown`, and add them to it."""
     curves: dict[str, dict[int, Points]] = {}
     for said in transfer.scores["agents"]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from darla.common import Artefact
-from darla.reports.document import Block, Cell, Fold, Picture, Table, Text
+from darla.reports.document import Block, Cell, Collapsible, Picture, Table, Text
 from darla.vision.metrics import METRICS, Result
 from darla.vision.metrics.metric_files import MATRICES, read_results
 
@@ -39,7 +39,7 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
             if result.matrix is not None
         ]
         if pictures:
-            blocks.append(Fold(f"Latents by factors: {label}, {data}", tuple(pictures)))
+            blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(pictures)))
     return blocks
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from darla.common import Artefact
 from darla.common.progress import duration
-from darla.reports.data import Material, Transfer
-from darla.reports.document import Block, Bullets, Cell, Code, Fold, Section, Table, Text
+from darla.reports.data import ReportData, TransferData
+from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Section, Table, Text
 from darla.reports.tables.transfer import LEAKS, count, leak_table
 
 _ACTIONS = {
@@ -15,7 +15,7 @@ _ACTIONS = {
 }
 
 
-def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
+def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
     """Return the section on episodes, seeds, intervals, domains and leak levels; None without a transfer."""
     if not transfers:
         return None
@@ -34,7 +34,7 @@ def protocol_section(transfers: Sequence[Transfer]) -> Section | None:
     if levels:
         blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]
     blocks += [
-        Fold(f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),))
+        Collapsible(f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),))
         for transfer in transfers
     ]
     return Section("How it was measured", tuple(blocks))
@@ -59,12 +59,12 @@ def _settings(settings: Mapping[str, Any], task: str) -> list[Block]:
     ]
 
 
-def _seeds(transfer: Transfer) -> Code:
+def _seeds(transfer: TransferData) -> Code:
     found = transfer.scores["episode_seeds"]
     return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in found.items()))
 
 
-def provenance_section(material: Material) -> Section:
+def provenance_section(material: ReportData) -> Section:
     """Return the section on artefacts, commands, versions and hardware."""
     artefacts = material.all()
     rows = tuple(
@@ -130,7 +130,7 @@ def _stage(artefact: Artefact) -> str:
         "codes"
         if artefact.card["inputs"].get("encoder")
         else "the state"
-        if act.get("observe") == "state"
+        if act.get("observation") == "state"
         else "pixels"
     )
     return f"agents, {str(act['algorithm']).upper()} on {sees}"

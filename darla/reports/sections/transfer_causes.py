@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from darla.analysis.encoder_correlation import RESULT
+from darla.analysis.encoder_correlation import OUTCOMES, RESULT
 from darla.analysis.encoder_measures import read_drifts
 from darla.analysis.latent_drift import Drift
 from darla.common import Artefact
 from darla.common.files import read_json
-from darla.reports.data import Material
+from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, Picture, Section, Table, Text
 from darla.reports.figures.correlation import correlation_figure
 from darla.reports.figures.drift import drift_figure
 from darla.reports.sections.vision import find_models
-from darla.reports.tables.correlation import OUTCOMES, correlation_table
+from darla.reports.tables.correlation import correlation_table
 from darla.reports.tables.transfer import NOTHING, number
 
 Drifts = Mapping[str, Mapping[str, Drift]]
@@ -23,7 +23,7 @@ _NAMED = 3
 """Latents that the table of drift names."""
 
 
-def why_section(material: Material) -> Section | None:
+def why_section(material: ReportData) -> Section | None:
     """Return the section on drift and correlation; None where neither was measured."""
     blocks = [*_drift(material), *(block for found in material.correlations for block in _correlation(found))]
     return Section("Why policies transfer", tuple(blocks)) if blocks else None
@@ -52,7 +52,7 @@ def _most_moved(found: Drift) -> str:
     return ", ".join(f"z{latent} {number(found.per_latent_shift[latent], 2)}" for latent in order)
 
 
-def _drift(material: Material) -> list[Block]:
+def _drift(material: ReportData) -> list[Block]:
     labels = {member.digest: model.label for model in find_models(material) for member in model.members}
     seeds = {encoder.digest: encoder.card["seed"] for encoder in material.encoders}
     settings: dict[str, dict[str, Mapping[str, Drift]]] = {}

@@ -10,7 +10,7 @@ from PIL import Image
 from darla.common import Artefact
 from darla.common.files import read_json
 from darla.envs.frames.frame_set import FrameSet
-from darla.reports.data import Material
+from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, Picture, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number
@@ -46,7 +46,7 @@ class Model:
         return [read_json(member.folder / "probes.json") for member in self.members]
 
 
-def vision_section(material: Material) -> Section | None:
+def vision_section(material: ReportData) -> Section | None:
     """Return the section on frames and encoders; None where there is neither."""
     blocks: list[Block] = [block for frames in material.frames for block in _contact_sheet(frames)]
     models = find_models(material)
@@ -58,7 +58,7 @@ def vision_section(material: Material) -> Section | None:
     return Section("What the encoders saw and kept", tuple(blocks)) if blocks else None
 
 
-def find_models(material: Material) -> list[Model]:
+def find_models(material: ReportData) -> list[Model]:
     """Group encoders by configuration, then denoising autoencoders."""
     users: dict[str, list[str]] = {}
     for transfer in material.transfers:

@@ -185,7 +185,7 @@ def aggregate_table(scores: Scores) -> Table | None:
 
 def leak_notes(scores: Scores) -> tuple[str, ...]:
     """Return a sentence for each method whose leak levels are not the task's, since it has acted elsewhere."""
-    acted = {agent["method"]: agent.get("trains_in", "source") for agent in scores.get("agents", ())}
+    acted = {agent["method"]: agent.get("train_domain", "source") for agent in scores.get("agents", ())}
     return tuple(
         f"{method['method']} has acted in {_ACTED[acted.get(method['method'], 'source')]}; its leak level is "
         + ", ".join(f"*{leak}* in {target}" for target, leak in method["leaks"].items())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError
-from darla.vision.metrics.core.sample import Part
+from darla.vision.metrics.core.sample import SampleSplit
 
 _NUMBERS = 2**22
 """Codes gathered at once."""
@@ -24,7 +24,7 @@ class Draws:
         rng: draws them, on the CPU, so that the same rows come on every device.
     """
 
-    def __init__(self, part: Part, rng: np.random.Generator) -> None:
+    def __init__(self, part: SampleSplit, rng: np.random.Generator) -> None:
         self.part, self.rng = part, rng
         labels = part.labels
         self.order = labels.argsort(dim=0, stable=True).T.contiguous()

@@ -20,7 +20,7 @@ Level = float | Callable[[Sample], float]
 
 
 @dataclass(frozen=True)
-class Needs:
+class Requirements:
     """What a metric reads beside codes."""
 
     factors: bool = True
@@ -51,7 +51,7 @@ class Metric:
         kind: Kind,
         chance: Level | Literal["permuted"],
         ceiling: Level,
-        needs: Needs,
+        needs: Requirements,
         reduces: bool,
         better: Literal["higher", "lower"],
     ) -> None:
@@ -206,7 +206,7 @@ METRICS: dict[str, Metric] = {}
 """Every metric whose module has been imported; `darla.vision.metrics.METRICS` imports all of them."""
 
 
-_FACTORS = Needs()
+_FACTORS = Requirements()
 
 
 def metric(
@@ -214,7 +214,7 @@ def metric(
     *,
     chance: Level | Literal["permuted"] = 0.0,
     ceiling: Level = 1.0,
-    needs: Needs = _FACTORS,
+    needs: Requirements = _FACTORS,
     reduces: bool = True,
     better: Literal["higher", "lower"] = "higher",
 ) -> Callable[[Callable[..., Scores]], Metric]:

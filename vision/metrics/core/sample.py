@@ -23,7 +23,7 @@ HELD_OUT = 1 / 3
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SampleSplit:
     """Rows to fit on, or rows to score on."""
 
     codes: Tensor
@@ -36,9 +36,9 @@ class Part:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: Tensor) -> "Part":
+    def take(self, rows: Tensor) -> "SampleSplit":
         """Return the rows `rows`."""
-        return Part(self.codes[rows], self.labels[rows], self.values[rows])
+        return SampleSplit(self.codes[rows], self.labels[rows], self.values[rows])
 
 
 class Sample:
@@ -184,23 +184,23 @@ class Sample:
         return torch.where(span > 0, unit / torch.where(span > 0, deviation, 1.0), 0.0)
 
     @cached_property
-    def parts(self) -> tuple[Part, Part]:
+    def parts(self) -> tuple[SampleSplit, SampleSplit]:
         """Rows to fit on and rows to score on: those given, or two thirds and one third drawn by the seed."""
-        whole = Part(self.codes, self.labels, self.values)
+        whole = SampleSplit(self.codes, self.labels, self.values)
         if self._test_codes is not None:
-            return whole, Part(self._test_codes, self._test_labels, self._test_values)
+            return whole, SampleSplit(self._test_codes, self._test_labels, self._test_values)
         order = self.rng("split").permutation(len(self))
         tested = max(1, round(HELD_OUT * len(self)))
         rows = torch.from_numpy(order).to(self.device)
         return whole.take(rows[tested:]), whole.take(rows[:tested])
 
     @property
-    def train(self) -> Part:
+    def train(self) -> SampleSplit:
         """Rows to fit on."""
         return self.parts[0]
 
     @property
-    def test(self) -> Part:
+    def test(self) -> SampleSplit:
         """Rows to score on."""
         return self.parts[1]
 
@@ -268,13 +268,13 @@ class Sample:
         latents: Tensor | None = None,
         factors: Tensor | None = None,
         rows: Tensor | None = None,
-        parts: tuple[Part, Part] | None = None,
+        parts: tuple[SampleSplit, SampleSplit] | None = None,
     ) -> "Sample":
         other = object.__new__(Sample)
         other.seed, other.preset, other.device, other.dtype = self.seed, self.preset, self.device, self.dtype
         j = torch.arange(self.latent_count) if latents is None else latents
         k = torch.arange(self.factor_count) if factors is None else factors
-        whole, extra = Part(self.codes, self.labels, self.values), self.rows
+        whole, extra = SampleSplit(self.codes, self.labels, self.values), self.rows
         if rows is not None:
             whole = whole.take(rows)
             extra = {name: numbers[rows] for name, numbers in self.rows.items()}
@@ -286,11 +286,13 @@ class Sample:
         other.continuous = tuple(self.continuous[i] for i in k.tolist())
         other._test_codes, other._test_labels, other._test_values = None, self._test_labels, self._test_values
         if self._test_codes is not None:
-            tested = Part(self._test_codes, self._test_labels, self._test_values) if parts is None else parts[1]
+            tested = SampleSplit(self._test_codes, self._test_labels, self._test_values) if parts is None else parts[1]
             other._test_codes = tested.codes[:, on[0]]
             other._test_labels, other._test_values = tested.labels[:, on[1]], tested.values[:, on[1]]
         elif (split := parts or self.__dict__.get("parts")) is not None:
             # A split that was drawn, or whose rows were drawn again, stays what it is.
-            train, test = (Part(part.codes[:, on[0]], part.labels[:, on[1]], part.values[:, on[1]]) for part in split)
+            train, test = (
+                SampleSplit(part.codes[:, on[0]], part.labels[:, on[1]], part.values[:, on[1]]) for part in split
+            )
             other.parts = train, test
         return other

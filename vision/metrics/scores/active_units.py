@@ -2,7 +2,7 @@
 
 import torch
 
-from darla.vision.metrics.core.registry import Needs, metric
+from darla.vision.metrics.core.registry import Requirements, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
@@ -10,7 +10,7 @@ VARIANCE = 0.01
 """Variance of a used latent's posterior mean, in units of the prior's (Burda et al. 2016)."""
 
 
-@metric("other", ceiling=lambda sample: float(sample.latent_count), needs=Needs(factors=False), reduces=False)
+@metric("other", ceiling=lambda sample: float(sample.latent_count), needs=Requirements(factors=False), reduces=False)
 def active_units(sample: Sample) -> Scores:
     """Count the latents that move.
 

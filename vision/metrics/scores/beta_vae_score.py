@@ -9,7 +9,7 @@ from darla.vision.metrics.core.draws import Draws, check_counts
 from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
-from darla.vision.metrics.core.sample import Part, Sample
+from darla.vision.metrics.core.sample import Sample, SampleSplit
 
 
 @metric("modularity", chance=lambda sample: 1 / sample.factor_count)
@@ -35,8 +35,8 @@ def beta_vae_score(sample: Sample, batch_size: int = 64, train_votes: int = 10_0
     fitted, scored = parts_to_vote(sample)
     if sample.preset == "robust":
         scale = torch.where(fitted.codes.std(dim=0, correction=0) > 0, fitted.codes.std(dim=0, correction=0), 1.0)
-        fitted = Part(fitted.codes / scale, fitted.labels, fitted.values)
-        scored = Part(scored.codes / scale, scored.labels, scored.values)
+        fitted = SampleSplit(fitted.codes / scale, fitted.labels, fitted.values)
+        scored = SampleSplit(scored.codes / scale, scored.labels, scored.values)
     x, y = _votes(Draws(fitted, sample.rng("beta-vae", "train")), train_votes, batch_size)
     x_test, y_test = _votes(Draws(scored, sample.rng("beta-vae", "test")), test_votes, batch_size)
     if sample.preset == "dlib":
@@ -59,7 +59,7 @@ def beta_vae_score(sample: Sample, batch_size: int = 64, train_votes: int = 10_0
     )
 
 
-def parts_to_vote(sample: Sample) -> tuple[Part, Part]:
+def parts_to_vote(sample: Sample) -> tuple[SampleSplit, SampleSplit]:
     """Return rows to draw training votes and test votes from.
 
     The dlib preset stands for disentanglement_lib's simulator, which gives both from one world: all rows there are.
@@ -67,7 +67,7 @@ def parts_to_vote(sample: Sample) -> tuple[Part, Part]:
     train, test = sample.train, sample.test
     if sample.preset == "robust":
         return train, test
-    world = Part(
+    world = SampleSplit(
         torch.cat([train.codes, test.codes]),
         torch.cat([train.labels, test.labels]),
         torch.cat([train.values, test.values]),

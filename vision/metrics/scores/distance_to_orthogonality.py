@@ -7,7 +7,7 @@ from torch import Tensor
 
 from darla.common import InputError
 from darla.vision.metrics.core.information import ratio
-from darla.vision.metrics.core.registry import Needs, metric
+from darla.vision.metrics.core.registry import Requirements, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
@@ -22,7 +22,7 @@ def _chance(sample: Sample) -> float:
     return float(np.mean([_distance(v) for v in turned]))
 
 
-@metric("other", chance=_chance, ceiling=0.0, needs=Needs(factors=False, rows=("jacobians",)), better="lower")
+@metric("other", chance=_chance, ceiling=0.0, needs=Requirements(factors=False, rows=("jacobians",)), better="lower")
 def distance_to_orthogonality(sample: Sample) -> Scores:
     """Measure how far the directions in which latents change an image are from being orthogonal.
 

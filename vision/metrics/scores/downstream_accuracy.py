@@ -13,7 +13,7 @@ from darla.common import InputError
 from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
-from darla.vision.metrics.core.sample import Part, Sample
+from darla.vision.metrics.core.sample import Sample, SampleSplit
 from darla.vision.metrics.core.thresholds import ERRORS, balanced_accuracy
 from darla.vision.metrics.scores.explicitness import refuse_continuous
 
@@ -112,7 +112,7 @@ def _shifts(sample: Sample, shifts: int) -> tuple[Tensor, Tensor, Tensor]:
     return means[0], means[1], counts > 0
 
 
-def _read(sample: Sample, fitted: Part, scored: Part, k: int) -> float:
+def _read(sample: Sample, fitted: SampleSplit, scored: SampleSplit, k: int) -> float:
     """Fit a classifier of factor k and return its accuracy by the preset's measure."""
     labels, truth, classes = fitted.labels[:, k], scored.labels[:, k], sample.sizes[k]
     if bool((labels == labels[0]).all()):

@@ -7,7 +7,7 @@ from torch import Tensor
 from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
-from darla.vision.metrics.core.sample import Part, Sample
+from darla.vision.metrics.core.sample import Sample, SampleSplit
 
 FEATURES = (0, 4, 16, 64, 256)
 """Random features of the probes, a step of capacity each; without any, the probe is linear."""
@@ -81,7 +81,7 @@ def explicitness_curve(sample: Sample) -> Scores:
     )
 
 
-def _few(part: Part, rng: np.random.Generator) -> Part:
+def _few(part: SampleSplit, rng: np.random.Generator) -> SampleSplit:
     if len(part) <= ROWS:
         return part
     return part.take(torch.from_numpy(rng.permutation(len(part))[:ROWS]).to(part.codes.device))

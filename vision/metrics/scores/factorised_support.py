@@ -2,7 +2,7 @@
 
 import torch
 
-from darla.vision.metrics.core.registry import Needs, metric
+from darla.vision.metrics.core.registry import Requirements, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
@@ -12,7 +12,7 @@ ROWS = 256
 _BLOCK = 4
 
 
-@metric("other", ceiling=0.0, needs=Needs(factors=False), better="lower")
+@metric("other", ceiling=0.0, needs=Requirements(factors=False), better="lower")
 def factorised_support(sample: Sample) -> Scores:
     """Measure how far combinations of latents' values are from codes that occur.
 

@@ -10,7 +10,7 @@ from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.neighbours import with_classes, with_numbers
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
-from darla.vision.metrics.core.sample import Part, Sample
+from darla.vision.metrics.core.sample import Sample, SampleSplit
 
 RANGE = 1 / 20
 """Share of the largest range that a latent's range must exceed to be active in the paper's code."""
@@ -94,7 +94,7 @@ def _apart(sample: Sample, columns: Tensor, *names: str | int) -> Tensor:
 
 
 def _explicitness(sample: Sample, k: int) -> Tensor:
-    whole = Part(sample.codes, sample.labels, sample.values)
+    whole = SampleSplit(sample.codes, sample.labels, sample.values)
     train, test = (whole, whole) if sample.preset == "dlib" else sample.parts
     centre, scale = train.codes.mean(dim=0), train.codes.std(dim=0, correction=0)
     still = (train.codes == train.codes[:1]).all(dim=0) | (scale == 0)

@@ -6,7 +6,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.vision.metrics.core.arrays import is_whole
 from darla.vision.metrics.core.information import column_entropy, ratio
-from darla.vision.metrics.core.registry import Needs, metric
+from darla.vision.metrics.core.registry import Requirements, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.scores.mig import gap
@@ -17,7 +17,7 @@ _CELLS = 2**22
 """Densities held at once."""
 
 
-@metric("compactness", chance="permuted", needs=Needs(rows=("log_variances",)))
+@metric("compactness", chance="permuted", needs=Requirements(rows=("log_variances",)))
 def mig_posterior(sample: Sample, *, samples: int = 2000) -> Scores:
     """Measure the gap of `mig` with the mutual information of what the encoder emits, noise included.
 

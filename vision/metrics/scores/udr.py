@@ -11,7 +11,7 @@ from torch import Tensor
 
 from darla.common import InputError, unknown_name
 from darla.vision.metrics.core.information import ratio
-from darla.vision.metrics.core.registry import Needs, metric
+from darla.vision.metrics.core.registry import Requirements, metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import ACTIVE, Sample
 from darla.vision.metrics.scores.mcc import ranks
@@ -23,7 +23,7 @@ PENALTY = 0.1
 METHODS = ("lasso", "spearman")
 
 
-@metric("other", needs=Needs(factors=False, models=True), reduces=False)
+@metric("other", needs=Requirements(factors=False, models=True), reduces=False)
 def udr(sample: Sample, *, kls: Any = None, method: str | None = None) -> Scores:
     """Measure whether models of the same data hold the same latents, up to order and sign.
 
