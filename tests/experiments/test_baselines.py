@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from darla.agents import ALGORITHMS, ActConfig
-from darla.cli import commands as verbs
+from darla.cli.commands import find
 from darla.cli.main import _parse
 from darla.common import InputError
 from darla.envs.domains import tasks
@@ -118,9 +118,9 @@ def test_the_command_line_makes_every_learner(name):
     method = LEARNERS[name]
     if preset is not None:
         words = ["frames", "--out", "run", "--preset", preset]
-        assert _parse(verbs.find("see", words), "see", words).config == method.see
+        assert _parse(find("see", words), "see", words).config == method.see
     words = ["conjunction", "--out", "run", *(["--encoder", "run"] if preset else []), *options.split()]
-    asked = _parse(verbs.find("act", words), "act", words).config
+    asked = _parse(find("act", words), "act", words).config
     seen = method.act.policy_input(on_encoder=preset is not None)
     assert asked == replace(method.act, settings=method.act.resolve(seen))
 
