@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from darla.cli.doctor import doctor
     from darla.collect_frames import collect
     from darla.common.artefact import Artefact
-    from darla.common.errors import InputError
+    from darla.common.errors import ArtefactError, DarlaError, InputError, TrainingDivergedError, WorkerDiedError
     from darla.experiments.run_study import demo, run_study
     from darla.learn_to_act import act
     from darla.learn_to_see import see
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Artefact",
+    "ArtefactError",
+    "DarlaError",
     "InputError",
+    "TrainingDivergedError",
+    "WorkerDiedError",
     "__version__",
     "act",
     "collect",
@@ -48,7 +52,11 @@ __all__ = [
 
 _HOMES = {
     "Artefact": "darla.common.artefact",
+    "ArtefactError": "darla.common.errors",
+    "DarlaError": "darla.common.errors",
     "InputError": "darla.common.errors",
+    "TrainingDivergedError": "darla.common.errors",
+    "WorkerDiedError": "darla.common.errors",
     "act": "darla.learn_to_act",
     "collect": "darla.collect_frames",
     "demo": "darla.experiments.run_study",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
     from darla.vision.models.registry import MODELS
     from darla.vision.training.config import TrainingConfig
-    from darla.vision.training.loop import DivergenceError, train_model
+    from darla.vision.training.loop import train_model
 
 _HOMES = {
     "models.base": ("ImageModel", "Posterior", "VisionModel"),
@@ -31,7 +31,7 @@ _HOMES = {
     "models.perceptual": ("PerceptualConfig", "PerceptualLoss"),
     "encoders.probes": ("probe",),
     "encoders.config": ("SeeConfig",),
-    "training.loop": ("DivergenceError", "train_model"),
+    "training.loop": ("train_model",),
     "training.config": ("TrainingConfig",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -42,7 +42,6 @@ __all__ = [
     "BetaVAE",
     "BetaVAEConfig",
     "DAEConfig",
-    "DivergenceError",
     "ImageModel",
     "PerceptualConfig",
     "PerceptualLoss",

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.local import Images, LocalVecEnv, environment_seeds
-from darla.common import InputError, limit_threads
+from darla.common import DarlaError, InputError, limit_threads
 
 if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain
@@ -221,5 +221,5 @@ def _answer(vec: LocalVecEnv, method: str, args: tuple[Any, ...], kwargs: dict[s
 
 
 def _failure(error: Exception) -> tuple[bool, tuple[str | None, str]]:
-    message = str(error) if isinstance(error, InputError) else None
+    message = str(error) if isinstance(error, DarlaError) else None
     return True, (message, traceback.format_exc())

@@ -4,7 +4,7 @@ Whatever goes wrong ends in one sentence on stderr and an exit code:
 
     0    done
     1    `darla doctor` found this machine wanting, or darla itself has a fault
-    2    something that was given cannot be used, the disk is full, a library is missing
+    2    something that was given cannot be used, a training diverged, a worker died, the disk is full
     130  stopped with Ctrl-C
 
 Set DARLA_DEBUG=1 to see the traceback as well.
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from darla import __version__
-from darla.common.errors import InputError, unknown_name
+from darla.common.errors import DarlaError, InputError, unknown_name
 
 if TYPE_CHECKING:
     from darla.cli.commands import Command
@@ -157,7 +157,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
         # Whoever read our output has gone. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE, ""
-    if isinstance(error, InputError):
+    if isinstance(error, DarlaError):
         return 2, _one_line(error)
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f" ({error.filename})" if error.filename else ""

@@ -1,15 +1,30 @@
-"""The error a person can act on: one sentence, no traceback on the command line."""
+"""Errors that the command line prints as one sentence, without a traceback."""
 
 import difflib
 from collections.abc import Iterable
 
 
-class InputError(ValueError):
-    """Something that was given to darla cannot be used.
+class DarlaError(Exception):
+    """Base of every error that darla raises on purpose. The message is one sentence for the user."""
 
-    The message is one sentence that names the value and what was expected. The command line prints it and exits
-    with code 2.
+
+class InputError(DarlaError, ValueError):
+    """A value, file or folder that was given cannot be used.
+
+    The message names the value and what was expected. The command line prints it and exits with code 2.
     """
+
+
+class ArtefactError(InputError):
+    """An artefact is missing, incomplete, damaged, or of another kind than needed."""
+
+
+class TrainingDivergedError(DarlaError, ArithmeticError):
+    """A loss or a gradient was no longer a finite number."""
+
+
+class WorkerDiedError(DarlaError, RuntimeError):
+    """A worker process ended before its work was done; the message says by which signal or exit code."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

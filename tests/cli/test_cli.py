@@ -114,7 +114,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ("transfer conjunction nowhere --out OUT --episodes 0", "episodes is 0"),
         ("report nowhere --out OUT", "no artefact at nowhere"),
         ("demo --preset dem --out OUT", "unknown preset 'dem'; did you mean 'demo'?"),
-        ("demo --preset tiny --out OUT --workers 0", "processes is 0"),
+        ("demo --preset tiny --out OUT --workers 0", "workers is 0"),
         ("collect nothing.json --out OUT", "could not read nothing.json"),
     ],
 )

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from darla.common import InputError
+from darla.common import InputError, TrainingDivergedError
 from darla.vision import (
     DAE,
     BetaVAE,
     BetaVAEConfig,
     DAEConfig,
-    DivergenceError,
     ImageModel,
     PerceptualConfig,
     PerceptualLoss,
@@ -113,7 +112,7 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(frames, tmp_path):
 @pytest.mark.parametrize("term", ["pixel", "gradient_norm"])
 def test_a_number_that_is_not_finite_stops_before_it_reaches_a_weight(frames, tmp_path, term):
     model = Explodes(at=4, where=term)
-    with pytest.raises(DivergenceError) as caught:
+    with pytest.raises(TrainingDivergedError) as caught:
         train_model(model, frames, TrainingConfig(steps=6, batch_size=4, checkpoint_every=2), tmp_path, 0)
     message = str(caught.value)
     assert "step 4" in message
@@ -123,7 +122,7 @@ def test_a_number_that_is_not_finite_stops_before_it_reaches_a_weight(frames, tm
 
 
 def test_before_the_first_checkpoint_the_message_says_so(frames, tmp_path):
-    with pytest.raises(DivergenceError, match=r"step 1: .* none was written yet"):
+    with pytest.raises(TrainingDivergedError, match=r"step 1: .* none was written yet"):
         train_model(Explodes(at=1, where="pixel"), frames, TrainingConfig(steps=2, batch_size=4), tmp_path, 0)
 
 

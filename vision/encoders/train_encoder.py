@@ -81,7 +81,7 @@ def train_encoder(
 
     Raises:
         InputError: `out` holds something else, or the DAE is not the one that the configuration describes.
-        DivergenceError: a loss or gradient was not finite.
+        TrainingDivergedError: a loss or gradient was not finite.
     """
     out = Path(out)
     image_shape = image_shape_of(frames)

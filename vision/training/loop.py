@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from darla.common import InputError, Progress, seed_for
+from darla.common import InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
 from darla.vision.models.base import ImageModel
@@ -23,10 +23,6 @@ from darla.vision.training.devices import DevicePrecision, DistributedContext, d
 
 M = TypeVar("M", bound=nn.Module)
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]
-
-
-class DivergenceError(InputError):
-    """A loss or a gradient was no longer a finite number."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def train_model(
         and no file is written.
 
     Raises:
-        DivergenceError: a loss term or the gradient is not finite; names the step, the term and the last
+        TrainingDivergedError: a loss term or the gradient is not finite; names the step, the term and the last
             checkpoint.
         InputError: the batch cannot be shared out, or a checkpoint is of another training.
     """
@@ -244,7 +240,7 @@ class _Loop:
                 overflow = name == "gradient_norm" and self.scaler.is_enabled()
                 if not math.isfinite(value) and not overflow:
                     where = self.last_checkpoint or "none was written yet"
-                    raise DivergenceError(
+                    raise TrainingDivergedError(
                         f"training stopped at step {first + offset + 1}: {name} is {value}; "
                         f"last good checkpoint: {where}"
                     )

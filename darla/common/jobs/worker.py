@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darla.common import InputError, is_complete
+from darla.common import DarlaError, is_complete
 from darla.common.jobs import log as job_log
 from darla.common.progress import duration
 
@@ -38,7 +38,7 @@ def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: P
 def _try(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path) -> str | None:
     try:
         work(**arguments)
-    except InputError as error:
+    except DarlaError as error:
         return str(error)
     except Exception as error:
         traceback.print_exc()
