@@ -1,7 +1,7 @@
 """Every learner that a study of transfer can name: DARLA, and what it is compared with.
 
 Each is a setting of what `darla see` and `darla act` offer. What a learner is, where it comes from and what it is told
-that others are not: docs/learners.md. Any of them takes another algorithm with `with_algorithm`.
+that others are not: docs/baselines.md. Any of them takes another algorithm with `with_algorithm`.
 """
 
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ ENCODERS: Mapping[str, SeeConfig] = MappingProxyType(
         "mmd": PIXELS.change(model="info_vae"),
         "qlae": PIXELS.change(model="qlae"),  # ten values a latent, weight decay 0.1
         "alda": PIXELS.change(model="qlae", values=12, span=1.0, association=100.0, latent_dim=12),
-        # What DARLA's encoder is compared with in studies of transfer; see docs/learners.md.
+        # What DARLA's encoder is compared with in studies of transfer; see docs/baselines.md.
         "auto-encoder": PIXELS.change(model="auto_encoder"),
         "random": PIXELS.change(model="auto_encoder", training__steps=0),  # never trained
         "dae-features": DARLA.change(model="dae_features", latent_dim=DARLA.dae.bottleneck, training__steps=0),

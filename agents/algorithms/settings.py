@@ -289,7 +289,7 @@ PRESETS: dict[tuple[str, Observation], Settings] = {
     ("a2c", "latents"): A2CSettings(),
     ("dqn", "latents"): DQNSettings(),
     ("mfec", "latents"): MFECSettings(),
-    # With layers of 64 units PPO stops at 9.8 in the source of SeekAvoid, with these at 11.2 (docs/learners.md).
+    # With layers of 64 units PPO stops at 9.8 in the source of SeekAvoid, with these at 11.2 (docs/baselines.md).
     ("ppo", "state"): PPOSettings(hidden=(256, 256)),
     ("a2c", "state"): A2CSettings(hidden=(256, 256)),
     ("dqn", "state"): DQNSettings(hidden=(256, 256)),

@@ -109,7 +109,7 @@ COMMANDS = {
     "end-to-end-on-target": (None, "--train-domain targets"),
     "darla-on-target": ("darla", "--train-domain targets"),
 }
-"""Preset of `darla see` and options of `darla act` that make each learner; docs/learners.md has the same."""
+"""Preset of `darla see` and options of `darla act` that make each learner; docs/baselines.md has the same."""
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))
@@ -127,7 +127,7 @@ def test_the_command_line_makes_every_learner(name):
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))
 def test_the_documentation_tells_how_to_make_every_learner(name):
-    told = (Path(__file__).parents[2] / "docs" / "learners.md").read_text()
+    told = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
     (row,) = (line for line in told.splitlines() if line.startswith(f"| `{name}` "))
     preset, options = COMMANDS[name]
     assert LEARNERS[name].name in row

@@ -1,0 +1,24 @@
+"""A hook of MkDocs: shows mkdocstrings the packages under their import names.
+
+The folders `envs`, `vision`, `agents` and `experiments` are beside `darla/`, and their import names are below it (see
+`package-dir` in pyproject.toml). mkdocstrings reads source files and not installed packages, so it is given a tree of
+copies in which the folders are where their names say. (It does not follow links to folders.)
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BESIDE = ("agents", "envs", "experiments", "vision")
+
+
+def on_config(config: Any) -> Any:
+    """Make `build/site-source/darla` anew, a copy of the source files."""
+    tree = ROOT / "build" / "site-source"
+    shutil.rmtree(tree, ignore_errors=True)
+    copy = {"ignore": shutil.ignore_patterns("__pycache__"), "dirs_exist_ok": True}
+    shutil.copytree(ROOT / "darla", tree / "darla", **copy)
+    for name in BESIDE:
+        shutil.copytree(ROOT / name, tree / "darla" / name, **copy)
+    return config
