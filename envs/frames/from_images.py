@@ -1,0 +1,122 @@
+"""Frames from images that the user already has: an array, or a folder of image files."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
+from darla.common.files import save_array, write_json
+from darla.envs.frames.frame_set import INDEX, KIND, Images, shard_path
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+_SHARD_SIZE = 4_096  # images in memory at a time
+
+
+def frames_from_images(
+    images: Images | Path | str,
+    out: Path | str,
+    *,
+    factors: Mapping[str, npt.ArrayLike] | None = None,
+    name: str = "images",
+) -> Artefact:
+    """Write images as a set of frames, which `darla.see` trains on.
+
+    Args:
+        images: uint8 (N, height, width, 3), or a folder of PNG, JPEG or BMP files of one size, which are read in the
+            order of their names and converted to RGB.
+        out: folder of the artefact.
+        factors: by name a number or a string for each image, (N,); `darla.metrics(..., data=frames)` scores against
+            them.
+        name: what tables call these images.
+
+    Returns:
+        An artefact of kind `frames`.
+
+    Raises:
+        InputError: no images, files of different sizes, a file that is no image, an array of another type or shape, or
+            factors of another length.
+    """
+    count, shape, read = _source(images)
+    table = _factor_table(factors or {}, count)
+    content = hashlib.sha256(repr((count, shape, [] if table is None else table.dtype.descr)).encode())
+    starts = range(0, count, _SHARD_SIZE)
+    for start in starts:
+        content.update(read(start, min(start + _SHARD_SIZE, count)).tobytes())
+    if table is not None:
+        content.update(table.tobytes())
+    record = {"domain": {"name": name, "sha256": content.hexdigest()}, "frames": count}
+    folder = start_artefact(out, KIND, record)
+    if is_complete(folder):
+        return Artefact.load(folder, KIND)
+    sizes = []
+    for shard, start in enumerate(starts):
+        end = min(start + _SHARD_SIZE, count)
+        save_array(shard_path(folder, shard, "images"), read(start, end))
+        if table is not None:
+            save_array(shard_path(folder, shard, "factors"), table[start:end])
+        sizes.append(end - start)
+    write_json(folder / INDEX, {"shards": sizes, "image_shape": list(shape), "kinds": []})
+    return complete_artefact(folder, KIND, record, seed=0, inputs={}, wall_seconds=0.0)
+
+
+def _source(images: Images | Path | str) -> tuple[int, tuple[int, ...], Callable[[int, int], Images]]:
+    """Return the number of images, the shape of one, and a function that reads rows `start` to `end`."""
+    if not isinstance(images, Path | str):
+        array = np.asarray(images)
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3 or not len(array):
+            raise InputError(
+                f"images are {array.dtype} {array.shape}, but must be uint8 (N, height, width, 3) with N of at least 1"
+            )
+        return len(array), array.shape[1:], lambda start, end: np.ascontiguousarray(array[start:end])
+    files = sorted(path for path in Path(images).glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise InputError(f"{images} holds no image files ({', '.join(_SUFFIXES)})")
+    shape = _read(files[0]).shape
+    for file in files:
+        if (size := _size(file)) != shape[:2]:
+            raise InputError(
+                f"{file} is {size[0]} x {size[1]} pixels (height x width), but {files[0]} is {shape[0]} x {shape[1]}; "
+                "all images must have one size"
+            )
+    return len(files), shape, lambda start, end: np.stack([_read(file) for file in files[start:end]])
+
+
+def _read(file: Path) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{file} cannot be read as an image: {error}") from error
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Return height and width from the file's header."""
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{file} cannot be read as an image: {error}") from error
+
+
+def _factor_table(factors: Mapping[str, npt.ArrayLike], count: int) -> npt.NDArray[Any] | None:
+    """Return the factors as one structured array (N,), int64, float64 or strings; None where there are none."""
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for name, values in factors.items():
+        column = np.asarray(values)
+        if column.shape != (count,):
+            raise InputError(f"factor {name!r} has shape {column.shape}, but there are {count} images: ({count},)")
+        if column.dtype.kind not in "biufU":
+            raise InputError(f"factor {name!r} holds {column.dtype}, but numbers or strings are needed")
+        columns[name] = column.astype({"b": np.int64, "i": np.int64, "u": np.int64, "f": np.float64}.get(
+            column.dtype.kind, column.dtype))  # fmt: skip
+    if not columns:
+        return None
+    table = np.empty(count, [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    return table
