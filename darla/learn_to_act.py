@@ -7,6 +7,8 @@ from pathlib import Path
 
 from darla.agents import ActConfig, presets, train_agent
 from darla.common import Artefact
+from darla.common.errors import WorkerDiedError
+from darla.common.worker_errors import RESUMES
 from darla.envs import TransferTask, tasks
 
 
@@ -37,17 +39,21 @@ def act(
     Raises:
         InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
             a folder that holds something else.
+        WorkerDiedError: a process that steps environments has died.
     """
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
     chosen = tasks.get(task) if isinstance(task, str) else task
-    return train_agent(
-        config,
-        chosen.training_domain(config.train_domain),
-        encoder.folder if isinstance(encoder, Artefact) else encoder,
-        out,
-        seed,
-        validation=chosen.validation if config.selection == "validation" else None,
-        workers=workers,
-        label=label,
-    )
+    try:
+        return train_agent(
+            config,
+            chosen.training_domain(config.train_domain),
+            encoder.folder if isinstance(encoder, Artefact) else encoder,
+            out,
+            seed,
+            validation=chosen.validation if config.selection == "validation" else None,
+            workers=workers,
+            label=label,
+        )
+    except WorkerDiedError as error:
+        raise WorkerDiedError(f"{error}; {RESUMES}", error.pid, error.exit_code) from error

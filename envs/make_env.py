@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 
 from darla.common import InputError
+from darla.common.graphics import prepare_renderer
 from darla.envs.domains.domain import AnyDomain, EnvDomain
 from darla.envs.registration import register
 
@@ -67,6 +68,7 @@ def _context(domain: EnvDomain, index: int) -> dict[str, Any]:
 
 def _gym_make(env_id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     register()
+    prepare_renderer()  # any environment may open one: a MiniWorld of the user's own, for instance
     try:
         return gymnasium.make(env_id, **kwargs)
     except gymnasium.error.Error as error:

@@ -38,9 +38,7 @@ def main(
     """
     images = darla.collect(CollectConfig(task, frames), out / "frames", workers=2)
     see = encoder("darla")
-    see = replace(
-        see, training=replace(see.training, steps=steps), dae_training=replace(see.dae_training, steps=steps)
-    )
+    see = replace(see, training=replace(see.training, steps=steps), dae_training=replace(see.dae_training, steps=steps))
     vision = darla.see(images, out / "encoder", see)
 
     act = replace(agent("ppo"), env_steps=env_steps)

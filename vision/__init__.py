@@ -6,6 +6,8 @@ Importing this module is cheap; PyTorch comes with the first name that is used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from darla.common.llvm_order import load_triton_first
+
 if TYPE_CHECKING:
     from darla.vision.encoders.config import SeeConfig
     from darla.vision.encoders.encode import encode_frames, encode_images, load
@@ -58,6 +60,10 @@ __all__ = [
     "train_encoder",
     "train_model",
 ]
+
+# Optimisers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
+# opened a renderer of its own.
+load_triton_first()
 
 
 def __getattr__(name: str) -> Any:

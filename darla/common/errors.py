@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DarlaError(Exception):
@@ -24,7 +25,22 @@ class TrainingDivergedError(DarlaError, ArithmeticError):
 
 
 class WorkerDiedError(DarlaError, RuntimeError):
-    """A worker process ended before its work was done; the message says by which signal or exit code."""
+    """A worker process ended before its work was done.
+
+    The message says by which signal or exit code, and what that usually means; see `darla.common.worker_errors`.
+
+    Args:
+        message: the sentence.
+        pid: the process that ended.
+        exit_code: as `multiprocessing` has it: below 0 the number of the signal that ended it; None if unknown.
+    """
+
+    def __init__(self, message: str, pid: int | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.pid, self.exit_code = pid, exit_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.pid, self.exit_code)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -4,8 +4,11 @@
 """
 
 import ctypes
+import os
+import sys
 
 from darla.common.errors import InputError
+from darla.common.llvm_order import load_triton_first
 
 LIBRARIES = {
     "libEGL.so.1": "libegl1",  # opens a context without a display
@@ -39,6 +42,19 @@ def require_graphics() -> None:
             "the graphics libraries that MiniWorld draws with are missing; on Debian or Ubuntu: "
             f"apt-get install {' '.join(missing)}"
         )
+
+
+def prepare_renderer() -> None:
+    """Make this process ready for an environment that may open a renderer; call it before the environment is imported.
+
+    Loads triton's library first (see `llvm_order`). Without a display, tells pyglet to open its windows through EGL:
+    MiniWorld imports `pyglet.window`, which looks for a display when it is imported and fails where there is none.
+    """
+    load_triton_first()
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        import pyglet  # not at the top: `python -m darla.common.graphics` runs where nothing is installed
+
+        pyglet.options["headless"] = True
 
 
 def _loads(library: str) -> bool:

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from darla.common import InputError, is_complete
-from darla.common.jobs.log import last_line, log_of
+from darla.common.errors import WorkerDiedError
+from darla.common.jobs.log import last_line, last_mark, log_of
 from darla.common.jobs.ray_pool import ray_pool
 from darla.common.jobs.worker import do_work
 from darla.common.processes import worker_pool
 from darla.common.progress import duration
 from darla.common.threads import available_cores
+from darla.common.worker_errors import RESUMES, cause_of_death
 
 _SECONDS_BETWEEN_LINES = 15.0
 _LOCK = ".lock"
@@ -94,7 +96,8 @@ def finish_jobs(
         The jobs that failed, in order; those that need them were not begun.
 
     Raises:
-        InputError: a worker process was killed, and with it the pool.
+        WorkerDiedError: a worker process died, and with it the pool; the sentence says of what, and names the job that
+            it worked on and its log.
     """
     _check(jobs)
     todo = {job.folder: job for job in jobs if not is_complete(job.folder)}
@@ -107,31 +110,27 @@ def finish_jobs(
     urgency = _urgency(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
     logs.mkdir(parents=True, exist_ok=True)
-    with _open_pool(workers, ray, len(todo)) as (pool, parallel):
+    with _naming_jobs(running, logs), _open_pool(workers, ray, len(todo)) as (pool, parallel):
         estimate = _Estimate(parallel, afterwards)
-        try:
-            while todo or running:
-                _submit(pool, todo, running, parallel, urgency, logs)
-                if not running:
-                    break  # what is left needs a job that failed
-                ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    done = running.pop(future)
-                    seconds = time.monotonic() - done.started
-                    if (problem := _problem(future)) is not None:
-                        failures.append(Failure(done.job, problem, log_of(done.job.folder, logs)))
-                        _say(f"{done.job.label}: failed: {problem}")
-                        continue
-                    finished += 1
-                    estimate.learn(done.job.cost, seconds)
-                    left = estimate.left(todo.values(), running.values())
-                    _say(f"[{finished}/{total}] {done.job.label}: {duration(seconds)}; about {duration(left)} left")
-                if not ended:
-                    _say("  ".join(_told(part, logs) for part in running.values()))
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process was killed (is there enough memory?); the same command goes on where it stopped"
-            ) from error
+        while todo or running:
+            _submit(pool, todo, running, parallel, urgency, logs)
+            if not running:
+                break  # what is left needs a job that failed
+            ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
+            for future in ended:
+                problem = _problem(future)  # a broken pool raises: what ran is still in `running`
+                done = running.pop(future)
+                seconds = time.monotonic() - done.started
+                if problem is not None:
+                    failures.append(Failure(done.job, problem, log_of(done.job.folder, logs)))
+                    _say(f"{done.job.label}: failed: {problem}")
+                    continue
+                finished += 1
+                estimate.learn(done.job.cost, seconds)
+                left = estimate.left(todo.values(), running.values())
+                _say(f"[{finished}/{total}] {done.job.label}: {duration(seconds)}; about {duration(left)} left")
+            if not ended:
+                _say("  ".join(_told(part, logs) for part in running.values()))
     return failures
 
 
@@ -145,6 +144,26 @@ def _open_pool(workers: int | None, ray: str | None, jobs: int) -> Iterator[tupl
     parallel = available_cores() if workers is None else workers
     with worker_pool(min(parallel, jobs)) as pool:
         yield pool, parallel
+
+
+@contextmanager
+def _naming_jobs(running: Mapping[Future[str | None], _Running], logs: Path) -> Iterator[None]:
+    """Say of a worker that has died which job it worked on."""
+    try:
+        yield
+    except WorkerDiedError as error:
+        at_work = [part.job for part in running.values()]
+        marks = {job.folder: last_mark(log_of(job.folder, logs)) for job in at_work}
+        # Each log begins with the process that works on the job. One that died before it wrote that is not there.
+        its_own = [job for job in at_work if (mark := marks[job.folder]) and mark.process == error.pid]
+        jobs = (its_own if error.pid is not None else []) or at_work
+        names = ", ".join(job.label for job in jobs)
+        kept = ", ".join(str(log_of(job.folder, logs)) for job in jobs)
+        raise WorkerDiedError(
+            f"{names}: the worker process {cause_of_death(error.exit_code)}; log: {kept}; {RESUMES}",
+            error.pid,
+            error.exit_code,
+        ) from error
 
 
 def _problem(future: "Future[str | None]") -> str | None:
