@@ -19,9 +19,8 @@ from darla.vision.presets import encoder
 from darla.zero_shot import TransferConfig
 
 HALLWAY = "miniworld:MiniWorld-Hallway-v0"  # MODULE:ID; the module is imported, which registers the id
-WINDOW = {"obs_width": 64, "obs_height": 64}
-PLAIN = {**WINDOW, "domain_rand": False}
-RANDOMIZED = {**WINDOW, "domain_rand": True}
+PLAIN = {"obs_width": 64, "obs_height": 64}
+RANDOMIZED = {**PLAIN, "domain_rand": True}
 
 
 def main(
@@ -53,7 +52,12 @@ def main(
     see = encoder("beta-4")
     vision = darla.see(images, out / "encoder", replace(see, training=replace(see.training, steps=steps)))
     policy = darla.act(task, out / "agent", replace(agent("ppo"), env_steps=env_steps), encoder=vision)
-    scores = darla.transfer(task, [("β-VAE", policy)], out / "transfer", TransferConfig(episodes=episodes))
+    scores = darla.transfer(
+        task,
+        [("β-VAE", policy)],
+        out / "transfer",
+        TransferConfig(episodes=episodes, snapshot_eval_episodes=min(8, episodes)),
+    )
     print("report:", darla.report(scores, out / "report").folder / "report.html")
 
 

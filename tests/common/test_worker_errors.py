@@ -8,7 +8,7 @@ from pathlib import Path
 import pool_work
 import pytest
 
-from darla.common import InputError
+from darla.common import DarlaError
 from darla.common.errors import WorkerDiedError
 from darla.common.processes import worker_pool
 from darla.common.worker_errors import cause_of_death
@@ -33,7 +33,7 @@ def test_a_pool_says_of_what_its_worker_died(number: int, tmp_path: Path) -> Non
     with pytest.raises(WorkerDiedError, match=sentence) as it:
         work()
     assert it.value.exit_code == -number
-    assert isinstance(it.value, InputError)
+    assert isinstance(it.value, DarlaError)
     assert ("memory" in str(it.value)) == (number == signal.SIGKILL)
     assert "\n" not in str(it.value)
 
