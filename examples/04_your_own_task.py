@@ -1,6 +1,6 @@
 """A transfer task of your own, from any Gymnasium environments that show images: here MiniWorld's Hallway.
 
-    python examples/04_your_own_task.py --out runs/hallway
+    python examples/04_your_own_task.py --out runs/own
 
 The source is the hallway as MiniWorld draws it, the target the same with its parameters randomized (light, textures'
 colors, camera). The same task as a JSON file: `darla act hallway.json ...` (docs: "Your own environment").
@@ -24,11 +24,7 @@ RANDOMIZED = {**PLAIN, "domain_rand": True}
 
 
 def main(
-    out: Path = Path("runs/hallway"),
-    frames: int = 20_000,
-    steps: int = 5_000,
-    env_steps: int = 40_000,
-    episodes: int = 64,
+    out: Path = Path("runs/own"), frames: int = 20_000, steps: int = 5_000, env_steps: int = 40_000, episodes: int = 64
 ) -> None:
     """Train in the plain hallway, evaluate in the randomized one.
 
