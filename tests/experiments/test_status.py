@@ -8,7 +8,7 @@ import cell_work
 import pytest
 from command_line import darla, refusal
 
-from darla.common import InputError
+from darla.common import WorkerDiedError
 from darla.common.jobs import log as job_log
 from darla.common.jobs.scheduler import Job, finish_jobs, is_held, only_one
 from darla.experiments.status import LOGS, STUDY, StudyPart, StudyStatus, study_status, write_study
@@ -90,7 +90,7 @@ def test_a_running_part_says_where_and_how_far(tmp_path: Path) -> None:
 
 def test_a_part_whose_process_has_gone_is_interrupted(tmp_path: Path) -> None:
     jobs = study(tmp_path, a=cell_work.die)
-    with pytest.raises(InputError, match="a worker process was killed"):
+    with pytest.raises(WorkerDiedError, match="died of a kill"):
         finish_jobs(jobs, 1, tmp_path / LOGS)
     assert states(study_status(tmp_path)) == {"a": "interrupted"}
 
