@@ -22,20 +22,22 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             frames=300,
             env_steps=2_048,
             transfer=TransferConfig(episodes=4, n_envs=4, snapshot_eval_episodes=1, strip_frames=4, resamples=200),
-            about="every part of the pipeline within a minute; nothing is learnt",
+            about="every stage within a minute; too short to learn anything",
         ),
+        # `new_room` first: its policies meet one room only, and the methods differ most there. To stay within the
+        # time, the plain β-VAE takes no part in the second task.
         "demo": Study(
             "demo",
-            (_END_TO_END, _BETA_1, _DARLA),
-            tasks=("conjunction", "recolour"),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room",)), _DARLA),
+            tasks=("new_room", "conjunction"),
             frames=36_000,
             transfer=TransferConfig(n_envs=16, splits=("source", "target"), snapshot_eval_episodes=4),
             about="DARLA against end-to-end training within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, replace(_BETA_1, tasks=("conjunction", "recolour", "unseen", "new_room")), _DARLA),
-            tasks=("conjunction", "recolour", "unseen", "new_room", "sim2sim"),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room", "conjunction", "recolour", "unseen")), _DARLA),
+            tasks=("new_room", "conjunction", "recolour", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
             transfer=TransferConfig(episodes=64, n_envs=16, splits=("source", "target"), snapshot_eval_episodes=2),

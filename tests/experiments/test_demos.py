@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
+from made_up_run import make_run
 
 from darla.common import Artefact
 from darla.experiments import demos
 from darla.experiments.plan import plan
+from darla.reports.tables.study import study_table
 from darla.vision.presets import encoder
 
 TINY = demos.study("tiny")
@@ -125,3 +127,25 @@ def test_presets_can_be_planned(name: str, tmp_path: Path) -> None:
     assert study.baseline is not None
     folders = {job.folder for job in made.jobs}
     assert all(folder in folders for part in made.transfers for _, folder in part.agents)
+
+
+@pytest.mark.parametrize(("name", "minutes"), [("demo", 20), ("quick", 90)])
+def test_demonstrations_show_the_effect_first_and_keep_to_their_time(name: str, minutes: int, tmp_path: Path) -> None:
+    study = demos.study(name)
+    assert study.tasks[0] == "new_room"
+    methods = [method.name for method in study.methods if method.takes_part_in("new_room")]
+    assert {"end to end", "DARLA"} <= set(methods)
+    # A run of the whole takes 1.12 times its estimate (docs/results.md): start-up, film strips, the report.
+    assert 1.12 * plan(study, tmp_path).cost / 2 < 60 * minutes
+
+
+def test_the_table_of_a_study_says_what_is_seen(tmp_path: Path) -> None:
+    made = make_run(tmp_path, ("new_room",), seeds=1)
+    table = study_table({"new_room": Artefact.load(made / "new_room")})
+    heading, sentence, header = [line for line in table.splitlines() if line][:3]
+    assert heading == "### new_room"
+    assert "DARLA (β-VAE_DAE)" in sentence.partition("keep the source scores")[0]
+    assert "end to end falls from" in sentence
+    assert header.startswith("| method")
+    (row,) = [line for line in table.splitlines() if line.startswith("| DARLA (β-VAE_DAE)")]
+    assert row.count("%)") == 3

@@ -1,4 +1,4 @@
-"""The table of a study: mean return of each method in the source and in every target, and how much of it is kept."""
+"""The table of a study: return and success of each method in the source and in every target, and how much is kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from darla.common import Artefact
 from darla.common.files import read_json
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.scores import RANDOM
+from darla.reports.tables.study_summary import MethodSummary, summary_sentence
 from darla.reports.tables.transfer import leak_notes
 
 _LEAKS = {
@@ -26,8 +27,30 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
     parts = []
     for task, found in transfers.items():
         scores = read_json(found.folder / "scores.json")
-        parts.append("\n\n".join([f"### {task}", _task_table(scores), *leak_notes(scores)]))
+        summary = _summary(task, scores)
+        parts.append(
+            "\n\n".join([f"### {task}", *([summary] if summary else []), _task_table(scores), *leak_notes(scores)])
+        )
     return "\n\n".join([*parts, _note(transfers)])
+
+
+def _summary(task: str, scores: Mapping[str, Any]) -> str | None:
+    """Return the sentence above a task's table, if there is something to see."""
+    source = next(domain["name"] for domain in scores["domains"] if domain["split"] == "source")
+    methods = []
+    for method in scores["methods"]:
+        # `leaks` has a method's own leak levels where it acted elsewhere than in the source, such as in the targets.
+        if method["method"] != RANDOM and method["over_targets"] and "full" not in method.get("leaks", {}).values():
+            success = method["domains"][source].get("success")
+            methods.append(
+                MethodSummary(
+                    method["method"],
+                    method["domains"][source]["return"]["value"],
+                    method["over_targets"]["return"]["mean"]["value"],
+                    success["value"] if success else None,
+                )
+            )
+    return summary_sentence(task, methods)
 
 
 def _task_table(scores: Mapping[str, Any]) -> str:
@@ -48,12 +71,18 @@ def _heading(domain: Mapping[str, str]) -> str:
 
 
 def _cells(method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], targets: Sequence[str]) -> list[str]:
-    cells = [_number(method["domains"][domain["name"]]["return"]) for domain in shown]
+    cells = [_return_and_success(method["domains"][domain["name"]]) for domain in shown]
     if len(targets) > 1:
         cells.append(_number(method["over_targets"]["return"]["mean"]))
     kept = (method["over_targets"] or {}).get("retention")
     cells.append(_number(kept) if kept and kept["value"] is not None else "–")  # random play has nothing to keep
     return cells
+
+
+def _return_and_success(scores: Mapping[str, Any]) -> str:
+    """Return `10.40 (98 %)`: mean return and share of successful episodes, if the environment defines success."""
+    success = scores.get("success")
+    return _number(scores["return"]) + (f" ({success['value']:.0%})".replace("%", " %") if success else "")
 
 
 def _number(estimate: Mapping[str, Any]) -> str:
@@ -79,7 +108,8 @@ def _note(transfers: Mapping[str, Artefact]) -> str:
     scores = read_json(next(iter(transfers.values())).folder / "scores.json")
     seeds = max(len(method["seeds"]) for method in scores["methods"])
     told = (
-        f"Mean return of {config['episodes']} episodes; the same episode seeds for every method; "
+        f"Mean return of {config['episodes']} episodes, in parentheses the share of successful ones; the same episode "
+        "seeds for every method; "
         "retention is the mean over the targets as a share of the source; "
     )
     if seeds == 1:
