@@ -1,4 +1,4 @@
-"""The table of a study: return and success of each method in the source and in every target, and how much is kept."""
+"""The table of a study: mean return of each method in the source and in every target, and how much of it is kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,18 +71,12 @@ def _heading(domain: Mapping[str, str]) -> str:
 
 
 def _cells(method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], targets: Sequence[str]) -> list[str]:
-    cells = [_return_and_success(method["domains"][domain["name"]]) for domain in shown]
+    cells = [_number(method["domains"][domain["name"]]["return"]) for domain in shown]
     if len(targets) > 1:
         cells.append(_number(method["over_targets"]["return"]["mean"]))
     kept = (method["over_targets"] or {}).get("retention")
     cells.append(_number(kept) if kept and kept["value"] is not None else "–")  # random play has nothing to keep
     return cells
-
-
-def _return_and_success(scores: Mapping[str, Any]) -> str:
-    """Return `10.40 (98 %)`: mean return and share of successful episodes, if the environment defines success."""
-    success = scores.get("success")
-    return _number(scores["return"]) + (f" ({success['value']:.0%})".replace("%", " %") if success else "")
 
 
 def _number(estimate: Mapping[str, Any]) -> str:
@@ -108,8 +102,7 @@ def _note(transfers: Mapping[str, Artefact]) -> str:
     scores = read_json(next(iter(transfers.values())).folder / "scores.json")
     seeds = max(len(method["seeds"]) for method in scores["methods"])
     told = (
-        f"Mean return of {config['episodes']} episodes, in parentheses the share of successful ones; the same episode "
-        "seeds for every method; "
+        f"Mean return of {config['episodes']} episodes; the same episode seeds for every method; "
         "retention is the mean over the targets as a share of the source; "
     )
     if seeds == 1:
