@@ -14,7 +14,7 @@ _END_TO_END = Method("end to end")
 _BETA_1 = Method("β-VAE, β = 1", ENCODERS["beta-1"])
 _DARLA = Method("DARLA", ENCODERS["darla"])
 
-STUDIES: Mapping[str, Study] = MappingProxyType(
+DEMOS: Mapping[str, Study] = MappingProxyType(
     {
         "tiny": Study(
             "tiny",
@@ -45,15 +45,15 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
     }
 )
-"""For `darla demo --preset`."""
+"""By the name that `darla demo --preset` takes."""
 
 
-def study(name: str) -> Study:
-    """Return a study by name.
+def demo_study(name: str) -> Study:
+    """Return the study of a demonstration.
 
     Raises:
         InputError: there is none of that name.
     """
-    if name not in STUDIES:
-        raise unknown_name("preset", name, STUDIES)
-    return STUDIES[name]
+    if name not in DEMOS:
+        raise unknown_name("preset", name, DEMOS)
+    return DEMOS[name]
