@@ -80,14 +80,14 @@ class SeeCommand(Command):
     out: Out
     seed: int = 0
     """Master seed: of the weights, the order of the images and the noise."""
-    denoiser: Path | None = None
+    denoiser: tyro.conf.DisallowNone[Path | None] = None
     """Denoising autoencoder (DAE) of an earlier encoder, to share it. If not given, one is trained where it is
     needed."""
     watch: tuple[str, ...] = ()
     """Metrics of `darla metrics`, such as `mig`, to log during training, to TensorBoard and `watched/`. They do not
     affect training."""
     preset: Annotated[
-        str | None,
+        tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
             help=f"Named configuration: {_listed(vision_presets.ENCODERS)}; `darla` if neither preset nor model is "
             "given. The options below show its values and change them."
@@ -118,16 +118,16 @@ class SelectCommand(Command):
 
     frames: Frames
     out: Out
-    presets: tuple[str, ...] | None = None
+    presets: tyro.conf.DisallowNone[tuple[str, ...] | None] = None
     """Settings to compare, as `darla see --preset` has them; `beta-1` and `beta-4` if neither presets nor a family are
     given."""
-    family: str | None = None
+    family: tyro.conf.DisallowNone[str | None] = None
     """Instead of presets: six disentanglers with settings for `sprites`, `rooms` or `seek-avoid`."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One encoder of each setting is trained with each of these seeds; at least two."""
     ranking: Literal["lasso", "spearman"] = "lasso"
     """Variant of UDR that ranks: relates the latents of two encoders by a Lasso, or by Spearman's rank correlation."""
-    workers: int | None = None
+    workers: tyro.conf.DisallowNone[int | None] = None
     """Encoders trained at the same time, one thread each; as many as there are cores if not given."""
 
     def run(self) -> int:
@@ -152,7 +152,7 @@ class MetricsCommand(MetricsConfig, Command):
     ]
     out: Out
     data: Annotated[
-        str | None,
+        tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
             help=f"Images to score it on: {_listed(IMAGE_DATA)}, or a folder of frames from `darla collect`. If not "
             "given, the image data that the encoder was trained on."
@@ -183,14 +183,14 @@ class ActCommand(Command):
 
     task: Task
     out: Out
-    encoder: Path | None = None
+    encoder: tyro.conf.DisallowNone[Path | None] = None
     """Folder of an encoder, from `darla see`. Without it the policy is trained end to end on pixels or on the state."""
     seed: int = 0
     """Master seed: of the policy's weights, the environments and the exploration."""
     workers: int = 1
     """Worker processes that step the environments. The policy does not depend on their number."""
     preset: Annotated[
-        str | None,
+        tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
             help=f"Named configuration: {_listed(agent_presets.AGENTS)}; `ppo` if not given. The options below show "
             "its values and change them."

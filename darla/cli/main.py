@@ -27,7 +27,7 @@ from darla.common.errors import DarlaError, InputError, unknown_name
 if TYPE_CHECKING:
     from darla.cli.command import Command
 
-_HELP = ("-h", "--help", "help")
+_HELP = ("-h", "--help")
 _GROUP = "study"
 """A verb of two words begins with it."""
 _DISK_FULL = {
@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     if not words or words[0] in _HELP:
         print(_help())
         return 0
@@ -132,23 +134,40 @@ def _sentence(box: str, name: str) -> str:
     `tyro._errors.on_parse_error` gives structured events, but is private, declared unstable, and missing from older
     releases of 1.0. tests/cli has every kind of message, so a release of tyro that words them differently is noticed.
     """
-    lines = [line.strip("│─ ") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
-    text, _, after = " ".join(lines).partition("Perhaps you meant:")
+    rows = [line.strip("│").rstrip() for line in box.splitlines() if not line.startswith(("╭", "╰"))]
+    text, _, suggestions = " ".join(row.strip(" ─") for row in rows).partition("Perhaps you meant:")
     text = re.split("For full helptext|Argument helptext", text)[0].strip().rstrip(".")
+    text = " ".join(text.split()) or "the arguments cannot be read"
     if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
         value, option, choices = match.groups()
         return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", choices)))
-    text = " ".join(text.split()) or "the arguments cannot be read"
-    if refusal := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
-        return refusal[1]  # raised by a configuration's own checks
-    if text.startswith("Missing from"):
-        needed = text.partition(":")[2]
-        missing = re.findall(r"(?<!\S)--[\w.-]+", needed) or needed.split()[:1]
-        text = f"{' and '.join(dict.fromkeys(missing))} must be given"
-    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", after) if option != "--help"]
-    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    if match := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
+        return match[1]  # raised by a configuration's own checks
+    if match := re.match(r"Error parsing (\S+): .*(int\(\)|to float).*: '(.*)'", text):
+        kind = "a whole number" if match[2] == "int()" else "a number"
+        return f"{match[1]} is {match[3]!r}, but must be {kind}"
+    if match := re.match(r"Missing value for argument '(\S+?)'", text):
+        missing = match[1]
+        text = f"{missing} needs a value" if missing.startswith("-") else f"{missing.upper()} must be given"
+    elif text.startswith("Missing from"):
+        text = f"{' and '.join(_missing(rows))} must be given"
+        if unrecognized := " ".join(row.strip() for row in rows).partition("Unrecognized options: ")[2].split(" ─")[0]:
+            text = f"unrecognized options: {', '.join(unrecognized.split())}; {text}"
+    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", suggestions) if option != "--help"]
+    hint = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
     start = text if text[:2].isupper() else f"{text[0].lower()}{text[1:]}"
-    return f"{start}{meant} (darla {name} --help lists the options)"
+    return f"{start}{hint} (darla {name} --help lists the options)"
+
+
+def _missing(rows: Sequence[str]) -> list[str]:
+    """Return the names below tyro's `Missing from`, where their help is indented further."""
+    names: list[str] = []
+    for row in rows:
+        if row.strip().startswith("─"):
+            break
+        if match := re.match(r" {5}(\S+)", row):
+            names.append(match[1])
+    return list(dict.fromkeys(names))
 
 
 def _explain(error: BaseException) -> tuple[int, str]:

@@ -14,13 +14,13 @@ from darla.experiments import demos, studies
 _DEMOS = "; ".join(f"`{name}`: {study.about}" for name, study in demos.DEMOS.items())
 _STUDIES = ", ".join(f"`{name}`" for name in (*studies.STUDIES, *demos.DEMOS))
 Workers = Annotated[
-    int | None,
+    tyro.conf.DisallowNone[int | None],
     tyro.conf.arg(
         help="Worker processes: each runs one job at a time with one thread. As many as there are cores if not given."
     ),
 ]
 Ray = Annotated[
-    str | None,
+    tyro.conf.DisallowNone[str | None],
     tyro.conf.arg(
         help="Address of a Ray cluster to run the jobs on, such as `auto`; `local` starts one on this machine."
     ),
@@ -64,7 +64,7 @@ class StudyRunCommand(Command):
     ]
     scale: Literal["small", "full"] = "small"
     """`small` takes some hours on two cores; `full` needs a cluster, or days."""
-    out: Path | None = None
+    out: tyro.conf.DisallowNone[Path | None] = None
     """Folder to write everything to; `runs/NAME-SCALE` if not given."""
     workers: Workers = None
     ray: Ray = None

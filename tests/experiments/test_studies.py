@@ -125,8 +125,6 @@ def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypa
         env_steps=1_024,
         transfer=replace(tiny.transfer, episodes=2, n_envs=2, strip_frames=0, snapshot_eval_episodes=0),
     )
-    from darla.experiments import plan as planning
-
     whole = plan(study, tmp_path)
     broken = next(folder for part in whole.transfers if part.task == "new_room" for _, folder in part.agents)
     jobs = tuple(
@@ -134,7 +132,7 @@ def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypa
         for job in whole.jobs
     )
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "plan", lambda *_: replace(whole, jobs=jobs))
+        patch.setattr("darla.experiments.run_study.plan", lambda *_: replace(whole, jobs=jobs))
         with pytest.raises(InputError, match=r"cannot be made of this.*1 of 2 tasks were evaluated"):
             run_study(study, tmp_path, workers=1)
     done = {part.task: is_complete(part.folder) for part in whole.transfers}
