@@ -50,7 +50,7 @@ def select(
     settings: Mapping[str, SeeConfig] | Sequence[str] = ("beta-1", "beta-4"),
     *,
     seeds: Sequence[int] = (0, 1, 2),
-    by: str = "lasso",
+    ranking: str = "lasso",
     workers: int | None = None,
 ) -> Artefact:
     """Train encoders and rank them by UDR; an interrupted call goes on where it stopped.
@@ -60,7 +60,7 @@ def select(
         out: folder for everything that is made.
         settings: configurations by name, or names of presets.
         seeds: one encoder of each setting for each; at least two.
-        by: which UDR ranks, `lasso` or `spearman`; both are told.
+        ranking: variant of UDR that ranks, `lasso` or `spearman`; the table has both.
         workers: encoders trained at the same time, one thread each; one for each core if None.
 
     Returns:
@@ -72,8 +72,8 @@ def select(
     """
     started = time.monotonic()
     named = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
-    if by not in METHODS:
-        raise InputError(f"by is {by!r}, but must be 'lasso' or 'spearman'")
+    if ranking not in METHODS:
+        raise InputError(f"ranking is {ranking!r}, but must be 'lasso' or 'spearman'")
     if len(set(seeds)) < 2 or len(set(seeds)) < len(seeds):
         raise InputError(f"seeds are {tuple(seeds)}, but at least two different ones are needed: siblings are compared")
     if not named:
@@ -85,18 +85,22 @@ def select(
         labelled = _labelled(shown)
         watch = (_SHOWN,) if labelled is not None else ()
         run_jobs(_jobs(shown, out, named, folders, watch), workers, out / "logs")
-        encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
-        record = {"frames": shown.digest, "by": by, "encoders": [encoder.digest for encoder in encoders.values()]}
-        ranking = start_artefact(out / "ranking", KIND, record)
-        if is_complete(ranking):
-            return Artefact.load(ranking, KIND)
+        encoders = {key: Artefact.load(path, "encoder") for key, path in folders.items()}
+        record = {
+            "frames": shown.digest,
+            "ranking": ranking,
+            "encoders": [encoder.digest for encoder in encoders.values()],
+        }
+        folder = start_artefact(out / "ranking", KIND, record)
+        if is_complete(folder):
+            return Artefact.load(folder, KIND)
         found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown, labelled)]
-        found.sort(key=lambda candidate: -getattr(candidate, by))
-        _write(found, ranking, by, labelled.names if labelled is not None else (), shown)
+        found.sort(key=lambda candidate: -getattr(candidate, ranking))
+        _write(found, folder, ranking, labelled.names if labelled is not None else (), shown)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
         return complete_artefact(
-            ranking, KIND, record, seed=min(seeds), inputs={"frames": shown.digest, **inputs}, wall_seconds=wall
+            folder, KIND, record, seed=min(seeds), inputs={"frames": shown.digest, **inputs}, wall_seconds=wall
         )
 
 

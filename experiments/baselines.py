@@ -1,7 +1,7 @@
-"""Every learner that a study of transfer can name: DARLA, and what it is compared with.
+"""The methods that a study of transfer can name: DARLA, and the baselines it is compared with.
 
-Each is a setting of what `darla see` and `darla act` offer. What a learner is, where it comes from and what it is told
-that others are not: docs/baselines.md. Any of them takes another algorithm with `with_algorithm`.
+Each is a configuration of `darla see` and `darla act`. docs/learners.md has what each method is, its source, and what
+information it gets that others do not. `with_algorithm` trains any of them with another algorithm.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from darla.vision.presets import ENCODERS
 _FINE_TUNED = ActConfig(fine_tune=True)
 _ON_TARGETS = ActConfig(train_domain="targets")
 
-LEARNERS: Mapping[str, Method] = MappingProxyType(
+METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "darla": Method("DARLA", ENCODERS["darla"]),
         # Without an encoder.
@@ -39,30 +39,29 @@ LEARNERS: Mapping[str, Method] = MappingProxyType(
         "darla-on-target": Method("DARLA, on the targets", ENCODERS["darla"], _ON_TARGETS),
     }
 )
-"""By the name that a study gives them; their own name is what tables call them."""
+"""By the name that a study uses for it; `Method.name` is what tables call it."""
 
 
-def learner(name: str, algorithm: str | None = None) -> Method:
-    """Return a learner by name.
+def named_method(name: str, algorithm: str | None = None) -> Method:
+    """Return a method by name.
 
     Args:
-        name: in `LEARNERS`.
-        algorithm: what trains its policy, `ppo` if None; see `with_algorithm`.
+        name: in `METHODS`.
+        algorithm: the RL algorithm that trains its policy, `ppo` if None; see `with_algorithm`.
 
     Raises:
         InputError: there is none of that name, or the algorithm cannot train it.
     """
-    if name not in LEARNERS:
-        raise unknown_name("learner", name, LEARNERS)
-    found = LEARNERS[name]
-    return found if algorithm is None else with_algorithm(found, algorithm)
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS)
+    return METHODS[name] if algorithm is None else with_algorithm(METHODS[name], algorithm)
 
 
 def with_algorithm(method: Method, algorithm: str) -> Method:
-    """Return a learner whose policy another algorithm trains; its name says so, unless it is PPO.
+    """Return a method whose policy is trained by another algorithm, which its name then states, unless it is PPO.
 
     Raises:
-        InputError: there is no such algorithm, or it cannot train this learner.
+        InputError: there is no such algorithm, or it cannot train this method.
     """
     act = replace(method.act, algorithm=algorithm, settings=None)
     name = method.name if algorithm == "ppo" else f"{method.name} ({algorithm.upper()})"

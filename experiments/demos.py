@@ -14,7 +14,7 @@ _END_TO_END = Method("end to end")
 _BETA_1 = Method("β-VAE, β = 1", ENCODERS["beta-1"])
 _DARLA = Method("DARLA", ENCODERS["darla"])
 
-STUDIES: Mapping[str, Study] = MappingProxyType(
+DEMOS: Mapping[str, Study] = MappingProxyType(
     {
         "tiny": Study(
             "tiny",
@@ -22,20 +22,22 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             frames=300,
             env_steps=2_048,
             transfer=TransferConfig(episodes=4, n_envs=4, snapshot_eval_episodes=1, strip_frames=4, resamples=200),
-            about="every part of the pipeline within a minute; nothing is learnt",
+            about="every stage within a minute; too short to learn anything",
         ),
+        # `new_room` first: its policies meet one room only, and the methods differ most there. To stay within the
+        # time, the plain β-VAE takes no part in the second task.
         "demo": Study(
             "demo",
-            (_END_TO_END, _BETA_1, _DARLA),
-            tasks=("conjunction", "recolour"),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room",)), _DARLA),
+            tasks=("new_room", "conjunction"),
             frames=36_000,
             transfer=TransferConfig(n_envs=16, splits=("source", "target"), snapshot_eval_episodes=4),
             about="DARLA against end-to-end training within twenty minutes on two cores, with one seed",
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, replace(_BETA_1, tasks=("conjunction", "recolour", "unseen", "new_room")), _DARLA),
-            tasks=("conjunction", "recolour", "unseen", "new_room", "sim2sim"),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room", "conjunction", "recolour", "unseen")), _DARLA),
+            tasks=("new_room", "conjunction", "recolour", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
             transfer=TransferConfig(episodes=64, n_envs=16, splits=("source", "target"), snapshot_eval_episodes=2),
@@ -43,15 +45,15 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
     }
 )
-"""For `darla demo --preset`."""
+"""By the name that `darla demo --preset` takes."""
 
 
-def study(name: str) -> Study:
-    """Return a study by name.
+def demo_study(name: str) -> Study:
+    """Return the study of a demonstration.
 
     Raises:
         InputError: there is none of that name.
     """
-    if name not in STUDIES:
-        raise unknown_name("preset", name, STUDIES)
-    return STUDIES[name]
+    if name not in DEMOS:
+        raise unknown_name("preset", name, DEMOS)
+    return DEMOS[name]

@@ -1,7 +1,7 @@
-"""Turn a study into jobs: what has to be made, from what, and where it goes.
+"""Turn a study into jobs: frames, denoisers, encoders and agents, each with its folder.
 
-An artefact's folder is named after what it is made from. So tasks that share D_U, a source and seeds share frames,
-encoders and agents, in one study and from one study to the next.
+A folder's name has a digest of everything that the artefact depends on. So tasks with equal D_U, source and seeds share
+frames, encoders and agents, within one study and between studies.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from darla.agents import ActConfig
 from darla.agents.algorithms.settings import Observation
 from darla.common.jobs.scheduler import Job
 from darla.envs import AnyDomain, TransferTask, tasks
@@ -21,18 +22,19 @@ from darla.learn_to_act import act
 from darla.learn_to_see import see, train_denoiser
 from darla.vision import SeeConfig, TrainingConfig
 
-# Work in one second of one process of two, on two cores with bfloat16: means over `paper-table --size small`; those of
-# A2C and of losses on painted pictures are guesses. Only the order of work and the estimate of the time left depend on
-# them; the estimate corrects itself by what this machine needs.
-_FRAMES_A_SECOND = 700.0
-_IMAGES_A_SECOND: Mapping[str, float] = {
+# Speeds of one process of two, on two cores with bfloat16: means over `paper-table --scale small`; A2C and the mixed
+# loss are guesses. Only the order of the jobs and the estimate of the time left depend on them, and the estimate
+# corrects itself by the speed of this machine. A loss or an algorithm that is not listed gets a default.
+_FRAMES_PER_SECOND = 700.0
+_IMAGES_PER_SECOND: Mapping[str, float] = {
     "dae": 1_300.0,
     "pixel": 1_000.0,
     "perceptual": 600.0,
     "features": 1_300.0,
     "mixed": 500.0,
 }
-_STEPS_A_SECOND: Mapping[tuple[str, Observation], float] = {
+_DEFAULT_IMAGES_PER_SECOND = 800.0
+_STEPS_PER_SECOND: Mapping[tuple[str, Observation], float] = {
     ("ppo", "latents"): 1_100.0,
     ("a2c", "latents"): 1_000.0,
     ("dqn", "latents"): 810.0,
@@ -46,47 +48,48 @@ _STEPS_A_SECOND: Mapping[tuple[str, Observation], float] = {
     ("dqn", "state"): 810.0,
     ("mfec", "state"): 1_090.0,
 }
-_STEPS_A_SECOND_FINE_TUNING = 300.0
-_STEPS_A_SECOND_IN_PLAY = 900.0
-_STEPS_IN_AN_EPISODE = 150
-_SEEN: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
-"""What a folder's name says that a policy sees."""
-_START = 5.0  # seconds before a job's work begins
-_SECONDS_TO_MEASURE = 15.0  # an encoder, for a study that correlates
+_DEFAULT_STEPS_PER_SECOND: Mapping[Observation, float] = {"latents": 1_000.0, "pixels": 300.0, "state": 1_000.0}
+_STEPS_PER_SECOND_FINE_TUNING = 300.0
+_STEPS_PER_SECOND_EVALUATION = 900.0
+_STEPS_PER_EPISODE = 150
+_INPUT_NAMES: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
+"""A policy's input, as the name of its folder has it."""
+_START_SECONDS = 5.0  # before a job's work begins
+_MEASURE_SECONDS = 15.0  # for each encoder, in a study that correlates
 
 
 @dataclass(frozen=True)
 class TransferJob:
-    """What follows the jobs for one task: evaluate its agents."""
+    """The evaluation of all agents on one task, after the jobs."""
 
     task: str
     agents: tuple[tuple[str, Path], ...]
     """Pairs of a method's name and an agent's folder, in the order of methods and seeds."""
     folder: Path
-    """Where the transfer goes."""
+    """Folder of the transfer artefact."""
     cost: float
     """Expected seconds on one core."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a study has to make."""
+    """Everything that a study consists of."""
 
     jobs: tuple[Job, ...]
-    """Frames, encoders and agents."""
+    """Frames, denoisers, encoders and agents."""
     transfers: tuple[TransferJob, ...]
-    """One for each task; they need all jobs."""
+    """One for each task; they run after all jobs."""
     report: Path
-    """Where the report on all transfers goes."""
+    """Folder of the report on all transfers."""
     encoders: tuple[tuple[str, Path], ...] = ()
-    """Pairs of a method's name and an encoder's folder: those that stay frozen under policies of PPO."""
+    """Pairs of a method's name and an encoder's folder, for the correlation: encoders frozen under PPO's policies."""
     frames: tuple[Path, ...] = ()
-    """What encoders learn from."""
+    """Folders of the frames that encoders are trained on."""
 
     @property
     def correlation_cost(self) -> float:
         """Expected seconds on one core to measure the encoders."""
-        return _SECONDS_TO_MEASURE * len({folder for _, folder in self.encoders})
+        return _MEASURE_SECONDS * len({folder for _, folder in self.encoders})
 
     @property
     def cost(self) -> float:
@@ -95,8 +98,8 @@ class Plan:
 
 
 def plan(study: Study, folder: Path) -> Plan:
-    """Return what a study has to make, with its artefacts in `folder`."""
-    jobs = _Cells(study, folder)
+    """Return the jobs of a study that writes to `folder`."""
+    jobs = _JobCollection(study, folder)
     transfers = []
     for name in study.tasks:
         task = tasks.get(name)
@@ -106,53 +109,56 @@ def plan(study: Study, folder: Path) -> Plan:
             if method.takes_part_in(name)
             for seed in study.seeds
         )
-        asked = {
+        record = {
             "task": task.to_dict(),
             "transfer": asdict(study.transfer),
             "agents": [[method, agent.name] for method, agent in agents],
         }
-        goes_to = folder / "transfers" / f"{_word(name)}-{_key(asked)}"
-        transfers.append(TransferJob(name, agents, goes_to, _transfer_seconds(study, task, len(agents))))
-    parts = [part.folder.name for part in transfers]
-    told = {"transfers": parts, **({"correlates": True} if study.correlates else {})}
-    report = folder / "reports" / f"{_word(study.name)}-{_key(told)}"
+        transfer_folder = folder / "transfers" / f"{_file_name(name)}-{_digest(record)}"
+        transfers.append(TransferJob(name, agents, transfer_folder, _transfer_seconds(study, task, len(agents))))
+    names = [transfer.folder.name for transfer in transfers]
+    contents = {"transfers": names, **({"correlates": True} if study.correlates else {})}
+    report = folder / "reports" / f"{_file_name(study.name)}-{_digest(contents)}"
     encoders = dict.fromkeys(
         (method.name, jobs.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
         for name in study.tasks
         for method in study.methods
-        if method.see and method.takes_part_in(name) and _counts(method)
+        if method.see and method.takes_part_in(name) and _is_correlated(method)
         for seed in study.seeds
     )
-    frames = tuple(folder for folder in jobs.made if folder.parent.name == "frames")
-    return Plan(tuple(jobs.made.values()), tuple(transfers), report, tuple(encoders), frames)
+    frames = tuple(folder for folder in jobs.by_folder if folder.parent.name == "frames")
+    return Plan(tuple(jobs.by_folder.values()), tuple(transfers), report, tuple(encoders), frames)
 
 
-def _counts(method: Method) -> bool:
-    """Tell whether a method's policies count when encoders are correlated with transfer."""
+def _is_correlated(method: Method) -> bool:
+    """Return whether a method's encoders and returns enter the correlation of encoders with transfer."""
     return method.act.algorithm == "ppo" and method.act.is_plain
 
 
-class _Cells:
-    """Cells by folder; asking for the same thing twice gives the same job."""
+class _JobCollection:
+    """The jobs of a study by folder. Each method adds a job, and those it needs, and returns its folder.
+
+    Adding the same job twice has no effect.
+    """
 
     def __init__(self, study: Study, folder: Path) -> None:
         self._study, self._folder = study, folder
-        self.made: dict[Path, Job] = {}
+        self.by_folder: dict[Path, Job] = {}
 
     def frames(self, domain: AnyDomain) -> Path:
         config = CollectConfig(frames=self._study.frames, seed=self._study.frames_seed)
-        asked = {**asdict(config), "task": None, "domain": domain.to_dict()}
+        record = {**asdict(config), "task": None, "domain": domain.to_dict()}
         return self._add(
-            self._folder / "frames" / f"{_word(domain.name)}-{_key(asked)}",
+            self._folder / "frames" / f"{_file_name(domain.name)}-{_digest(record)}",
             f"frames of {domain.name}",
             collect_frames,
             {"config": config, "domain": domain},
-            cost=config.frames / _FRAMES_A_SECOND,
+            cost=config.frames / _FRAMES_PER_SECOND,
         )
 
     def denoiser(self, domain: AnyDomain, config: SeeConfig, seed: int) -> Path:
         frames = self.frames(domain)
-        asked = {
+        record = {
             "dae": asdict(config.dae),
             "training": asdict(config.dae_training),
             "held_out": config.held_out,
@@ -161,7 +167,7 @@ class _Cells:
             "seed": seed,
         }
         return self._add(
-            self._folder / "denoisers" / f"dae-s{seed}-{_key(asked)}",
+            self._folder / "denoisers" / f"dae-s{seed}-{_digest(record)}",
             f"denoising autoencoder, seed {seed}",
             train_denoiser,
             {"frames": frames, "config": config, "seed": seed},
@@ -174,14 +180,14 @@ class _Cells:
         assert config is not None
         frames = self.frames(domain)
         dae = self.denoiser(domain, config, seed) if config.vae.needs_dae else None
-        asked = {
+        record = {
             "see": config.to_dict(),
             "frames": frames.name,
             "dae": dae.name if dae else None,
             "seed": seed,
         }
         return self._add(
-            self._folder / "encoders" / f"{_word(config.model)}-s{seed}-{_key(asked)}",
+            self._folder / "encoders" / f"{_file_name(config.model)}-s{seed}-{_digest(record)}",
             f"encoder of {method.name}, seed {seed}",
             see,
             {"frames": frames, "config": config, "seed": seed, "dae": dae},
@@ -194,23 +200,20 @@ class _Cells:
         on_encoder = method.see is not None
         encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_encoder else None
         observation = config.policy_input(on_encoder=on_encoder)
-        validated = config.selection == "validation"
-        asked = {
+        record = {
             "act": config.to_dict(observation),
             "source": task.training_domain(config.train_domain).to_dict(),
-            "validation": task.validation.to_dict() if validated else None,
+            "validation": task.validation.to_dict() if config.selection == "validation" else None,
             "encoder": encoder.name if encoder else None,
             "seed": seed,
         }
-        seen = _SEEN[observation]
-        speed = _STEPS_A_SECOND_FINE_TUNING if config.fine_tune else _STEPS_A_SECOND[config.algorithm, observation]
         return self._add(
-            self._folder / "agents" / f"{config.algorithm}-{seen}-s{seed}-{_key(asked)}",
+            self._folder / "agents" / f"{config.algorithm}-{_INPUT_NAMES[observation]}-s{seed}-{_digest(record)}",
             f"agent of {method.name}, seed {seed} ({task.name})",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},
             needs=(encoder,) if encoder else (),
-            cost=config.env_steps / speed,
+            cost=config.env_steps / _steps_per_second(config, observation),
         )
 
     def _add(
@@ -223,14 +226,16 @@ class _Cells:
         needs: tuple[Path, ...] = (),
         cost: float,
     ) -> Path:
-        if folder not in self.made:
-            self.made[folder] = Job(label, folder, work, {**arguments, "out": folder}, needs, cost + _START)
+        if folder not in self.by_folder:
+            self.by_folder[folder] = Job(
+                label, folder, work, {**arguments, "out": folder}, needs, cost + _START_SECONDS
+            )
         return folder
 
 
 def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
     config = study.transfer
-    # Episodes in a source that an earlier task has are played once.
+    # Episodes in a source that an earlier task shares are not run again.
     earlier = [tasks.get(name).source for name in study.tasks[: study.tasks.index(task.name)]]
     splits = [split for split in config.splits if split != "source" or task.source not in earlier]
     domains = sum(len(task.targets) if split == "target" else 1 for split in splits)
@@ -238,17 +243,24 @@ def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
         study.seeds
     )
     episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))
-    return episodes * _STEPS_IN_AN_EPISODE / _STEPS_A_SECOND_IN_PLAY
+    return episodes * _STEPS_PER_EPISODE / _STEPS_PER_SECOND_EVALUATION
+
+
+def _steps_per_second(config: ActConfig, observation: Observation) -> float:
+    """Return the expected environment steps per second of training."""
+    if config.fine_tune:
+        return _STEPS_PER_SECOND_FINE_TUNING
+    return _STEPS_PER_SECOND.get((config.algorithm, observation), _DEFAULT_STEPS_PER_SECOND[observation])
 
 
 def _training_seconds(training: TrainingConfig, loss: str) -> float:
-    return training.steps * training.batch_size / _IMAGES_A_SECOND[loss]
+    return training.steps * training.batch_size / _IMAGES_PER_SECOND.get(loss, _DEFAULT_IMAGES_PER_SECOND)
 
 
-def _key(asked: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:10]
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _word(name: str) -> str:
-    """Return a name as it may stand in a path."""
+def _file_name(name: str) -> str:
+    """Return a name with only letters, digits and hyphens."""
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())

@@ -1,15 +1,16 @@
-"""Run a study: its jobs in as many processes as there are cores or on a cluster, then transfers, tables and report.
+"""Run a study: its jobs in worker processes or on a cluster, then transfers, tables and report.
 
 OUT/
-  study.json       every part, for `darla study status`
-  logs/            what each part printed
-  frames/ denoisers/ encoders/ agents/    the parts, each in a folder named after what it is made from
+  study.json       all jobs, for `darla study status`
+  logs/            what each job printed
+  frames/ denoisers/ encoders/ agents/    the artefacts of the jobs, in folders named by a digest of their inputs
+  episodes/        episodes that several tasks share, by agent and domain
   transfers/       one for each task
-  correlation/     measures of the encoders against transfer, where the study asks for it
-  table.md         for each task a table of every domain
-  paper-table.md   returns over targets, by what is seen and what learns; also .csv and .tex
-  scores.csv       every number behind it
-  reports/         one page on all of it
+  correlation/     measures of the encoders and their correlation with transfer, if the study has it
+  table.md         for each task a table of all domains
+  paper-table.md   returns over the targets, by method and algorithm; also .csv and .tex
+  scores.csv       all numbers of the tables
+  reports/         one page on everything
 """
 
 import sys
@@ -36,24 +37,25 @@ from darla.zero_shot import transfer
 
 TABLE = "table.md"
 PAPER = "paper-table.md"
-CORRELATION, PLAYED = "correlation", "played"
+CORRELATION, EPISODES = "correlation", "episodes"
+_REPORT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study found."""
+    """The results of a study."""
 
     folder: Path
     transfers: dict[str, Artefact]
-    """By the name of the task."""
+    """Artefacts of kind `transfer`, by the name of the task."""
     report: Artefact
     """One report on all tasks."""
     table: str
-    """For each task every domain, as Markdown; also in `table.md`."""
+    """For each task a table of all domains, as Markdown; also in `table.md`."""
     paper_table: str
-    """Returns over targets by vision and learner, as Markdown; also in `paper-table.md`."""
+    """Returns over the targets by method and algorithm, as Markdown; also in `paper-table.md`."""
     correlation: Artefact | None = None
-    """What of an encoder goes with transfer, where the study asks for it."""
+    """Which measures of an encoder correlate with transfer; None if the study does not ask for it."""
 
 
 def demo(
@@ -63,40 +65,40 @@ def demo(
     workers: int | None = None,
     ray: str | None = None,
 ) -> StudyResult:
-    """Run one of the demonstrations, `tiny`, `demo` or `quick`, or a study of your own; see `run_study`."""
-    return run_study(demos.study(study) if isinstance(study, str) else study, out, workers=workers, ray=ray)
+    """Run a demonstration, `tiny`, `demo` or `quick`, or a study of your own; see `run_study`."""
+    return run_study(demos.demo_study(study) if isinstance(study, str) else study, out, workers=workers, ray=ray)
 
 
 def run_study(
     study: Study | str,
     out: Path | str,
     *,
-    size: str = "small",
+    scale: str = "small",
     workers: int | None = None,
     ray: str | None = None,
 ) -> StudyResult:
     """Run a study: collect, see and act for every method and seed, then transfer and report for every task.
 
-    Each part is kept in a folder named after what it was made from. So a study that was interrupted goes on where it
-    stopped, and one that differs in a method or a task makes only what is new. A part that fails holds up what needs
-    it and nothing else; running the study again tries it again.
+    Each job writes to a folder named by a digest of its inputs. So an interrupted study resumes where it stopped, and a
+    study with one more method or task runs only the new jobs. A job that fails blocks only the jobs that need it;
+    running the study again tries it again.
 
     Args:
         study: a study, or the name of one; `darla study list` shows them.
         out: folder for everything that is made.
-        size: of a named study, `small` or `full`.
-        workers: parts that are made at the same time, one thread each; one for each core if None.
-        ray: address of a Ray cluster to make the parts on, `local` to start one here; None for processes of our own.
-            Transfers and report are made on this machine.
+        scale: of a named study, `small` or `full`.
+        workers: worker processes with one thread each; as many as there are cores if None.
+        ray: address of a Ray cluster to run the jobs on, `local` to start one here; None for processes on this machine.
+            Transfers and report are always made on this machine.
 
     Raises:
-        InputError: an unknown study, a part that failed (after all others were made), or another process at work in
-            `out`.
+        InputError: the study is unknown, a job failed (the others were finished first), or another process is working
+            in `out`.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     require_graphics()
     if isinstance(study, str):
-        study = named_study(study, size)
+        study = named_study(study, scale)
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}, but must be at least 1")
     local_workers = available_cores() if workers is None else workers
@@ -110,60 +112,57 @@ def run_study(
         for part in work.transfers:
             if all(is_complete(agent) for _, agent in part.agents):
                 if not is_complete(part.folder):
-                    _say(f"{part.task}: every agent in the source and in every target")
+                    _print_status(f"{part.task}: evaluating all agents in the source and in the targets")
                 transfers[part.task] = transfer(
-                    part.task, part.agents, part.folder, study.transfer, workers=local_workers, played=out / PLAYED
+                    part.task, part.agents, part.folder, study.transfer, workers=local_workers, played=out / EPISODES
                 )
         if failures:
             raise _without_report(failures, transfers, work)
-        found = _findings(study, work, out, transfers, workers)
-    _say(
-        f"done in {duration(time.monotonic() - began)}; report: {found.report.folder / 'report.html'}; tables in {out}"
-    )
-    return found
+        result = _write_results(study, work, out, transfers, workers)
+    page = result.report.folder / "report.html"
+    _print_status(f"done in {duration(time.monotonic() - start)}; report: {page}; tables in {out}")
+    return result
 
 
-def _findings(study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], workers: int | None) -> StudyResult:
-    """Write what follows from the transfers."""
-    correlated = None
+def _write_results(
+    study: Study, work: Plan, out: Path, transfers: dict[str, Artefact], workers: int | None
+) -> StudyResult:
+    """Write what follows from the transfers: correlation, report and tables."""
+    correlation = None
     if study.correlates:
         from darla.correlate_encoders import correlate  # not at the top: scikit-learn takes a second to import
 
-        correlated = correlate(
+        correlation = correlate(
             work.encoders, list(transfers.values()), out / CORRELATION, frames=work.frames, workers=workers
         )
-    made = [*transfers.values(), *([correlated] if correlated else [])]
-    page = report(made, work.report)
+    page = report([*transfers.values(), *([correlation] if correlation else [])], work.report)
     table = study_table(transfers)
     write_bytes(out / TABLE, (table + "\n").encode())
-    return StudyResult(out, transfers, page, table, write_paper_table(transfers, out), correlated)
+    return StudyResult(out, transfers, page, table, write_paper_table(transfers, out), correlation)
 
 
 def _parts(study: Study, work: Plan, out: Path) -> list[StudyPart]:
-    """Return everything that the study makes, as `darla study status` tells it."""
+    """Return everything that the study makes, for `darla study status`."""
 
     def name(folder: Path) -> str:
         return str(folder.relative_to(out))
 
     parts = [StudyPart(job.label, name(job.folder), tuple(map(name, job.needs)), job.cost) for job in work.jobs]
-    for made in work.transfers:
-        agents = tuple(name(agent) for _, agent in made.agents)
-        parts.append(StudyPart(f"transfer in {made.task}", name(made.folder), agents, made.cost))
-    ends = tuple(name(made.folder) for made in work.transfers)
+    for job in work.transfers:
+        agents = tuple(name(agent) for _, agent in job.agents)
+        parts.append(StudyPart(f"transfer in {job.task}", name(job.folder), agents, job.cost))
+    needs = tuple(name(job.folder) for job in work.transfers)
     if study.correlates:
-        correlated = f"{CORRELATION}/{CORRELATION}"
-        parts.append(StudyPart("measures of encoders against transfer", correlated, ends, work.correlation_cost))
-        ends = (*ends, correlated)
-    return [*parts, StudyPart("report", name(work.report), ends, _REPORT_SECONDS)]
-
-
-_REPORT_SECONDS = 20.0
+        folder = f"{CORRELATION}/{CORRELATION}"
+        parts.append(StudyPart("correlation of encoders with transfer", folder, needs, work.correlation_cost))
+        needs = (*needs, folder)
+    return [*parts, StudyPart("report", name(work.report), needs, _REPORT_SECONDS)]
 
 
 def _without_report(failures: Sequence[Failure], transfers: dict[str, Artefact], work: Plan) -> InputError:
-    done = f"; {len(transfers)} of {len(work.transfers)} tasks could be evaluated, and there is no report yet"
-    return InputError(f"{as_error(failures)}{done}")
+    evaluated = f"{len(transfers)} of {len(work.transfers)} tasks were evaluated, and there is no report yet"
+    return InputError(f"{as_error(failures)}; {evaluated}")
 
 
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

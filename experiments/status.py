@@ -1,10 +1,10 @@
-"""How far a study has come, told from its folder alone: what is finished, what is at work, what failed and why.
+"""The progress of a study, read from its folder alone: which jobs are done, running or failed, and why.
 
-    OUT/study.json   every part of the study, what it needs and what it is expected to cost; written when a run begins
-    OUT/logs/        what each part printed, with marks of when it began and how it ended (`darla.common.jobs.log`)
+    OUT/study.json   all jobs of the study, what they need and their expected cost; written when a run starts
+    OUT/logs/        what each job printed, and lines with its start and its end (`darla.common.jobs.log`)
 
-Nothing is asked of the process that runs the study, so a study that runs on another machine, on a cluster or not at all
-can be looked at.
+The process that runs the study is not contacted, so this works for a study that runs on another machine or on a
+cluster, and for one that does not run at present.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,57 +25,58 @@ _FORMAT = 1
 
 State = Literal["done", "running", "interrupted", "failed", "ready", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "interrupted", "failed", "ready", "waiting")
-"""`interrupted`: begun, and goes on there when the study is run again. `ready`: everything it needs is there.
-`waiting`: something it needs is not."""
+"""`interrupted`: started and not finished; resumes when the study is run again. `ready`: everything it needs is done.
+`waiting`: something it needs is not done."""
 
 
 @dataclass(frozen=True)
 class StudyPart:
-    """One thing that a study makes: frames, a denoiser, an encoder, an agent, a transfer, ..."""
+    """One job of a study: it makes frames, a denoiser, an encoder, an agent, a transfer, ..."""
 
     label: str
     folder: str
-    """Relative to the study's folder; its first name is the kind of thing."""
+    """Its artefact, relative to the study's folder; the first part of the path is the kind."""
     needs: tuple[str, ...]
+    """Folders of the jobs that must be done first."""
     cost: float
     """Expected seconds on one core."""
 
     @property
     def kind(self) -> str:
-        """What it is: `encoders`, `agents`, ..."""
+        """What it makes: `encoders`, `agents`, ..."""
         return Path(self.folder).parts[0]
 
 
 @dataclass(frozen=True)
 class PartStatus:
-    """How far one part has come."""
+    """The progress of one job."""
 
     part: StudyPart
     state: State
     seconds: float | None = None
-    """What it took, or has taken since it was last started."""
-    told: str = ""
-    """The reason of a failure; the last thing that a running part printed."""
+    """Wall time of a job that is done; of one that is running, the time since it was last started."""
+    message: str = ""
+    """Why it failed; of a running job, the last line that it printed."""
     host: str = ""
-    """Where a running part runs."""
+    """Host name of a running job."""
     log: str = ""
-    """Its log, relative to the study's folder, where there is one."""
+    """Its log, relative to the study's folder, if there is one."""
 
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """How far a study has come."""
+    """The progress of a study."""
 
     name: str
     folder: Path
     parts: tuple[PartStatus, ...]
     running: bool
-    """Whether a process works on the study."""
+    """Whether a process is running the study."""
     seconds_left: float
-    """Estimated, with the processes of its last run."""
+    """Estimated, with the number of workers of its last run."""
 
     def count(self, state: State, kind: str | None = None) -> int:
-        """Return how many parts are in a state, of one kind or of all."""
+        """Return how many jobs are in a state, of one kind or of all."""
         return sum(each.state == state and kind in (None, each.part.kind) for each in self.parts)
 
     @property
@@ -87,7 +88,7 @@ class StudyStatus:
         """Return it as plain data, for `darla study status --json`."""
         parts = [
             {**asdict(each.part), "kind": each.part.kind, "state": each.state, "seconds": each.seconds,
-             "told": each.told, "host": each.host, "log": each.log}
+             "message": each.message, "host": each.host, "log": each.log}
             for each in self.parts
         ]  # fmt: skip
         counts = {state: self.count(state) for state in STATES}
@@ -107,98 +108,98 @@ class StudyStatus:
     def _lines(self) -> Iterator[str]:
         total = len(self.parts)
         if self.is_done:
-            yield f"{self.name}: all {total} parts are done"
+            yield f"{self.name}: all {total} jobs are done"
         else:
-            at_work = "at work" if self.running else "nobody is at work on it"
+            running = "running" if self.running else "not running"
             left = duration(self.seconds_left)
-            yield f"{self.name}: {self.count('done')} of {total} parts are done, about {left} left; {at_work}"
+            yield f"{self.name}: {self.count('done')} of {total} jobs are done, about {left} left; {running}"
         kinds = list(dict.fromkeys(each.part.kind for each in self.parts))
-        shown = [state for state in STATES if self.count(state)]
+        states = [state for state in STATES if self.count(state)]
         width = max(map(len, kinds))
-        yield "  ".join([" " * width, *(f"{state:>11}" for state in shown)])
+        yield "  ".join([" " * width, *(f"{state:>11}" for state in states)])
         for kind in kinds:
-            yield "  ".join([f"{kind:<{width}}", *(f"{self.count(state, kind) or '':>11}" for state in shown)])
+            yield "  ".join([f"{kind:<{width}}", *(f"{self.count(state, kind) or '':>11}" for state in states)])
         for each in self.parts:
             if each.state == "running":
                 where = f" on {each.host}" if each.host else ""
-                took = duration(each.seconds or 0.0)
-                yield f"running{where}: {each.part.label} ({took}){': ' * bool(each.told)}{each.told}"
+                seconds = duration(each.seconds or 0.0)
+                yield f"running{where}: {each.part.label} ({seconds}){': ' * bool(each.message)}{each.message}"
         for each in self.parts:
             if each.state == "failed":
-                yield f"failed: {each.part.label}: {each.told} (log: {self.folder / each.log})"
+                yield f"failed: {each.part.label}: {each.message} (log: {self.folder / each.log})"
 
 
-def write_study(folder: Path, name: str, parts: Sequence[StudyPart], processes: int) -> None:
-    """Write down what a study makes, when a run of it begins.
+def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: int) -> None:
+    """Write the list of a study's jobs, when a run of it starts.
 
     Args:
-        folder: the study's.
-        name: what the study is called.
-        parts: in the order in which they are told.
-        processes: how many parts are made at a time.
+        folder: of the study.
+        name: of the study.
+        parts: its jobs, in the order of the listing.
+        workers: how many jobs run at a time.
     """
-    written = {
+    record = {
         "format": _FORMAT,
         "name": name,
-        "begun": job_log.now().isoformat(),
-        "workers": processes,
+        "started": job_log.now().isoformat(),
+        "workers": workers,
         "parts": [asdict(part) for part in parts],
     }
-    write_json(folder / STUDY, written)
+    write_json(folder / STUDY, record)
 
 
 def study_status(folder: Path | str) -> StudyStatus:
-    """Tell how far the study in `folder` has come.
+    """Return the progress of the study in `folder`.
 
     Raises:
-        InputError: no study has been begun there, or `study.json` is damaged.
+        InputError: no study has been started there, or `study.json` is damaged.
     """
     folder = Path(folder)
     if not (folder / STUDY).is_file():
-        raise InputError(f"no study has been begun in {folder}: it holds no {STUDY}")
+        raise InputError(f"no study has been started in {folder}: there is no {STUDY}")
     try:
-        written = read_json(folder / STUDY)
-        begun = datetime.fromisoformat(written["begun"])
-        parts = [StudyPart(**{**part, "needs": tuple(part["needs"])}) for part in written["parts"]]
-        name, processes = str(written["name"]), max(1, int(written["workers"]))
-        current = written["format"] == _FORMAT
+        record = read_json(folder / STUDY)
+        started = datetime.fromisoformat(record["started"])
+        parts = [StudyPart(**{**part, "needs": tuple(part["needs"])}) for part in record["parts"]]
+        name, workers = str(record["name"]), max(1, int(record["workers"]))
+        is_current = record["format"] == _FORMAT
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / STUDY} cannot be read as a study: {error!r}") from error
-    if not current:
-        raise InputError(f"{folder / STUDY} has format {written['format']!r}, but this version reads {_FORMAT}")
-    held = is_held(folder)
-    found = tuple(_look_at(part, folder, begun if held else None) for part in parts)
-    return StudyStatus(name, folder, found, held, _left(found) / processes)
+    if not is_current:
+        raise InputError(f"{folder / STUDY} has format {record['format']!r}, but this version reads {_FORMAT}")
+    running = is_held(folder)
+    statuses = tuple(_part_status(part, folder, started if running else None) for part in parts)
+    return StudyStatus(name, folder, statuses, running, _seconds_left(statuses) / workers)
 
 
-def _look_at(part: StudyPart, folder: Path, running_since: datetime | None) -> PartStatus:
-    """Tell how far a part has come.
+def _part_status(part: StudyPart, folder: Path, running_since: datetime | None) -> PartStatus:
+    """Return the progress of one job.
 
     Args:
-        part: which.
-        folder: the study's.
-        running_since: when the run that is at work began; None if nobody is.
+        part: the job.
+        folder: of the study.
+        running_since: when the present run of the study started; None if it is not running.
     """
     if is_complete(folder / part.folder):
         card = read_json(folder / part.folder / "card.json")
         return PartStatus(part, "done", float(card.get("wall_seconds", 0.0)))
     log = job_log.log_of(folder / part.folder, folder / LOGS)
     mark = job_log.last_mark(log)
-    named = str(log.relative_to(folder)) if mark else ""
+    log_name = str(log.relative_to(folder)) if mark else ""
     of_this_run = mark is not None and running_since is not None and mark.when >= running_since
     if mark is not None and mark.kind == "failed" and (running_since is None or of_this_run):
-        return PartStatus(part, "failed", told=mark.told, log=named)
+        return PartStatus(part, "failed", message=mark.reason, log=log_name)
     if mark is not None and mark.kind == "started" and of_this_run:
-        took = (datetime.now(UTC) - mark.when).total_seconds()
-        return PartStatus(part, "running", max(0.0, took), job_log.last_line(log), mark.host, named)
+        seconds = (datetime.now(UTC) - mark.when).total_seconds()
+        return PartStatus(part, "running", max(0.0, seconds), job_log.last_line(log), mark.host, log_name)
     if mark is not None and mark.kind == "started":
-        return PartStatus(part, "interrupted", log=named)
+        return PartStatus(part, "interrupted", log=log_name)
     ready = all(is_complete(folder / need) for need in part.needs)
-    return PartStatus(part, "ready" if ready else "waiting", log=named)
+    return PartStatus(part, "ready" if ready else "waiting", log=log_name)
 
 
-def _left(parts: Sequence[PartStatus]) -> float:
-    """Estimate the seconds of one core that are left, by how what is done has kept to its expected cost."""
+def _seconds_left(parts: Sequence[PartStatus]) -> float:
+    """Estimate the seconds of one core that are left, from expected costs and the times of the jobs that are done."""
     done = [each for each in parts if each.state == "done"]
     expected = sum(each.part.cost for each in done)
     pace = sum(each.seconds or 0.0 for each in done) / expected if expected else 1.0

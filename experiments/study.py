@@ -11,27 +11,27 @@ from darla.zero_shot import TransferConfig
 
 @dataclass(frozen=True)
 class Method:
-    """One way of making an agent."""
+    """How an encoder, if any, and a policy are trained."""
 
     name: str
-    """What tables call it."""
+    """Its name in tables."""
     see: SeeConfig | None = None
-    """How its encoder is trained; None learns end to end on pixels, or from the ground truth."""
+    """How its encoder is trained; without one the policy is trained end to end on pixels, or on the state."""
     act: ActConfig = field(default_factory=ActConfig)
-    """How its policy is trained, what it sees and where it acts; the number of environment steps is the study's."""
+    """How its policy is trained, on which observations and in which domain; the study sets the environment steps."""
     tasks: tuple[str, ...] | None = None
-    """Which of the study's tasks it takes part in; all of them if None."""
+    """The study's tasks that it is evaluated on; all of them if None."""
 
     def __post_init__(self) -> None:
-        self.act.policy_input(on_encoder=self.see is not None)  # refuses what would be ignored
+        self.act.policy_input(on_encoder=self.see is not None)  # raises where an option would be ignored
 
     def takes_part_in(self, task: str) -> bool:
-        """Tell whether the method is evaluated on `task`."""
+        """Return whether the method is evaluated on `task`."""
         return self.tasks is None or task in self.tasks
 
     @property
     def is_end_to_end(self) -> bool:
-        """Whether it learns in the source from its images as they are, and from nothing else: a study's baseline."""
+        """Whether its policy is trained on the source's images, unaltered and without an encoder."""
         return self.see is None and self.act.is_plain
 
 
@@ -45,24 +45,25 @@ class Study:
 
     name: str
     methods: tuple[Method, ...]
-    """In the order in which tables show them; the first that learns end to end is the baseline."""
+    """In the order of the tables; the first that is trained end to end is the baseline of all comparisons."""
     tasks: tuple[str, ...] = ("conjunction",)
-    """Names of transfer tasks. Tasks with the same D_U share encoders, tasks with the same source share agents."""
+    """Names of transfer tasks. Tasks with equal D_U share encoders, tasks with equal sources share agents."""
     seeds: tuple[int, ...] = (0,)
     """Master seeds of the policies."""
     encoder_seeds: tuple[int, ...] | None = None
-    """Master seeds of the encoders, dealt out to the policies in turn; one encoder for each policy if None."""
+    """Master seeds of the encoders, assigned to the policies in turn; one encoder for each policy if None."""
     frames: int = 40_000
-    """Frames of each D_U that the encoders learn from."""
+    """Number of frames of each D_U that the encoders are trained on."""
     frames_seed: int = 0
-    """Master seed of the frames; all encoders of a D_U learn from the same."""
+    """Master seed of the frames; all encoders of one D_U are trained on the same frames."""
     env_steps: int = 80_000
-    """Environment steps of every policy, on codes or on pixels."""
+    """Environment steps that every policy is trained for."""
     transfer: TransferConfig = field(default_factory=TransferConfig)
-    """How the policies are evaluated: episodes in each domain and the rest."""
+    """How the policies are evaluated."""
     correlates: bool = False
-    """Whether, in the end, everything measurable of the encoders is correlated with transfer."""
+    """Whether measures of the encoders are correlated with transfer at the end."""
     about: str = ""
+    """One line for `darla study list`."""
 
     def __post_init__(self) -> None:
         for name in self.tasks:
@@ -73,12 +74,12 @@ class Study:
                     raise unknown_name(f"task of method {method.name!r} in study {self.name!r}:", name, self.tasks)
         for name in self.tasks:
             if not any(method.takes_part_in(name) for method in self.methods):
-                raise InputError(f"study {self.name!r}: no method takes part in {name!r}")
+                raise InputError(f"study {self.name!r}: no method is evaluated on task {name!r}")
         names = [method.name for method in self.methods]
         if not names or not self.tasks or not self.seeds:
             raise InputError(f"study {self.name!r} needs at least one method, one task and one seed")
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise InputError(f"study {self.name!r} has two methods called {twice.pop()!r}")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise InputError(f"study {self.name!r} has two methods called {repeated.pop()!r}")
         for name in ("frames", "env_steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"study {self.name!r}: {name} is {getattr(self, name)}, but must be at least 1")
@@ -89,15 +90,15 @@ class Study:
 
     @property
     def baseline(self) -> str | None:
-        """Name of the first method that learns end to end, in the source and on its images; None if there is none."""
+        """Name of the first method that is trained end to end; None if there is none."""
         return next((method.name for method in self.methods if method.is_end_to_end), None)
 
     def act_of(self, method: Method) -> ActConfig:
-        """Return how a method's policy is trained, for as many environment steps as every other's."""
+        """Return how a method's policy is trained, with the study's number of environment steps."""
         return replace(method.act, env_steps=self.env_steps)
 
     def encoder_seed(self, seed: int) -> int:
-        """Return the seed of the encoder that the policy of `seed` stands on."""
+        """Return the seed of the encoder that the policy of `seed` is trained on."""
         if self.encoder_seeds is None:
             return seed
         return self.encoder_seeds[self.seeds.index(seed) % len(self.encoder_seeds)]

@@ -1,107 +1,134 @@
-"""What each verb of the command line takes, and what it does with it: one dataclass a verb, read by tyro."""
+"""The commands for single stages: options of each verb as a dataclass, which tyro turns into a command line.
 
+`darla.cli.verbs` lists them. Stages are imported in `run`, so that `--help` and refusals are quick.
+"""
+
+import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Self
 
 import tyro
 
 from darla.agents import ActConfig, get_algorithm
 from darla.agents import presets as agent_presets
-from darla.cli.study_commands import DemoCommand, StudyListCommand, StudyRunCommand, StudyStatusCommand
+from darla.cli.command import Command
 from darla.common import Artefact, InputError
 from darla.common.graphics import require_graphics
+from darla.envs.domains import tasks
 from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
+from darla.envs.image_data.registry import IMAGE_DATA
 from darla.vision import SeeConfig
 from darla.vision import presets as vision_presets
 from darla.vision.metrics.config import MetricsConfig
 from darla.zero_shot import TransferConfig
 
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 _FLAT = tyro.conf.arg(name="")
 """The options of a configuration stand beside the verb's own."""
-
-
-class Command(Protocol):
-    """Arguments of a verb, and the work they ask for."""
-
-    def run(self) -> int:
-        """Do the work and return the exit code."""
-        ...
+_TASKS = f"{_listed(tasks.names())}, or a JSON file that describes your own"
+Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK", help=f"Transfer task: {_TASKS}.")]
+Frames = Annotated[
+    tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES", help="Folder of frames, from `darla collect`.")
+]
+Out = Annotated[
+    Path,
+    tyro.conf.arg(help="Folder to write. If the command was interrupted, the same command resumes there."),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CollectCommand(CollectConfig):
-    """Collect frames of a task's unlabelled domain D_U, for learning to see."""
+class CollectCommand(CollectConfig, Command):
+    """Collect images of a task's unlabelled domain, to train encoders.
 
-    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task: conjunction, recolour, unseen, new_room, sim2sim, or a file of your own ending in .json. Or image
-    data with known factors: sprites, rooms."""
-    out: Path
-    """Folder of the artefact; an interrupted command goes on there."""
+    Instead of a task, image data with known factors can be named.
+    """
+
+    task: Annotated[
+        tyro.conf.Positional[str],
+        tyro.conf.arg(
+            metavar="TASK",
+            help=f"Transfer task: {_TASKS}. Or image data with known factors: {_listed(IMAGE_DATA)}.",
+        ),
+    ]
+    out: Out
     workers: int = 1
-    """Processes that draw. The frames do not depend on it."""
+    """Worker processes that render. The frames do not depend on their number."""
 
     def run(self) -> int:
         """Collect."""
         require_graphics()
         from darla.collect_frames import collect
-        from darla.envs.image_data.registry import IMAGE_DATA
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
         task = None if self.task in IMAGE_DATA else find_task(self.task)
-        return _made(collect(config, self.out, workers=self.workers, task=task))
+        return _print_folder(collect(config, self.out, workers=self.workers, task=task))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeeCommand:
-    """Learn to see: train an encoder on frames of D_U, without labels."""
+class SeeCommand(Command):
+    """Learn to see: train an encoder on collected frames, without labels."""
 
-    frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
-    """What `darla collect` made."""
-    out: Path
-    """Folder of the artefact; an interrupted command goes on there."""
+    frames: Frames
+    out: Out
     seed: int = 0
-    """Master seed."""
-    denoiser: Path | None = None
-    """A denoising autoencoder to share with other encoders; trained on the way if it is needed and not given."""
+    """Master seed: of the weights, the order of the images and the noise."""
+    denoiser: tyro.conf.DisallowNone[Path | None] = None
+    """Denoising autoencoder (DAE) of an earlier encoder, to share it. If not given, one is trained where it is
+    needed."""
     watch: tuple[str, ...] = ()
-    """Metrics of `darla metrics` to write to TensorBoard and `watched/` during training, such as `mig`; they change no
-    result."""
-    preset: str | None = None
-    """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
-    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae`, `alda`, `auto-encoder`, `random` or
-    `dae-features`; the options below are its, and change it."""
+    """Metrics of `darla metrics`, such as `mig`, to log during training, to TensorBoard and `watched/`. They do not
+    affect training."""
+    preset: Annotated[
+        tyro.conf.DisallowNone[str | None],
+        tyro.conf.arg(
+            help=f"Named configuration: {_listed(vision_presets.ENCODERS)}; `darla` if neither preset nor model is "
+            "given. The options below show its values and change them."
+        ),
+    ] = None
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
+
+    @classmethod
+    def with_presets(cls, words: Sequence[str]) -> Self:
+        """Return the command with the preset's configuration."""
+        given = _peek(words, "preset", "model")
+        return cls(frames=tyro.MISSING, out=tyro.MISSING, config=vision_presets.encoder(given.preset, given.model))
 
     def run(self) -> int:
         """Train."""
         from darla.learn_to_see import see
 
-        return _made(see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser, watch=self.watch))
+        encoder = see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser, watch=self.watch)
+        return _print_folder(encoder)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectCommand:
-    """Choose an encoder without labels: train several of each setting, and rank them by UDR."""
+class SelectCommand(Command):
+    """Train several encoders, and rank them by how well they agree (UDR).
 
-    frames: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES")]
-    """What `darla collect` made."""
-    out: Path
-    """Folder for everything that is made; an interrupted command goes on there."""
-    presets: tuple[str, ...] | None = None
-    """Settings to choose from, as `darla see --preset` has them; `beta-1` and `beta-4` if neither they nor a family
-    are given."""
-    family: str | None = None
-    """Instead of presets: six disentanglers with the settings for `sprites`, `rooms` or `seek-avoid`."""
+    UDR needs no labels: encoders of one setting and different seeds agree where they are disentangled.
+    """
+
+    frames: Frames
+    out: Out
+    presets: tyro.conf.DisallowNone[tuple[str, ...] | None] = None
+    """Settings to compare, as `darla see --preset` has them; `beta-1` and `beta-4` if neither presets nor a family are
+    given."""
+    family: tyro.conf.DisallowNone[str | None] = None
+    """Instead of presets: six disentanglers with settings for `sprites`, `rooms` or `seek-avoid`."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """One encoder of each setting for each of these; at least two."""
-    by: Literal["lasso", "spearman"] = "lasso"
-    """Which UDR ranks: how a Lasso relates the latents of two encoders, or their rank correlation."""
-    workers: int | None = None
-    """Encoders trained at the same time, one thread each; one for each core if not given."""
+    """One encoder of each setting is trained with each of these seeds; at least two."""
+    ranking: Literal["lasso", "spearman"] = "lasso"
+    """Variant of UDR that ranks: relates the latents of two encoders by a Lasso, or by Spearman's rank correlation."""
+    workers: tyro.conf.DisallowNone[int | None] = None
+    """Encoders trained at the same time, one thread each; as many as there are cores if not given."""
 
     def run(self) -> int:
         """Train, rank, and print the ranking."""
@@ -111,26 +138,30 @@ class SelectCommand:
         if self.presets and self.family:
             raise InputError(f"--family {self.family} would be ignored beside --presets; give one of them")
         settings = family(self.family) if self.family else self.presets or ("beta-1", "beta-4")
-        made = select(self.frames, self.out, settings, seeds=self.seeds, by=self.by, workers=self.workers)
-        print((made.folder / TABLE).read_text(), end="")
-        return _made(made)
+        ranking = select(self.frames, self.out, settings, seeds=self.seeds, ranking=self.ranking, workers=self.workers)
+        print((ranking.folder / TABLE).read_text(), end="")
+        return _print_folder(ranking)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricsCommand(MetricsConfig):
-    """Score an encoder by the metric suite, on images of known factors."""
+class MetricsCommand(MetricsConfig, Command):
+    """Score an encoder with the metric suite, where factors are known."""
 
-    encoder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """What `darla see` made."""
-    out: Path
-    """Folder of the artefact."""
-    data: str | None = None
-    """What to score it on: `sprites`, `rooms`, or frames that `darla collect` made. If not given, the image data that
-    the encoder has learnt from."""
+    encoder: Annotated[
+        tyro.conf.Positional[Path], tyro.conf.arg(metavar="ENCODER", help="Folder of an encoder, from `darla see`.")
+    ]
+    out: Out
+    data: Annotated[
+        tyro.conf.DisallowNone[str | None],
+        tyro.conf.arg(
+            help=f"Images to score it on: {_listed(IMAGE_DATA)}, or a folder of frames from `darla collect`. If not "
+            "given, the image data that the encoder was trained on."
+        ),
+    ] = None
     seed: int = 0
-    """Names the images, and whatever a metric draws."""
+    """Master seed: of the choice of images, and of the metrics."""
     device: str = "cpu"
-    """Where images are encoded and scores are computed: `cpu` or `cuda`."""
+    """Device that encodes the images and computes the scores: `cpu` or `cuda`."""
 
     def run(self) -> int:
         """Score, and print the table."""
@@ -138,29 +169,52 @@ class MetricsCommand(MetricsConfig):
         from darla.score_encoder import metrics, summary
 
         config = MetricsConfig(**{part.name: getattr(self, part.name) for part in fields(MetricsConfig)})
-        made = metrics(self.encoder, self.out, self.data, config, seed=self.seed, device=self.device)
-        print(summary(made))
-        return _made(made)
+        scores = metrics(self.encoder, self.out, self.data, config, seed=self.seed, device=self.device)
+        print(summary(scores))
+        return _print_folder(scores)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActCommand:
-    """Learn to act: train a policy in a task's source domain, on an encoder's codes, on pixels or on the state."""
+class ActCommand(Command):
+    """Learn to act: train a policy in a task's source domain.
 
-    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task, or a file that describes one; the policy acts in its source domain and nowhere else, unless
-    `--train-domain` says so."""
-    out: Path
-    """Folder of the artefact; an interrupted command goes on there."""
-    encoder: Path | None = None
-    """What `darla see` made; without it the policy learns end to end on pixels, or from the ground truth."""
+    Its input is the codes of a frozen encoder, or else the images or the state of the environment.
+    """
+
+    task: Task
+    out: Out
+    encoder: tyro.conf.DisallowNone[Path | None] = None
+    """Folder of an encoder, from `darla see`. Without it the policy is trained end to end on pixels or on the state."""
     seed: int = 0
-    """Master seed."""
+    """Master seed: of the policy's weights, the environments and the exploration."""
     workers: int = 1
-    """Processes that share the environments. The policy does not depend on it."""
-    preset: str | None = None
-    """Named configuration: `ppo` (if not given), `a2c`, `dqn` or `mfec`; the options below are its, and change it."""
+    """Worker processes that step the environments. The policy does not depend on their number."""
+    preset: Annotated[
+        tyro.conf.DisallowNone[str | None],
+        tyro.conf.arg(
+            help=f"Named configuration: {_listed(agent_presets.AGENTS)}; `ppo` if not given. The options below show "
+            "its values and change them."
+        ),
+    ] = None
     config: Annotated[tyro.conf.AvoidSubcommands[ActConfig], _FLAT] = field(default_factory=ActConfig)
+
+    @classmethod
+    def with_presets(cls, words: Sequence[str]) -> Self:
+        """Return the command with the preset's configuration and the settings of its algorithm.
+
+        The settings are filled in so that `--settings.gamma` and its like can be shown and changed. Their class and
+        their defaults depend on the algorithm and on the policy's input.
+        """
+        given = _peek(words, "preset", "algorithm", "encoder", "observation", flags=("fine-tune",))
+        config = agent_presets.agent(given.preset)
+        algorithm = get_algorithm(given.algorithm or config.algorithm)
+        settings = config.settings
+        if not isinstance(settings, algorithm.settings):
+            plain = replace(config, algorithm=algorithm.name, settings=None, fine_tune=given.fine_tune)
+            on_codes = given.encoder is not None and not given.fine_tune
+            settings = plain.resolve("state" if given.observation == "state" else "latents" if on_codes else "pixels")
+        config = replace(config, algorithm=algorithm.name, settings=settings)
+        return cls(task=tyro.MISSING, out=tyro.MISSING, config=config)
 
     def run(self) -> int:
         """Train."""
@@ -168,22 +222,20 @@ class ActCommand:
 
         require_graphics()
         task = find_task(self.task)
-        made = act(task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
-        return _made(made)
+        agent = act(task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
+        return _print_folder(agent)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferCommand:
-    """Run agents, unchanged, in the source and in every target domain of a task, and score them."""
+class TransferCommand(Command):
+    """Evaluate agents, unchanged, in the source and in every target."""
 
-    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Transfer task, or a file that describes one."""
+    task: Task
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
-    """What `darla act` made, any number of times; agents with the same name are one method with several seeds."""
-    out: Path
-    """Folder of the artefact; an interrupted command goes on there."""
+    """Folders of agents, from `darla act`. Agents with the same NAME are one method with several seeds."""
+    out: Out
     workers: int = 1
-    """Processes that play. The result does not depend on it."""
+    """Worker processes that run episodes. The result does not depend on their number."""
     config: Annotated[TransferConfig, _FLAT] = field(default_factory=TransferConfig)
 
     def run(self) -> int:
@@ -191,18 +243,20 @@ class TransferCommand:
         from darla.zero_shot import transfer
 
         require_graphics()
-        named = [_named(agent) for agent in self.agents]
-        return _made(transfer(find_task(self.task), named, self.out, self.config, workers=self.workers))
+        if not self.agents:
+            raise InputError("name at least one agent to evaluate, as AGENT or NAME=AGENT")
+        agents = [_split_name(agent) for agent in self.agents]
+        return _print_folder(transfer(find_task(self.task), agents, self.out, self.config, workers=self.workers))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportCommand:
-    """Write what was found as one self-contained HTML page and as Markdown."""
+class ReportCommand(Command):
+    """Write the results as one HTML page and as Markdown."""
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN")]
-    """What `darla transfer` made, which brings along the artefacts it stands on; or any folders with artefacts."""
-    out: Path
-    """Folder of the artefact."""
+    """Folders of transfers, from `darla transfer`; the encoders and agents they used are included. Or any folders that
+    hold artefacts."""
+    out: Out
 
     def run(self) -> int:
         """Write."""
@@ -210,86 +264,50 @@ class ReportCommand:
 
         if not self.runs:
             raise InputError("name at least one run to report on")
-        return _made(report(self.runs, self.out))
+        return _print_folder(report(self.runs, self.out))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoctorCommand:
-    """Check whether this machine can run darla, and how fast. The exit code is 1 if it cannot."""
+class DoctorCommand(Command):
+    """Check whether this machine can run darla, and how fast.
+
+    The exit code is 1 if it cannot.
+    """
 
     out: Path = Path("runs")
-    """Where runs will be written; its disk is checked."""
+    """Folder that runs will be written to; the space on its disk is checked."""
 
     def run(self) -> int:
         """Check and print."""
         from darla.cli.doctor import doctor
 
-        found = doctor(self.out)
-        print(found)
-        return 0 if found.healthy else 1
+        report = doctor(self.out)
+        print(report)
+        return 0 if report.healthy else 1
 
 
-_VERBS: Mapping[str, type[Command]] = {
-    "collect": CollectCommand,
-    "see": SeeCommand,
-    "select": SelectCommand,
-    "metrics": MetricsCommand,
-    "act": ActCommand,
-    "transfer": TransferCommand,
-    "report": ReportCommand,
-    "demo": DemoCommand,
-    "study run": StudyRunCommand,
-    "study status": StudyStatusCommand,
-    "study list": StudyListCommand,
-    "doctor": DoctorCommand,
-}
+def _peek(words: Sequence[str], *options: str, flags: Sequence[str] = ()) -> argparse.Namespace:
+    """Read a few options before tyro reads all of them; each is None if it is not given.
 
-
-def find(name: str, words: Sequence[str]) -> Command | type[Command]:
-    """Return what tyro is to fill: a verb's arguments, with the values of the preset that `words` name.
-
-    Raises:
-        InputError: there is no such preset.
+    tyro needs a command's defaults before it parses, but here they depend on options such as `--preset`. Its own way,
+    `tyro.extras.overridable_config_cli`, makes a subcommand of every preset, which must come before all options.
     """
-    if name == "see":
-        config = vision_presets.encoder(_given(words, "--preset"), _given(words, "--model"))
-        return SeeCommand(frames=tyro.MISSING, out=tyro.MISSING, config=config)
-    if name == "act":
-        policy = agent_presets.agent(_given(words, "--preset"))
-        return ActCommand(task=tyro.MISSING, out=tyro.MISSING, config=_filled(policy, words))
-    return _VERBS[name]
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in options:
+        parser.add_argument(f"--{option}", f"--{option.replace('-', '_')}", nargs="?")
+    for flag in flags:
+        parser.add_argument(f"--{flag}", f"--{flag.replace('-', '_')}", action="store_true")
+    return parser.parse_known_args(list(words))[0]
 
 
-def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
-    """Fill in the algorithm's settings, so that `--settings.gamma` and its like can be shown and changed."""
-    algorithm = get_algorithm(_given(words, "--algorithm") or config.algorithm)
-    settings = config.settings
-    if not isinstance(settings, algorithm.settings):
-        fine_tune, on_encoder = "--fine-tune" in words, _given(words, "--encoder") is not None
-        plain = replace(config, algorithm=algorithm.name, settings=None, fine_tune=fine_tune)
-        on_state = _given(words, "--observation") == "state"
-        settings = plain.resolve("state" if on_state else "latents" if on_encoder and not fine_tune else "pixels")
-    return replace(config, algorithm=algorithm.name, settings=settings)
-
-
-def _given(words: Sequence[str], option: str) -> str | None:
-    """Return the value of an option on the command line, before tyro has read it."""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        if word == option:
-            return after
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None
-
-
-def _named(agent: str) -> str | tuple[str, Path]:
+def _split_name(agent: str) -> str | tuple[str, Path]:
     name, equals, folder = agent.rpartition("=")
     if equals and not name:
         raise InputError(f"{agent!r} gives an agent an empty name; write NAME=FOLDER or FOLDER")
     return (name, Path(folder)) if equals else folder
 
 
-def _made(artefact: Artefact) -> Literal[0]:
+def _print_folder(artefact: Artefact) -> Literal[0]:
     print(artefact.folder)
     sys.stdout.flush()
     return 0

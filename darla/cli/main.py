@@ -1,13 +1,13 @@
-"""The command line: `darla VERB ...`, one verb for each stage.
+"""The command line: `darla VERB ...`, one verb for each stage (`darla.cli.verbs`).
 
-Whatever goes wrong ends in one sentence on stderr and an exit code:
+Every error is one sentence on stderr. Exit codes:
 
     0    done
-    1    `darla doctor` found this machine wanting, or darla itself has a fault
-    2    something that was given cannot be used, a training diverged, a worker died, the disk is full
+    1    `darla doctor` found that this machine cannot run darla; or a bug in darla
+    2    an argument or file that cannot be used, a training that diverged, a worker that died, a full disk
     130  stopped with Ctrl-C
 
-Set DARLA_DEBUG=1 to see the traceback as well.
+DARLA_DEBUG=1 shows the traceback as well.
 """
 
 import contextlib
@@ -21,33 +21,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from darla import __version__
+from darla.cli.verbs import VERBS, help_lines
 from darla.common.errors import DarlaError, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from darla.cli.commands import Command
+    from darla.cli.command import Command
 
-VERBS = {
-    "collect": "collect frames of a task's unlabelled domain, for learning to see",
-    "see": "learn to see: train an encoder on frames, without labels",
-    "select": "train several encoders, and rank them by what they agree on, without labels",
-    "metrics": "score an encoder by the metric suite, on images of known factors",
-    "act": "learn to act: train a policy in a task's source domain, on an encoder's codes or on pixels",
-    "transfer": "run agents, unchanged, in the source and in every target domain, and score them",
-    "report": "write what was found as one HTML page and as Markdown",
-    "demo": "all of it: collect, see, act, transfer and report, for several methods and seeds",
-    "study": "run the study of a paper, on this machine or on a cluster, and tell how far it has come",
-    "doctor": "check whether this machine can run darla, and how fast",
-}
-STUDY_VERBS = {
-    "run": "make what is missing of a study, then evaluate, and write tables and report",
-    "status": "tell how far a study has come, also while it runs",
-    "list": "show the studies that there are, and what each would take",
-}
-"""What may follow `darla study`."""
-_FULL = {
+_HELP = ("-h", "--help")
+_GROUP = "study"
+"""A verb of two words begins with it."""
+_DISK_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "a file grew too large",
+    errno.EFBIG: "a file is larger than the file system or a limit allows",
 }
 
 
@@ -61,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    name = f"darla {_verb(words)[0]}" if words and words[0] in VERBS else "darla"
+    verb, _ = _split_verb(words)
+    name = f"darla {verb}" if verb in VERBS or verb == _GROUP else "darla"
     try:
         return _run(words)
     except BaseException as error:
@@ -76,41 +63,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0] in _HELP:
         print(_help())
         return 0
     if words[0] in ("-V", "--version"):
         print(f"darla {__version__}")
         return 0
-    if words[0] not in VERBS:
-        raise unknown_name("verb", words[0], VERBS)
-    name, rest = _verb(words)
-    if name == "study":
-        if not rest or rest[0] in ("-h", "--help", "help"):
-            print(_study_help())
+    name, options = _split_verb(words)
+    if name == _GROUP:
+        if not options or options[0] in _HELP:
+            print(_group_help())
             return 0
-        raise unknown_name("verb after `darla study`:", rest[0], STUDY_VERBS)
-    from darla.cli import commands  # not at the top: it imports what all stages are made of
+        following = [verb.removeprefix(f"{_GROUP} ") for verb in VERBS if verb.startswith(f"{_GROUP} ")]
+        raise unknown_name(f"verb after `darla {_GROUP}`:", options[0], following)
+    if name not in VERBS:
+        raise unknown_name("verb", name, {verb.split()[0] for verb in VERBS})
+    return parse(name, options).run()
 
-    verb = _parse(commands.find(name, rest), name, rest)
-    return verb.run()
 
-
-def _verb(words: list[str]) -> tuple[str, list[str]]:
+def _split_verb(words: Sequence[str]) -> tuple[str, list[str]]:
     """Return the verb, which is two words where the first is `study`, and what follows it."""
-    if words[0] == "study" and len(words) > 1 and words[1] in STUDY_VERBS:
-        return " ".join(words[:2]), words[2:]
-    return words[0], words[1:]
+    if " ".join(words[:2]) in VERBS:
+        return " ".join(words[:2]), list(words[2:])
+    return " ".join(words[:1]), list(words[1:])
 
 
-def _parse(default: "Command | type[Command]", name: str, words: list[str]) -> "Command":
-    """Turn words into a verb's arguments; tyro's own boxed messages become one sentence."""
-    import tyro
+def parse(name: str, words: list[str]) -> "Command":
+    """Return the command that a command line describes.
+
+    Args:
+        name: in `VERBS`.
+        words: what follows it.
+
+    Raises:
+        InputError: the options cannot be used; a message of tyro becomes one sentence.
+        SystemExit: help was printed.
+    """
+    import tyro  # not at the top: `darla --help` and `darla --version` do without it
+
+    command = VERBS[name].load()
+    default = command.with_presets(words)
 
     def read() -> "Command":
-        if isinstance(default, type):
-            return tyro.cli(default, prog=f"darla {name}", args=words)
-        return tyro.cli(type(default), default=default, prog=f"darla {name}", args=words)
+        if default is None:
+            return tyro.cli(command, prog=f"darla {name}", args=words)
+        return tyro.cli(command, default=default, prog=f"darla {name}", args=words)
 
     if not {"-h", "--help"}.isdisjoint(words):
         return read()
@@ -123,53 +122,76 @@ def _parse(default: "Command | type[Command]", name: str, words: list[str]) -> "
 
 
 class _Screen(io.StringIO):
-    """Where tyro draws its frames with box characters, which no argument holds; elsewhere it takes ASCII's."""
+    """A UTF-8 buffer, so that tyro draws its boxes with box characters, which do not occur in arguments."""
 
     encoding = "utf-8"
 
 
 def _sentence(box: str, name: str) -> str:
-    """Take the frame off one of tyro's messages and put what it says into one sentence."""
-    lines = [line.strip("│─ ") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
-    text, _, after = " ".join(lines).partition("Perhaps you meant:")
+    """Turn one of tyro's boxed messages into one sentence.
+
+    tyro 1.0 has no public way to get at an error: it prints the box and exits (`console_outputs=False` exits silently).
+    `tyro._errors.on_parse_error` gives structured events, but is private, declared unstable, and missing from older
+    releases of 1.0. tests/cli has every kind of message, so a release of tyro that words them differently is noticed.
+    """
+    rows = [line.strip("│").rstrip() for line in box.splitlines() if not line.startswith(("╭", "╰"))]
+    text, _, suggestions = " ".join(row.strip(" ─") for row in rows).partition("Perhaps you meant:")
     text = re.split("For full helptext|Argument helptext", text)[0].strip().rstrip(".")
-    if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
-        value, option, known = match.groups()
-        return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", known)))
     text = " ".join(text.split()) or "the arguments cannot be read"
-    if refused := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
-        return refused[1]  # a configuration's own sentence
-    if text.startswith("Missing from"):
-        needed = text.partition(":")[2]
-        missing = re.findall(r"(?<!\S)--[\w.-]+", needed) or needed.split()[:1]
-        text = f"{' and '.join(dict.fromkeys(missing))} must be given"
-    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", after) if option != "--help"]
-    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
+        value, option, choices = match.groups()
+        return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", choices)))
+    if match := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
+        return match[1]  # raised by a configuration's own checks
+    if match := re.match(r"Error parsing (\S+): .*(int\(\)|to float).*: '(.*)'", text):
+        kind = "a whole number" if match[2] == "int()" else "a number"
+        return f"{match[1]} is {match[3]!r}, but must be {kind}"
+    if match := re.match(r"Missing value for argument '(\S+?)'", text):
+        missing = match[1]
+        text = f"{missing} needs a value" if missing.startswith("-") else f"{missing.upper()} must be given"
+    elif text.startswith("Missing from"):
+        text = f"{' and '.join(_missing(rows))} must be given"
+        if unrecognized := " ".join(row.strip() for row in rows).partition("Unrecognized options: ")[2].split(" ─")[0]:
+            text = f"unrecognized options: {', '.join(unrecognized.split())}; {text}"
+    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", suggestions) if option != "--help"]
+    hint = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
     start = text if text[:2].isupper() else f"{text[0].lower()}{text[1:]}"
-    return f"{start}{meant} (darla {name} --help lists the options)"
+    return f"{start}{hint} (darla {name} --help lists the options)"
+
+
+def _missing(rows: Sequence[str]) -> list[str]:
+    """Return the names below tyro's `Missing from`, where their help is indented further."""
+    names: list[str] = []
+    for row in rows:
+        if row.strip().startswith("─"):
+            break
+        if match := re.match(r" {5}(\S+)", row):
+            names.append(match[1])
+    return list(dict.fromkeys(names))
 
 
 def _explain(error: BaseException) -> tuple[int, str]:
     """Return the exit code and the sentence for an error."""
     if isinstance(error, KeyboardInterrupt):
-        return 128 + signal.SIGINT, "stopped; the same command goes on where it stopped"
+        return 128 + signal.SIGINT, "stopped; the same command resumes where it stopped"
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has gone. Python would complain once more when it flushes at exit.
+        # The reader of our output has closed the pipe. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE, ""
     if isinstance(error, DarlaError):
         return 2, _one_line(error)
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
-        return 2, f"{_FULL[error.errno]}{where}; make room and give the same command again to go on"
+        return 2, f"{_DISK_FULL[error.errno]}{where}; free some space, and the same command resumes where it stopped"
     if isinstance(error, OSError):
         return 2, _one_line(error)
     if isinstance(error, MemoryError):
-        return 2, "there is not enough memory; the same command goes on where it stopped"
+        return 2, "there is not enough memory; the same command resumes where it stopped"
     kind = type(error).__name__
     return (
         1,
-        f"unexpected {kind}: {_one_line(error)}; DARLA_DEBUG=1 shows where, and a report of it would be welcome",
+        f"unexpected {kind}: {_one_line(error)}; this is a bug in darla: please report it with the traceback, which "
+        "DARLA_DEBUG=1 shows",
     )
 
 
@@ -178,19 +200,18 @@ def _one_line(error: BaseException) -> str:
 
 
 def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name:<{width}}  {about}" for name, about in VERBS.items())
     return (
         f"darla {__version__}: zero-shot transfer in reinforcement learning through disentangled vision\n\n"
-        f"usage: darla VERB ...\n\n{verbs}\n\n"
-        "`darla VERB --help` lists a verb's options. New here? `darla doctor`, then `darla demo`."
+        f"usage: darla VERB ...\n\n{help_lines()}\n\n"
+        "`darla VERB --help` lists a verb's options. New here? Try `darla doctor`, then `darla demo --preset tiny`."
     )
 
 
-def _study_help() -> str:
-    width = max(map(len, STUDY_VERBS))
-    verbs = "\n".join(f"  {name:<{width}}  {about}" for name, about in STUDY_VERBS.items())
-    return f"usage: darla study VERB ...\n\n{verbs}\n\n`darla study VERB --help` lists a verb's options."
+def _group_help() -> str:
+    return (
+        f"usage: darla {_GROUP} VERB ...\n\n{help_lines(f'{_GROUP} ')}\n\n"
+        f"`darla {_GROUP} VERB --help` lists a verb's options."
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the verbs that run whole studies take: `darla demo` and `darla study run | status | list`."""
+"""The commands that run whole studies: `darla demo` and `darla study run | status | list`."""
 
 import json
 from dataclasses import dataclass
@@ -7,101 +7,121 @@ from typing import Annotated, Literal
 
 import tyro
 
+from darla.cli.command import Command
 from darla.common.progress import duration
+from darla.experiments import demos, studies
+
+_DEMOS = "; ".join(f"`{name}`: {study.about}" for name, study in demos.DEMOS.items())
+_STUDIES = ", ".join(f"`{name}`" for name in (*studies.STUDIES, *demos.DEMOS))
+Workers = Annotated[
+    tyro.conf.DisallowNone[int | None],
+    tyro.conf.arg(
+        help="Worker processes: each runs one job at a time with one thread. As many as there are cores if not given."
+    ),
+]
+Ray = Annotated[
+    tyro.conf.DisallowNone[str | None],
+    tyro.conf.arg(
+        help="Address of a Ray cluster to run the jobs on, such as `auto`; `local` starts one on this machine."
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoCommand:
-    """Do all of it: collect, see, act, transfer and report, for several methods, tasks and seeds.
+class DemoCommand(Command):
+    """Run all stages for several methods, tasks and seeds.
 
-    Finished parts are kept: given again, the same command goes on where it was stopped.
+    Collects frames, trains encoders and agents, evaluates the transfer, prints a table and writes a report. If it is
+    stopped, the same command resumes; finished jobs are not run again.
     """
 
-    preset: str = "demo"
-    """`tiny` (a minute, learns nothing), `demo` (twenty minutes on two cores) or `quick` (ninety minutes)."""
+    preset: Annotated[str, tyro.conf.arg(help=f"Which demonstration. {_DEMOS}.")] = "demo"
     out: Path = Path("runs/demo")
-    """Folder for everything that is made."""
-    workers: int | None = None
-    """Parts that are made at the same time, one thread each; one for each core if not given."""
-    ray: str | None = None
-    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
+    """Folder to write everything to."""
+    workers: Workers = None
+    ray: Ray = None
 
     def run(self) -> int:
-        """Run the study and print its table."""
+        """Run the demonstration and print its table."""
         from darla.experiments.run_study import demo
 
-        found = demo(self.preset, self.out, workers=self.workers, ray=self.ray)
-        print(found.table)
+        result = demo(self.preset, self.out, workers=self.workers, ray=self.ray)
+        print(result.table)
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyRunCommand:
-    """Run a study: every part of it that is not there yet, then transfers, tables and report.
+class StudyRunCommand(Command):
+    """Run a study, on this machine or on a cluster.
 
-    Finished parts are kept: given again, the same command goes on where it was stopped.
+    Runs the jobs that are not finished, then evaluates, and writes tables and a report. If it is stopped, the same
+    command resumes; finished jobs are not run again.
     """
 
-    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
-    """Which study; `darla study list` shows them."""
-    size: Literal["small", "full"] = "small"
-    """`small` fits two cores and an afternoon; `full` is for many machines."""
-    out: Path | None = None
-    """Folder for everything that is made; `runs/NAME-SIZE` if not given."""
-    workers: int | None = None
-    """Parts that are made at the same time, one thread each; one for each core if not given."""
-    ray: str | None = None
-    """Address of a Ray cluster to make the parts on, such as `auto`; `local` starts one on this machine."""
+    name: Annotated[
+        tyro.conf.Positional[str],
+        tyro.conf.arg(metavar="NAME", help=f"Study: {_STUDIES}; `darla study list` describes them."),
+    ]
+    scale: Literal["small", "full"] = "small"
+    """`small` takes some hours on two cores; `full` needs a cluster, or days."""
+    out: tyro.conf.DisallowNone[Path | None] = None
+    """Folder to write everything to; `runs/NAME-SCALE` if not given."""
+    workers: Workers = None
+    ray: Ray = None
 
     def run(self) -> int:
         """Run the study and print its tables."""
         from darla.experiments.run_study import run_study
 
-        out = self.out or Path("runs") / f"{self.name}-{self.size}"
-        found = run_study(self.name, out, size=self.size, workers=self.workers, ray=self.ray)
-        print(found.paper_table)
-        if found.correlation is not None:
-            print((found.correlation.folder / "table.md").read_text())
+        out = self.out or Path("runs") / f"{self.name}-{self.scale}"
+        result = run_study(self.name, out, scale=self.scale, workers=self.workers, ray=self.ray)
+        print(result.paper_table)
+        if result.correlation is not None:
+            print((result.correlation.folder / "table.md").read_text())
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyStatusCommand:
-    """Tell how far a study has come, also while it runs, here or on a cluster."""
+class StudyStatusCommand(Command):
+    """Show the progress of a study, also while it runs.
 
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """The folder of `darla study run` or `darla demo`."""
+    Only the study's folder is read, so this works on any machine that can see it.
+    """
+
+    out: Annotated[
+        tyro.conf.Positional[Path],
+        tyro.conf.arg(metavar="OUT", help="Folder of `darla study run` or `darla demo`."),
+    ]
     json: bool = False
-    """Print everything that is known, for programs."""
+    """Print everything as JSON, for programs."""
 
     def run(self) -> int:
         """Print it."""
         from darla.experiments.status import study_status
 
-        found = study_status(self.out)
-        print(json.dumps(found.to_dict(), indent=2) if self.json else found)
+        status = study_status(self.out)
+        print(json.dumps(status.to_dict(), indent=2) if self.json else status)
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyListCommand:
-    """List the studies that `darla study run` knows, with what each would take."""
+class StudyListCommand(Command):
+    """List the studies, with the time that each takes."""
 
     def run(self) -> int:
         """Print them."""
-        from darla.experiments import demos, studies
         from darla.experiments.plan import plan
 
-        known = [(f"{name} --size {size}", make(size)) for name, make in studies.STUDIES.items()
-                 for size in studies.SIZES]  # fmt: skip
-        known += list(demos.STUDIES.items())
-        for called, study in known:
+        listed = [(f"{name} --scale {scale}", make(scale))
+                  for name, make in studies.STUDIES.items() for scale in studies.SCALES]  # fmt: skip
+        listed += list(demos.DEMOS.items())
+        for name, study in listed:
             work = plan(study, Path())
             cost = work.cost + study.correlates * work.correlation_cost
             methods, seeds = len(study.methods), len(study.seeds)
-            print(f"{called}\n    {study.about}")
+            print(f"{name}\n    {study.about}")
             print(
-                f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)} tasks: {len(work.jobs)}"
-                f" parts, about {duration(cost / 2)} on two cores"
+                f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)}"
+                f" task{'s' * (len(study.tasks) > 1)}: {len(work.jobs)} jobs, about {duration(cost / 2)} on two cores"
             )
         return 0

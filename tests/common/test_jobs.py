@@ -56,7 +56,7 @@ def test_finished_cells_are_not_run_again(tmp_path: Path, capsys: pytest.Capture
     run_jobs([job(tmp_path, "a")], 1, tmp_path / "logs")
     run_jobs([job(tmp_path, "a"), job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["a", "b"]
-    assert "1 of 2 parts are there already" in capsys.readouterr().err
+    assert "1 of 2 jobs are done already" in capsys.readouterr().err
     run_jobs([job(tmp_path, "a"), job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     assert len(diary(tmp_path)) == 4
 

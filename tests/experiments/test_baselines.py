@@ -1,4 +1,4 @@
-"""The learners that a study can name: each is what it says, alone and together in one study."""
+"""The methods that a study can name: each is the configuration that it says, alone and together in one study."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,17 +6,16 @@ from pathlib import Path
 import pytest
 
 from darla.agents import ALGORITHMS, ActConfig
-from darla.cli.commands import find
-from darla.cli.main import _parse
+from darla.cli.main import parse
 from darla.common import InputError
 from darla.envs.domains import tasks
 from darla.experiments import demos
-from darla.experiments.baselines import LEARNERS, learner, with_algorithm
+from darla.experiments.baselines import METHODS, named_method, with_algorithm
 from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
 from darla.vision.presets import ENCODERS
 
-STUDY = Study("all", tuple(LEARNERS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
+STUDY = Study("all", tuple(METHODS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
 
 
 def jobs(study: Study, kind: str):
@@ -30,33 +29,33 @@ def agents_of(study: Study, task: str = "conjunction"):
 
 
 def test_names_and_what_tables_call_them_are_told_apart():
-    names = [method.name for method in LEARNERS.values()]
+    names = [method.name for method in METHODS.values()]
     assert len(set(names)) == len(names)
 
 
-def test_one_learner_is_the_baseline_of_a_study_wherever_it_stands():
-    assert [name for name, method in LEARNERS.items() if method.is_end_to_end] == ["end-to-end"]
-    assert STUDY.baseline == LEARNERS["end-to-end"].name
+def test_one_method_is_the_baseline_of_a_study_whatever_their_order():
+    assert [name for name, method in METHODS.items() if method.is_end_to_end] == ["end-to-end"]
+    assert STUDY.baseline == METHODS["end-to-end"].name
     backwards = replace(STUDY, methods=tuple(reversed(STUDY.methods)))
     assert backwards.baseline == STUDY.baseline
 
 
-def test_learners_differ_from_darla_in_nothing_but_what_they_are_about():
-    darla = LEARNERS["darla"]
-    assert LEARNERS["darla-ft"].see == LEARNERS["darla-on-target"].see == darla.see
+def test_methods_differ_from_darla_only_in_what_they_are_about():
+    darla = METHODS["darla"]
+    assert METHODS["darla-ft"].see == METHODS["darla-on-target"].see == darla.see
     assert darla.act == ActConfig()
     for name, changed in (("darla-ft", {"fine_tune": True}), ("ground-truth", {"observation": "state"}),
                           ("hue", {"augment": ("hue",)}), ("randomised", {"train_domain": "unlabelled"})):  # fmt: skip
-        assert LEARNERS[name].act == replace(darla.act, **changed)
-    features = LEARNERS["darla-dae"].see
+        assert METHODS[name].act == replace(darla.act, **changed)
+    features = METHODS["darla-dae"].see
     assert features is not None
     assert darla.see is not None
     assert (features.dae, features.dae_training) == (darla.see.dae, darla.see.dae_training)
     assert features.vae.perceptual == darla.see.vae.perceptual
 
 
-def test_learners_on_the_features_of_one_denoiser_share_it():
-    study = replace(STUDY, methods=(LEARNERS["darla"], LEARNERS["darla-dae"], LEARNERS["darla-ft"]))
+def test_methods_on_the_features_of_one_denoiser_share_it():
+    study = replace(STUDY, methods=(METHODS["darla"], METHODS["darla-dae"], METHODS["darla-ft"]))
     assert len(jobs(study, "denoisers")) == len(study.seeds)
     assert len(jobs(study, "encoders")) == 2 * len(study.seeds)
 
@@ -71,25 +70,25 @@ def test_agents_on_the_targets_are_those_of_a_task_and_all_others_are_shared():
 
 def test_a_folder_says_what_its_policy_sees():
     words = {method: job.folder.name.split("-")[1] for method, job in agents_of(STUDY)}
-    assert words[LEARNERS["ground-truth"].name] == "state"
-    assert words[LEARNERS["darla-ft"].name] == words[LEARNERS["hue"].name] == "pixels"
-    assert words[LEARNERS["random-encoder"].name] == "codes"
+    assert words[METHODS["ground-truth"].name] == "state"
+    assert words[METHODS["darla-ft"].name] == words[METHODS["hue"].name] == "pixels"
+    assert words[METHODS["random-encoder"].name] == "codes"
 
 
-@pytest.mark.parametrize("preset", sorted(demos.STUDIES))
+@pytest.mark.parametrize("preset", sorted(demos.DEMOS))
 def test_what_is_new_is_no_part_of_the_names_of_what_was_there(preset):
     """Folders are named after what is asked: a field that says nothing must not be in it."""
-    for method in demos.study(preset).methods:
+    for method in demos.demo_study(preset).methods:
         asked = method.act.to_dict(method.act.policy_input(on_encoder=method.see is not None))
         assert not {"observation", "augment", "fine_tune", "train_domain"} & asked.keys()
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
-def test_any_algorithm_can_train_a_learner(algorithm):
-    found = learner("darla", algorithm)
-    assert found.act == ActConfig(algorithm=algorithm)
-    assert (found.name == "DARLA") == (algorithm == "ppo")
-    assert with_algorithm(LEARNERS["hue"], algorithm).act.augment == ("hue",)
+def test_any_algorithm_can_train_a_method(algorithm):
+    darla = named_method("darla", algorithm)
+    assert darla.act == ActConfig(algorithm=algorithm)
+    assert (darla.name == "DARLA") == (algorithm == "ppo")
+    assert with_algorithm(METHODS["hue"], algorithm).act.augment == ("hue",)
 
 
 COMMANDS = {
@@ -109,37 +108,37 @@ COMMANDS = {
     "end-to-end-on-target": (None, "--train-domain targets"),
     "darla-on-target": ("darla", "--train-domain targets"),
 }
-"""Preset of `darla see` and options of `darla act` that make each learner; docs/baselines.md has the same."""
+"""Preset of `darla see` and options of `darla act` that make each method; docs/learners.md has the same."""
 
 
-@pytest.mark.parametrize("name", sorted(LEARNERS))
-def test_the_command_line_makes_every_learner(name):
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_command_line_makes_every_method(name):
     preset, options = COMMANDS[name]
-    method = LEARNERS[name]
+    expected = METHODS[name]
     if preset is not None:
         words = ["frames", "--out", "run", "--preset", preset]
-        assert _parse(find("see", words), "see", words).config == method.see
+        assert parse("see", words).config == expected.see
     words = ["conjunction", "--out", "run", *(["--encoder", "run"] if preset else []), *options.split()]
-    asked = _parse(find("act", words), "act", words).config
-    seen = method.act.policy_input(on_encoder=preset is not None)
-    assert asked == replace(method.act, settings=method.act.resolve(seen))
+    config = parse("act", words).config
+    observation = expected.act.policy_input(on_encoder=preset is not None)
+    assert config == replace(expected.act, settings=expected.act.resolve(observation))
 
 
-@pytest.mark.parametrize("name", sorted(LEARNERS))
-def test_the_documentation_tells_how_to_make_every_learner(name):
-    told = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_documentation_tells_how_to_make_every_method(name):
+    told = (Path(__file__).parents[2] / "docs" / "learners.md").read_text()
     (row,) = (line for line in told.splitlines() if line.startswith(f"| `{name}` "))
     preset, options = COMMANDS[name]
-    assert LEARNERS[name].name in row
+    assert METHODS[name].name in row
     assert options in row
     assert preset is None or f"`{preset}`" in row
 
 
 def test_unknown_names_are_answered_with_the_closest():
-    with pytest.raises(InputError, match="unknown learner 'darla-fit'; did you mean 'darla-ft'"):
-        learner("darla-fit")
+    with pytest.raises(InputError, match="unknown method 'darla-fit'; did you mean 'darla-ft'"):
+        named_method("darla-fit")
     with pytest.raises(InputError, match="unknown algorithm 'pppo'"):
-        learner("darla", "pppo")
+        named_method("darla", "pppo")
 
 
 def test_a_method_whose_encoder_would_be_ignored_is_refused():
@@ -149,6 +148,6 @@ def test_a_method_whose_encoder_would_be_ignored_is_refused():
         Method("neither", None, ActConfig(fine_tune=True))
 
 
-def test_every_learner_takes_part_in_every_task():
+def test_every_method_takes_part_in_every_task():
     study = replace(STUDY, tasks=tasks.names(), seeds=(0,))
     assert len(plan(study, Path("runs")).transfers) == len(tasks.names())

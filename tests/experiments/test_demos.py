@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
+from made_up_run import make_run
 
 from darla.common import Artefact
 from darla.experiments import demos
 from darla.experiments.plan import plan
+from darla.reports.tables.study import study_table
 from darla.vision.presets import encoder
 
-TINY = demos.study("tiny")
+TINY = demos.demo_study("tiny")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +41,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.killpg(first.pid, signal.SIGINT)
     _, told = first.communicate(timeout=900)
     assert first.returncode == 130, told
-    assert told.splitlines()[-1] == "darla demo: stopped; the same command goes on where it stopped"
+    assert told.splitlines()[-1] == "darla demo: stopped; the same command resumes where it stopped"
     assert "Traceback" not in told
     done = darla("demo", "--preset", "tiny", "--out", folder)
-    assert "of 4 parts are there already" in done.stderr
+    assert "of 4 jobs are done already" in done.stderr
     (folder / "printed").write_text(done.stdout)
     return folder
 
@@ -64,7 +66,7 @@ def test_a_finished_study_is_only_printed(runs: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
     again = darla("demo", "--preset", "tiny", "--out", runs)
     assert again.stdout == (runs / "printed").read_text()
-    assert "4 of 4 parts are there already" in again.stderr
+    assert "4 of 4 jobs are done already" in again.stderr
     after = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
     changed = {path.name for path in after if after[path] != before.get(path)}
     tables = {"table.md", "paper-table.md", "paper-table.csv", "paper-table.tex", "scores.csv"}
@@ -117,11 +119,31 @@ def test_names_do_not_decide_where_things_go(tmp_path: Path) -> None:
     assert {job.folder for job in plan(renamed, tmp_path).jobs} == {job.folder for job in plan(TINY, tmp_path).jobs}
 
 
-@pytest.mark.parametrize("name", sorted(demos.STUDIES))
+@pytest.mark.parametrize("name", sorted(demos.DEMOS))
 def test_presets_can_be_planned(name: str, tmp_path: Path) -> None:
-    study = demos.study(name)
+    study = demos.demo_study(name)
     made = plan(study, tmp_path)
     assert {part.task for part in made.transfers} == set(study.tasks)
     assert study.baseline is not None
     folders = {job.folder for job in made.jobs}
     assert all(folder in folders for part in made.transfers for _, folder in part.agents)
+
+
+@pytest.mark.parametrize(("name", "minutes"), [("demo", 20), ("quick", 90)])
+def test_demonstrations_show_the_effect_first_and_keep_to_their_time(name: str, minutes: int, tmp_path: Path) -> None:
+    study = demos.demo_study(name)
+    assert study.tasks[0] == "new_room"
+    methods = [method.name for method in study.methods if method.takes_part_in("new_room")]
+    assert {"end to end", "DARLA"} <= set(methods)
+    # A run of the whole takes 1.12 times its estimate (docs/results.md): start-up, film strips, the report.
+    assert 1.12 * plan(study, tmp_path).cost / 2 < 60 * minutes
+
+
+def test_the_table_of_a_study_says_what_is_seen(tmp_path: Path) -> None:
+    made = make_run(tmp_path, ("new_room",), seeds=1)
+    table = study_table({"new_room": Artefact.load(made / "new_room")})
+    heading, sentence, header = [line for line in table.splitlines() if line][:3]
+    assert heading == "### new_room"
+    assert "DARLA (β-VAE_DAE)" in sentence.partition("keep the source scores")[0]
+    assert "end to end falls from" in sentence
+    assert header.startswith("| method")

@@ -1,4 +1,4 @@
-"""How far a study has come, told from its folder: every state a part can be in, while somebody works on it and not."""
+"""The progress of a study, read from its folder: every state of a job, while the study runs and while it does not."""
 
 import json
 import threading
@@ -51,7 +51,7 @@ def test_what_is_done_and_what_failed(tmp_path: Path) -> None:
     assert (failure.job.label, failure.reason) == ("a", "a cannot be made of this")
     found = study_status(tmp_path)
     assert states(found) == {"a": "failed", "b": "waiting", "c": "done"}
-    assert found.parts[0].told == "a cannot be made of this"
+    assert found.parts[0].message == "a cannot be made of this"
     assert (tmp_path / found.parts[0].log).is_file()
     assert "failed: a: a cannot be made of this (log:" in str(found)
 
@@ -107,7 +107,7 @@ def test_a_finished_study_has_nothing_left(tmp_path: Path) -> None:
     found = study_status(tmp_path)
     assert found.is_done
     assert found.seconds_left == 0.0
-    assert str(found).startswith("toy: all 1 parts are done")
+    assert str(found).startswith("toy: all 1 jobs are done")
 
 
 def test_programs_get_all_of_it_as_json(tmp_path: Path) -> None:
@@ -115,11 +115,11 @@ def test_programs_get_all_of_it_as_json(tmp_path: Path) -> None:
     told = json.loads(darla("study", "status", tmp_path, "--json").stdout)
     assert told["counts"] == {"done": 0, "running": 0, "interrupted": 0, "failed": 1, "ready": 0, "waiting": 1}
     assert [part["state"] for part in told["parts"]] == ["failed", "waiting"]
-    assert told["parts"][0]["told"] == "a cannot be made of this"
+    assert told["parts"][0]["message"] == "a cannot be made of this"
 
 
 def test_no_study_and_a_damaged_one_are_told_in_a_sentence(tmp_path: Path) -> None:
-    assert "no study has been begun in" in refusal("study", "status", tmp_path)
+    assert "no study has been started in" in refusal("study", "status", tmp_path)
     study(tmp_path / "x", a=cell_work.make)
     (tmp_path / "x" / STUDY).write_text('{"format": 1}')
     assert "cannot be read as a study" in refusal("study", "status", tmp_path / "x")
@@ -145,6 +145,6 @@ def test_a_log_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     log.write_text(log.read_text() + job_log.failed("two\nlines") + "\n")
     mark = job_log.last_mark(log)
     assert mark is not None
-    assert (mark.kind, mark.told) == ("failed", "two lines")
+    assert (mark.kind, mark.reason) == ("failed", "two lines")
     log.write_text(log.read_text() + job_log.started() + "\n")
     assert job_log.last_line(log) == "", "what an earlier start printed is old news"

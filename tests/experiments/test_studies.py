@@ -1,4 +1,4 @@
-"""The studies that `darla study run` knows: what they compare, and that they fit the time they are said to take."""
+"""The studies of `darla study run`: what they compare, and that they fit into their time."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +10,10 @@ from command_line import darla, refusal
 from darla.agents.presets import SHORT_PPO
 from darla.common import InputError, is_complete
 from darla.experiments import demos
-from darla.experiments.baselines import LEARNERS
+from darla.experiments.baselines import METHODS
 from darla.experiments.plan import plan
 from darla.experiments.run_study import run_study
-from darla.experiments.studies import SIZES, STUDIES, named_study
+from darla.experiments.studies import SCALES, STUDIES, named_study
 
 
 @pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0)])
@@ -24,23 +24,23 @@ def test_a_small_study_fits_two_cores(name: str, hours: float) -> None:
     assert seconds / 2 < hours * 3600
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_paper_table_has_every_learner_and_three_algorithms(size: str) -> None:
-    study = named_study("paper-table", size)
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_paper_table_has_every_method_and_three_algorithms(scale: str) -> None:
+    study = named_study("paper-table", scale)
     names = {method.name for method in study.methods}
-    assert {method.name for method in LEARNERS.values()} <= names
+    assert {method.name for method in METHODS.values()} <= names
     for algorithm in ("DQN", "MFEC"):
         for compared in ("end to end", "DARLA", "β-VAE, β = 1"):
             assert f"{compared} ({algorithm})" in names
     assert study.tasks == ("conjunction", "recolour", "unseen")
     assert study.baseline == "end to end"
-    assert len(study.seeds) == (10 if size == "full" else 3)
+    assert len(study.seeds) == (10 if scale == "full" else 3)
 
 
 def test_the_full_paper_table_has_every_pair_that_can_be() -> None:
     methods = named_study("paper-table", "full").methods
     pairs = {(method.name.partition(" (")[0], method.act.algorithm) for method in methods}
-    visions = {method.name for method in LEARNERS.values()}
+    visions = {method.name for method in METHODS.values()}
     algorithms = ("ppo", "a2c", "dqn", "mfec")
     missing = {(vision, algorithm) for vision in visions for algorithm in algorithms} - pairs
     assert missing == {("DARLA, fine-tuned", "mfec")}, "episodic control has no gradient"
@@ -58,7 +58,7 @@ def test_encoders_of_the_correlation_differ_in_all_that_may_matter() -> None:
     assert len(study.seeds) > 1
 
 
-def test_a_method_is_trained_as_long_in_one_size_as_its_rivals() -> None:
+def test_a_method_is_trained_as_long_at_one_scale_as_its_rivals() -> None:
     small = named_study("paper-table", "small")
     steps = {method.see.training.steps for method in small.methods if method.see}
     assert steps == {0, 5_000}, "0: encoders that are not trained by design"
@@ -92,21 +92,21 @@ def test_episodes_in_a_shared_source_are_counted_once() -> None:
     )
 
 
-def test_names_and_sizes_are_checked() -> None:
+def test_names_and_scales_are_checked() -> None:
     with pytest.raises(InputError, match="unknown study 'paper-tabel'; did you mean 'paper-table'"):
         named_study("paper-tabel")
-    with pytest.raises(InputError, match="unknown size 'large'"):
+    with pytest.raises(InputError, match="unknown scale 'large'"):
         named_study("paper-table", "large")
-    with pytest.raises(InputError, match="'quick' has one size"):
+    with pytest.raises(InputError, match="'quick' has one scale"):
         named_study("quick", "full")
-    assert named_study("quick") is demos.study("quick")
+    assert named_study("quick") is demos.demo_study("quick")
 
 
 def test_the_list_names_every_study() -> None:
     told = darla("study", "list").stdout
     for name in STUDIES:
-        for size in SIZES:
-            assert f"{name} --size {size}\n" in told
+        for scale in SCALES:
+            assert f"{name} --scale {scale}\n" in told
     assert "on two cores" in told
 
 
@@ -117,15 +117,14 @@ def test_the_command_line_knows_its_verbs() -> None:
 
 
 def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = demos.demo_study("tiny")
     study = replace(
-        demos.study("tiny"),
-        methods=(demos.study("tiny").methods[0],),
+        tiny,
+        methods=(tiny.methods[0],),
         tasks=("conjunction", "new_room"),
         env_steps=1_024,
-        transfer=replace(demos.study("tiny").transfer, episodes=2, n_envs=2, strip_frames=0, snapshot_eval_episodes=0),
+        transfer=replace(tiny.transfer, episodes=2, n_envs=2, strip_frames=0, snapshot_eval_episodes=0),
     )
-    from darla.experiments import plan as planning
-
     whole = plan(study, tmp_path)
     broken = next(folder for part in whole.transfers if part.task == "new_room" for _, folder in part.agents)
     jobs = tuple(
@@ -133,8 +132,8 @@ def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypa
         for job in whole.jobs
     )
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "plan", lambda *_: replace(whole, jobs=jobs))
-        with pytest.raises(InputError, match=r"cannot be made of this.*1 of 2 tasks could be evaluated"):
+        patch.setattr("darla.experiments.run_study.plan", lambda *_: replace(whole, jobs=jobs))
+        with pytest.raises(InputError, match=r"cannot be made of this.*1 of 2 tasks were evaluated"):
             run_study(study, tmp_path, workers=1)
     done = {part.task: is_complete(part.folder) for part in whole.transfers}
     assert done == {"conjunction": True, "new_room": False}

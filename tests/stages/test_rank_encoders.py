@@ -108,7 +108,7 @@ def test_what_cannot_be_ranked_is_refused(frames, tmp_path):
     with pytest.raises(InputError, match="did you mean 'beta-4'"):
         darla.select(frames, tmp_path / "b", ("beta-44",))
     with pytest.raises(InputError, match="'lasso' or 'spearman'"):
-        darla.select(frames, tmp_path / "c", SETTINGS, by="mig")
+        darla.select(frames, tmp_path / "c", SETTINGS, ranking="mig")
 
 
 def test_a_family_is_six_models_on_the_same_network_for_as_many_steps():

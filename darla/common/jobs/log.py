@@ -1,13 +1,13 @@
-"""What a job's log says of the job: when work on it began, where, and how it ended.
+"""A job's log: what its work printed, and when and where it started and how it ended.
 
-A log holds what the work prints, between marks:
+Lines that begin with `[darla TIME]` are written by the worker, all others by the work:
 
     [darla 2026-01-31T09:00:00+00:00] started on HOST, process 4711
     ...
     [darla 2026-01-31T09:04:10+00:00] done in 4 min 10 s
 
-An interrupted job has a start without an end, and another start once it goes on. Logs are appended to, so they work
-the same for processes of this machine and for those of a cluster that share its folder.
+An interrupted job has a start without an end, and another start when it resumes. Logs are only appended to, so they
+work for processes of this machine and for those of a cluster that share the folder.
 """
 
 import os
@@ -18,23 +18,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-_TAIL = 65_536  # bytes at a log's end in which its last mark is looked for
+_TAIL = 65_536  # bytes at a log's end that are searched for its last mark
 _MARK = re.compile(r"^\[darla (\S+)\] (started|done|failed)(.*)$")
 _START = re.compile(r" on (.*), process (\d+)$")
 
 
 @dataclass(frozen=True)
 class LogEvent:
-    """The last thing that a log says of its job as a whole."""
+    """The last line that a worker wrote about the job."""
 
     when: datetime
     kind: Literal["started", "done", "failed"]
-    told: str
-    """The reason of a failure; empty otherwise."""
+    reason: str
+    """Why it failed; empty otherwise."""
     host: str = ""
-    """Where it was started."""
+    """Host name of the machine it was started on."""
     process: int | None = None
-    """Which process of that host started on it."""
+    """Process id of the worker on that host."""
 
 
 def log_of(folder: Path, logs: Path) -> Path:
@@ -48,22 +48,22 @@ def now() -> datetime:
 
 
 def started() -> str:
-    """Return the line that says that this process has begun."""
+    """Return the line for the start of the work in this process."""
     return _line(f"started on {socket.gethostname()}, process {os.getpid()}")
 
 
 def done(seconds: str) -> str:
-    """Return the line that says that the work is done."""
+    """Return the line for finished work."""
     return _line(f"done in {seconds}")
 
 
 def failed(reason: str) -> str:
-    """Return the line that says that the work has failed; the reason is put on one line."""
+    """Return the line for failed work; the reason is put on one line."""
     return _line(f"failed: {' '.join(reason.split())}")
 
 
 def last_mark(log: Path) -> LogEvent | None:
-    """Return the last mark in a log; None where there is none."""
+    """Return the last line of the worker in a log; None if there is none."""
     for line in reversed(_last_lines(log)):
         if match := _MARK.match(line):
             when, kind, rest = match.groups()
@@ -79,7 +79,7 @@ def last_mark(log: Path) -> LogEvent | None:
 
 
 def last_line(log: Path) -> str:
-    """Return the last thing that the work printed since it was started; nothing if it has said nothing yet."""
+    """Return the last line that the work printed since it was last started; empty if there is none."""
     for line in reversed(_last_lines(log)):
         if _MARK.match(line):
             return ""

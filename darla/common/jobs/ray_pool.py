@@ -1,6 +1,6 @@
-"""The processes of a Ray cluster behind the face of a process pool, for work that is spread over machines.
+"""A Ray cluster with the interface of a process pool, to run jobs on many machines.
 
-Every machine of the cluster must have darla installed and see the folder that is written to under the same path.
+Every machine of the cluster must have darla installed and must see the output folder under the same path.
 """
 
 import logging
@@ -14,51 +14,49 @@ from darla.common.threads import limit_threads
 from darla.common.worker_errors import report_faults
 
 LOCAL = "local"
-"""Instead of an address: a cluster of this machine alone, for the time of the work."""
-
-
+"""Instead of an address: a temporary cluster on this machine alone."""
 _TRIES = 3
-"""Times that a function is begun again, here or elsewhere, after its worker or its machine was lost; what it raises by
-itself is final."""
+"""Times that a function is started again, here or elsewhere, after its worker or its machine was lost. What it
+raises itself is final."""
 
 
 class RayPool(Executor):
     """Run functions on one core each, wherever the cluster has one free.
 
-    A function must bear being begun again: its worker may be killed, or its machine switched off, in the middle of it.
+    Functions must be safe to start again: a worker may be killed, or a machine switched off, in the middle of one.
     """
 
     def __init__(self, ray: Any) -> None:
         self._run = ray.remote(num_cpus=1, max_retries=_TRIES)(_call)
-        self.processes = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
         """Cores of the cluster."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start `function` with `args` and `kwargs`, which travel to another machine."""
+        """Start `function` with `args` and `kwargs`, which are sent to another machine."""
         future: Future[Any] = self._run.remote(function, args, kwargs).future()
         return future
 
 
 @contextmanager
-def ray_pool(address: str, processes: int | None = None) -> Iterator[RayPool]:
-    """Open a pool on a Ray cluster; leaving the block ends what is still running.
+def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
+    """Open a pool on a Ray cluster; leaving the block stops what is still running.
 
     Args:
         address: of the cluster, such as `auto` or `ray://head:10001`; `local` starts one on this machine.
-        processes: cores of a `local` cluster; all if None.
+        workers: cores of a `local` cluster; all if None.
 
     Raises:
-        InputError: Ray is not installed, there is no cluster at `address`, or `processes` would be ignored.
+        InputError: Ray is not installed, there is no cluster at `address`, or `workers` would be ignored.
     """
     try:
         import ray
     except ImportError as error:
         raise InputError("Ray is not installed; pip install 'darla[ray]' brings it") from error
-    if address != LOCAL and processes is not None:
-        raise InputError(f"processes {processes} would be ignored: the Ray cluster at {address!r} has its own cores")
+    if address != LOCAL and workers is not None:
+        raise InputError(f"workers {workers} would be ignored: the Ray cluster at {address!r} has its own cores")
     try:
         if address == LOCAL:
-            ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:

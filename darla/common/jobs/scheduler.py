@@ -1,7 +1,7 @@
-"""Run a study's jobs: pieces of work that each make one artefact, in as many processes as there are cores.
+"""Run jobs, each of which makes one artefact, in worker processes or on a Ray cluster.
 
-A job says what it needs, so jobs run in any order that respects it. A finished job is never run again, a job that
-was interrupted goes on where its stage stopped, and a job that fails holds up only the jobs that need it.
+A job names the jobs it needs, and jobs run in any order that respects that. A finished job is never run again, an
+interrupted one resumes where its stage stopped, and a job that fails blocks only the jobs that need it.
 """
 
 import fcntl
@@ -34,21 +34,21 @@ class Job:
     """One piece of work."""
 
     label: str
-    """What is made, for a person: `encoder beta-4, seed 0`."""
+    """Its name in messages, such as `encoder beta-4, seed 0`."""
     folder: Path
-    """The artefact that the work makes; also the job's name."""
+    """The artefact that it makes; also the identity of the job."""
     work: Callable[..., object]
-    """A function of a module, called with `arguments` in a worker process; it makes `folder`."""
+    """A module-level function that makes `folder`; called with `arguments` in a worker process."""
     arguments: Mapping[str, Any]
     needs: tuple[Path, ...] = ()
-    """Folders of the jobs that must be finished before."""
+    """Folders of the jobs that must be finished first."""
     cost: float = 1.0
-    """Expected seconds on one core: decides the order of work and the estimate of the time left, nothing else."""
+    """Expected seconds on one core. Only the order of the jobs and the estimate of the time left depend on it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that could not be finished."""
+    """A job that failed."""
 
     job: Job
     reason: str
@@ -74,10 +74,10 @@ def run_jobs(
 
 
 def as_error(failures: Sequence[Failure]) -> InputError:
-    """Return the error that tells of jobs that failed."""
+    """Return one error for all jobs that failed; it names the first."""
     first = failures[0]
-    more = f" ({len(failures)} parts failed)" if len(failures) > 1 else ""
-    return InputError(f"{first.job.label} failed: {first.reason}{more}; its log is {first.log}")
+    more = f" ({len(failures)} jobs failed)" if len(failures) > 1 else ""
+    return InputError(f"{first.job.label} failed: {first.reason}{more}; log: {first.log}")
 
 
 def finish_jobs(
@@ -87,13 +87,13 @@ def finish_jobs(
 
     Args:
         jobs: in any order.
-        workers: jobs that run at the same time, each in one process with one thread; one for each core if None.
+        workers: worker processes, each with one thread; as many as there are cores if None.
         logs: folder for what each job prints; `darla.common.jobs.log` reads it.
-        ray: address of a Ray cluster to run the jobs on, `local` to start one here; None for processes of our own.
-        afterwards: expected seconds on one core of what follows; a part of the estimate of the time left.
+        ray: address of a Ray cluster to run the jobs on, `local` to start one here; None for processes on this machine.
+        afterwards: expected seconds on one core of the work that follows, for the estimate of the time left.
 
     Returns:
-        The jobs that failed, in order; those that need them were not begun.
+        The jobs that failed, in order; those that need them were not started.
 
     Raises:
         WorkerDiedError: a worker process died, and with it the pool; the sentence says of what, and names the job that
@@ -103,7 +103,7 @@ def finish_jobs(
     todo = {job.folder: job for job in jobs if not is_complete(job.folder)}
     total, finished = len(jobs), len(jobs) - len(todo)
     if finished:
-        _say(f"{finished} of {total} parts are there already")
+        _say(f"{finished} of {total} jobs are done already")
     failures: list[Failure] = []
     if not todo:
         return failures
@@ -136,10 +136,10 @@ def finish_jobs(
 
 @contextmanager
 def _open_pool(workers: int | None, ray: str | None, jobs: int) -> Iterator[tuple[Executor, int]]:
-    """Open what runs the jobs, and tell how many of them it runs at a time."""
+    """Open the pool, and yield it with the number of jobs that it runs at a time."""
     if ray is not None:
         with ray_pool(ray, workers) as cluster:
-            yield cluster, cluster.processes
+            yield cluster, cluster.workers
         return
     parallel = available_cores() if workers is None else workers
     with worker_pool(min(parallel, jobs)) as pool:
@@ -167,7 +167,7 @@ def _naming_jobs(running: Mapping[Future[str | None], _Running], logs: Path) -> 
 
 
 def _problem(future: "Future[str | None]") -> str | None:
-    """Return what went wrong with a job that has ended, if anything did."""
+    """Return why a job that has ended failed; None if it did not."""
     try:
         return future.result()
     except BrokenProcessPool:
@@ -182,11 +182,11 @@ def _told(part: _Running, logs: Path) -> str:
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    known = {job.folder for job in jobs}
-    if len(known) < len(jobs):
+    folders = {job.folder for job in jobs}
+    if len(folders) < len(jobs):
         raise ValueError("two jobs make the same folder")
     for job in jobs:
-        if missing := [need for need in job.needs if need not in known]:
+        if missing := [need for need in job.needs if need not in folders]:
             raise ValueError(f"{job.label} needs {missing[0]}, which no job makes")
 
 
@@ -198,7 +198,7 @@ def _submit(
     urgency: Mapping[Path, float],
     logs: Path,
 ) -> None:
-    """Start the most urgent jobs that can start, as many as there are idle processes."""
+    """Start the most urgent jobs that can start, one for each idle worker."""
     for job in sorted(todo.values(), key=lambda job: -urgency[job.folder]):
         if len(running) >= parallel:
             return
@@ -209,26 +209,26 @@ def _submit(
 
 
 def _urgency(jobs: Sequence[Job]) -> dict[Path, float]:
-    """Return for each job the cost of the longest chain of work that begins with it."""
+    """Return for each job the cost of the longest chain of jobs that starts with it."""
     users: dict[Path, list[Job]] = {}
     for job in jobs:
         for need in job.needs:
             users.setdefault(need, []).append(job)
-    known: dict[Path, float] = {}
+    longest: dict[Path, float] = {}
 
     def chain(job: Job) -> float:
-        if job.folder not in known:
-            known[job.folder] = job.cost + max((chain(user) for user in users.get(job.folder, [])), default=0.0)
-        return known[job.folder]
+        if job.folder not in longest:
+            longest[job.folder] = job.cost + max((chain(user) for user in users.get(job.folder, [])), default=0.0)
+        return longest[job.folder]
 
     return {job.folder: chain(job) for job in jobs}
 
 
 class _Estimate:
-    """The time left, from the expected costs and how this machine has kept to them so far."""
+    """The time left, from the expected costs and the actual times of the jobs so far."""
 
     def __init__(self, workers: int, afterwards: float) -> None:
-        self._processes, self._afterwards = workers, afterwards
+        self._workers, self._afterwards = workers, afterwards
         self._expected = self._taken = 0.0
 
     def learn(self, expected: float, taken: float) -> None:
@@ -240,7 +240,7 @@ class _Estimate:
         now = time.monotonic()
         seconds = pace * (self._afterwards + sum(job.cost for job in waiting))
         seconds += sum(max(0.0, pace * part.job.cost - (now - part.started)) for part in running)
-        return seconds / self._processes
+        return seconds / self._workers
 
 
 def _say(text: str) -> None:
@@ -249,10 +249,10 @@ def _say(text: str) -> None:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process alone.
+    """Lock `folder` for this process.
 
     Raises:
-        InputError: another process holds it.
+        InputError: another process has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("w") as file:
@@ -266,7 +266,7 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Tell whether a process holds `folder`."""
+    """Return whether a process has locked `folder`."""
     try:
         with (folder / _LOCK).open("r") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

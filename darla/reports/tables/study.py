@@ -7,6 +7,7 @@ from darla.common import Artefact
 from darla.common.files import read_json
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.scores import RANDOM
+from darla.reports.tables.study_summary import MethodSummary, summary_sentence
 from darla.reports.tables.transfer import leak_notes
 
 _LEAKS = {
@@ -26,8 +27,30 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
     parts = []
     for task, found in transfers.items():
         scores = read_json(found.folder / "scores.json")
-        parts.append("\n\n".join([f"### {task}", _task_table(scores), *leak_notes(scores)]))
+        summary = _summary(task, scores)
+        parts.append(
+            "\n\n".join([f"### {task}", *([summary] if summary else []), _task_table(scores), *leak_notes(scores)])
+        )
     return "\n\n".join([*parts, _note(transfers)])
+
+
+def _summary(task: str, scores: Mapping[str, Any]) -> str | None:
+    """Return the sentence above a task's table, if there is something to see."""
+    source = next(domain["name"] for domain in scores["domains"] if domain["split"] == "source")
+    methods = []
+    for method in scores["methods"]:
+        # `leaks` has a method's own leak levels where it acted elsewhere than in the source, such as in the targets.
+        if method["method"] != RANDOM and method["over_targets"] and "full" not in method.get("leaks", {}).values():
+            success = method["domains"][source].get("success")
+            methods.append(
+                MethodSummary(
+                    method["method"],
+                    method["domains"][source]["return"]["value"],
+                    method["over_targets"]["return"]["mean"]["value"],
+                    success["value"] if success else None,
+                )
+            )
+    return summary_sentence(task, methods)
 
 
 def _task_table(scores: Mapping[str, Any]) -> str:

@@ -1,0 +1,52 @@
+"""The verbs of the command line: the one list of them, which `darla --help` can print without importing any stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darla.cli.command import Command
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line."""
+
+    command: str
+    """`MODULE:CLASS` of its command, in `darla.cli`."""
+    help: str
+    """One line about it; also the first line of the class's docstring."""
+
+    def load(self) -> "type[Command]":
+        """Import the class; this loads what the verb's stage is made of."""
+        module, _, name = self.command.partition(":")
+        command: type[Command] = getattr(import_module(f"darla.cli.{module}"), name)
+        return command
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "collect": Verb("commands:CollectCommand", "Collect images of a task's unlabelled domain, to train encoders"),
+        "see": Verb("commands:SeeCommand", "Learn to see: train an encoder on collected frames, without labels"),
+        "select": Verb("commands:SelectCommand", "Train several encoders, and rank them by how well they agree (UDR)"),
+        "metrics": Verb("commands:MetricsCommand", "Score an encoder with the metric suite, where factors are known"),
+        "act": Verb("commands:ActCommand", "Learn to act: train a policy in a task's source domain"),
+        "transfer": Verb("commands:TransferCommand", "Evaluate agents, unchanged, in the source and in every target"),
+        "report": Verb("commands:ReportCommand", "Write the results as one HTML page and as Markdown"),
+        "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
+        "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),
+        "study status": Verb("study_commands:StudyStatusCommand", "Show the progress of a study, also while it runs"),
+        "study list": Verb("study_commands:StudyListCommand", "List the studies, with the time that each takes"),
+        "doctor": Verb("commands:DoctorCommand", "Check whether this machine can run darla, and how fast"),
+    }
+)
+"""By what follows `darla` on the command line, in the order of `darla --help`."""
+
+
+def help_lines(start: str = "") -> str:
+    """Return name and help of the verbs that begin with `start`, one on each line."""
+    verbs = {name.removeprefix(start): verb for name, verb in VERBS.items() if name.startswith(start)}
+    width = max(map(len, verbs))
+    return "\n".join(f"  {name:<{width}}  {verb.help}" for name, verb in verbs.items())
