@@ -6,7 +6,6 @@ Public names are loaded when they are first used, so that importing the package 
 from typing import TYPE_CHECKING
 
 from darla.common.lazy_exports import lazy_exports
-
 from darla.common.llvm_order import load_triton_first
 
 if TYPE_CHECKING:
@@ -30,3 +29,7 @@ if TYPE_CHECKING:
     from darla.agents.vec_env.local import make_vec as make_vec
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__)
+
+# Optimizers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
+# opened a renderer of its own.
+load_triton_first()

@@ -1,6 +1,6 @@
 """The methods that a study of transfer can name: DARLA, and the baselines it is compared with.
 
-Each is a configuration of `darla see` and `darla act`. docs/learners.md has what each method is, its source, and what
+Each is a configuration of `darla see` and `darla act`. docs/baselines.md has what each method is, its source, and what
 information it gets that others do not. `with_algorithm` trains any of them with another algorithm.
 """
 

@@ -108,7 +108,7 @@ COMMANDS = {
     "end-to-end-on-target": (None, "--train-domain targets"),
     "darla-on-target": ("darla", "--train-domain targets"),
 }
-"""Preset of `darla see` and options of `darla act` that make each method; docs/learners.md has the same."""
+"""Preset of `darla see` and options of `darla act` that make each method; docs/baselines.md has the same."""
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
@@ -126,7 +126,7 @@ def test_the_command_line_makes_every_method(name):
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_the_documentation_tells_how_to_make_every_method(name):
-    told = (Path(__file__).parents[2] / "docs" / "learners.md").read_text()
+    told = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
     (row,) = (line for line in told.splitlines() if line.startswith(f"| `{name}` "))
     preset, options = COMMANDS[name]
     assert METHODS[name].name in row
