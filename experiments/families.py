@@ -1,4 +1,4 @@
-"""Families of encoders that are compared with each other on one kind of image: for `darla select --family`."""
+"""Families of disentanglers with settings for one kind of image, for `darla select --family`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,25 +12,26 @@ _SPRITES = PIXELS.change(
     latent_dim=10,
     training=TrainingConfig(steps=4000, schedule="trapezoid", warm_up=0.05),
 )
-"""The network and the ten latents of the literature on dSprites (Locatello et al. 2019). Their 300,000 steps at a
-learning rate of 1e-4 are 4,000 at up to 2e-3 here, so that a table takes an hour and a half of one core; what that
-costs is told in docs/disentanglers.md."""
+"""The network and the ten latents of Locatello et al. 2019 on dSprites. In place of their 300,000 steps at a learning
+rate of 1e-4, 4,000 steps at up to 2e-3, so that a table takes an hour and a half of one core; docs/disentanglers.md has
+the cost of that."""
 _ROOMS = _SPRITES.change(training__steps=3000, vae__activation="elu")
-"""Of ReLUs two thirds fall silent here at this rate, and of an annealed VAE's all: the losses are some thousands."""
+"""ELUs: at this learning rate two thirds of the ReLUs die, and all of an annealed VAE's, since losses are thousands of
+nats."""
 
 _PENALTIES: Mapping[str, Mapping[str, object]] = {
     "beta-4": {"beta": 4.0},
-    # A hundred, as over many more steps, pulls so hard at this rate that ReLUs fall silent: the divergence is then what
-    # it should be, for all images alike, and says nothing.
+    # gamma = 100, usual for longer training, kills ReLUs at this learning rate: the KL reaches its target but is equal
+    # for all images.
     "annealed": {"model": "annealed_vae", "gamma": 20.0},
-    # A discriminator at the model's own high rate tells less, and total correlation is underestimated.
+    # At the model's own high learning rate the discriminator is worse, and total correlation is underestimated.
     "factor": {"model": "factor_vae", "discriminator_rate": 0.25},
     "beta-tc": {"model": "beta_tc_vae"},
     "dip-2": {"model": "dip_vae", "kind": "ii", "off_diagonal": 10.0, "diagonal": 10.0},
-    # Weights decay as much in all as over the paper's 200,000 steps.
+    # The same total weight decay as over the paper's 200,000 steps.
     "qlae": {"model": "qlae", "vae__weight_decay": 1.0},
 }
-"""Each model with the weights that its paper has for dSprites, but where a comment says why not."""
+"""Each model with the weights of its paper for dSprites, except where a comment says why not."""
 
 
 def _family(base: SeeConfig, **changes: Mapping[str, object]) -> Mapping[str, SeeConfig]:
@@ -41,14 +42,14 @@ def _family(base: SeeConfig, **changes: Mapping[str, object]) -> Mapping[str, Se
 
 FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
     {
-        # QLAE's weights stand beside a sum over pixels of one channel, not three.
+        # QLAE's weights are for a reconstruction term summed over one channel, not three.
         "sprites": _family(_SPRITES, qlae={"quantise": 41.0, "commit": 41.0}),
         "rooms": _family(_ROOMS),
         "seek-avoid": _family(PIXELS.change(vae__activation="elu")),
     }
 )
-"""By the images that they are for: `sprites` and `rooms` (`darla collect sprites | rooms`), and a task of SeekAvoid,
-with DARLA's network and 32 latents."""
+"""By their images: `sprites` and `rooms` (`darla collect sprites | rooms`), and tasks of SeekAvoid, these with DARLA's
+network and 32 latents."""
 
 
 def family(name: str) -> Mapping[str, SeeConfig]:

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written aside, flushed, then renamed."""
+"""Files that are either complete or absent: written under a temporary name, flushed, then renamed."""
 
 import hashlib
 import io
@@ -18,10 +18,10 @@ if TYPE_CHECKING:  # PyTorch takes a second to import, and much of darla does wi
 
 
 def write_aside(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, then rename it to `path`.
+    """Let `write` write a temporary file beside `path`, then rename it to `path`.
 
     Raises:
-        InputError: the file could not be written (disk full, no permission); `path` is as it was before.
+        InputError: the file could not be written (disk full, no permission); `path` is unchanged.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -50,7 +50,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys, so that equal values give equal bytes.
 
     Raises:
-        ValueError: `value` holds NaN or infinity, which JSON cannot say.
+        ValueError: `value` holds NaN or infinity, which JSON does not have.
     """
     write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
@@ -77,7 +77,7 @@ def save_array(path: Path, array: np.ndarray[Any, Any]) -> None:
 
 
 def load_array(path: Path, *, mapped: bool = False) -> np.ndarray[Any, Any]:
-    """Read a `.npy` file, whole or as a read-only memory map.
+    """Read a `.npy` file into memory or as a read-only memory map.
 
     Raises:
         InputError: the file is missing, truncated, or not an array of plain numbers.
@@ -100,7 +100,7 @@ def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
 
 
 def load_tensors(path: Path) -> "dict[str, Tensor]":
-    """Read a safetensors file; nothing in it can run.
+    """Read a safetensors file, which cannot contain code.
 
     Raises:
         InputError: the file is missing, truncated or not safetensors.

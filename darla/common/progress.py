@@ -11,20 +11,20 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Show how far a piece of work has come.
+    """Show the progress of a piece of work.
 
     Args:
         total: the amount of work in `unit`s.
-        label: what is being done.
+        label: its name.
         unit: what is counted.
-        done: the amount that an earlier, interrupted run had finished.
+        done: the amount that an earlier, interrupted run has finished.
     """
 
     def __init__(self, total: int, label: str, unit: str = "step", *, done: int = 0) -> None:
         self.total, self.label, self.unit = total, label, unit
         self._done = self._done_at_start = done
         self._started = self._last_line = time.monotonic()
-        self._last_told: int | None = None
+        self._last_printed: int | None = None
         self._numbers: dict[str, Any] = {}
         self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
@@ -38,7 +38,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None and self._last_told != self._done:
+        elif kind is None and self._last_printed != self._done:
             self._line()
 
     def update(self, amount: int = 1, **numbers: float) -> None:
@@ -53,7 +53,7 @@ class Progress:
             self._line()
 
     def _line(self) -> None:
-        self._last_line, self._last_told = time.monotonic(), self._done
+        self._last_line, self._last_printed = time.monotonic(), self._done
         rate = (self._done - self._done_at_start) / max(self._last_line - self._started, 1e-9)
         left = (self.total - self._done) / rate if rate > 0 else float("inf")
         numbers = "".join(f", {name} {value:.4g}" for name, value in self._numbers.items())
@@ -66,7 +66,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it: `42 s`, `3 min 05 s`, `1 h 02 min`."""
+    """Return a time in words: `42 s`, `3 min 05 s`, `1 h 02 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

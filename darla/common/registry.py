@@ -1,7 +1,7 @@
-"""Things that have a name: those of darla, and those that other packages offer through an entry point.
+"""Registries of named things (models, algorithms, worlds, metrics), which other packages can extend by entry points.
 
-A registry lists the modules of one package of darla; importing them registers what they define. Another package offers
-something by an entry point of the registry's group:
+A registry imports the modules of one package of darla, which register what they define. Another package adds something
+by an entry point of the registry's group:
 
     [project.entry-points."darla.models"]
     my_vae = "my_package.my_vae"
@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Registry(Mapping[str, T]):
     """A read-only mapping from names to things; `register` adds one.
 
-    Own modules are imported at the first look-up. An entry point is listed by its name and imported only when that name
-    is looked up, so that a broken package of somebody else's disturbs nobody who does not ask for it.
+    darla's own modules are imported at the first look-up. An entry point is listed by its name and imported only when
+    that name is looked up, so that a broken package does no harm unless it is used.
 
     Args:
         kind: what the things are, for error messages, such as `"model"`.
@@ -42,14 +42,14 @@ class Registry(Mapping[str, T]):
         """Return a decorator that registers what it decorates under `name`.
 
         Raises:
-            ValueError: something else has that name.
+            ValueError: another thing is registered under that name.
         """
 
         def add(thing: T) -> T:
-            there = self._things.get(name)
+            previous = self._things.get(name)
             # A module that is imported twice, as `__main__` and by its name, registers equal things.
-            if there is not None and _home(there) != _home(thing):
-                raise ValueError(f"{self.kind} {name!r} is registered twice: by {_home(there)} and by {_home(thing)}")
+            if previous is not None and _home(previous) != _home(thing):
+                raise ValueError(f"{self.kind} {name!r} is registered twice: by {_home(previous)} and {_home(thing)}")
             self._things[name] = thing
             return thing
 
@@ -98,7 +98,7 @@ class Registry(Mapping[str, T]):
         owner = point.dist.name if point.dist else "an unknown package"
         try:
             point.load()
-        except Exception as error:  # somebody else's module may raise anything
+        except Exception as error:  # code of another package may raise anything
             raise InputError(
                 f"{self.kind} {point.name!r} of {owner} cannot be loaded from {point.value} "
                 f"({type(error).__name__}: {error})"

@@ -1,7 +1,7 @@
 """One master seed, and a named stream below it for everything random.
 
-A stream is found by its name alone, never by the order in which streams are asked for. So adding a consumer moves no
-other stream, and the frame, the episode or the worker that comes first does not matter.
+A stream depends on its name alone, not on the order in which streams are created. So a new consumer changes no other
+stream, and the order of frames, episodes or workers does not matter.
 """
 
 import hashlib
@@ -26,5 +26,5 @@ def seed_for(master: int, *names: str | int) -> int:
 
 
 def rng_for(master: int, *names: str | int) -> np.random.Generator:
-    """Return a generator of its own for the stream `names` under `master`."""
+    """Return a new generator for the stream `names` under `master`."""
     return np.random.Generator(np.random.PCG64(_sequence(master, names)))

@@ -1,4 +1,4 @@
-"""How many threads a process may use: two PyTorch processes that both take all cores fight each other."""
+"""How many threads a process may use: two PyTorch processes that both use all cores slow each other down."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ def available_cores() -> int:
 
 
 def default_threads(processes: int = 1) -> int:
-    """Return the threads for each of `processes` that share this machine: the cores divided, at least one."""
+    """Return the number of threads for each of `processes` that share this machine: at least one."""
     return max(1, available_cores() // max(1, processes))
 
 
 def limit_threads(threads: int) -> None:
-    """Bound PyTorch's intra-operation threads in this process, and those of processes it starts."""
+    """Limit PyTorch's intra-operation threads in this process and in the processes that it starts."""
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read when PyTorch is loaded
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Cells: any order that respects what they need, nothing twice, and failures that stop only what needs them."""
+"""Jobs: run in any order that respects what they need, never twice; a failure blocks only the jobs that need it."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def diary(folder: Path) -> list[list[str]]:
     return [line.split() for line in (folder / "diary").read_text().splitlines()]
 
 
-def test_cells_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_jobs_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [
         job(tmp_path, "d", "b", "c"),
         job(tmp_path, "b", "a", work=cell_work.make_slowly),
@@ -52,7 +52,7 @@ def test_the_longest_chain_goes_first(tmp_path: Path) -> None:
     assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["long", "after", "short"]
 
 
-def test_finished_cells_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_jobs_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_jobs([job(tmp_path, "a")], 1, tmp_path / "logs")
     run_jobs([job(tmp_path, "a"), job(tmp_path, "b", "a")], 1, tmp_path / "logs")
     assert [name for event, name, _ in diary(tmp_path) if event == "begins"] == ["a", "b"]
