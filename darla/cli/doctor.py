@@ -1,8 +1,8 @@
 """`darla doctor`: can this machine run darla, and how fast?
 
-Each check answers on its own, so that one missing library does not hide the next problem. Rendering and training are
-tried in one process of their own, as work does both: native libraries that crash, alone or because they do not get on,
-take that process with them and nothing else.
+Checks are independent, so that one missing library does not hide the next problem. Rendering and training are tried
+together in a separate process, as a stage does both: native libraries that crash, alone or because they clash, end only
+that process.
 """
 
 import importlib
@@ -47,17 +47,17 @@ _SLOW_FRAMES = 150.0  # frames per second below which `darla demo` misses its tw
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found."""
+    """The result of one check."""
 
     name: str
     verdict: Status
     """`fail`: darla will not work; `note`: it works, and this is worth knowing; `ok`."""
-    found: str
+    message: str
 
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """What all checks found."""
+    """The results of all checks."""
 
     checks: tuple[Check, ...]
 
@@ -68,7 +68,7 @@ class DoctorReport:
 
     def __str__(self) -> str:
         width = max(len(check.name) for check in self.checks)
-        lines = [f"{check.verdict:>4}  {check.name:<{width}}  {check.found}" for check in self.checks]
+        lines = [f"{check.verdict:>4}  {check.name:<{width}}  {check.message}" for check in self.checks]
         failed = sum(check.verdict == "fail" for check in self.checks)
         lines.append("this machine can run darla" if not failed else f"{failed} of {len(self.checks)} checks failed")
         return "\n".join(lines)
@@ -102,30 +102,30 @@ def _checks(folder: Path) -> Iterator[Check]:
 
 def _python() -> Check:
     verdict: Status = "ok" if sys.version_info >= _PYTHON else "fail"
-    wanted = "" if verdict == "ok" else f"; {'.'.join(map(str, _PYTHON))} or newer is needed"
-    return Check("python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{wanted}")
+    needed = "" if verdict == "ok" else f"; {'.'.join(map(str, _PYTHON))} or newer is needed"
+    return Check("python", verdict, f"{platform.python_version()} on {platform.system()} {platform.machine()}{needed}")
 
 
 def _packages() -> Check:
-    found, broken = [], []
+    versions, broken = [], []
     for package, module in _PACKAGES.items():
         try:
             importlib.import_module(module)
-            found.append(f"{package} {metadata.version(package)}")
-        except Exception as error:  # a broken package may raise anything; the sentence is what counts
+            versions.append(f"{package} {metadata.version(package)}")
+        except Exception as error:  # a broken package may raise anything
             broken.append(f"{package} ({type(error).__name__}: {error})")
     try:
-        # Only asked for its version: importing it before pyglet is told that there is no display would fail.
-        found.append(f"miniworld {metadata.version('miniworld')}")
+        # Only its version: importing it fails where there is no display, unless pyglet is told so before.
+        versions.append(f"miniworld {metadata.version('miniworld')}")
     except metadata.PackageNotFoundError:
         broken.append("miniworld (not installed)")
     if broken:
         return Check("packages", "fail", "cannot be imported: " + "; ".join(broken))
-    return Check("packages", "ok", ", ".join(found))
+    return Check("packages", "ok", ", ".join(versions))
 
 
 def _pytorch() -> Check:
-    """Tell which build of PyTorch this is: PyPI's for Linux has CUDA and triton, which brings an LLVM of its own."""
+    """Return the build of PyTorch: PyPI's for Linux has CUDA and triton, which contains an LLVM."""
     try:
         import torch
     except Exception as error:
@@ -143,20 +143,20 @@ def _pytorch() -> Check:
 def _cores() -> Check:
     cores = available_cores()
     threads = default_threads(cores)
-    plan = f"a study runs {cores} parts at a time with {threads} thread each, a stage alone has {cores} threads"
+    plan = f"a study runs {cores} jobs at a time with {threads} thread each, a single stage uses {cores} threads"
     return Check("cores", "ok", f"{cores}; {plan}")
 
 
 def _number_formats() -> Check:
-    """Tell what makes training fast on this CPU."""
+    """Check for the CPU instructions that make training fast."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return Check("bfloat16", "note", "unknown on this system")
-    known = {"avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX"}
-    there = [name for flag, name in known.items() if flag in flags]
-    if there:
-        return Check("bfloat16", "ok", f"{' and '.join(there)}: encoders train in bfloat16, about twice as fast")
+    instructions = {"avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX"}
+    available = [name for flag, name in instructions.items() if flag in flags]
+    if available:
+        return Check("bfloat16", "ok", f"{' and '.join(available)}: encoders train in bfloat16, about twice as fast")
     return Check("bfloat16", "note", "not on this CPU: encoders train in float32, at about half the speed")
 
 
@@ -166,19 +166,19 @@ def _gpu() -> Check:
 
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     except Exception as error:
-        return Check("gpu", "note", f"could not be asked ({type(error).__name__}: {error})")
-    return Check("gpu", "ok", ", ".join(names) if names else "none, and none is needed")
+        return Check("gpu", "note", f"cannot be queried ({type(error).__name__}: {error})")
+    return Check("gpu", "ok", ", ".join(names) if names else "none; none is needed")
 
 
 def _graphics_libraries() -> Check:
     if missing := missing_packages():
         return Check("graphics libraries", "fail", f"missing; on Debian or Ubuntu: apt-get install {' '.join(missing)}")
-    return Check("graphics libraries", "ok", "EGL, GL, GLU and FreeType are there")
+    return Check("graphics libraries", "ok", "EGL, GL, GLU and FreeType are installed")
 
 
 def _rendering() -> Check:
     try:
-        answer = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", f"from {__name__} import _render_and_train as work; work()"],
             capture_output=True,
             text=True,
@@ -186,33 +186,33 @@ def _rendering() -> Check:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        return Check("rendering", "fail", "no picture and no step of an optimiser within two minutes")
-    if answer.returncode < 0:
-        return Check("rendering", "fail", _crash(answer))
-    if answer.returncode != 0:
-        reason = (answer.stderr.strip() or f"the process ended with code {answer.returncode}").splitlines()[-1]
+        return Check("rendering", "fail", "no image and no optimiser step within two minutes")
+    if process.returncode < 0:
+        return Check("rendering", "fail", _crash(process))
+    if process.returncode != 0:
+        reason = (process.stderr.strip() or f"the process ended with code {process.returncode}").splitlines()[-1]
         return Check("rendering", "fail", reason)
-    frames, renderer = answer.stdout.strip().splitlines()[-1].split(" ", 1)
-    speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}; an optimiser steps beside it"
+    frames, renderer = process.stdout.strip().splitlines()[-1].split(" ", 1)
+    speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}; training works beside it"
     return Check("rendering", "ok" if float(frames) > _SLOW_FRAMES else "note", speed)
 
 
-def _crash(answer: subprocess.CompletedProcess[str]) -> str:
-    """Say of a process that was ended by a signal what it had done, and the line of Python that it was in."""
-    drawn = answer.stdout.strip()
-    done = f"it had drawn ({drawn.splitlines()[-1].split(' ', 1)[1]}) and was to train" if drawn else "it was to draw"
-    # faulthandler's report: the innermost call comes first, and those of the import system say nothing.
-    calls = [line.strip() for line in answer.stderr.splitlines() if line.strip().startswith("File ")]
+def _crash(process: subprocess.CompletedProcess[str]) -> str:
+    """Describe a process that a signal ended: what it had done, and the line of Python that it was in."""
+    drawn = process.stdout.strip()
+    done = f"after rendering with {drawn.splitlines()[-1].split(' ', 1)[1]}, in training" if drawn else "in rendering"
+    # faulthandler's report: the innermost call comes first; calls of the import system are of no use.
+    calls = [line.strip() for line in process.stderr.splitlines() if line.strip().startswith("File ")]
     where = next((call for call in calls if "<frozen" not in call), "")
-    cause = cause_of_death(answer.returncode).removesuffix(f"; {DOCTOR}")
+    cause = cause_of_death(process.returncode).removesuffix(f"; {DOCTOR}")
     return f"the process {cause} ({done}" + (f"; in {where})" if where else ")")
 
 
 def _render_and_train() -> None:
-    """Draw a SeekAvoid world, then take an optimiser's step, then draw again; runs in a process of its own.
+    """Render SeekAvoid, take an optimiser step, and render again; runs in a separate process.
 
-    Prints the frames per second and what draws them. The order is that of work in which a crash was seen: PyTorch
-    loads triton with the first optimiser, after the renderer has been opened.
+    Prints the frames per second and the renderer. The order is the one that used to crash: PyTorch loads triton with
+    the first optimiser, after the renderer has been opened.
     """
     report_faults()
     from darla.envs import make, tasks
@@ -222,7 +222,7 @@ def _render_and_train() -> None:
     env.action_space.seed(0)
     image, _ = env.reset(seed=0)
     if image.min() == image.max():
-        raise SystemExit("the picture is of one colour: the driver draws nothing")
+        raise SystemExit("the image has only one colour: the driver renders nothing")
     started = time.perf_counter()
     for _ in range(_RENDER_STEPS):
         _, _, terminated, truncated, _ = env.step(env.action_space.sample())
@@ -239,22 +239,22 @@ def _render_and_train() -> None:
     optimizer.step()
     again, _ = env.reset(seed=0)
     if (again != image).any():
-        raise SystemExit("the same world is drawn otherwise after an optimiser has been made")
+        raise SystemExit("the same state renders differently after an optimiser step")
     env.close()
 
 
 def _disk(folder: Path) -> Check:
-    there = folder.resolve()
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free / 1e9
-    if not os.access(there, os.W_OK):
-        return Check("disk", "fail", f"{there} cannot be written to")
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free / 1e9
+    if not os.access(existing, os.W_OK):
+        return Check("disk", "fail", f"{existing} cannot be written to")
     enough = free >= _DISK_GB
     return Check(
         "disk",
         "ok" if enough else "fail",
-        f"{free:.1f} GB free at {there}" + ("" if enough else f"; {_DISK_GB:.0f} GB are needed"),
+        f"{free:.1f} GB free at {existing}" + ("" if enough else f"; {_DISK_GB:.0f} GB are needed"),
     )
 
 

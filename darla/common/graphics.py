@@ -1,4 +1,4 @@
-"""The system libraries that MiniWorld draws with, and the Debian packages that bring them.
+"""The system libraries that MiniWorld renders with, and the Debian packages that contain them.
 
 `python -m darla.common.graphics` prints the packages that are missing, on one line, for a shell to install.
 """
@@ -35,11 +35,11 @@ def require_graphics() -> None:
     """Check that MiniWorld can be imported.
 
     Raises:
-        InputError: a library is missing; the sentence names the packages that bring it.
+        InputError: a library is missing; the message names the packages to install.
     """
     if missing := missing_packages():
         raise InputError(
-            "the graphics libraries that MiniWorld draws with are missing; on Debian or Ubuntu: "
+            "the graphics libraries that MiniWorld renders with are missing; on Debian or Ubuntu: "
             f"apt-get install {' '.join(missing)}"
         )
 

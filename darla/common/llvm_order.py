@@ -1,6 +1,6 @@
-"""Load triton's LLVM in a way that Mesa's LLVM cannot take it over: two LLVMs in one process crash otherwise.
+"""Load triton's LLVM before Mesa's: two LLVMs in one process crash otherwise.
 
-PyTorch as PyPI has it for Linux brings triton, whose `libtriton.so` carries an LLVM of its own and exports its symbols.
+PyPI's PyTorch for Linux depends on triton, whose `libtriton.so` carries an LLVM of its own and exports its symbols.
 Mesa draws on the CPU with another one (llvmpipe: `libLLVM-15.so`), and its loader opens the driver with `RTLD_GLOBAL`,
 which puts that LLVM's symbols before those of any library that is loaded later. A `libtriton.so` that is loaded then
 calls Mesa's LLVM by names of its own (12,006 symbols of triton 3.8 were bound to `libLLVM-15.so`; `LD_DEBUG=bindings`
@@ -10,7 +10,7 @@ looks whether triton can be imported). Drawing a picture and then making an opti
 
 Loaded before a renderer is opened, `libtriton.so` finds its own symbols, and Mesa keeps to its own as well, since
 Python loads extensions without `RTLD_GLOBAL`. Where a renderer has been opened already, by a program that uses darla,
-`RTLD_DEEPBIND` makes it look at itself first. That is not done always: it goes past a malloc that was preloaded.
+`RTLD_DEEPBIND` makes it look up its own symbols first. That is not the default, since it bypasses a preloaded malloc.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ _LLVM_FUNCTION = "_ZN4llvm11raw_ostream5writeEPKcm"
 def load_triton_first() -> None:
     """Load triton's library, if triton is installed, so that a renderer can be opened in this process.
 
-    To be called before a renderer is opened, and before an optimiser is made where somebody else may have opened one.
-    The second call does nothing. A triton that cannot be loaded is left to those who need it.
+    Call it before a renderer is opened, and before an optimiser is made in a process in which a renderer may be open.
+    Further calls do nothing. A triton that cannot be loaded is ignored here.
 
     The cost, once a process: 0.1 ms where triton is not installed; 20 ms where it is (3.8), with 74 MB of a file that
     processes share, and which PyTorch would load with its first optimiser. `import triton` would take 105 ms.
@@ -38,7 +38,7 @@ def load_triton_first() -> None:
     print(time.perf_counter() - t)"`
     """
     if sys.platform != "linux":
-        return  # there is no triton elsewhere, nor a Mesa that hands out its LLVM
+        return  # elsewhere there is no triton, and no Mesa that exports its LLVM
     with contextlib.suppress(ImportError, ValueError, OSError):
         for library in _libraries():
             mode = os.RTLD_NOW | (os.RTLD_DEEPBIND if llvm_is_global() else 0)
@@ -46,12 +46,12 @@ def load_triton_first() -> None:
 
 
 def llvm_is_global() -> bool:
-    """Tell whether a library that is loaded now would find another library's LLVM before its own."""
+    """Return whether a library loaded now would bind to another library's LLVM before its own."""
     return hasattr(ctypes.CDLL(None), _LLVM_FUNCTION)
 
 
 def _libraries() -> list[Path]:
-    """Return the library in which triton keeps its LLVM; nothing is imported to find it."""
+    """Return the libraries of triton that contain LLVM, without importing triton."""
     spec = importlib.util.find_spec("triton")
     folders = (spec.submodule_search_locations if spec else None) or ()
     return [library for folder in folders for library in sorted((Path(folder) / "_C").glob("libtriton*.so"))]

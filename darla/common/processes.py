@@ -18,12 +18,12 @@ from darla.common.worker_errors import first_to_die, report_faults, worker_died
 class _Pool(ProcessPoolExecutor):
     """A pool that notices at once when any of its workers dies.
 
-    Python's watches the workers that there were when it was last woken, and `submit` wakes it before it starts a
-    worker for the task: the death of that worker would be noticed when another task ends, which may take hours.
+    Python's pool watches the workers that existed when its manager thread was last woken, and `submit` wakes it before
+    it starts a worker for the task. The death of that worker would be noticed only when another task ends.
     """
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start `function`, and watch the process that does it."""
+        """Start `function`, and watch the process that runs it."""
         future = super().submit(function, *args, **kwargs)
         with self._shutdown_lock:
             self._executor_manager_thread_wakeup.wakeup()
@@ -32,7 +32,7 @@ class _Pool(ProcessPoolExecutor):
 
 @contextmanager
 def worker_pool(
-    processes: int,
+    workers: int,
     start: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
     *,
@@ -42,29 +42,29 @@ def worker_pool(
 
     Workers are spawned, since a forked copy of an OpenGL context or of PyTorch's threads does not work. Leaving the
     block by an exception (Ctrl-C among them) ends the workers at once: whatever they write is written aside and
-    renamed, so nothing half-written stays under its final name.
+    renamed, so no partial file has a final name.
 
     Args:
-        processes: how many.
+        workers: number of processes.
         start: called once in each worker before its first task.
         arguments: given to `start`.
-        who: what a worker is called in the sentence that says that it has died.
+        who: the subject of the error if a worker dies, such as `a collecting process`.
 
     Raises:
-        WorkerDiedError: a worker ended before its work was done; the sentence says of what. The work must be such that
-            the same command goes on with it.
+        WorkerDiedError: a worker ended before its work was done; the message says why, and that the same command
+            resumes, so the work must be resumable.
     """
-    pool = _Pool(processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, arguments))
+    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, arguments))
     try:
         yield pool
         pool.shutdown()
     except BaseException as error:
-        workers = list((pool._processes or {}).values())
-        # With a cause, the pool is broken since an answer cannot be read, and no process has died by itself.
+        started = list((pool._processes or {}).values())
+        # With a cause, the pool broke because a result could not be unpickled: no process has died by itself.
         died = isinstance(error, BrokenProcessPool) and error.__cause__ is None
-        first = first_to_die(workers) if died else None
+        first = first_to_die(started) if died else None
         pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
+        for worker in started:
             worker.kill()
         if died:
             raise worker_died(who, first, resumes=True) from error
@@ -72,7 +72,7 @@ def worker_pool(
 
 
 def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-    # A terminal sends Ctrl-C to every process; the parent decides what becomes of the workers.
+    # A terminal sends Ctrl-C to every process; the parent alone reacts, and ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     report_faults()

@@ -1,4 +1,4 @@
-"""Of what a process ended, in words: its exit code or signal, and what that usually means."""
+"""Why a process ended, in words: its exit code or signal, and what that usually means."""
 
 import contextlib
 import faulthandler
@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 
 from darla.common.errors import WorkerDiedError
 
-RESUMES = "the same command goes on where it stopped"
+RESUMES = "the same command resumes where it stopped"
 DOCTOR = "run darla doctor"
 
 _USUALLY = {
@@ -20,26 +20,26 @@ _USUALLY = {
     "SIGBUS": ("a bus error", "usually a file in memory that became shorter, or a full disk or /dev/shm"),
     "SIGFPE": ("an arithmetic fault in a native library", DOCTOR),
     "SIGILL": ("an instruction that this processor does not have", f"a package was built for another one; {DOCTOR}"),
-    "SIGTERM": ("a request to end", "by a person, or by what manages this machine's jobs"),
+    "SIGTERM": ("a request to end", "by a user, or by this machine's job manager"),
     "SIGXCPU": ("a limit", "the processor time that this machine allows a process is used up"),
 }
 """By signal: what it is, and what it usually means."""
 
-_PATIENCE = 5.0  # seconds until a process that has closed its pipe has surely ended
+_PATIENCE = 5.0  # seconds; a process that has closed its pipe ends sooner
 
 
 def cause_of_death(exit_code: int | None) -> str:
-    """Say of what a process ended.
+    """Return why a process ended, in words.
 
     Args:
-        exit_code: as `multiprocessing` and `subprocess` have it: below 0 the number of a signal, otherwise what the
-            process left with; None if it is not known.
+        exit_code: as in `multiprocessing` and `subprocess`: below 0 the number of a signal, else the exit code; None if
+            unknown.
 
     Returns:
-        What follows "the process", such as `died of a kill (SIGKILL): usually by the system, for lack of memory`.
+        A predicate for "the process", such as `died of a kill (SIGKILL): usually by the system, for lack of memory`.
     """
     if exit_code is None:
-        return "ended, nobody knows of what"
+        return "ended for an unknown reason"
     if exit_code >= 0:
         return f"ended by itself with exit code {exit_code} before its work was done; what it printed may say why"
     try:
@@ -53,32 +53,32 @@ def cause_of_death(exit_code: int | None) -> str:
 
 
 def first_to_die(processes: Iterable[BaseProcess]) -> BaseProcess | None:
-    """Return the process of a broken pool that took the pool with it.
+    """Return the process whose death broke a pool.
 
     The pool sends SIGTERM to all others as soon as one has ended, so one that ended otherwise was the first. If all
-    ended of SIGTERM somebody else has sent the first.
+    ended by SIGTERM, the first signal came from outside.
 
     Args:
-        processes: of the pool; waited for, since the pool is told of an end a moment before it can be asked for.
+        processes: of the pool. They are waited for: the pool notices an end shortly before the exit code is known.
 
     Returns:
-        The process, or None where none has ended.
+        The process, or None if none has ended.
     """
-    there = list(processes)
+    candidates = list(processes)
     deadline = time.monotonic() + _PATIENCE
-    while any(process.exitcode is None for process in there) and time.monotonic() < deadline:
+    while any(process.exitcode is None for process in candidates) and time.monotonic() < deadline:
         time.sleep(0.01)
-    ended = [process for process in there if process.exitcode is not None]
+    ended = [process for process in candidates if process.exitcode is not None]
     return next((process for process in ended if process.exitcode != -signal.SIGTERM), ended[0] if ended else None)
 
 
 def worker_died(who: str, process: BaseProcess | None, *, resumes: bool = False) -> WorkerDiedError:
-    """Return the error that says that a process has ended, and of what.
+    """Return the error that says that a process has ended, and why.
 
     Args:
         who: the subject of the sentence, such as `environment worker 1`.
-        process: that has ended; None where nobody knows which.
-        resumes: whether to say that the same command goes on where it stopped.
+        process: that has ended; None if it is unknown which.
+        resumes: whether to say that the same command resumes.
     """
     exit_code = process.exitcode if process is not None else None
     tail = f"; {RESUMES}" if resumes else ""
@@ -87,8 +87,8 @@ def worker_died(who: str, process: BaseProcess | None, *, resumes: bool = False)
 
 
 def report_faults() -> None:
-    """Let this process print where it was when a native library ends it, on whatever its standard error is then."""
+    """Make this process print its Python stack to standard error when a native library crashes it."""
     if sys.stderr is not None:
-        # Not `sys.stderr` but its number: a job's standard error is led to its log by number, and back again.
+        # The file number, not `sys.stderr`: a job's standard error is redirected to its log by number.
         with contextlib.suppress(OSError):
             faulthandler.enable(2)

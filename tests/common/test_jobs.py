@@ -66,7 +66,7 @@ def test_finished_jobs_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureF
     [
         (cell_work.refuse, "bad cannot be made of this"),
         (cell_work.break_down, "ZeroDivisionError: division by zero"),
-        (cell_work.forget, "it did not make"),
+        (cell_work.forget, "it did not write"),
     ],
 )
 def test_a_failure_holds_up_only_what_needs_it(work: object, reason: str, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_failure_holds_up_only_what_needs_it(work: object, reason: str, tmp_pa
         job(tmp_path, "needy", "bad"),
         job(tmp_path, "other"),
     ]
-    with pytest.raises(InputError, match=f"bad failed: .*{reason}.*log is .*bad.log"):
+    with pytest.raises(InputError, match=f"bad failed: .*{reason}.*log: .*bad.log"):
         run_jobs(jobs, 1, tmp_path / "logs")
     assert is_complete(tmp_path / "other")
     assert not is_complete(tmp_path / "needy")
@@ -95,11 +95,11 @@ def test_a_fault_is_traced_in_the_log(tmp_path: Path) -> None:
         (cell_work.abort, r"an abort \(SIGABRT\): a native library gave up", "Aborted"),
     ],
 )
-def test_a_dead_worker_is_told_with_its_cell_and_reported_in_its_log(
+def test_a_dead_worker_is_named_with_its_job_and_reported_in_its_log(
     work: object, sentence: str, report: str | None, tmp_path: Path
 ) -> None:
     jobs = [job(tmp_path, "other", work=cell_work.wait_for_bad, cost=9.0), job(tmp_path, "bad", work=work)]
-    expected = f"^bad: the worker process died of {sentence}.*; log: .*bad.log; the same command goes on"
+    expected = f"^bad: the worker process died of {sentence}.*; log: .*bad.log; the same command resumes"
     with pytest.raises(WorkerDiedError, match=expected) as caught:
         run_jobs(jobs, 2, tmp_path / "logs")
     assert "other" not in str(caught.value)

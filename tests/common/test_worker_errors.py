@@ -29,7 +29,7 @@ def test_a_pool_says_of_what_its_worker_died(number: int, tmp_path: Path) -> Non
             # The pool then ends the other one itself, which must not be taken for the cause.
             pool.submit(pool_work.die_of, number, tmp_path / "meeting").result()
 
-    sentence = rf"^a drawing process {SENTENCES[number]}.*; the same command goes on"
+    sentence = rf"^a drawing process {SENTENCES[number]}.*; the same command resumes"
     with pytest.raises(WorkerDiedError, match=sentence) as it:
         work()
     assert it.value.exit_code == -number
@@ -60,7 +60,7 @@ def test_other_ends_are_told_too() -> None:
     assert cause_of_death(-signal.SIGBUS).startswith("died of a bus error (SIGBUS)")
     assert cause_of_death(-signal.SIGUSR1) == "died of SIGUSR1"
     assert cause_of_death(-200) == "died of signal 200"
-    assert cause_of_death(None) == "ended, nobody knows of what"
+    assert cause_of_death(None) == "ended for an unknown reason"
 
 
 def test_the_error_travels_between_processes() -> None:

@@ -96,14 +96,13 @@ def finish_jobs(
         The jobs that failed, in order; those that need them were not started.
 
     Raises:
-        WorkerDiedError: a worker process died, and with it the pool; the sentence says of what, and names the job that
-            it worked on and its log.
+        WorkerDiedError: a worker process died, which ends the pool; the message says why, and names its job and log.
     """
     _check(jobs)
     todo = {job.folder: job for job in jobs if not is_complete(job.folder)}
     total, finished = len(jobs), len(jobs) - len(todo)
     if finished:
-        _say(f"{finished} of {total} jobs are done already")
+        _print_status(f"{finished} of {total} jobs are done already")
     failures: list[Failure] = []
     if not todo:
         return failures
@@ -115,22 +114,24 @@ def finish_jobs(
         while todo or running:
             _submit(pool, todo, running, parallel, urgency, logs)
             if not running:
-                break  # what is left needs a job that failed
+                break  # the remaining jobs need one that failed
             ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
             for future in ended:
-                problem = _problem(future)  # a broken pool raises: what ran is still in `running`
+                problem = _problem(future)  # raises if the pool broke; `running` must still have the job then
                 done = running.pop(future)
                 seconds = time.monotonic() - done.started
                 if problem is not None:
                     failures.append(Failure(done.job, problem, log_of(done.job.folder, logs)))
-                    _say(f"{done.job.label}: failed: {problem}")
+                    _print_status(f"{done.job.label}: failed: {problem}")
                     continue
                 finished += 1
                 estimate.learn(done.job.cost, seconds)
                 left = estimate.left(todo.values(), running.values())
-                _say(f"[{finished}/{total}] {done.job.label}: {duration(seconds)}; about {duration(left)} left")
+                _print_status(
+                    f"[{finished}/{total}] {done.job.label}: {duration(seconds)}; about {duration(left)} left"
+                )
             if not ended:
-                _say("  ".join(_told(part, logs) for part in running.values()))
+                _print_status("  ".join(_progress_line(part, logs) for part in running.values()))
     return failures
 
 
@@ -148,19 +149,19 @@ def _open_pool(workers: int | None, ray: str | None, jobs: int) -> Iterator[tupl
 
 @contextmanager
 def _naming_jobs(running: Mapping[Future[str | None], _Running], logs: Path) -> Iterator[None]:
-    """Say of a worker that has died which job it worked on."""
+    """Name the job of a worker that has died, in the error."""
     try:
         yield
     except WorkerDiedError as error:
-        at_work = [part.job for part in running.values()]
-        marks = {job.folder: last_mark(log_of(job.folder, logs)) for job in at_work}
-        # Each log begins with the process that works on the job. One that died before it wrote that is not there.
-        its_own = [job for job in at_work if (mark := marks[job.folder]) and mark.process == error.pid]
-        jobs = (its_own if error.pid is not None else []) or at_work
+        candidates = [part.job for part in running.values()]
+        marks = {job.folder: last_mark(log_of(job.folder, logs)) for job in candidates}
+        # A job's log begins with the process id of its worker, unless the worker died before it wrote that.
+        of_worker = [job for job in candidates if (mark := marks[job.folder]) and mark.process == error.pid]
+        jobs = (of_worker if error.pid is not None else []) or candidates
         names = ", ".join(job.label for job in jobs)
-        kept = ", ".join(str(log_of(job.folder, logs)) for job in jobs)
+        job_logs = ", ".join(str(log_of(job.folder, logs)) for job in jobs)
         raise WorkerDiedError(
-            f"{names}: the worker process {cause_of_death(error.exit_code)}; log: {kept}; {RESUMES}",
+            f"{names}: the worker process {cause_of_death(error.exit_code)}; log: {job_logs}; {RESUMES}",
             error.pid,
             error.exit_code,
         ) from error
@@ -176,7 +177,7 @@ def _problem(future: "Future[str | None]") -> str | None:
         return f"its process was lost ({type(error).__name__}: {error})"
 
 
-def _told(part: _Running, logs: Path) -> str:
+def _progress_line(part: _Running, logs: Path) -> str:
     last = last_line(log_of(part.job.folder, logs)) or "started"
     return f"{part.job.label} ({duration(time.monotonic() - part.started)}): {last}"
 
@@ -243,7 +244,7 @@ class _Estimate:
         return seconds / self._workers
 
 
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What happens in the process that does a job's work: the work, and a log of what it prints."""
+"""The part of a job that runs in a worker process: do the work, and keep its output in a log."""
 
 import os
 import sys
@@ -15,23 +15,23 @@ from darla.common.progress import duration
 
 
 def do_work(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path, log: Path) -> str | None:
-    """Do a job's work, with what it prints in its log.
+    """Do a job's work; its output goes to the log.
 
     Args:
-        work: called with `arguments`.
-        arguments: by name.
-        folder: the artefact that must be there afterwards.
-        log: what is printed goes to its end.
+        work: the function to call.
+        arguments: its keyword arguments.
+        folder: the artefact that `work` must write.
+        log: the output is appended to it.
 
     Returns:
-        What went wrong, if anything did.
+        Why the work failed; None if it did not.
     """
     with _printing_to(log):
         print(job_log.started(), flush=True)
-        began = time.monotonic()
+        start = time.monotonic()
         problem = _try(work, arguments, folder)
-        took = duration(time.monotonic() - began)
-        print(job_log.done(took) if problem is None else job_log.failed(problem), flush=True)
+        elapsed = duration(time.monotonic() - start)
+        print(job_log.done(elapsed) if problem is None else job_log.failed(problem), flush=True)
     return problem
 
 
@@ -43,15 +43,15 @@ def _try(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path
     except Exception as error:
         traceback.print_exc()
         return f"{type(error).__name__}: {error}"
-    return None if is_complete(folder) else f"it did not make {folder}"
+    return None if is_complete(folder) else f"it did not write {folder}"
 
 
 @contextmanager
 def _printing_to(log: Path) -> Iterator[None]:
-    """Send this process's output to a file, that of C libraries included."""
+    """Redirect the output of this process to a file, including that of C libraries."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
+    originals = os.dup(1), os.dup(2)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.dup2(file, 1)
@@ -60,7 +60,7 @@ def _printing_to(log: Path) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for stream, copy in zip((1, 2), kept, strict=True):
+        for stream, copy in zip((1, 2), originals, strict=True):
             os.dup2(copy, stream)
             os.close(copy)
         os.close(file)
