@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from darla.agents.algorithms.registry import ALGORITHMS, Algorithm, get_algorithm
     from darla.agents.algorithms.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
     from darla.agents.config import ActConfig
+    from darla.agents.episodes import EpisodeEnvs, PerEpisodeGenerators, RolloutEpisode, rollout
     from darla.agents.policy_io import PolicyDescription, load_description
     from darla.agents.training.train import train_agent
     from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
-    from darla.agents.vec_env.local import make_vec
+    from darla.agents.vec_env.make_vec import make_vec
 
 __all__ = [
     "ALGORITHMS",
@@ -25,15 +26,19 @@ __all__ = [
     "Agent",
     "Algorithm",
     "DQNSettings",
+    "EpisodeEnvs",
     "FrozenEncoder",
     "LatentVecEnv",
     "MFECSettings",
     "PPOSettings",
+    "PerEpisodeGenerators",
     "PolicyDescription",
     "RandomAgent",
+    "RolloutEpisode",
     "get_algorithm",
     "load_description",
     "make_vec",
+    "rollout",
     "train_agent",
 ]
 
@@ -45,7 +50,8 @@ _MODULES = {
     "policy_io": ("PolicyDescription", "load_description"),
     "algorithms.settings": ("PRESETS", "A2CSettings", "DQNSettings", "MFECSettings", "PPOSettings"),
     "training.train": ("train_agent",),
-    "vec_env.local": ("make_vec",),
+    "episodes": ("EpisodeEnvs", "PerEpisodeGenerators", "RolloutEpisode", "rollout"),
+    "vec_env.make_vec": ("make_vec",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -25,7 +25,7 @@ from darla.agents.training.callback import train
 from darla.agents.training.snapshot_selection import best, csv, score_snapshots
 from darla.agents.vec_env.augmentation import AugmentedVecEnv
 from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
-from darla.agents.vec_env.local import make_vec
+from darla.agents.vec_env.make_vec import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
 from darla.common import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
