@@ -1,6 +1,6 @@
 """What every part of darla uses: errors, files, artefacts, seeds, progress, threads, processes, jobs."""
 
-from darla.common.artefact import Artefact, begin, finish, is_complete
+from darla.common.artefact import Artefact, complete_artefact, is_complete, start_artefact
 from darla.common.errors import (
     ArtefactError,
     DarlaError,
@@ -21,12 +21,12 @@ __all__ = [
     "Progress",
     "TrainingDivergedError",
     "WorkerDiedError",
-    "begin",
+    "complete_artefact",
     "default_threads",
-    "finish",
     "is_complete",
     "limit_threads",
     "rng_for",
     "seed_for",
+    "start_artefact",
     "unknown_name",
 ]

@@ -109,7 +109,7 @@ def is_complete(folder: Path | str) -> bool:
     return (Path(folder) / "card.json").is_file()
 
 
-def begin(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
+def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
     """Open a folder for a stage to write to: a new one, or the same stage's own unfinished one.
 
     Raises:
@@ -137,7 +137,7 @@ def begin(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
     return folder
 
 
-def finish(
+def complete_artefact(
     folder: Path,
     kind: str,
     config: Mapping[str, Any],
@@ -150,9 +150,9 @@ def finish(
     """Hash what a stage has written and write the card that makes it an artefact.
 
     Args:
-        folder: what `begin` returned.
-        kind: as given to `begin`.
-        config: as given to `begin`.
+        folder: what `start_artefact` returned.
+        kind: as given to `start_artefact`.
+        config: as given to `start_artefact`.
         seed: the stage's master seed.
         inputs: the digests of the artefacts that the stage read, by name.
         wall_seconds: the time the stage took, all resumed parts together.
