@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
+from darla.common import (
+    Artefact,
+    ArtefactError,
+    InputError,
+    complete_artefact,
+    is_complete,
+    open_artefact,
+    start_artefact,
+)
 from darla.common.files import save_array, save_tensors, write_bytes, write_json
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
@@ -114,3 +122,27 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         save_array(tmp_path / "a.npy", np.array([object()]))
     assert json.loads((tmp_path / "a.json").read_text()) == {"kept": True}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_open_artefact_is_not_read_again(tmp_path: Path) -> None:
+    artefact = make(tmp_path / "a")
+    alter(tmp_path / "a" / "model.safetensors")
+    assert open_artefact(artefact, "encoder") is artefact
+    with pytest.raises(ArtefactError, match=r"model\.safetensors is not the file"):
+        open_artefact(tmp_path / "a", "encoder")
+
+
+def test_an_open_artefact_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):
+        open_artefact(make(tmp_path / "a"), "agent")
+
+
+def test_what_is_wrong_with_an_artefact_is_an_artefact_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="no such folder"):
+        Artefact.load(tmp_path / "nowhere")
+    make(tmp_path / "a")
+    with pytest.raises(ArtefactError, match="already holds an 'encoder' artefact"):
+        start_artefact(tmp_path / "a", "agent", CONFIG)
+    (tmp_path / "a" / "card.json").write_text("{")
+    with pytest.raises(ArtefactError, match="is not JSON"):
+        Artefact.load(tmp_path / "a")
