@@ -126,5 +126,5 @@ def test_a_description_with_a_number_too_large_is_refused(tuned, tmp_path):
     record = read_json(tmp_path / "policy.json")
     record["vision"]["vae"]["latent_dim"] = 10**9
     write_json(tmp_path / "policy.json", record)
-    with pytest.raises(InputError, match="damaged: vision must describe .* no number above 65536"):
+    with pytest.raises(InputError, match=r"damaged: vision must describe .* no number above 65536"):
         load_description(tmp_path)
