@@ -47,7 +47,7 @@ class Steady(Algorithm):
         return SteadyA2C
 '''
 
-PROGRAM = '''
+PROGRAM = """
 import json
 import sys
 from pathlib import Path
@@ -81,7 +81,8 @@ except KeyboardInterrupt:
     Columns.steps_left = float("inf")
     resumed = darla.act(task, out / "stopped", config)
 agent = Agent.load(whole)
-scores = darla.transfer(task, [whole], out / "transfer", TransferConfig(episodes=4, n_envs=2, snapshot_eval_episodes=0, strip_frames=0))
+evaluation = TransferConfig(episodes=4, n_envs=2, snapshot_eval_episodes=0, strip_frames=0)
+scores = darla.transfer(task, [whole], out / "transfer", evaluation)
 print(json.dumps({
     "digests": [whole.digest, resumed.digest],
     "architecture": agent.description.architecture,
@@ -89,7 +90,7 @@ print(json.dumps({
     "act": whole.config["act"],
     "rows": len((scores.folder / "episodes.csv").read_text().splitlines()),
 }))
-'''
+"""
 
 
 @pytest.fixture
