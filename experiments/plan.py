@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from darla.agents import ActConfig
+from darla.agents import ALGORITHMS, ActConfig
 from darla.agents.algorithms.settings import Observation
 from darla.common.jobs.scheduler import Job
 from darla.envs import AnyDomain, TransferTask, tasks
@@ -34,21 +34,6 @@ _IMAGES_PER_SECOND: Mapping[str, float] = {
     "mixed": 500.0,
 }
 _DEFAULT_IMAGES_PER_SECOND = 800.0
-_STEPS_PER_SECOND: Mapping[tuple[str, Observation], float] = {
-    ("ppo", "latents"): 1_100.0,
-    ("a2c", "latents"): 1_000.0,
-    ("dqn", "latents"): 810.0,
-    ("mfec", "latents"): 1_090.0,
-    ("ppo", "pixels"): 455.0,
-    ("a2c", "pixels"): 450.0,
-    ("dqn", "pixels"): 75.0,
-    ("mfec", "pixels"): 1_190.0,
-    ("ppo", "state"): 1_160.0,
-    ("a2c", "state"): 1_000.0,
-    ("dqn", "state"): 810.0,
-    ("mfec", "state"): 1_090.0,
-}
-_DEFAULT_STEPS_PER_SECOND: Mapping[Observation, float] = {"latents": 1_000.0, "pixels": 300.0, "state": 1_000.0}
 _STEPS_PER_SECOND_FINE_TUNING = 300.0
 _STEPS_PER_SECOND_EVALUATION = 900.0
 _STEPS_PER_EPISODE = 150
@@ -250,7 +235,7 @@ def _steps_per_second(config: ActConfig, observation: Observation) -> float:
     """Return the expected environment steps per second of training."""
     if config.fine_tune:
         return _STEPS_PER_SECOND_FINE_TUNING
-    return _STEPS_PER_SECOND.get((config.algorithm, observation), _DEFAULT_STEPS_PER_SECOND[observation])
+    return ALGORITHMS[config.algorithm].steps_per_second[observation]
 
 
 def _training_seconds(training: TrainingConfig, loss: str) -> float:

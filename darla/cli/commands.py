@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 import tyro
 
-from darla.agents import ActConfig, get_algorithm
+from darla.agents import ALGORITHMS, ActConfig
 from darla.agents import presets as agent_presets
 from darla.cli.command import Command
 from darla.common import Artefact, InputError
@@ -207,7 +207,7 @@ class ActCommand(Command):
         """
         given = _peek(words, "preset", "algorithm", "encoder", "observation", flags=("fine-tune",))
         config = agent_presets.agent(given.preset)
-        algorithm = get_algorithm(given.algorithm or config.algorithm)
+        algorithm = ALGORITHMS[given.algorithm or config.algorithm]
         settings = config.settings
         if not isinstance(settings, algorithm.settings):
             plain = replace(config, algorithm=algorithm.name, settings=None, fine_tune=given.fine_tune)
