@@ -189,7 +189,7 @@ def test_a_batch_may_be_larger_than_the_data():
 
 def test_a_trapezoid_rises_stays_and_falls():
     config = TrainingConfig(steps=100, schedule="trapezoid", warm_up=0.1, learning_rate=2.0)
-    rates = [config.rate(step) for step in range(100)]
+    rates = [config.learning_rate_at(step) for step in range(100)]
     assert rates[:10] == pytest.approx(np.linspace(0.2, 2.0, 10))
     assert rates[10:76] == [2.0] * 66
     assert rates[75:] == pytest.approx(np.linspace(2.0, 0.08, 25))
@@ -197,7 +197,7 @@ def test_a_trapezoid_rises_stays_and_falls():
 
 def test_one_cycle_rises_and_falls():
     config = TrainingConfig(steps=100, learning_rate=1e-3, warm_up=0.2)
-    rates = [config.rate(step) for step in range(100)]
+    rates = [config.learning_rate_at(step) for step in range(100)]
     assert rates[0] == pytest.approx(1e-3 / 25)
     assert max(rates) == rates[20] == pytest.approx(1e-3)
     assert rates[-1] < 1e-5
@@ -207,7 +207,7 @@ def test_one_cycle_rises_and_falls():
 
 def test_constant_rate_is_constant():
     config = TrainingConfig(steps=10, learning_rate=1e-3, schedule="constant")
-    assert {config.rate(step) for step in range(10)} == {1e-3}
+    assert {config.learning_rate_at(step) for step in range(10)} == {1e-3}
 
 
 def test_settings_that_mean_nothing_are_refused(frames, tmp_path):
