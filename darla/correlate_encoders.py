@@ -26,7 +26,7 @@ from darla.analysis.encoder_correlation import (
     outcomes_of,
 )
 from darla.analysis.encoder_measures import measure, read_measures
-from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs import Domain, TransferTask
@@ -97,7 +97,7 @@ def correlate(
             "transfers": [each.digest for each in found_transfers],
             "correlation": asdict(config),
         }
-        folder = begin(out / "correlation", KIND, record)
+        folder = start_artefact(out / "correlation", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
         items = [
@@ -115,7 +115,7 @@ def correlate(
     inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in named}
     inputs |= {f"transfer {each.config['task']['name']}": each.digest for each in found_transfers}
     lie = {each.digest: os.path.relpath(each.folder, folder) for each in measured.values()}
-    return finish(
+    return complete_artefact(
         folder,
         KIND,
         record,

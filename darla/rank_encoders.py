@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
-from darla.common import Artefact, InputError, begin, finish, is_complete, rng_for
+from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
@@ -87,7 +87,7 @@ def select(
         run_jobs(_jobs(shown, out, named, folders, watch), workers, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {"frames": shown.digest, "by": by, "encoders": [encoder.digest for encoder in encoders.values()]}
-        ranking = begin(out / "ranking", KIND, record)
+        ranking = start_artefact(out / "ranking", KIND, record)
         if is_complete(ranking):
             return Artefact.load(ranking, KIND)
         found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown, labelled)]
@@ -95,7 +95,7 @@ def select(
         _write(found, ranking, by, labelled.names if labelled is not None else (), shown)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
-        return finish(
+        return complete_artefact(
             ranking, KIND, record, seed=min(seeds), inputs={"frames": shown.digest, **inputs}, wall_seconds=wall
         )
 

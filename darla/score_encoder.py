@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
+from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
@@ -65,7 +65,7 @@ def metrics(
             "interval": config.interval,
             "seed": seed,
         }
-        out = begin(out, METRICS, record)
+        out = start_artefact(out, METRICS, record)
         if is_complete(out):
             return Artefact.load(out, METRICS)
         model = load(folder, str(DevicePrecision.choose("auto", device).device))
@@ -88,7 +88,7 @@ def metrics(
         inputs["frames"] = images.source.digest
     lies = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # where a report finds it
     seconds = time.monotonic() - started
-    return finish(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
+    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
 
 
 def _learnt_from(encoder: Artefact) -> str:

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from darla.common import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact, unknown_name
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.processes import worker_pool
@@ -134,7 +134,7 @@ def transfer(
         "transfer": {**asdict(config), "baseline": baseline},
         "agents": [agent.to_dict() for agent in evaluated],
     }
-    folder = begin(out, TRANSFER, record)
+    folder = start_artefact(out, TRANSFER, record)
     if is_complete(folder):
         return Artefact.load(folder, TRANSFER)
     evaluation = Evaluation(
@@ -152,7 +152,7 @@ def transfer(
         _play(evaluation, workers)
         _write(evaluation, record, config)
     inputs = {f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if agent.folder}
-    return finish(
+    return complete_artefact(
         folder,
         TRANSFER,
         record,

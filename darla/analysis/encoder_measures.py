@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from darla.analysis.latent_drift import Drift, latent_drift
-from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
 from darla.common.files import read_json, write_json
 from darla.envs import TransferTask
 from darla.envs.frames.frame_set import FrameSet
@@ -99,7 +99,7 @@ def measure(
             f"{found.folder} has not learnt from the frames in {shown.artefact.folder}; it is measured on its own D_U"
         )
     record = {"encoder": found.digest, "tasks": [task.to_dict() for task in tasks], **asdict(config)}
-    folder = begin(out, KIND, record)
+    folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     model = load(found.folder)
@@ -116,7 +116,7 @@ def measure(
         "drift": {task: {target: drift.to_dict() for target, drift in each.items()} for task, each in drifts.items()},
     }
     write_json(folder / MEASURES, told)
-    return finish(
+    return complete_artefact(
         folder,
         KIND,
         record,

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 import darla
 from darla.analysis.encoder_correlation import CorrelationConfig
 from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
-from darla.common import Artefact, InputError, begin, finish
+from darla.common import Artefact, InputError, complete_artefact, start_artefact
 from darla.common.files import read_json, write_json
 from darla.correlate_encoders import correlate
 from darla.envs.domains import tasks
@@ -69,10 +69,10 @@ def make_transfer(folder: Path, task: str, encoders: list[tuple[str, Path]]) -> 
     agents.append(agents[0] | {"digest": "other", "algorithm": "dqn"})
     rows.append(Row("DARLA", 9, "other", "source", "source", "", 0, 0, 99.0, 1, None, True, 0, 0))
     record = {"task": tasks.get(task).to_dict()}
-    begin(folder, "transfer", record)
+    start_artefact(folder, "transfer", record)
     write_json(folder / "scores.json", {"agents": agents, "domains": [], "methods": []})
     write_rows(folder / "episodes.csv", rows)
-    return finish(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from darla.common import Artefact, begin, finish
+from darla.common import Artefact, complete_artefact, start_artefact
 from darla.common.files import write_bytes, write_json
 from darla.envs import leak_level, tasks
 from darla.envs.frames.collect import CollectConfig, collect
@@ -40,7 +40,7 @@ def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolour"),
 def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: float) -> Artefact:
     """Write an encoder artefact without a network, with what a report reads from it."""
     config = {"see": {"model": "beta_vae", "vae": vae, "dae": {}}, "frames": frames.digest, "seed": 0, "dae": None}
-    begin(folder, "encoder", config)
+    start_artefact(folder, "encoder", config)
     probe = {"linear": skill, "nonlinear": skill + 0.1, "chance": 0.25, "ceiling": 1.0}
     write_json(
         folder / "probes.json",
@@ -55,7 +55,7 @@ def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: flo
         data = io.BytesIO()
         Image.new("RGB", size, (90, 120, 60)).save(data, "PNG")
         write_bytes(folder / f"{name}.png", data.getvalue())
-    return finish(folder, "encoder", config, seed=0, inputs={"frames": frames.digest}, wall_seconds=65.0)
+    return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": frames.digest}, wall_seconds=65.0)
 
 
 def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int = 3) -> Artefact:
@@ -77,7 +77,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
     ]
     settings = {**asdict(TransferConfig(episodes=EPISODES, snapshot_eval_episodes=2)), "baseline": "end to end"}
     record = {"task": task.to_dict(), "transfer": settings, "agents": agents}
-    begin(folder, "transfer", record)
+    start_artefact(folder, "transfer", record)
     rows, curves, strips = [], [], []
     for method in METHODS:
         for seed in range(1 if method == "random" else seeds):
@@ -143,7 +143,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("method", "seed", "domain", "split", "env_steps", "episodes", "mean_return"), *curves])
     write_bytes(folder / "curves.csv", text.getvalue().encode())
-    return finish(folder, "transfer", record, seed=2017, inputs={}, wall_seconds=75.0)
+    return complete_artefact(folder, "transfer", record, seed=2017, inputs={}, wall_seconds=75.0)
 
 
 def _strip(path: Path, target: str) -> None:

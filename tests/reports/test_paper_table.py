@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from darla.analysis.study_scores import baselines, study_rows
-from darla.common import Artefact, begin, finish
+from darla.common import Artefact, complete_artefact, start_artefact
 from darla.common.files import read_json, write_json
 from darla.evaluation.aggregates import holm, iqm
 from darla.evaluation.bootstrap import bootstrap, compare
@@ -63,13 +63,13 @@ def transfer(folder: Path, seeds: int = SEEDS) -> Artefact:
                     for number in range(3)
                 ]
     record = {"task": {"name": "t"}}
-    begin(folder, "transfer", record)
+    start_artefact(folder, "transfer", record)
     said = score(rows, {agent["digest"]: agent["encoder"] for agent in agents}, baseline="end to end",
                  resampling=Resampling(200))  # fmt: skip
     settings = {"resamples": 500, "confidence": 0.95, "evaluation_seed": 3}
     write_json(folder / "scores.json", said | {"task": "t", "agents": agents, "settings": settings})
     write_rows(folder / "episodes.csv", rows)
-    return finish(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
 
 
 @pytest.fixture(scope="module")

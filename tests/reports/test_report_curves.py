@@ -6,7 +6,7 @@ import pytest
 from made_up_run import make_run
 
 from darla.agents.training.train import CURVE
-from darla.common import Artefact, InputError, begin, finish
+from darla.common import Artefact, InputError, complete_artefact, start_artefact
 from darla.common.files import read_json, write_json
 from darla.reports.data import ReportData, Transfer, gather
 from darla.reports.document import Picture, Section
@@ -20,9 +20,9 @@ def transfers(tmp_path: Path) -> list[Transfer]:
 
 
 def _agent(folder: Path, curve: str) -> Artefact:
-    begin(folder, "agent", {})
+    start_artefact(folder, "agent", {})
     (folder / CURVE).write_text(curve)
-    return finish(folder, "agent", {}, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "agent", {}, seed=0, inputs={}, wall_seconds=1.0)
 
 
 def _without_snapshots(transfer: Transfer, agent: Artefact) -> Transfer:
