@@ -64,18 +64,18 @@ def test_the_share_is_that_of_the_recoloured_pictures():
 
 
 def test_a_dae_repairs_other_hues_and_blank_rectangles_together(images):
-    model = DAE(DAEConfig(bottleneck=8, recoloured=1.0), (16, 16, 3))
-    damaged = model.damage(images, generator())
+    model = DAE(DAEConfig(bottleneck=8, hue_prob=1.0), (16, 16, 3))
+    damaged = model.corrupt(images, generator())
     expected = (model(damaged) - images).square().sum() / (2 * len(images))
     torch.testing.assert_close(model.loss(images, generator())["loss"], expected)
     assert (damaged == 0).all(dim=1).flatten(1).any(dim=1).all()  # something is blank in every picture
     assert (
         DAE(DAEConfig(bottleneck=8), (16, 16, 3))
-        .damage(images, generator())
-        .equal(DAE(DAEConfig(bottleneck=8, recoloured=0.0), (16, 16, 3)).damage(images, generator()))
+        .corrupt(images, generator())
+        .equal(DAE(DAEConfig(bottleneck=8, hue_prob=0.0), (16, 16, 3)).corrupt(images, generator()))
     )
 
 
 def test_pictures_without_colour_cannot_be_recoloured():
     with pytest.raises(InputError, match="3 channels"):
-        DAE(DAEConfig(bottleneck=8, recoloured=1.0), (16, 16, 1))
+        DAE(DAEConfig(bottleneck=8, hue_prob=1.0), (16, 16, 1))

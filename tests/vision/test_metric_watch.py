@@ -12,7 +12,7 @@ from darla.common.csv_rows import read_numbers
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, TrainingConfig
-from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.load import build_model
 from darla.vision.training.metric_monitor import METRICS_FILE, MetricWatch
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=4, batch_size=16), latent_dim=4, held_out=0.5, loss="pixel")

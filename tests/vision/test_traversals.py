@@ -7,7 +7,7 @@ from darla.vision.encoders.traversals import (
     animate,
     grid,
     reconstruct,
-    to_pictures,
+    to_uint8,
     traversal_rows,
     traverse,
     write_gif,
@@ -37,22 +37,22 @@ def test_a_row_moves_its_latent_and_no_other(images):
     code = vae.encode(images[:1]).mean.detach()
     for picture, value in zip(found.images[0], found.values[0], strict=True):
         code[0, 2] = value
-        assert np.array_equal(picture, to_pictures(vae.decode(code))[0])
+        assert np.array_equal(picture, to_uint8(vae.decode(code))[0])
 
 
 def test_pictures_round_to_the_nearest_grey_level():
     values = torch.tensor([-0.5, 0.0, 0.4999 / 255, 0.5001 / 255, 1.0, 2.0]).reshape(6, 1, 1, 1)
-    assert to_pictures(values).flatten().tolist() == [0, 0, 0, 1, 255, 255]
+    assert to_uint8(values).flatten().tolist() == [0, 0, 0, 1, 255, 255]
 
 
 def test_reconstructions_show_what_there_is_to_compare(images):
     assert [name for name, _ in reconstruct(model(), images)] == ["image", "decoded"]
     dae = DAE(DAEConfig(bottleneck=8), SHAPE).eval()
-    assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "damaged", "repaired"]
+    assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "corrupted", "repaired"]
 
 
 def test_a_grid_holds_every_picture(images):
-    pictures = to_pictures(images)
+    pictures = to_uint8(images)
     canvas = grid([("first", pictures), ("second", pictures[:2])], scale=2)
     assert canvas.dtype == np.uint8
     assert canvas.shape[0] >= 2 * 32

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from darla.common import Artefact, InputError
+from darla.common import Artefact, ArtefactError, open_artefact
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE, LAYERS, DAEConfig
@@ -42,7 +42,7 @@ def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
         The model, in eval mode, none of its parameters requiring a gradient.
 
     Raises:
-        InputError: no finished encoder artefact, or a damaged one.
+        ArtefactError: no finished encoder artefact, or a damaged one.
     """
     artefact = open_artefact(encoder, "encoder")
     config = SeeConfig.from_dict(artefact.config["see"])
@@ -55,7 +55,7 @@ def load_dae(dae: Artefact | Path | str) -> DAE:
     """Load the model of a DAE artefact, frozen and in eval mode.
 
     Raises:
-        InputError: no finished DAE artefact, or a damaged one.
+        ArtefactError: no finished DAE artefact, or a damaged one.
     """
     artefact = open_artefact(dae, "dae")
     height, width, channels = artefact.config["image_shape"]
@@ -70,33 +70,20 @@ def load_statistics(dae: Artefact) -> dict[str, FeatureStatistics]:
     return {layer: FeatureStatistics(tensors[f"{layer}.mean"], tensors[f"{layer}.covariance"]) for layer in LAYERS}
 
 
-def open_artefact(artefact: Artefact | Path | str, kind: str) -> Artefact:
-    """Return an artefact of a kind; one that is open already is not hashed again.
-
-    Raises:
-        InputError: there is none, it is damaged, or of another kind.
-    """
-    if not isinstance(artefact, Artefact):
-        return Artefact.load(artefact, kind)
-    if artefact.kind != kind:
-        raise InputError(f"{artefact.folder} holds an artefact of kind {artefact.kind!r}, but {kind!r} is needed")
-    return artefact
-
-
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
     """Load tensors into a model, all of them and no others.
 
     Raises:
-        InputError: a tensor is missing, unknown, or of another shape.
+        ArtefactError: a tensor is missing, unknown, or of another shape.
     """
     expected = model.state_dict()
     if missing := sorted(expected.keys() - tensors.keys()):
-        raise InputError(f"{source} lacks the tensor {missing[0]!r}")
+        raise ArtefactError(f"{source} lacks the tensor {missing[0]!r}")
     if unknown := sorted(tensors.keys() - expected.keys()):
-        raise InputError(f"{source} holds a tensor {unknown[0]!r} that its model does not have")
+        raise ArtefactError(f"{source} holds a tensor {unknown[0]!r} that its model does not have")
     for name, value in expected.items():
         if value.shape != tensors[name].shape:
-            raise InputError(
+            raise ArtefactError(
                 f"{source}: tensor {name!r} has shape {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
             )
     model.load_state_dict(tensors)

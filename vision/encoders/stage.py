@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darla.common import Artefact, begin, finish, is_complete
+from darla.common import Artefact, complete_artefact, is_complete, start_artefact
 from darla.vision.training.devices import DevicePrecision, DistributedContext
 
 
@@ -38,7 +38,7 @@ class TrainingStage:
         """
         processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
         if processes.leads:
-            begin(out, kind, record)
+            start_artefact(out, kind, record)
         # Asked before the others can finish it, by all processes, so that all take the same branch.
         complete = is_complete(out)
         processes.wait()
@@ -69,7 +69,7 @@ class TrainingStage:
             describe()
             seconds = training_seconds + time.monotonic() - started
             seed = int(self.record["seed"])
-            artefact = finish(
+            artefact = complete_artefact(
                 self.out, self.kind, self.record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=extra
             )
         self.processes.wait()

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from darla.common import Artefact, InputError, seed_for
+from darla.common import Artefact, InputError, open_artefact, seed_for
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
-from darla.vision.encoders.load import build_model, load_dae, load_statistics, open_artefact
+from darla.vision.encoders.load import build_model, load_dae, load_statistics
 from darla.vision.encoders.probes import probe, state_of
 from darla.vision.encoders.reconstruction_errors import reconstruction_errors
 from darla.vision.encoders.splits import Array, probe_rows, split, subsample

@@ -64,7 +64,7 @@ class ModelInfo:
     weight: str = ""
     """The field of the configuration that holds this weight."""
     needs: Supervision = field(default_factory=Supervision)
-    presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """For `darla see --preset`: by name, what to change in the default configuration of this model."""
 
 
