@@ -28,8 +28,8 @@ from darla.vision import (
     BetaVAE,
     BetaVAEConfig,
     DAEConfig,
-    PerceptualConfig,
     FeatureSpace,
+    PerceptualConfig,
     SeeConfig,
     train_model,
 )

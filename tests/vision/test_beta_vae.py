@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darla.common import InputError
-from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, FeatureSpace, Posterior
+from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, FeatureSpace, PerceptualConfig, Posterior
 
 SHAPE = (16, 16, 3)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darla.common import InputError
-from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, FeatureSpace
+from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, FeatureSpace, PerceptualConfig
 from darla.vision.models.feature_space import NORMALIZATIONS, feature_statistics
 
 SHAPE = (16, 16, 3)

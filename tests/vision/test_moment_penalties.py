@@ -45,7 +45,10 @@ def test_the_kinds_differ_on_the_diagonal_alone_and_by_the_mean_variance():
 def test_the_covariance_is_that_of_the_batch():
     mean = white() @ torch.randn(4, 4) + 3
     torch.testing.assert_close(
-        code_covariance(Posterior(mean, torch.zeros_like(mean)), "i"), torch.cov(mean.T, correction=0), atol=1e-4, rtol=1e-4
+        code_covariance(Posterior(mean, torch.zeros_like(mean)), "i"),
+        torch.cov(mean.T, correction=0),
+        atol=1e-4,
+        rtol=1e-4,
     )
 
 

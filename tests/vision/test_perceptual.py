@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from darla.common import InputError
-from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, FeatureSpace
-from darla.vision.models.likelihoods import Gaussian
+from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, FeatureSpace, PerceptualConfig
 from darla.vision.models.feature_space import NORMALIZATIONS, FeatureStatistics, feature_statistics
+from darla.vision.models.likelihoods import Gaussian
 
 SHAPE = (16, 16, 3)
 
@@ -95,7 +95,9 @@ def test_mean_features_cost_the_budget(images, layer, normalization):
     torch.manual_seed(0)
     dae = DAE(DAEConfig(bottleneck=4), SHAPE)
     statistics = feature_statistics(dae, [images])[layer]
-    loss = FeatureSpace(dae, PerceptualConfig(layer, normalization, target_nats=50.0, variance_floor=1e-6)).calibrate(statistics)
+    loss = FeatureSpace(dae, PerceptualConfig(layer, normalization, target_nats=50.0, variance_floor=1e-6)).calibrate(
+        statistics
+    )
     away = loss(images)  # centered, so the mean's own features are 0
     assert loss.weight * 0.5 * away.square().sum() / len(images) == pytest.approx(50.0, rel=1e-3)
 

@@ -59,7 +59,9 @@ def test_each_distance_moves_one_side_alone(weights, moved, still, images):
 
 def test_a_cold_softmax_is_the_nearest_value_and_a_hot_one_the_mean_of_all():
     outputs = torch.randn(50, 3)
-    torch.testing.assert_close(build(softmax_temperature=1e-5).quantize(outputs), build().quantize(outputs), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        build(softmax_temperature=1e-5).quantize(outputs), build().quantize(outputs), atol=1e-3, rtol=0
+    )
     torch.testing.assert_close(build(softmax_temperature=1e9).quantize(outputs), torch.zeros(50, 3), atol=1e-6, rtol=0)
 
 

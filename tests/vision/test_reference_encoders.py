@@ -10,8 +10,7 @@ from darla.common import InputError, seed_for
 from darla.common.files import read_json
 from darla.vision import DAE, SeeConfig, encode_images
 from darla.vision.encoders.encode import fit_normalizer
-from darla.vision.encoders.load import load_dae
-from darla.vision.encoders.load import build_model
+from darla.vision.encoders.load import build_model, load_dae
 from darla.vision.training.loop import build_seeded
 
 DAE_FEATURES = {"model": "dae_features", "latent_dim": 8, "training__steps": 0}

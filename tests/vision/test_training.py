@@ -12,9 +12,9 @@ from darla.vision import (
     BetaVAE,
     BetaVAEConfig,
     DAEConfig,
+    FeatureSpace,
     ImageModel,
     PerceptualConfig,
-    FeatureSpace,
     TrainingConfig,
     train_model,
 )

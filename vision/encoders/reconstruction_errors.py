@@ -16,9 +16,7 @@ _MEASURED = 2048
 
 
 @torch.inference_mode()
-def reconstruction_errors(
-    model: VisionModel | DAE, frames: Frames, held_out: np.ndarray[Any, Any]
-) -> dict[str, float]:
+def reconstruction_errors(model: VisionModel | DAE, frames: Frames, held_out: np.ndarray[Any, Any]) -> dict[str, float]:
     """Return mean squared errors on held-out images, per pixel and channel in units of the pixel range.
 
     Args:

@@ -2,8 +2,8 @@
 
 from darla.common import Artefact
 from darla.common.files import read_json
-from darla.vision.metrics.core.result import Result
 from darla.vision.metrics.core.registry import METRICS as ALL_METRICS
+from darla.vision.metrics.core.result import Result
 
 METRICS = "metrics"
 """Kind of the artefact."""

@@ -62,9 +62,7 @@ class AnnealedVAE(VAE):
         rise = self.config.anneal_fraction
         self._annealed = min(1.0, fraction / rise) if rise else 1.0
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return gamma |KL - C|, and `kl` and `capacity` in nats."""
         kl = posterior.kl()
         # Outside training the objective is the final one, so that held-out losses of different steps are comparable.

@@ -19,7 +19,7 @@ class AutoEncoderConfig(LatentModelConfig):
 @register_model(
     "autoencoder",
     label="Autoencoder",
-    # Never trained it is a frozen random encoder: convolutions with random weights keep much of an image, and do well as
+    # Never trained it is a frozen random encoder: convolutions with random weights keep much of an image, and are good
     # features for RL (Burda et al. 2019, arXiv 1808.04355).
     presets={"autoencoder": {}, "random": {"training__steps": 0}},
 )

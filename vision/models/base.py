@@ -172,9 +172,7 @@ class LatentModel(VisionModel):
         reconstruction, reconstruction_terms = self.reconstruction(self.decoder(latents), images)
         return {"loss": reconstruction + penalty, **penalty_terms, **reconstruction_terms}
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return what is added to the reconstruction term, and its parts by name; here, nothing.
 
         Args:
@@ -200,7 +198,5 @@ class VAE(LatentModel):
         return Posterior(mean, log_variance)
 
     @abstractmethod
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return what is added to the reconstruction term, and its parts by name, `kl` among them."""

@@ -48,8 +48,8 @@ def log_importance_weights(
     With B the batch size, N the dataset size and M = B - 1:
 
     - `weighted`: 1 / (B N) throughout (equation S.4 of the paper);
-    - `stratified` (equation S.5): 1 / N for the component that z_i was drawn from, k = i; (N - M) / (N M) for one other;
-      1 / M for the rest. Rows sum to 1.
+    - `stratified` (equation S.5): 1 / N for the component that z_i was drawn from, k = i; (N - M) / (N M) for one
+      other; 1 / M for the rest. Rows sum to 1.
 
     Raises:
         InputError: the dataset is smaller than the batch.
@@ -115,9 +115,7 @@ class BetaTCVAE(VAE):
         """Receive the number of training images, N."""
         self._dataset_size = count
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return alpha MI + beta TC + gamma DW; `kl` (integrated) and the three parts before their weights."""
         # Without a dataset size (a model used outside the training loop) the batch is the dataset.
         dataset_size = max(len(latents), self._dataset_size)

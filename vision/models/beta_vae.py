@@ -73,9 +73,7 @@ class BetaVAE(VAE):
         rise = self.config.beta_warmup_fraction
         self._warmup = min(1.0, fraction / rise) if rise else 1.0
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return beta KL, and `kl` before beta."""
         kl = posterior.kl()
         # Outside training the objective is the final one, so that held-out losses of different steps are comparable.

@@ -96,7 +96,9 @@ def mask_rectangles(images: Tensor, config: DAEConfig, generator: torch.Generato
 
 
 class DAE(ImageModel):
-    """L = -log p(x | g(f(corrupt(x)))), minimized: four convolutions and a linear bottleneck f, and their mirror image g.
+    """L = -log p(x | g(f(corrupt(x)))), minimized.
+
+    f is four convolutions and a linear bottleneck, g their mirror image.
 
     Args:
         config: its sizes and its corruption.

@@ -57,11 +57,10 @@ class DarlaVAE(BetaVAE):
         x_hat = decoder(z)       an image                 y_hat = decoder(z)       features
         1/2 ||J(x_hat) - J(x)||^2                         1/2 ||y_hat - J(x)||^2
 
-    The minimum over codes is the same if some image has the features y_hat. Ours is minimized faster and further: the
-    gradient does not pass through the DAE, the decoder is a small fully connected network instead of deconvolutions, and
-    it cannot get lost among the many images x_hat that have the same J. A training takes a third of the time. Images are
-    drawn from y_hat by the DAE's own decoder; those of the paper's form are shown through the DAE, because whatever J
-    ignores is undetermined in x_hat.
+    Both compare the same features. Ours is minimized further, in a third of the time (docs/results.md): the gradient
+    does not pass through the DAE, and a small fully connected decoder replaces the deconvolutions. Images are drawn
+    from y_hat by the DAE's own decoder; those of the paper's form are passed through the DAE for display, because
+    training leaves undetermined in x_hat whatever J ignores.
     """
 
     Config = DarlaVAEConfig

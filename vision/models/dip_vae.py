@@ -68,9 +68,7 @@ class DIPVAE(VAE):
     Config = DIPVAEConfig
     config: DIPVAEConfig
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return beta KL and the two penalties; `kl`, `off_diagonal` and `diagonal` before their weights."""
         kl = posterior.kl()
         # bfloat16 has too few digits for a covariance.

@@ -103,9 +103,7 @@ class FactorVAE(VAE):
             },
         ]
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return KL + gamma TC + the discriminator's loss; `kl`, `total_correlation` and `discriminator`."""
         kl = posterior.kl()
 

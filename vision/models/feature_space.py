@@ -164,7 +164,8 @@ class FeatureSpace(nn.Module):
         """
         with torch.no_grad():
             target = self(images)
-        return self.weight * 0.5 * (features - target).square().sum() / len(images)
+        distance: Tensor = self.weight * 0.5 * (features - target).square().sum() / len(images)
+        return distance
 
     def decode_features(self, features: Tensor) -> Tensor:
         """Return what the DAE's decoder makes of its bottleneck, float32 (N, C, H, W) in [0, 1].

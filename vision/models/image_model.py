@@ -45,12 +45,12 @@ class ImageModel(nn.Module, ABC):
         """
 
     def set_dataset_size(self, count: int) -> None:
-        """Receive the number of training images, before training; for objectives that are estimated over all of them."""
+        """Receive the number of training images, before training; for objectives estimated over all of them."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the trained parameters in groups, as PyTorch's optimizers take them.
 
-        A group may set AdamW's `betas` and `weight_decay`, and `lr_scale`, its learning rate in units of the schedule's.
+        A group may set AdamW's `betas` and `weight_decay`, and `lr_scale`, a factor on the scheduled learning rate.
         """
         return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
 

@@ -59,9 +59,7 @@ class InfoVAE(VAE):
     Config = InfoVAEConfig
     config: InfoVAEConfig
 
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Terms]:
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return both divergences, weighted; `kl` and `mmd` before their weights."""
         kl = posterior.kl()
         shape = (self.config.prior_samples, latents.shape[1])

@@ -66,6 +66,7 @@ class QLAE(LatentModel):
 
     Config = QLAEConfig
     config: QLAEConfig
+    has_prior = True  # the codebook determines the scale of the codes, as a prior would
 
     def setup(self) -> None:
         """Add the codebook, (D, n_values)."""
@@ -109,8 +110,6 @@ class QLAE(LatentModel):
         quantization = (z.detach() - v).square().mean()
         commitment = (z - v.detach()).square().mean()
         loss = (
-            reconstruction
-            + self.config.quantization_weight * quantization
-            + self.config.commitment_weight * commitment
+            reconstruction + self.config.quantization_weight * quantization + self.config.commitment_weight * commitment
         )
         return {"loss": loss, "quantization": quantization, **terms}

@@ -38,7 +38,7 @@ class Reconstruction(nn.Module, ABC):
         """Return the decoded images, float32 (N, C, H, W) in [0, 1]."""
 
     def to_display(self, images: Tensor) -> Tensor:
-        """Return decoded images for display, (N, C, H, W) in [0, 1]; unchanged unless the term leaves them undetermined.
+        """Return decoded images for display, (N, C, H, W) in [0, 1]; unchanged by default.
 
         Args:
             images: what `to_image` returned.
@@ -165,4 +165,3 @@ def build_reconstruction(config: LatentModelConfig, feature_space: FeatureSpace 
     if config.loss == "mixed" and config.pixel_weight is not None:
         return MixedLoss(pixels, feature_space, config.pixel_weight)
     raise InputError(f"loss {config.loss!r} has no use for a DAE")
-

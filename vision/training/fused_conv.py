@@ -50,7 +50,8 @@ class FusedSequential(nn.Sequential):
         """Map the input through all layers."""
         x = input
         if not (x.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
-            return super().forward(x)
+            plain: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return plain
         layers = [*self, None]
         skip = False
         for layer, following in zip(layers, [*layers[1:], None], strict=True):

@@ -213,7 +213,7 @@ class _TrainingState:
     def accumulate_gradient(self, terms: Mapping[str, Tensor], count: int) -> None:
         """Add the gradient and the loss terms of one of `count` micro-batches, whose mean is taken."""
         self._names = [*terms, "gradient_norm"]
-        self.scaler.scale(terms["loss"] / count).backward()
+        self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
         values = torch.stack([term.detach().float() for term in terms.values()]) / count
         self._sums = values if self._sums is None else self._sums + values
 

@@ -69,7 +69,8 @@ class MetricWatch:
             if result.matrix is not None:
                 strongest = result.matrix.max(axis=0)
                 scores |= {
-                    f"{name}/{factor}": float(value) for factor, value in zip(self._factor_names, strongest, strict=True)
+                    f"{name}/{factor}": float(value)
+                    for factor, value in zip(self._factor_names, strongest, strict=True)
                 }
         # What an interrupted run wrote after its last checkpoint is written again.
         before = [row for row in read_numbers(self._file) if row["step"] < step] if self._file.is_file() else []

@@ -122,4 +122,3 @@ class Monitor:
             # Hides what an interrupted run wrote after its last checkpoint, because it will be written again.
             self._writer = SummaryWriter(str(self._folder), purge_step=step)
         return self._writer
-
