@@ -89,8 +89,8 @@ class PerceptualLoss(PixelLoss):
 
     def to_display(self, images: Tensor) -> Tensor:
         """Return the DAE's reconstruction of the images: what J ignores, training leaves undetermined in x_hat."""
-        shown: Tensor = self.feature_space.dae(images)
-        return shown
+        reconstructed: Tensor = self.feature_space.dae(images)
+        return reconstructed
 
 
 class FeatureLoss(Reconstruction):

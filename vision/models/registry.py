@@ -69,7 +69,7 @@ class ModelInfo:
 
 
 MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models")
-"""Every model by name. The first look-up imports darla's own; those of other packages are imported when asked for."""
+"""Every model by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
 _INFO: dict[type[VisionModel], ModelInfo] = {}
 
 

@@ -21,7 +21,7 @@ _NAME = re.compile(r"step-(\d{9})\.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after `step` optimiser steps."""
+    """A training after `step` optimizer steps."""
 
     path: Path
     """The JSON file; the tensors lie beside it."""
@@ -64,7 +64,7 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's parameters and optimiser state back.
+    """Put a checkpoint's parameters and optimizer state back.
 
     Values are copied into new tensors of the parameters' memory layout (channels last), which sums depend on: so the
     resumed run has the same bytes as one that was never interrupted.

@@ -55,7 +55,7 @@ class Monitor:
         watch: metrics of the suite to compute as well.
 
     Raises:
-        InputError: metrics are asked for that cannot be computed (see `MetricWatch`).
+        InputError: metrics are requested that cannot be computed (see `MetricWatch`).
     """
 
     def __init__(

@@ -224,7 +224,7 @@ class _Metrics(Registry[Metric]):
 LAST = 1_000_000
 """Order of metrics that state none."""
 METRICS = _Metrics("metric", "darla.vision.metrics.scores", "darla.metrics")
-"""Every metric by name. The first look-up imports darla's own; those of other packages are imported when asked for."""
+"""Every metric by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
 _FACTORS = Requirements()
 
 
