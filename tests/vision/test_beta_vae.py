@@ -37,7 +37,7 @@ def test_normalised_beta_is_scaled_by_pixels_per_latent(images):
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.0, 0.0), (0.125, 0.5), (0.25, 1.0), (0.9, 1.0)])
-def test_beta_rises_over_its_warm_up_and_is_whole_outside_training(images, share: float, part: float):
+def test_beta_rises_over_its_warmup_and_is_the_final_one_outside_training(images, share: float, part: float):
     model = build(beta=4.0, beta_warmup_fraction=0.25)
     model.on_step(share)
     terms = losses(model.train(), images)
@@ -46,7 +46,7 @@ def test_beta_rises_over_its_warm_up_and_is_whole_outside_training(images, share
     torch.testing.assert_close(terms["loss"], terms["pixel"] + 4.0 * terms["kl"])
 
 
-def test_beta_rises_in_a_straight_line_over_its_warm_up(images):
+def test_beta_rises_in_a_straight_line_over_its_warmup(images):
     model = build(beta=4.0, beta_warmup_fraction=0.5)
     for share, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (0.9, 4.0)):
         model.on_step(share)
@@ -101,7 +101,7 @@ def test_optimal_log_variance_for_a_linear_decoder():
     assert log_variance[0].tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_decoded_images_are_pictures(images):
+def test_decoded_images_are_in_the_pixel_range(images):
     model = build(likelihood="gaussian_per_pixel")
     decoded = model.decode(torch.zeros(2, 4))
     assert decoded.shape == (2, 3, 16, 16)

@@ -9,12 +9,12 @@ SHAPE = (16, 16, 3)
 
 
 def blanked(config: DAEConfig, count: int = 400, side: int = 32, seed: int = 0) -> torch.Tensor:
-    """Which pixels of white pictures are blanked, bool (count, side, side)."""
+    """Which pixels of white images are blanked, bool (count, side, side)."""
     white = torch.ones(count, 3, side, side)
-    damaged = mask_rectangles(white, config, torch.Generator().manual_seed(seed))
-    assert torch.equal(damaged[:, 0], damaged[:, 1])
-    assert torch.equal(damaged[:, 0], damaged[:, 2])
-    return damaged[:, 0] == config.fill
+    corrupted = mask_rectangles(white, config, torch.Generator().manual_seed(seed))
+    assert torch.equal(corrupted[:, 0], corrupted[:, 1])
+    assert torch.equal(corrupted[:, 0], corrupted[:, 2])
+    return corrupted[:, 0] == config.fill
 
 
 def test_one_rectangle_is_blanked_in_every_channel():
@@ -41,31 +41,31 @@ def test_several_rectangles_blank_more():
 
 
 @pytest.mark.parametrize("config", [DAEConfig(n_masks=0), DAEConfig(mask_prob=0.0)])
-def test_no_damage_is_the_identity(config, images):
+def test_no_mask_is_the_identity(config, images):
     assert torch.equal(mask_rectangles(images, config, torch.Generator().manual_seed(0)), images)
 
 
-def test_mask_rectanglesd_is_the_share_of_damaged_pictures():
+def test_mask_prob_is_the_fraction_of_masked_images():
     hit = blanked(DAEConfig(mask_prob=0.3), count=4000).flatten(1).any(dim=1)
     assert hit.float().mean() == pytest.approx(0.3, abs=0.03)
 
 
 def test_fill_is_the_colour_of_the_rectangle():
     white = torch.ones(8, 3, 16, 16)
-    damaged = mask_rectangles(white, DAEConfig(fill=0.5), torch.Generator().manual_seed(0))
-    assert set(damaged.unique().tolist()) == {0.5, 1.0}
+    corrupted = mask_rectangles(white, DAEConfig(fill=0.5), torch.Generator().manual_seed(0))
+    assert set(corrupted.unique().tolist()) == {0.5, 1.0}
 
 
-def test_pictures_given_are_not_changed(images):
+def test_images_are_not_changed_in_place(images):
     before = images.clone()
     mask_rectangles(images, DAEConfig(), torch.Generator().manual_seed(0))
     assert torch.equal(images, before)
 
 
-def test_loss_compares_the_repaired_with_the_clean_picture(images):
+def test_loss_compares_the_repaired_with_the_clean_image(images):
     model = DAE(DAEConfig(bottleneck=8), SHAPE)
-    damaged = mask_rectangles(images, model.config, torch.Generator().manual_seed(5))
-    expected = (model(damaged) - images).square().sum() / (2 * len(images))
+    corrupted = mask_rectangles(images, model.config, torch.Generator().manual_seed(5))
+    expected = (model(corrupted) - images).square().sum() / (2 * len(images))
     torch.testing.assert_close(model.loss(images, torch.Generator().manual_seed(5))["loss"], expected)
 
 
@@ -82,7 +82,7 @@ def test_pixel_features_are_the_output_before_the_sigmoid(images):
     torch.testing.assert_close(model.features(images, "pixels").sigmoid(), model(images))
 
 
-def test_values_that_mean_nothing_are_refused(images):
+def test_invalid_values_are_refused(images):
     for change in ({"bottleneck": 0}, {"n_masks": -1}, {"max_mask_size": 0.0}, {"mask_prob": 1.5}, {"hue_prob": -0.1}):
         with pytest.raises(InputError):
             DAEConfig(**change)

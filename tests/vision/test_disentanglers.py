@@ -56,7 +56,7 @@ def test_an_annealed_vae_without_capacity_is_a_beta_vae(images):
     torch.testing.assert_close(model.loss(images, generator())["loss"], vae.loss(images, generator())["loss"])
 
 
-def test_the_capacity_rises_in_a_straight_line_and_is_whole_outside_training(images):
+def test_the_capacity_rises_in_a_straight_line_and_is_the_final_one_outside_training(images):
     model = build("annealed_vae", gamma=1.0, capacity=30.0, anneal_fraction=0.5)
     found = []
     for share in (0.0, 0.25, 0.5, 0.9):
@@ -83,8 +83,8 @@ def test_gradients_reach_every_parameter_and_terms_are_finite(name, images):
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_code_is_the_mean_and_holds_no_noise(name, images):
     model = build(name).eval()
-    pictures = (images.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
-    assert np.array_equal(encode_images(model, pictures), encode_images(model, pictures))
+    stored = (images.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
+    assert np.array_equal(encode_images(model, stored), encode_images(model, stored))
     posterior = model.encode(images)
     assert posterior.mean.shape == (len(images), 4)
     assert torch.isfinite(posterior.kl_per_latent()).all()
@@ -168,6 +168,6 @@ def test_a_model_takes_its_own_configuration_and_no_other():
         ("beta_vae", {"decoder": "brodcast"}),
     ],
 )
-def test_values_that_mean_nothing_are_refused(model, wrong):
+def test_invalid_values_are_refused(model, wrong):
     with pytest.raises(InputError):
         config(model, **wrong)

@@ -20,7 +20,7 @@ def perceptual(tiny, frames, tmp_path_factory):
     return vision.train_encoder(config, frames, tmp_path_factory.mktemp("perceptual") / "run", seed=0)
 
 
-def test_the_artefact_holds_weights_probes_pictures_and_history(perceptual):
+def test_the_artefact_holds_weights_probes_images_and_history(perceptual):
     names = set(perceptual.card["files"])
     assert {"model.safetensors", "probes.json", "reconstructions.png", "traversals.png", "history.csv"} <= names
     assert {"dae/model.safetensors", "dae/features.safetensors", "dae/probes.json", "dae/reconstructions.png"} <= names

@@ -37,9 +37,9 @@ def test_codes_do_not_depend_on_the_batch_size(model, frames):
 
 
 def test_to_input_scales_and_moves_channels_first_without_copying_the_layout(model):
-    picture = np.zeros((1, 16, 16, 3), np.uint8)
-    picture[0, 2, 5] = (255, 51, 0)
-    x = model.to_input(picture)
+    image = np.zeros((1, 16, 16, 3), np.uint8)
+    image[0, 2, 5] = (255, 51, 0)
+    x = model.to_input(image)
     assert x[0, :, 2, 5].tolist() == pytest.approx([1.0, 0.2, 0.0])
     assert x.is_contiguous(memory_format=torch.channels_last)
 

@@ -29,6 +29,9 @@ def test_another_model_keeps_networks_and_reconstruction_term_of_darla():
     config = DARLA.change(latent_dim=7).with_model("factor_vae")
     assert (config.vae.loss, config.vae.latent_dim, config.dae.hue_prob) == ("features", 7, 1.0)
     assert SeeConfig().with_model("darla_vae").vae.loss == "features"
+    same = DARLA.with_model("beta_vae").vae
+    assert (same.loss, same.beta_warmup_fraction) == ("features", 0.25)
+    assert SeeConfig().with_model("dae_features").vae.latent_dim == 128
 
 
 def test_no_model_needs_supervision_yet_and_it_would_be_shown():

@@ -144,7 +144,7 @@ def test_a_broadcast_decoder_draws_alike_everywhere_but_for_the_coordinates():
     with torch.no_grad():
         assert decoder(torch.randn(2, 5)).shape == (2, 3, 64, 64)
         decoder.deconvolutions[0].weight[:, 5:] = 0  # blind to the coordinates
-        picture = decoder(torch.randn(1, 5))[0]
-    inner = picture[:, 24:40, 24:40]
+        image = decoder(torch.randn(1, 5))[0]
+    inner = image[:, 24:40, 24:40]
     torch.testing.assert_close(inner[:, :8, :8], inner[:, 8:, 8:], atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(picture[:, :8, :8], inner[:, :8, :8], atol=1e-5)  # the border is seen by its padding
+    assert not torch.allclose(image[:, :8, :8], inner[:, :8, :8], atol=1e-5)  # the border is seen by its padding

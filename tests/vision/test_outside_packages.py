@@ -1,4 +1,4 @@
-"""A model and a metric of another package, found by their entry points: trained from the command line, loaded, scored."""
+"""A model and a metric of another package, which darla finds by their entry points."""
 
 import os
 import subprocess
@@ -80,8 +80,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_a_model_and_a_metric_of_another_package_are_used_like_our_own(tmp_path: Path, environment) -> None:
     frames = collect(CollectConfig(task="sprites", frames=60), tmp_path / "frames").folder
-    see = [sys.executable, "-m", "darla", "see", str(frames), "--out", str(tmp_path / "run"), "--model", "outside_vae",
-           "--vae.pressure", "3", "--vae.latent-dim", "4", "--training.steps", "2", "--training.batch-size", "8"]  # fmt: skip
+    options = "--model outside_vae --vae.pressure 3 --vae.latent-dim 4 --training.steps 2 --training.batch-size 8"
+    see = [sys.executable, "-m", "darla", "see", str(frames), "--out", str(tmp_path / "run"), *options.split()]
     subprocess.run(see, env=environment, check=True, capture_output=True)
     record = read_json(tmp_path / "run" / "config.json")["config"]["see"]
     assert (record["model"], record["vae"]["pressure"]) == ("outside_vae", 3.0)

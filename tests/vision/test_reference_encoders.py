@@ -65,7 +65,7 @@ def test_codes_without_a_prior_have_unit_variance_however_small_they_are(random_
     np.testing.assert_allclose(codes.std(axis=0), 1.0, atol=0.2)
 
 
-def test_a_code_that_never_moves_is_not_blown_up(tiny, frames):
+def test_a_code_that_never_moves_is_not_scaled_up(tiny, frames):
     model = build_model(autoencoder(tiny), SHAPE)
     codes = np.random.default_rng(0).normal(size=(500, 4)) * np.array([1e-9, 100.0, 100.0, 100.0])
     fit_normalizer(model, codes.astype(np.float32))

@@ -98,7 +98,7 @@ def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
     assert same(weights(perceptual), before)
 
 
-def test_a_batch_in_parts_gives_the_gradient_of_the_whole(frames, tmp_path):
+def test_a_batch_in_micro_batches_gives_the_gradient_of_the_whole(frames, tmp_path):
     found = []
     for parts in (1, 4):
         model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8, n_masks=0), SHAPE), 0)
@@ -210,7 +210,7 @@ def test_constant_rate_is_constant():
     assert {config.learning_rate_at(step) for step in range(10)} == {1e-3}
 
 
-def test_settings_that_mean_nothing_are_refused(frames, tmp_path):
+def test_invalid_settings_are_refused(frames, tmp_path):
     for change in (
         {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"schedule": "cosine"}, {"warmup_fraction": 1.0},
         {"gradient_clip": 0.0}, {"micro_batches": 3},

@@ -6,7 +6,7 @@ from typing import Any, Self, get_type_hints
 
 from darla.common import InputError, unknown_name
 from darla.vision.models.beta_vae import BetaVAEConfig
-from darla.vision.models.config import LatentModelConfig, VisionModelConfig
+from darla.vision.models.config import VisionModelConfig
 from darla.vision.models.dae import DAEConfig
 from darla.vision.models.registry import MODELS
 from darla.vision.training.config import TrainingConfig
@@ -59,7 +59,7 @@ class SeeConfig:
     def with_model(self, name: str) -> Self:
         """Return a copy for another model, with its own objective and this one's networks and reconstruction term.
 
-        Fields that all models share and that differ from their common defaults are kept.
+        Fields of the configurations' common base class are kept where they differ from its defaults.
 
         Raises:
             InputError: there is no such model.
@@ -67,9 +67,10 @@ class SeeConfig:
         kind = MODELS[name].Config
         if type(self.vae) is kind:
             return replace(self, model=name)
-        common, names = LatentModelConfig(), {each.name for each in fields(kind)}
-        kept = {each.name: getattr(self.vae, each.name, getattr(common, each.name)) for each in fields(common)}
-        changed = {field: value for field, value in kept.items() if value != getattr(common, field) and field in names}
+        base = next(base for base in type(self.vae).__mro__ if issubclass(kind, base))
+        default = base()
+        values = {each.name: getattr(self.vae, each.name) for each in fields(default)}
+        changed = {name: value for name, value in values.items() if value != getattr(default, name)}
         return replace(self, model=name, vae=kind(**changed))
 
     def change(self, **values: Any) -> Self:

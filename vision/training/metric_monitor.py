@@ -20,7 +20,7 @@ METRICS_FILE = f"{WATCHED}/metrics.csv"
 """In an encoder's folder. Like TensorBoard's events it is not hashed: watching does not change the encoder."""
 
 
-class MetricWatch:
+class MetricMonitor:
     """Scores a model's codes of held-out frames, whose factors training never sees.
 
     Args:

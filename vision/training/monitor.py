@@ -17,7 +17,7 @@ from darla.vision.models.dae import DAE
 from darla.vision.models.image_model import ImageModel
 from darla.vision.models.networks import Encoder
 from darla.vision.training.batches import Frames
-from darla.vision.training.metric_monitor import MetricWatch
+from darla.vision.training.metric_monitor import MetricMonitor
 
 ACTIVE = 0.01
 """A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv
@@ -55,7 +55,7 @@ class Monitor:
         watch: metrics of the suite to compute as well.
 
     Raises:
-        InputError: metrics are requested that cannot be computed (see `MetricWatch`).
+        InputError: metrics are requested that cannot be computed (see `MetricMonitor`).
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Monitor:
         seed: int,
         watch: Sequence[str] = (),
     ) -> None:
-        self._metrics = MetricWatch(frames, held_out, watch, out, seed_for(seed, "watched metrics")) if watch else None
+        self._metrics = (
+            MetricMonitor(frames, held_out, watch, out, seed_for(seed, "watched metrics")) if watch else None
+        )
         self.model, self.images, self.seed = model, frames[held_out[:MONITORED]], seed_for(seed, "monitor")
         self._folder = out / TENSORBOARD
         self._writer: Any = None

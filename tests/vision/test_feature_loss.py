@@ -1,4 +1,4 @@
-"""The loss whose decoder predicts the DAE's features, with no picture in between."""
+"""The loss whose decoder predicts the DAE's features, with no image in between."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def generator() -> torch.Generator:
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_the_picture_of_true_features_is_the_daes_own(images, normalization):
+def test_the_image_of_true_features_is_the_daes_own(images, normalization):
     model = build(images, normalization)
     feature_space = model.reconstruction.feature_space
     drawn = feature_space.decode_features(feature_space(images))

@@ -10,7 +10,7 @@ SHAPE = (16, 16, 3)
 
 
 class Identity(DAE):
-    """A DAE whose features are the picture, times a factor."""
+    """A DAE whose features are the image, times a factor."""
 
     factor = 1.0
 
@@ -19,7 +19,7 @@ class Identity(DAE):
 
 
 class Constant(DAE):
-    """A DAE whose features do not depend on the picture."""
+    """A DAE whose features do not depend on the image."""
 
     def features(self, images, layer):
         return torch.ones(len(images), 5)
@@ -73,11 +73,11 @@ def test_gradient_passes_through_j_but_not_into_its_weights(images):
     assert model.encoder.head.weight.grad.abs().sum() > 0
 
 
-def test_equal_pictures_cost_nothing(images):
+def test_equal_images_cost_nothing(images):
     assert cost(vae_with(DAE), images, images) == 0
 
 
-def test_j_sees_the_clean_picture_without_occlusion(images):
+def test_j_sees_the_clean_image_without_occlusion(images):
     model = vae_with(DAE)
     again = cost(model, images + 0.1, images)
     assert torch.equal(cost(model, images + 0.1, images), again)  # nothing random in it
@@ -137,7 +137,7 @@ def test_statistics_do_not_depend_on_the_batches(frames):
         torch.testing.assert_close(found.covariance, parts[layer].covariance, rtol=1e-3, atol=1e-5)
 
 
-def test_a_feature_below_the_floor_is_not_blown_up():
+def test_a_feature_below_the_floor_is_not_scaled_up():
     dae = DAE(DAEConfig(bottleneck=2), SHAPE)
     statistics = FeatureStatistics(torch.zeros(2), torch.diag(torch.tensor([2.0, 1e-12])))
     loss = FeatureSpace(dae, PerceptualConfig("bottleneck", "std", variance_floor=0.01)).calibrate(statistics)
@@ -161,7 +161,7 @@ def test_gaussian_in_feature_space_has_the_documented_variance(images):
     torch.testing.assert_close(loss.distance(loss(logits.sigmoid()), images), expected)
 
 
-def test_names_and_values_that_mean_nothing_are_refused():
+def test_invalid_names_and_values_are_refused():
     for change in ({"layer": "conv9"}, {"normalization": "zca"}, {"target_nats": 0.0}, {"variance_floor": 2.0}):
         with pytest.raises(InputError):
             PerceptualConfig(**change)
