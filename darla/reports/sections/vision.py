@@ -14,7 +14,7 @@ from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, Picture, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number
-from darla.vision.models.registry import model_info
+from darla.vision.models.registry import MODELS, ModelInfo, model_info
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
 _TARGETS = ("kind", "bearing", "distance")
@@ -79,16 +79,19 @@ def _describe(artefact: Artefact) -> tuple[str, str]:
         return f"DAE{hues} (its bottleneck)", "dae"
     asked: Mapping[str, Any] = artefact.config["see"]
     vae, model = asked["vae"], str(asked["model"])
-    info = model_info(model)
+    # The package of a model need not be installed where the report is written.
+    info = model_info(model) if model in MODELS else ModelInfo(model, label=model)
+    hues = ", hues repaired" if asked["dae"].get("hue_prob") else ""
+    if "loss" not in vae:
+        return f"{info.label}{hues}", "features"
     name = info.label.removesuffix("_DAE")  # added below, as to every model whose loss compares features
-    loss = str(vae.get("loss", "features"))
+    loss = str(vae["loss"])
     weight = f", {info.symbol}\u00a0=\u00a0{vae[info.weight]:g}" if info.weight else ""
     if info.needs.kinds():
         weight += f", supervised by {info.needs}"
     if loss == "pixel":
         return f"{name}{weight}", loss
     blend = "" if loss == "perceptual" else f", {loss} loss"
-    hues = ", hues repaired" if asked["dae"].get("hue_prob") else ""
     return f"{name}_DAE{weight}, J\u00a0=\u00a0{vae['perceptual']['layer']}{blend}{hues}", loss
 
 
