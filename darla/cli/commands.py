@@ -72,7 +72,7 @@ class SeeCommand:
     result."""
     preset: str | None = None
     """Named configuration: `darla` (if neither preset nor model is given), `darla-paper`, `beta-1`, `beta-4`,
-    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae`, `alda`, `autoencoder`, `random` or
+    `annealed`, `factor`, `beta-tc`, `dip-1`, `dip-2`, `mmd`, `qlae`, `alda`, `auto-encoder`, `random` or
     `dae-features`; the options below are its, and change it."""
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
