@@ -45,7 +45,7 @@ class TrainedEncoder(BaseFeaturesExtractor):
 
     def __init__(self, observation_space: spaces.Box, vision: Mapping[str, Any], frames: int = 1) -> None:
         from darla.vision import SeeConfig
-        from darla.vision.encoders.train_encoder import build_model
+        from darla.vision.encoders.load import build_model
 
         channels, height, width = observation_space.shape
         config = SeeConfig.from_dict(vision)
@@ -58,7 +58,7 @@ class TrainedEncoder(BaseFeaturesExtractor):
         count, channels, *sides = images.shape
         single = images.reshape(count * self._frames, channels // self._frames, *sides)
         single = single.contiguous(memory_format=torch.channels_last)  # forward and backward a third faster on a CPU
-        codes = self.model.normalise(self.model.encode(single).mean.float())
+        codes = self.model.normalize(self.model.encode(single).mean.float())
         return codes.reshape(count, -1)
 
     def load_encoder_weights(self, model: "VisionModel") -> None:

@@ -34,7 +34,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.experiments.families import FAMILIES
 from darla.vision import SeeConfig, load, train_model
 from darla.vision.encoders.encode import posterior_of
-from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.load import build_model
 from darla.vision.metrics import evaluate
 from darla.vision.training.loop import build_seeded
 

@@ -28,7 +28,7 @@ from darla.agents.vec_env.latents import fastest_precision
 from darla.common import limit_threads
 from darla.envs import make, tasks
 from darla.vision import SeeConfig
-from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.load import build_model
 
 GOAL = 2.0
 """How many times as fast as end-to-end training the project wants to be."""

@@ -28,8 +28,8 @@ from darla.vision import (
     BetaVAE,
     BetaVAEConfig,
     DAEConfig,
+    FeatureSpace,
     PerceptualConfig,
-    PerceptualLoss,
     SeeConfig,
     train_model,
 )
@@ -119,7 +119,7 @@ def our_model(perceptual: bool) -> BetaVAE:
     if not perceptual:
         return BetaVAE(BetaVAEConfig())
     config = BetaVAEConfig(loss="perceptual", perceptual=PerceptualConfig(layer="conv3"))
-    return BetaVAE(config, PerceptualLoss(DAE(DAEConfig()), config.perceptual))
+    return BetaVAE(config, FeatureSpace(DAE(DAEConfig()), config.perceptual))
 
 
 def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]]:
@@ -152,7 +152,7 @@ def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]
         training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=BATCH
     ).training  # fmt: skip
     with tempfile.TemporaryDirectory() as out:
-        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observation=take_turns)
+        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observe=take_turns)
     return rates
 
 

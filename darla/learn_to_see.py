@@ -35,8 +35,7 @@ def see(
         InputError: the frames are damaged, there is no such preset, or the folder holds something else.
     """
     chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
-    denoiser = dae.folder if isinstance(dae, Artefact) else dae
-    return train_encoder(chosen, open_frames(frames), out, seed, dae=denoiser, watch=watch)
+    return train_encoder(chosen, open_frames(frames), out, seed, dae=dae, watch=watch)
 
 
 def train_denoiser(

@@ -27,7 +27,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "convolution": Method("end to end, random convolution", None, ActConfig(augment=("convolution",))),
         # Other encoders, frozen.
         "random-encoder": Method("random encoder", ENCODERS["random"]),
-        "auto-encoder": Method("autoencoder", ENCODERS["auto-encoder"]),
+        "autoencoder": Method("autoencoder", ENCODERS["autoencoder"]),
         "darla-dae": Method("DAE features", ENCODERS["dae-features"]),
         "darla-ent": Method("β-VAE, β = 1", ENCODERS["beta-1"]),
         "pixel-loss": Method("β-VAE, β = 4", ENCODERS["beta-4"]),

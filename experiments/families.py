@@ -10,7 +10,7 @@ from darla.vision.presets import PIXELS
 _SPRITES = PIXELS.change(
     vae__network="locatello",
     latent_dim=10,
-    training=TrainingConfig(steps=4000, schedule="trapezoid", warm_up=0.05),
+    training=TrainingConfig(steps=4000, schedule="trapezoid", warmup_fraction=0.05),
 )
 """The network and the ten latents of Locatello et al. 2019 on dSprites. In place of their 300,000 steps at a learning
 rate of 1e-4, 4,000 steps at up to 2e-3, so that a table takes an hour and a half of one core; docs/disentanglers.md has
@@ -27,7 +27,7 @@ _PENALTIES: Mapping[str, Mapping[str, object]] = {
     # At the model's own high learning rate the discriminator is worse, and total correlation is underestimated.
     "factor": {"model": "factor_vae", "discriminator_rate": 0.25},
     "beta-tc": {"model": "beta_tc_vae"},
-    "dip-2": {"model": "dip_vae", "kind": "ii", "off_diagonal": 10.0, "diagonal": 10.0},
+    "dip-2": {"model": "dip_vae", "kind": "ii", "lambda_od": 10.0, "lambda_d": 10.0},
     # The same total weight decay as over the paper's 200,000 steps.
     "qlae": {"model": "qlae", "vae__weight_decay": 1.0},
 }
@@ -43,7 +43,7 @@ def _family(base: SeeConfig, **changes: Mapping[str, object]) -> Mapping[str, Se
 FAMILIES: Mapping[str, Mapping[str, SeeConfig]] = MappingProxyType(
     {
         # QLAE's weights are for a reconstruction term summed over one channel, not three.
-        "sprites": _family(_SPRITES, qlae={"quantise": 41.0, "commit": 41.0}),
+        "sprites": _family(_SPRITES, qlae={"quantization_weight": 41.0, "commitment_weight": 41.0}),
         "rooms": _family(_ROOMS),
         "seek-avoid": _family(PIXELS.change(vae__activation="elu")),
     }

@@ -177,7 +177,7 @@ class _JobCollection:
             see,
             {"frames": frames, "config": config, "seed": seed, "dae": dae},
             needs=(frames, dae) if dae else (frames,),
-            cost=_training_seconds(config.training, config.vae.loss),
+            cost=_training_seconds(config.training, getattr(config.vae, "loss", "features")),
         )
 
     def agent(self, task: TransferTask, method: Method, seed: int) -> Path:

@@ -1,77 +1,45 @@
-"""Vision: beta-VAE, DARLA's beta-VAE_DAE, the denoising autoencoder behind it, and how they are trained.
+"""Vision: the models (beta-VAE, DARLA's beta-VAE_DAE and others), their training, and the codes of trained encoders.
 
-Importing this module is cheap; PyTorch comes with the first name that is used.
+Importing this module is cheap; PyTorch is imported with the first name that is used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from darla.common.lazy_exports import lazy_exports
 from darla.common.llvm_order import load_triton_first
 
 if TYPE_CHECKING:
-    from darla.vision.encoders.config import SeeConfig
-    from darla.vision.encoders.encode import encode_frames, encode_images, load
-    from darla.vision.encoders.probes import probe
-    from darla.vision.encoders.train_dae import load_dae, train_dae
-    from darla.vision.encoders.train_encoder import train_encoder
-    from darla.vision.models.base import ImageModel, Posterior, VisionModel
-    from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
-    from darla.vision.models.dae import DAE, DAEConfig
-    from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
-    from darla.vision.models.registry import MODELS
-    from darla.vision.training.config import TrainingConfig
-    from darla.vision.training.loop import train_model
+    from darla.vision.encoders.config import SeeConfig as SeeConfig
+    from darla.vision.encoders.encode import encode_frames as encode_frames
+    from darla.vision.encoders.encode import encode_images as encode_images
+    from darla.vision.encoders.load import build_model as build_model
+    from darla.vision.encoders.load import load as load
+    from darla.vision.encoders.load import load_dae as load_dae
+    from darla.vision.encoders.probes import probe as probe
+    from darla.vision.encoders.train_dae import train_dae as train_dae
+    from darla.vision.encoders.train_encoder import train_encoder as train_encoder
+    from darla.vision.models.base import VAE as VAE
+    from darla.vision.models.base import LatentModel as LatentModel
+    from darla.vision.models.base import Posterior as Posterior
+    from darla.vision.models.base import VisionModel as VisionModel
+    from darla.vision.models.beta_vae import BetaVAE as BetaVAE
+    from darla.vision.models.beta_vae import BetaVAEConfig as BetaVAEConfig
+    from darla.vision.models.config import LatentModelConfig as LatentModelConfig
+    from darla.vision.models.dae import DAE as DAE
+    from darla.vision.models.dae import DAEConfig as DAEConfig
+    from darla.vision.models.darla_vae import DarlaVAE as DarlaVAE
+    from darla.vision.models.darla_vae import DarlaVAEConfig as DarlaVAEConfig
+    from darla.vision.models.feature_space import FeatureSpace as FeatureSpace
+    from darla.vision.models.feature_space import PerceptualConfig as PerceptualConfig
+    from darla.vision.models.image_model import ImageModel as ImageModel
+    from darla.vision.models.registry import MODELS as MODELS
+    from darla.vision.models.registry import Supervision as Supervision
+    from darla.vision.models.registry import register_model as register_model
+    from darla.vision.training.config import TrainingConfig as TrainingConfig
+    from darla.vision.training.loop import train_model as train_model
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__)
 
-_HOMES = {
-    "models.base": ("ImageModel", "Posterior", "VisionModel"),
-    "models.beta_vae": ("BetaVAE", "BetaVAEConfig"),
-    "models.dae": ("DAE", "DAEConfig"),
-    "encoders.train_dae": ("load_dae", "train_dae"),
-    "encoders.train_encoder": ("train_encoder",),
-    "models.registry": ("MODELS",),
-    "encoders.encode": ("encode_frames", "encode_images", "load"),
-    "models.perceptual": ("PerceptualConfig", "PerceptualLoss"),
-    "encoders.probes": ("probe",),
-    "encoders.config": ("SeeConfig",),
-    "training.loop": ("train_model",),
-    "training.config": ("TrainingConfig",),
-}
-_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = [
-    "DAE",
-    "MODELS",
-    "BetaVAE",
-    "BetaVAEConfig",
-    "DAEConfig",
-    "ImageModel",
-    "PerceptualConfig",
-    "PerceptualLoss",
-    "Posterior",
-    "SeeConfig",
-    "TrainingConfig",
-    "VisionModel",
-    "encode_frames",
-    "encode_images",
-    "load",
-    "load_dae",
-    "probe",
-    "train_dae",
-    "train_encoder",
-    "train_model",
-]
-
-# Optimisers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
+# Optimizers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
 # opened a renderer of its own.
 load_triton_first()
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

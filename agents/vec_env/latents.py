@@ -97,7 +97,7 @@ class FrozenEncoder:
             self.model.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             mean = self.model.encode(self.model.to_input(images)).mean
-        codes: Codes = self.model.normalise(mean.float()).cpu().numpy()
+        codes: Codes = self.model.normalize(mean.float()).cpu().numpy()
         if not np.isfinite(codes).all():
             raise InputError("the encoder gave a code that is not finite (NaN or infinity); its training has failed")
         return codes

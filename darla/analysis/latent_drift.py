@@ -115,7 +115,7 @@ def latent_drift(
     ones = np.ones(model.latent_dim)  # the normaliser has made D_U's standard deviation the unit
 
     def compare(pairs: PairedRendering) -> Drift:
-        source, target = (encode_images(model, images, normalise=True) for images in (pairs.source, pairs.target))
+        source, target = (encode_images(model, images, normalize=True) for images in (pairs.source, pairs.target))
         return drift(source, target, ones)
 
     return {name: compare(pairs) for name, pairs in _pairs(task, states, seed)}

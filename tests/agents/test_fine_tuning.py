@@ -41,7 +41,7 @@ def test_before_training_the_policy_sees_the_codes_of_the_encoder(algorithm, col
     for part in found:
         with torch.no_grad():
             codes = part(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
-        np.testing.assert_allclose(codes.numpy(), encode_images(model, images, normalise=True), atol=1e-4)
+        np.testing.assert_allclose(codes.numpy(), encode_images(model, images, normalize=True), atol=1e-4)
     env.close()
 
 
@@ -94,7 +94,7 @@ def test_each_frame_of_a_stack_is_encoded_by_itself(encoder_folder, images):
     batch = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         codes = part(torch.cat([batch, batch.flip(0)], dim=1)).numpy()
-    expected = encode_images(model, images, normalise=True)
+    expected = encode_images(model, images, normalize=True)
     np.testing.assert_allclose(codes, np.concatenate([expected, expected[::-1]], axis=1), atol=1e-4)
 
 

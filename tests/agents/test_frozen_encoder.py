@@ -48,7 +48,7 @@ def test_policies_hold_no_weight_of_the_encoder(columns, encoder_folder):
 
 def test_codes_are_the_normalised_posterior_means_of_vision(encoder_folder):
     shown = frames(20)
-    expected = encode_images(load_model(encoder_folder), shown, normalise=True)
+    expected = encode_images(load_model(encoder_folder), shown, normalize=True)
     exact = FrozenEncoder.load(encoder_folder, "float32").encode(shown)
     assert exact.dtype == np.float32
     np.testing.assert_allclose(exact, expected, atol=1e-5)

@@ -12,8 +12,8 @@ from darla.agents import A2CSettings, ActConfig, DQNSettings, MFECSettings, PPOS
 from darla.common import complete_artefact, start_artefact
 from darla.common.files import save_tensors
 from darla.vision import SeeConfig, VisionModel, encode_images
-from darla.vision.encoders.encode import fit_normaliser
-from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.encode import fit_normalizer
+from darla.vision.encoders.load import build_model
 from darla.vision.models.base import Posterior
 
 
@@ -57,7 +57,7 @@ def write_encoder(folder: Path, seed: int, size: int = SIZE) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config, (size, size, 3))
-    fit_normaliser(model, encode_images(model, frames(64, size)))
+    fit_normalizer(model, encode_images(model, frames(64, size)))
     start_artefact(folder, "encoder", record)
     save_tensors(folder / "model.safetensors", model.state_dict())
     complete_artefact(folder, "encoder", record, seed=seed, inputs={}, wall_seconds=0.0)

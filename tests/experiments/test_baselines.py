@@ -90,7 +90,7 @@ COMMANDS = {
     "hue": (None, "--augment hue"),
     "convolution": (None, "--augment convolution"),
     "random-encoder": ("random", ""),
-    "auto-encoder": ("auto-encoder", ""),
+    "autoencoder": ("autoencoder", ""),
     "darla-dae": ("dae-features", ""),
     "darla-ent": ("beta-1", ""),
     "pixel-loss": ("beta-4", ""),

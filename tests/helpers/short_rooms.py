@@ -9,7 +9,7 @@ from darla.envs import EnvDomain, TransferTask
 from darla.envs.domains.tasks import environment_task
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
-from darla.vision import SeeConfig, train_encoder
+from darla.vision import MODELS, SeeConfig, train_encoder
 
 STEPS = 12
 
@@ -33,7 +33,10 @@ def short_task(name: str = "short") -> TransferTask:
 def hasty_encoder(out: Path, model: str = "beta_vae") -> Artefact:
     """Train an encoder for a few steps on a few frames of the task's D_U."""
     collect(CollectConfig(frames=40, sampling="random_policy"), out / "frames", domain=short_task().unlabelled)
-    config = SeeConfig().change(model=model, training__steps=4, training__batch_size=16)
+    steps = 4 if MODELS[model].is_trained else 0
+    config = SeeConfig().change(
+        model=model, training__steps=steps, training__batch_size=16, dae_training__steps=4, dae_training__batch_size=16
+    )
     return train_encoder(config, FrameSet.open(out / "frames"), out / "encoder", seed=0)
 
 

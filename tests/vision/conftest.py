@@ -1,4 +1,4 @@
-"""The smallest pictures and configurations that still go through every stage."""
+"""The smallest images and configurations that still go through every stage."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ def frames() -> Frames:
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """Six pictures as a model reads them, (6, 3, 16, 16)."""
+    """Six images as a model reads them, (6, 3, 16, 16)."""
     return torch.from_numpy(Frames(6, seed=3).images).permute(0, 3, 1, 2).float() / 255
 
 

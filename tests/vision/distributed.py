@@ -15,9 +15,10 @@ def main() -> None:
     limit_threads(1)
     config = vision.SeeConfig().change(
         loss="perceptual", layer="bottleneck", latent_dim=4, bottleneck=8, statistics_frames=64,
-        training__steps=5, training__batch_size=16, training__parts=2, training__precision="float32",
+        training__steps=5, training__batch_size=16, training__micro_batches=2, training__precision="float32",
         training__log_every=2, training__checkpoint_every=3,
-        dae_training__steps=5, dae_training__batch_size=16, dae_training__parts=2, dae_training__precision="float32",
+        dae_training__steps=5, dae_training__batch_size=16, dae_training__micro_batches=2,
+        dae_training__precision="float32",
     )  # fmt: skip
     vision.train_encoder(config, Frames(256), Path(sys.argv[1]), seed=3)
 

@@ -25,7 +25,7 @@ class Slow(Frames):
 def main() -> None:
     limit_threads(1)
     config = vision.SeeConfig().change(
-        loss="perceptual", layer="conv3", normalisation="whiten", latent_dim=4, bottleneck=8, statistics_frames=64,
+        loss="perceptual", layer="conv3", normalization="whiten", latent_dim=4, bottleneck=8, statistics_frames=64,
         training__steps=12, training__batch_size=16, training__log_every=4, training__checkpoint_every=3,
         dae_training__steps=12, dae_training__batch_size=16,
         dae_training__log_every=5, dae_training__checkpoint_every=3,

@@ -1,4 +1,4 @@
-"""Small pictures with one known object each."""
+"""Small images with one known object each."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ class Frames:
     """A wall with one bright square: kind is its colour, bearing its place, distance its size.
 
     Args:
-        count: pictures.
+        count: images.
         seed: names them.
         shape: height, width, channels.
-        painted: whether each picture's wall has a colour of its own.
+        painted: whether each image's wall has a colour of its own.
     """
 
     def __init__(self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE, painted: bool = True) -> None:

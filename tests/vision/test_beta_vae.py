@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darla.common import InputError
-from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, PerceptualConfig, PerceptualLoss, Posterior
+from darla.vision import DAE, BetaVAE, BetaVAEConfig, DAEConfig, FeatureSpace, PerceptualConfig, Posterior
 
 SHAPE = (16, 16, 3)
 
@@ -12,7 +12,7 @@ SHAPE = (16, 16, 3)
 def build(**config) -> BetaVAE:
     torch.manual_seed(0)
     built = BetaVAEConfig(latent_dim=4, **config)
-    perceptual = PerceptualLoss(DAE(DAEConfig(bottleneck=8), SHAPE), PerceptualConfig()) if built.needs_dae else None
+    perceptual = FeatureSpace(DAE(DAEConfig(bottleneck=8), SHAPE), PerceptualConfig()) if built.needs_dae else None
     torch.manual_seed(0)
     return BetaVAE(built, perceptual, SHAPE)
 
@@ -32,31 +32,31 @@ def test_beta_zero_is_a_stochastic_autoencoder(images):
 
 
 def test_normalised_beta_is_scaled_by_pixels_per_latent(images):
-    plain, normalised = build(beta=192.0), build(beta=1.0, beta_is_normalised=True)  # 16 * 16 * 3 / 4
+    plain, normalised = build(beta=192.0), build(beta=1.0, beta_is_normalized=True)  # 16 * 16 * 3 / 4
     torch.testing.assert_close(losses(plain, images)["loss"], losses(normalised, images)["loss"])
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.0, 0.0), (0.125, 0.5), (0.25, 1.0), (0.9, 1.0)])
-def test_beta_rises_over_its_warm_up_and_is_whole_outside_training(images, share: float, part: float):
-    model = build(beta=4.0, beta_warm_up=0.25)
-    model.set_progress(share)
+def test_beta_rises_over_its_warmup_and_is_the_final_one_outside_training(images, share: float, part: float):
+    model = build(beta=4.0, beta_warmup_fraction=0.25)
+    model.on_step(share)
     terms = losses(model.train(), images)
     torch.testing.assert_close(terms["loss"], terms["pixel"] + part * 4.0 * terms["kl"])
     terms = losses(model.eval(), images)
     torch.testing.assert_close(terms["loss"], terms["pixel"] + 4.0 * terms["kl"])
 
 
-def test_beta_rises_in_a_straight_line_over_its_warm_up(images):
-    model = build(beta=4.0, beta_warm_up=0.5)
+def test_beta_rises_in_a_straight_line_over_its_warmup(images):
+    model = build(beta=4.0, beta_warmup_fraction=0.5)
     for share, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (0.9, 4.0)):
-        model.set_progress(share)
+        model.on_step(share)
         terms = losses(model.train(), images)
         torch.testing.assert_close(terms["loss"], terms["pixel"] + weight * terms["kl"])
 
 
 def test_outside_training_beta_is_the_final_one(images):
-    model = build(beta=4.0, beta_warm_up=0.5).eval()
-    model.set_progress(0.0)
+    model = build(beta=4.0, beta_warmup_fraction=0.5).eval()
+    model.on_step(0.0)
     terms = losses(model, images)
     torch.testing.assert_close(terms["loss"], terms["pixel"] + 4 * terms["kl"])
 
@@ -101,7 +101,7 @@ def test_optimal_log_variance_for_a_linear_decoder():
     assert log_variance[0].tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_decoded_images_are_pictures(images):
+def test_decoded_images_are_in_the_pixel_range(images):
     model = build(likelihood="gaussian_per_pixel")
     decoded = model.decode(torch.zeros(2, 4))
     assert decoded.shape == (2, 3, 16, 16)
@@ -116,8 +116,8 @@ def test_encoding_in_eval_mode_is_deterministic(images):
 
 def test_perceptual_reconstructions_are_displayed_through_the_dae(images):
     model = build(loss="perceptual")
-    torch.testing.assert_close(model.display(images), model.perceptual.dae(images))
-    assert build().display(images) is images
+    torch.testing.assert_close(model.to_display(images), model.reconstruction.feature_space.dae(images))
+    assert build().to_display(images) is images
 
 
 def test_options_that_would_be_ignored_are_refused():
@@ -128,7 +128,7 @@ def test_options_that_would_be_ignored_are_refused():
     with pytest.raises(InputError, match="needs a DAE"):
         BetaVAE(BetaVAEConfig(loss="perceptual"), None, SHAPE)
     with pytest.raises(InputError, match="has no use for a DAE"):
-        BetaVAE(BetaVAEConfig(), PerceptualLoss(DAE(DAEConfig(), SHAPE), PerceptualConfig()), SHAPE)
+        BetaVAE(BetaVAEConfig(), FeatureSpace(DAE(DAEConfig(), SHAPE), PerceptualConfig()), SHAPE)
     with pytest.raises(InputError, match="beta must not be negative"):
         BetaVAEConfig(beta=-1.0)
     with pytest.raises(InputError, match="multiples of 16"):

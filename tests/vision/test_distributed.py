@@ -33,10 +33,10 @@ def test_two_processes_train_as_one(tmp_path):
         assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=1e-3)
 
 
-def test_parts_that_cannot_be_shared_out_are_refused(frames, tmp_path, monkeypatch):
-    from darla.vision.training.devices import Processes
+def test_micro_batches_that_cannot_be_shared_out_are_refused(frames, tmp_path, monkeypatch):
+    from darla.vision.training.devices import DistributedContext
 
-    monkeypatch.setattr(Processes, "join", classmethod(lambda cls, device: cls(rank=0, world=3)))
+    monkeypatch.setattr(DistributedContext, "join", classmethod(lambda cls, device: cls(rank=0, world=3)))
     model = DAE(DAEConfig(bottleneck=8), (16, 16, 3))
-    with pytest.raises(InputError, match="16 in 2 parts cannot be shared out equally among 3 processes"):
-        train_model(model, frames, TrainingConfig(batch_size=16, parts=2), tmp_path, 0)
+    with pytest.raises(InputError, match="16 in 2 micro-batches cannot be divided equally among 3 processes"):
+        train_model(model, frames, TrainingConfig(batch_size=16, micro_batches=2), tmp_path, 0)

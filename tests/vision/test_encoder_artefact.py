@@ -16,11 +16,11 @@ from darla.vision.encoders.splits import split
 
 @pytest.fixture(scope="module")
 def perceptual(tiny, frames, tmp_path_factory):
-    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    config = tiny.change(loss="perceptual", layer="bottleneck", target_nats=100.0)
     return vision.train_encoder(config, frames, tmp_path_factory.mktemp("perceptual") / "run", seed=0)
 
 
-def test_the_artefact_holds_weights_probes_pictures_and_history(perceptual):
+def test_the_artefact_holds_weights_probes_images_and_history(perceptual):
     names = set(perceptual.card["files"])
     assert {"model.safetensors", "probes.json", "reconstructions.png", "traversals.png", "history.csv"} <= names
     assert {"dae/model.safetensors", "dae/features.safetensors", "dae/probes.json", "dae/reconstructions.png"} <= names
@@ -35,30 +35,30 @@ def test_the_encoder_is_self_contained(perceptual, tmp_path):
     alone = shutil.copytree(perceptual.folder, tmp_path / "copy")
     model, copy = vision.load(perceptual.folder), vision.load(alone)
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(model.display(image), copy.display(image))
+    assert torch.equal(model.to_display(image), copy.to_display(image))
     dae = vision.load_dae(Artefact.load(alone / "dae", "dae"))
-    assert torch.equal(model.display(image), dae(image))
+    assert torch.equal(model.to_display(image), dae(image))
 
 
-def test_a_network_that_dies_in_training_is_told(tiny, frames, tmp_path, capfd):
+def test_a_network_whose_units_die_in_training_is_reported(tiny, frames, tmp_path, capfd):
     steep = tiny.change(training__learning_rate=0.02, training__schedule="constant")
     report = read_json(vision.train_encoder(steep, frames, tmp_path / "steep", seed=0).folder / "probes.json")
     assert report["dead_units"] > 0.5
-    assert "put out the same for every image" in capfd.readouterr().err
+    assert "units are dead" in capfd.readouterr().err
     report = read_json(vision.train_encoder(tiny, frames, tmp_path / "level", seed=0).folder / "probes.json")
     assert report["dead_units"] < 0.5
-    assert "put out the same" not in capfd.readouterr().err
+    assert "units are dead" not in capfd.readouterr().err
 
 
 def test_j_is_calibrated_with_the_statistics_stored_beside_the_dae(perceptual):
     stored = load_tensors(perceptual.folder / "dae" / "features.safetensors")
     tensors = perceptual.tensors()
-    assert torch.equal(tensors["perceptual.mean"], stored["bottleneck.mean"])
-    assert tensors["perceptual.weight"] != 1
+    assert torch.equal(tensors["reconstruction.feature_space.mean"], stored["bottleneck.mean"])
+    assert tensors["reconstruction.feature_space.weight"] != 1
 
 
 def test_a_finished_artefact_is_returned_as_it_is(perceptual, tiny, frames):
-    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    config = tiny.change(loss="perceptual", layer="bottleneck", target_nats=100.0)
     again = vision.train_encoder(config, frames, perceptual.folder, seed=0)
     assert again.card == perceptual.card
 
@@ -66,7 +66,7 @@ def test_a_finished_artefact_is_returned_as_it_is(perceptual, tiny, frames):
 def test_another_configuration_or_seed_in_the_same_folder_is_refused(perceptual, tiny, frames):
     with pytest.raises(InputError, match="begun with another configuration"):
         vision.train_encoder(tiny, frames, perceptual.folder, seed=0)
-    config = tiny.change(loss="perceptual", layer="bottleneck", nats=100.0)
+    config = tiny.change(loss="perceptual", layer="bottleneck", target_nats=100.0)
     with pytest.raises(InputError, match="seed was 0 and is now 1"):
         vision.train_encoder(config, frames, perceptual.folder, seed=1)
 
@@ -134,14 +134,14 @@ def test_training_puts_what_varies_most_into_the_codes(tmp_path):
     painted.state = {"bearing": painted.images[:, 0, 0, 0] / 255}  # how red the wall is
     config = vision.SeeConfig().change(
         latent_dim=6, vae__activation="elu", vae__likelihood="gaussian", vae__pixel_std=0.05,
-        held_out=0.3, statistics_frames=64, training__warm_up=0.05,
+        held_out=0.3, statistics_frames=64, training__warmup_fraction=0.05,
         training__steps=500, training__batch_size=32, training__learning_rate=3e-3,
     )  # fmt: skip
     artefact = vision.train_encoder(config, painted, tmp_path / "run", seed=0)
     report = json.loads((artefact.folder / "probes.json").read_text())
     assert report["bearing"]["nonlinear"] > 0.7
     assert report["kl"]["active_units"] >= 2
-    codes = encode_images(vision.load(artefact.folder), painted.images, normalise=True)
+    codes = encode_images(vision.load(artefact.folder), painted.images, normalize=True)
     assert codes.std(axis=0).max() == pytest.approx(1, abs=0.3)
 
 

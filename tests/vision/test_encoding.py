@@ -7,7 +7,7 @@ import torch
 from darla import vision
 from darla.common import InputError
 from darla.vision import BetaVAE, BetaVAEConfig
-from darla.vision.encoders.encode import DEAD, fit_normaliser
+from darla.vision.encoders.encode import MIN_DEVIATION, fit_normalizer
 
 SHAPE = (16, 16, 3)
 
@@ -37,9 +37,9 @@ def test_codes_do_not_depend_on_the_batch_size(model, frames):
 
 
 def test_to_input_scales_and_moves_channels_first_without_copying_the_layout(model):
-    picture = np.zeros((1, 16, 16, 3), np.uint8)
-    picture[0, 2, 5] = (255, 51, 0)
-    x = model.to_input(picture)
+    image = np.zeros((1, 16, 16, 3), np.uint8)
+    image[0, 2, 5] = (255, 51, 0)
+    x = model.to_input(image)
     assert x[0, :, 2, 5].tolist() == pytest.approx([1.0, 0.2, 0.0])
     assert x.is_contiguous(memory_format=torch.channels_last)
 
@@ -47,16 +47,16 @@ def test_to_input_scales_and_moves_channels_first_without_copying_the_layout(mod
 def test_normalised_codes_have_zero_mean_and_unit_deviation(model, frames):
     with torch.no_grad():
         model.encoder.head.weight.mul_(3000)  # no latent of this untrained model counts as dead
-    fit_normaliser(model, vision.encode_images(model, frames.images))
-    codes = vision.encode_images(model, frames.images, normalise=True)
+    fit_normalizer(model, vision.encode_images(model, frames.images))
+    codes = vision.encode_images(model, frames.images, normalize=True)
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-2)
     np.testing.assert_allclose(codes.std(axis=0), 1, atol=1e-3)
 
 
 def test_dead_latents_stay_small(model):
     codes = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32) * [1, 1, 1e-4, 0]
-    fit_normaliser(model, codes)
-    assert model.codes_std.tolist()[2:] == pytest.approx([DEAD, DEAD])
+    fit_normalizer(model, codes)
+    assert model.codes_std.tolist()[2:] == pytest.approx([MIN_DEVIATION, MIN_DEVIATION])
 
 
 def test_encoding_leaves_the_mode_as_it_was(model, frames):
@@ -94,16 +94,16 @@ def test_a_loaded_model_is_frozen_and_in_eval_mode(artefact):
 
 def test_a_loaded_model_carries_its_normaliser(artefact, frames):
     model = vision.load(artefact.folder)
-    assert model.codes_std.min() >= DEAD
+    assert model.codes_std.min() >= MIN_DEVIATION
     codes = vision.encode_images(model, frames.images)
     expected = (codes - model.codes_mean.numpy()) / model.codes_std.numpy()
-    np.testing.assert_allclose(vision.encode_images(model, frames.images, normalise=True), expected, atol=1e-5)
+    np.testing.assert_allclose(vision.encode_images(model, frames.images, normalize=True), expected, atol=1e-5)
 
 
 def test_encoding_changes_no_byte_of_the_model(artefact, frames):
     model = vision.load(artefact.folder)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    vision.encode_images(model, frames.images, normalise=True)
+    vision.encode_images(model, frames.images, normalize=True)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
@@ -123,16 +123,16 @@ def test_altered_and_unfinished_artefacts_are_refused(artefact, tmp_path):
 
 
 def test_missing_unknown_and_misshapen_tensors_are_refused(model, tmp_path):
-    from darla.vision.encoders.encode import restore
+    from darla.vision.encoders.load import load_weights
 
     tensors = dict(model.state_dict())
-    restore(model, tensors, tmp_path)
+    load_weights(model, tensors, tmp_path)
     with pytest.raises(InputError, match=r"lacks the tensor 'encoder\.head\.bias'"):
-        restore(model, {name: value for name, value in tensors.items() if name != "encoder.head.bias"}, tmp_path)
+        load_weights(model, {name: value for name, value in tensors.items() if name != "encoder.head.bias"}, tmp_path)
     with pytest.raises(InputError, match="tensor 'surplus' that its model does not have"):
-        restore(model, tensors | {"surplus": torch.zeros(1)}, tmp_path)
+        load_weights(model, tensors | {"surplus": torch.zeros(1)}, tmp_path)
     with pytest.raises(InputError, match="has shape"):
-        restore(model, tensors | {"encoder.head.bias": torch.zeros(3)}, tmp_path)
+        load_weights(model, tensors | {"encoder.head.bias": torch.zeros(3)}, tmp_path)
 
 
 def test_the_probes_file_reports_reconstruction_and_kl(artefact):

@@ -81,5 +81,5 @@ def test_a_trained_discriminator_estimates_the_total_correlation_of_a_gaussian()
 def test_the_discriminator_has_its_own_momentum_and_rate():
     rest, judge = build(discriminator_rate=0.1).parameter_groups()
     assert judge["betas"] == (0.5, 0.9)
-    assert judge["rate"] == 0.1
+    assert judge["lr_scale"] == 0.1
     assert len(rest["params"]) + len(judge["params"]) == len(list(build().parameters()))

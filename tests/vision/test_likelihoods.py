@@ -68,10 +68,10 @@ def test_gaussian_per_pixel_with_equal_variances_is_gaussian_up_to_a_constant(im
     torch.testing.assert_close(likelihood("gaussian_per_pixel", 1.0).loss(outputs, images), expected + constant)
 
 
-def test_gaussian_per_pixel_is_bounded_below_for_a_perfect_picture():
-    picture = torch.full((1, 3, 16, 16), 0.5)
-    sure = torch.cat([torch.zeros_like(picture), torch.full_like(picture, -100.0)], dim=1)
-    loss = likelihood("gaussian_per_pixel", 1.0).loss(sure, picture)
+def test_gaussian_per_pixel_is_bounded_below_for_a_perfect_image():
+    image = torch.full((1, 3, 16, 16), 0.5)
+    sure = torch.cat([torch.zeros_like(image), torch.full_like(image, -100.0)], dim=1)
+    loss = likelihood("gaussian_per_pixel", 1.0).loss(sure, image)
     assert loss == pytest.approx(3 * 16 * 16 * torch.tensor(0.01).log().item(), rel=1e-5)
 
 

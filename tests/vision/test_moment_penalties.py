@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darla.vision import Posterior
-from darla.vision.models.dip_vae import DIPVAE, DIPVAEConfig, covariance
+from darla.vision.models.dip_vae import DIPVAE, DIPVAEConfig, code_covariance
 from darla.vision.models.info_vae import maximum_mean_discrepancy
 
 SHAPE = (16, 16, 3)
@@ -38,14 +38,17 @@ def test_the_prior_itself_costs_nothing_in_the_second_kind():
 def test_the_kinds_differ_on_the_diagonal_alone_and_by_the_mean_variance():
     mean, log_variance = white() @ torch.randn(4, 4), torch.randn(64, 4)
     found = Posterior(mean, log_variance)
-    difference = covariance(found, "ii") - covariance(found, "i")
+    difference = code_covariance(found, "ii") - code_covariance(found, "i")
     torch.testing.assert_close(difference, log_variance.exp().mean(0).diag(), atol=1e-4, rtol=1e-4)
 
 
 def test_the_covariance_is_that_of_the_batch():
     mean = white() @ torch.randn(4, 4) + 3
     torch.testing.assert_close(
-        covariance(Posterior(mean, torch.zeros_like(mean)), "i"), torch.cov(mean.T, correction=0), atol=1e-4, rtol=1e-4
+        code_covariance(Posterior(mean, torch.zeros_like(mean)), "i"),
+        torch.cov(mean.T, correction=0),
+        atol=1e-4,
+        rtol=1e-4,
     )
 
 

@@ -50,7 +50,7 @@ def test_a_rare_kind_counts_as_much_as_a_frequent_one():
     assert report["kind"]["linear"] == pytest.approx(0.5, abs=0.1)  # plain accuracy would be 0.9
 
 
-def test_an_unused_latent_is_not_blown_up():
+def test_an_unused_latent_is_not_scaled_up():
     rng, state = make()
     useful = state["bearing"][:, None] + 0.01 * rng.normal(size=(1500, 1))
     noise = 1e-6 * rng.normal(size=(1500, 20))

@@ -9,39 +9,40 @@ SHAPE = (16, 16, 3)
 
 def build(**config) -> QLAE:
     torch.manual_seed(0)
-    return QLAE(QLAEConfig(latent_dim=3, values=5, **config), None, SHAPE)
+    return QLAE(QLAEConfig(latent_dim=3, n_values=5, **config), None, SHAPE)
 
 
 def test_codes_are_the_nearest_values_and_quantising_twice_changes_nothing():
     model = build()
     outputs = torch.randn(50, 3)
-    values = model.quantised(outputs)
+    values = model.quantize(outputs)
     grid = torch.linspace(-0.5, 0.5, 5)
     torch.testing.assert_close(values, grid[(outputs[..., None] - grid).abs().argmin(-1)])
-    assert torch.equal(model.quantised(values), values)
+    assert torch.equal(model.quantize(values), values)
 
 
 def test_the_gradient_of_the_reconstruction_passes_straight_through(images):
-    model = build(quantise=0.0, commit=0.0)
+    model = build(quantization_weight=0.0, commitment_weight=0.0)
     outputs = model.encoder(images)
-    values = model.quantised(outputs).detach().requires_grad_()
-    model.reconstruction(values, images)[0].backward()
+    values = model.quantize(outputs).detach().requires_grad_()
+    model.reconstruction(model.decoder(values), images)[0].backward()
     at_values = values.grad.clone()
     outputs = model.encoder(images)
     outputs.retain_grad()
-    model.reconstruction(outputs + (model.quantised(outputs) - outputs).detach(), images)[0].backward()
+    straight_through = outputs + (model.quantize(outputs) - outputs).detach()
+    model.reconstruction(model.decoder(straight_through), images)[0].backward()
     torch.testing.assert_close(outputs.grad, at_values)
 
 
 @pytest.mark.parametrize(
     ("weights", "moved", "still"),
     [
-        ({"quantise": 1.0, "commit": 0.0}, "codebook", "encoder"),
-        ({"quantise": 0.0, "commit": 1.0}, "encoder", "codebook"),
+        ({"quantization_weight": 1.0, "commitment_weight": 0.0}, "codebook", "encoder"),
+        ({"quantization_weight": 0.0, "commitment_weight": 1.0}, "encoder", "codebook"),
     ],
 )
 def test_each_distance_moves_one_side_alone(weights, moved, still, images):
-    model, bare = build(**weights), build(quantise=0.0, commit=0.0)
+    model, bare = build(**weights), build(quantization_weight=0.0, commitment_weight=0.0)
     for each in (model, bare):
         each.loss(images)["loss"].backward()
     for name, parameter in model.named_parameters():
@@ -56,10 +57,12 @@ def test_each_distance_moves_one_side_alone(weights, moved, still, images):
     )
 
 
-def test_sharp_association_is_the_nearest_value_and_none_is_the_mean_of_all():
+def test_a_cold_softmax_is_the_nearest_value_and_a_hot_one_the_mean_of_all():
     outputs = torch.randn(50, 3)
-    torch.testing.assert_close(build(association=1e5).quantised(outputs), build().quantised(outputs), atol=1e-3, rtol=0)
-    torch.testing.assert_close(build(association=0.0).quantised(outputs), torch.zeros(50, 3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        build(softmax_temperature=1e-5).quantize(outputs), build().quantize(outputs), atol=1e-3, rtol=0
+    )
+    torch.testing.assert_close(build(softmax_temperature=1e9).quantize(outputs), torch.zeros(50, 3), atol=1e-6, rtol=0)
 
 
 def test_weight_decay_spares_biases_and_values():

@@ -9,16 +9,15 @@ from darla import vision
 from darla.common import InputError, seed_for
 from darla.common.files import read_json
 from darla.vision import DAE, SeeConfig, encode_images
-from darla.vision.encoders.encode import fit_normaliser
-from darla.vision.encoders.train_dae import load_dae
-from darla.vision.encoders.train_encoder import build_model
+from darla.vision.encoders.encode import fit_normalizer
+from darla.vision.encoders.load import build_model, load_dae
 from darla.vision.training.loop import build_seeded
 
 DAE_FEATURES = {"model": "dae_features", "latent_dim": 8, "training__steps": 0}
 
 
-def auto_encoder(tiny, **changes):
-    return tiny.change(model="auto_encoder", **changes)
+def autoencoder(tiny, **changes):
+    return tiny.change(model="autoencoder", **changes)
 
 
 def dae_features(tiny, **changes):
@@ -28,7 +27,7 @@ def dae_features(tiny, **changes):
 @pytest.fixture(scope="module")
 def random_encoder(tiny, frames, tmp_path_factory):
     return vision.train_encoder(
-        auto_encoder(tiny, training__steps=0), frames, tmp_path_factory.mktemp("random") / "run", 5
+        autoencoder(tiny, training__steps=0), frames, tmp_path_factory.mktemp("random") / "run", 5
     )
 
 
@@ -41,7 +40,7 @@ def features(tiny, frames, tmp_path_factory):
 
 
 def test_an_autoencoder_minimises_its_reconstruction_and_nothing_else(tiny, images):
-    model = build_model(auto_encoder(tiny), SHAPE)
+    model = build_model(autoencoder(tiny), SHAPE)
     terms = model.loss(images)
     assert terms["loss"] == terms["pixel"]
     assert terms["loss"] == model.loss(images)["loss"]  # there is no noise
@@ -62,21 +61,21 @@ def test_codes_without_a_prior_have_unit_variance_however_small_they_are(random_
     model = vision.load(random_encoder.folder)
     raw = encode_images(model, frames.images)
     assert raw.std(axis=0).max() < 0.05  # less than the codes of a VAE's unused latent
-    codes = encode_images(model, frames.images, normalise=True)
+    codes = encode_images(model, frames.images, normalize=True)
     np.testing.assert_allclose(codes.std(axis=0), 1.0, atol=0.2)
 
 
-def test_a_code_that_never_moves_is_not_blown_up(tiny, frames):
-    model = build_model(auto_encoder(tiny), SHAPE)
+def test_a_code_that_never_moves_is_not_scaled_up(tiny, frames):
+    model = build_model(autoencoder(tiny), SHAPE)
     codes = np.random.default_rng(0).normal(size=(500, 4)) * np.array([1e-9, 100.0, 100.0, 100.0])
-    fit_normaliser(model, codes.astype(np.float32))
+    fit_normalizer(model, codes.astype(np.float32))
     assert model.codes_std[0] > 1.0
     np.testing.assert_allclose(model.codes_std[1:], 100.0, rtol=0.15)
 
 
 def test_features_of_the_dae_are_whitened_over_the_unlabelled_frames(features, frames):
     model = vision.load(features[1].folder)
-    codes = encode_images(model, frames.images, normalise=True)
+    codes = encode_images(model, frames.images, normalize=True)
     assert codes.shape == (len(frames), 8)
     covariance = np.cov(codes.T)
     strong = covariance.diagonal() > 0.5
@@ -90,12 +89,12 @@ def test_features_of_the_dae_are_drawn_as_the_dae_repairs(features, images):
 
 
 def test_standardised_features_are_the_bottleneck_itself_up_to_scale(tiny, frames, features, tmp_path, images):
-    config = dae_features(tiny, normalisation="std")
+    config = dae_features(tiny, normalization="std")
     made = vision.train_encoder(config, frames, tmp_path / "run", 0, dae=features[0].folder)
     model, dae = vision.load(made.folder), load_dae(features[0])
     bottleneck, codes = dae.features(images, "bottleneck"), model.encode(images).mean
-    scale = (codes / (bottleneck - model.perceptual.mean)).median(0).values
-    torch.testing.assert_close(codes, (bottleneck - model.perceptual.mean) * scale, atol=1e-4, rtol=1e-3)
+    scale = (codes / (bottleneck - model.feature_space.mean)).median(0).values
+    torch.testing.assert_close(codes, (bottleneck - model.feature_space.mean) * scale, atol=1e-4, rtol=1e-3)
 
 
 def test_reference_encoders_are_described_like_any_other(random_encoder, features):
@@ -108,9 +107,10 @@ def test_reference_encoders_are_described_like_any_other(random_encoder, feature
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vae__width": 2}, "width 2 would be ignored"),
-        ({"nats": 50.0}, "nats 50.0 would be ignored"),
-        ({"loss": "perceptual"}, "has the loss 'features'"),
+        ({"vae__width": 2}, "unknown option 'vae__width'"),
+        ({"target_nats": 50.0}, "target_nats 50.0 would be ignored"),
+        ({"loss": "perceptual"}, "unknown option 'loss'"),
+        ({"layer": "conv3"}, "reads the bottleneck, not layer 'conv3'"),
     ],
 )
 def test_an_option_that_dae_features_would_ignore_is_refused(tiny, changes, message):
@@ -132,4 +132,4 @@ def test_a_denoiser_is_shared_with_darla(tiny, features, frames, tmp_path):
     """The features that DARLA's loss compares, and those that are codes here, are of one DAE."""
     darla = vision.train_encoder(tiny.change(loss="features"), frames, tmp_path / "run", 0, dae=features[0].folder)
     assert darla.card["inputs"]["dae"] == features[1].card["inputs"]["dae"]
-    assert isinstance(vision.load(features[1].folder).perceptual.dae, DAE)
+    assert isinstance(vision.load(features[1].folder).feature_space.dae, DAE)

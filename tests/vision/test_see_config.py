@@ -21,9 +21,9 @@ def test_absent_fields_keep_their_defaults():
 
 
 def test_change_finds_fields_at_any_depth():
-    config = SeeConfig().change(nats=50.0, rectangles=2, dae_training__steps=7, vae__width=2)
-    assert config.vae.perceptual.nats == 50.0
-    assert config.dae.rectangles == 2
+    config = SeeConfig().change(target_nats=50.0, n_masks=2, dae_training__steps=7, vae__width=2)
+    assert config.vae.perceptual.target_nats == 50.0
+    assert config.dae.n_masks == 2
     assert config.dae_training.steps == 7
     assert config.training == SeeConfig().training
     assert (config.vae.width, config.dae.width) == (2, 1)
@@ -36,9 +36,9 @@ def test_change_applies_what_belongs_together_at_once():
 
 def test_a_section_can_be_changed_together_with_fields_inside_it():
     other = dataclasses.replace(SeeConfig().vae, latent_dim=5)
-    config = SeeConfig().change(vae=other, nats=3.0)
+    config = SeeConfig().change(vae=other, target_nats=3.0)
     assert config.vae.latent_dim == 5
-    assert config.vae.perceptual.nats == 3.0
+    assert config.vae.perceptual.target_nats == 3.0
 
 
 def test_a_field_in_several_places_must_be_named_with_its_section():
@@ -55,11 +55,11 @@ def test_unknown_fields_are_refused_with_the_closest_known_one():
 
 def test_every_field_of_the_configuration_is_described():
     from darla.vision.encoders import config as see_config
-    from darla.vision.models import dae, perceptual, vae
+    from darla.vision.models import config, dae, feature_space
     from darla.vision.training import config as training_config
 
     models = [inspect.getmodule(model) for model in vision.MODELS.values()]
-    for module in (vae, *models, dae, perceptual, see_config, training_config):
+    for module in (config, *models, dae, feature_space, see_config, training_config):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
                 for field, after in pairwise(node.body):

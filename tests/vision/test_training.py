@@ -12,9 +12,9 @@ from darla.vision import (
     BetaVAE,
     BetaVAEConfig,
     DAEConfig,
+    FeatureSpace,
     ImageModel,
     PerceptualConfig,
-    PerceptualLoss,
     TrainingConfig,
     train_model,
 )
@@ -89,7 +89,7 @@ def test_history_holds_the_means_between_its_rows(frames, tmp_path):
 
 
 def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
-    perceptual = PerceptualLoss(
+    perceptual = FeatureSpace(
         build_seeded(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 1), PerceptualConfig("bottleneck")
     )
     model = build_seeded(lambda: BetaVAE(BetaVAEConfig(latent_dim=4, loss="perceptual"), perceptual, SHAPE), 0)
@@ -98,11 +98,11 @@ def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):
     assert same(weights(perceptual), before)
 
 
-def test_a_batch_in_parts_gives_the_gradient_of_the_whole(frames, tmp_path):
+def test_a_batch_in_micro_batches_gives_the_gradient_of_the_whole(frames, tmp_path):
     found = []
     for parts in (1, 4):
-        model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8, rectangles=0), SHAPE), 0)
-        config = TrainingConfig(steps=3, batch_size=16, parts=parts, precision="float32")
+        model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8, n_masks=0), SHAPE), 0)
+        config = TrainingConfig(steps=3, batch_size=16, micro_batches=parts, precision="float32")
         train_model(model, frames, config, tmp_path / str(parts), 0)
         found.append(weights(model))
     for name, value in found[0].items():
@@ -188,16 +188,16 @@ def test_a_batch_may_be_larger_than_the_data():
 
 
 def test_a_trapezoid_rises_stays_and_falls():
-    config = TrainingConfig(steps=100, schedule="trapezoid", warm_up=0.1, learning_rate=2.0)
-    rates = [config.rate(step) for step in range(100)]
+    config = TrainingConfig(steps=100, schedule="trapezoid", warmup_fraction=0.1, learning_rate=2.0)
+    rates = [config.learning_rate_at(step) for step in range(100)]
     assert rates[:10] == pytest.approx(np.linspace(0.2, 2.0, 10))
     assert rates[10:76] == [2.0] * 66
     assert rates[75:] == pytest.approx(np.linspace(2.0, 0.08, 25))
 
 
 def test_one_cycle_rises_and_falls():
-    config = TrainingConfig(steps=100, learning_rate=1e-3, warm_up=0.2)
-    rates = [config.rate(step) for step in range(100)]
+    config = TrainingConfig(steps=100, learning_rate=1e-3, warmup_fraction=0.2)
+    rates = [config.learning_rate_at(step) for step in range(100)]
     assert rates[0] == pytest.approx(1e-3 / 25)
     assert max(rates) == rates[20] == pytest.approx(1e-3)
     assert rates[-1] < 1e-5
@@ -207,13 +207,13 @@ def test_one_cycle_rises_and_falls():
 
 def test_constant_rate_is_constant():
     config = TrainingConfig(steps=10, learning_rate=1e-3, schedule="constant")
-    assert {config.rate(step) for step in range(10)} == {1e-3}
+    assert {config.learning_rate_at(step) for step in range(10)} == {1e-3}
 
 
-def test_settings_that_mean_nothing_are_refused(frames, tmp_path):
+def test_invalid_settings_are_refused(frames, tmp_path):
     for change in (
-        {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"schedule": "cosine"}, {"warm_up": 1.0},
-        {"gradient_clip": 0.0}, {"parts": 3},
+        {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"schedule": "cosine"}, {"warmup_fraction": 1.0},
+        {"gradient_clip": 0.0}, {"micro_batches": 3},
     ):  # fmt: skip
         with pytest.raises(InputError):
             TrainingConfig(**change)

@@ -1,8 +1,8 @@
-"""What can be read from the codes: the kind, bearing and distance of the nearest object, by simple readers.
+"""Probes: how well the kind, bearing and distance of the nearest object can be predicted from codes.
 
-A linear reader tells how the codes hold it, a small network whether they hold it at all. Each is fitted on
-some images and scored on others. Kind is scored by balanced accuracy, so that a frequent kind buys nothing;
-bearing and distance by R^2, which is 0 for always answering the mean and negative for worse.
+A linear probe shows what the codes encode linearly, a small network what they encode at all. Each is fitted on some
+images and scored on others. Kind is scored by balanced accuracy, so that always predicting a frequent kind scores at
+chance; bearing and distance by R^2, which is 0 for always predicting the mean and negative for worse.
 """
 
 import warnings
@@ -18,12 +18,13 @@ from torch import nn
 from torch.nn import functional
 
 from darla.common import InputError, rng_for, seed_for
+from darla.vision.training.batches import LabelledFrames
 from darla.vision.training.loop import build_seeded
 
 Array = np.ndarray[Any, Any]
 TARGETS = ("kind", "bearing", "distance")
 FEWEST = 50
-"""Images with an object in view below which nothing is said."""
+"""Images with an object in view that are needed for a score."""
 
 
 def probe(
@@ -38,17 +39,17 @@ def probe(
     """Score how well the nearest visible object is read from codes.
 
     Args:
-        codes: float (N, D), in units in which 1 is a usual deviation; those of a VAE are.
+        codes: float (N, D), of deviations around 1 as those of a VAE are.
         state: `kind` (int; negative for none), `bearing` (rad), `distance` (m), `visible` (bool), each (N,).
-        seed: names the split and the network's weights and batches.
-        held_out: bool (N,), the images to score on; a random 30 % if None. Readers are fitted on the others.
-        steps: Adam steps of the non-linear reader.
+        seed: of the split and of the network's weights and batches.
+        held_out: bool (N,), the images to score on; a random 30 % if None. Probes are fitted on the others.
+        steps: Adam steps of the non-linear probe.
         hidden: units in each of its two hidden layers.
 
     Returns:
         For each of `kind`, `bearing`, `distance` that `state` has: `linear` and `nonlinear` scores, `chance`,
-        `ceiling`, and `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. Empty of
-        targets where too few images show an object.
+        `ceiling`, and `measure`; also `images_fitted`, `images_scored` and `latents`. Without targets where too few
+        images show an object.
 
     Raises:
         InputError: codes and state are of different lengths, or the codes are not finite.
@@ -60,8 +61,8 @@ def probe(
             raise InputError(f"state {name!r} has {len(values)} rows for {len(codes)} codes")
     if held_out is None:
         held_out = rng_for(seed, "split").random(len(codes)) < 0.3
-    shown = _shown(state, len(codes))
-    fit, score = np.flatnonzero(shown & ~held_out), np.flatnonzero(shown & held_out)
+    visible = _object_in_view(state, len(codes))
+    fit, score = np.flatnonzero(visible & ~held_out), np.flatnonzero(visible & held_out)
     report: dict[str, Any] = {
         "images_fitted": len(fit),
         "images_scored": len(score),
@@ -69,35 +70,40 @@ def probe(
     }
     if min(len(fit), len(score)) < FEWEST:
         return report
-    # Wide codes are scaled down, all together. Narrow ones are not blown up, for nobody does that for a policy either:
-    # what a collapsed posterior holds in the last digits of its mean does not count.
+    # Codes of large deviations are scaled down by a common factor. Small ones are not scaled up, as they are not for a
+    # policy: what a collapsed posterior encodes in the last digits of its mean does not count.
     scale = max(float(codes[fit].std(axis=0).max()), 1.0)
     inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
     for name in TARGETS:
         if name not in state:
             continue
-        answers = state[name]
+        targets = state[name]
         if name == "kind":
-            known = np.unique(answers[fit])
-            scored = score[np.isin(answers[score], known)]
-            if len(known) < 2 or len(scored) < FEWEST:
+            kinds = np.unique(targets[fit])
+            scored = score[np.isin(targets[score], kinds)]
+            if len(kinds) < 2 or len(scored) < FEWEST:
                 continue
-            labels = np.searchsorted(known, answers)
-            report[name] = _classify(inputs, labels, fit, scored, len(known), seed, steps, hidden)
+            labels = np.searchsorted(kinds, targets)
+            report[name] = _classify(inputs, labels, fit, scored, len(kinds), seed, steps, hidden)
         else:
-            if answers[fit].std() == 0 or answers[score].std() == 0:
+            if targets[fit].std() == 0 or targets[score].std() == 0:
                 continue
-            report[name] = _regress(inputs, answers.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden)
+            report[name] = _regress(inputs, targets.astype(np.float64), fit, score, seed_for(seed, name), steps, hidden)
     return report
 
 
-def _shown(state: Mapping[str, Array], count: int) -> Array:
-    shown = np.ones(count, dtype=bool)
+def state_of(frames: LabelledFrames, rows: Array) -> dict[str, Array]:
+    """Return the state behind the frames `rows`."""
+    return {name: values[rows] for name, values in frames.state.items()}
+
+
+def _object_in_view(state: Mapping[str, Array], count: int) -> Array:
+    visible = np.ones(count, dtype=bool)
     if "visible" in state:
-        shown &= state["visible"].astype(bool)
+        visible &= state["visible"].astype(bool)
     if "kind" in state:
-        shown &= state["kind"] >= 0
-    return shown
+        visible &= state["kind"] >= 0
+    return visible
 
 
 def _classify(
@@ -105,13 +111,13 @@ def _classify(
 ) -> dict[str, Any]:
     linear = LogisticRegression(C=10.0, class_weight="balanced", max_iter=300)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a score do not matter
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 300 iterations are enough for a score
         linear.fit(inputs[fit], labels[fit])
     counts = np.bincount(labels[fit], minlength=classes)
     weights = torch.as_tensor(len(fit) / (classes * counts), dtype=torch.float32)
     outputs = _network(
         inputs, torch.as_tensor(labels), fit, score, classes, seed_for(seed, "kind"), steps, hidden,
-        lambda answer, truth: functional.cross_entropy(answer, truth, weight=weights),
+        lambda logits, truth: functional.cross_entropy(logits, truth, weight=weights),
     )  # fmt: skip
     return {
         "measure": "balanced accuracy",
@@ -123,16 +129,16 @@ def _classify(
 
 
 def _regress(
-    inputs: Array, answers: Array, fit: Array, score: Array, seed: int, steps: int, hidden: int
+    inputs: Array, targets: Array, fit: Array, score: Array, seed: int, steps: int, hidden: int
 ) -> dict[str, Any]:
-    linear = RidgeCV(alphas=np.logspace(-4, 4, 9)).fit(inputs[fit], answers[fit])
-    mean, scale = answers[fit].mean(), answers[fit].std()
-    truth = torch.as_tensor((answers - mean) / scale, dtype=torch.float32)[:, None]
+    linear = RidgeCV(alphas=np.logspace(-4, 4, 9)).fit(inputs[fit], targets[fit])
+    mean, scale = targets[fit].mean(), targets[fit].std()
+    truth = torch.as_tensor((targets - mean) / scale, dtype=torch.float32)[:, None]
     outputs = _network(inputs, truth, fit, score, 1, seed, steps, hidden, functional.mse_loss)
     return {
         "measure": "R2",
-        "linear": float(r2_score(answers[score], linear.predict(inputs[score]))),
-        "nonlinear": float(r2_score(answers[score], outputs[:, 0] * scale + mean)),
+        "linear": float(r2_score(targets[score], linear.predict(inputs[score]))),
+        "nonlinear": float(r2_score(targets[score], outputs[:, 0] * scale + mean)),
         "chance": 0.0,
         "ceiling": 1.0,
     }
@@ -149,7 +155,7 @@ def _network(
     hidden: int,
     loss: Any,
 ) -> Array:
-    """Fit two hidden layers with a falling learning rate; return their outputs for the rows `score`."""
+    """Fit a network with two hidden layers; return its outputs for the rows `score`."""
     x = torch.as_tensor(inputs, dtype=torch.float32)
     network = build_seeded(
         lambda: nn.Sequential(
@@ -171,5 +177,5 @@ def _network(
         optimizer.step()
         schedule.step()
     with torch.inference_mode():
-        found: Array = network(x[torch.from_numpy(score)]).numpy()
-    return found
+        predictions: Array = network(x[torch.from_numpy(score)]).numpy()
+    return predictions

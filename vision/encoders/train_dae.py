@@ -1,47 +1,43 @@
 """The first half of learning to see with features: train the denoising autoencoder and measure it."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from darla.common import Artefact, complete_artefact, seed_for
+from darla.common import Artefact, seed_for
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
-from darla.vision.encoders.encode import batches, restore
-from darla.vision.encoders.probes import probe
-from darla.vision.encoders.splits import (
-    Array,
-    LabelledFrames,
-    errors,
-    image_shape_of,
-    open_together,
-    probe_rows,
-    sample,
-    split,
-    state_of,
-)
+from darla.vision.encoders.encode import batches
+from darla.vision.encoders.probes import probe, state_of
+from darla.vision.encoders.reconstruction_errors import reconstruction_errors
+from darla.vision.encoders.splits import Array, probe_rows, split, subsample
+from darla.vision.encoders.stage import TrainingStage
 from darla.vision.encoders.traversals import grid, reconstruct, write_png
-from darla.vision.models.dae import DAE, LAYERS, DAEConfig
-from darla.vision.models.perceptual import FeatureStatistics, feature_statistics
-from darla.vision.training.loop import build_seeded
-from darla.vision.training.monitor import train_watched
+from darla.vision.models.dae import DAE
+from darla.vision.models.feature_space import feature_statistics
+from darla.vision.training.batches import LabelledFrames, image_shape_of
+from darla.vision.training.loop import build_seeded, train_model
+from darla.vision.training.monitor import Monitor
 
 
 def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: int) -> Artefact:
     """Train the denoising autoencoder and measure its features over D_U.
 
     Args:
-        config: of which `dae`, `dae_training`, `held_out` and `statistics_frames` matter.
+        config: of which `dae`, `dae_training`, `held_out` and `statistics_frames` are used.
         frames: D_U.
         out: the artefact's folder.
         seed: the master seed.
 
     Returns:
-        An artefact of kind `dae`: `model.safetensors`; `features.safetensors`, mean and covariance of every
-        layer, so that one DAE serves every choice of J; `probes.json`, what its bottleneck knows of the
-        objects, for J cannot teach what the DAE has forgotten; `reconstructions.png`; `history.csv`.
+        An artefact of kind `dae`: `model.safetensors`; `features.safetensors`, mean and covariance of every layer, so
+        that one DAE serves every choice of J; `probes.json`, what can be read from its bottleneck about the objects,
+        because J cannot preserve what the DAE has lost; `reconstructions.png`; `history.csv`.
+
+    Raises:
+        InputError: the frames cannot be used, or the folder holds something else.
+        TrainingDivergedError: a loss or a gradient was not finite.
     """
     out = Path(out)
     image_shape = image_shape_of(frames)
@@ -54,55 +50,47 @@ def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: 
         "frames": frames.digest,
         "seed": seed,
     }
-    processes, complete = open_together(out, "dae", record, config.dae_training.device)
-    if complete:
-        return Artefact.load(out, "dae")
+    stage = TrainingStage.open(out, "dae", record, config.dae_training.device)
+    if stage.finished:
+        return stage.finished
     rows, held_out = split(len(frames), config.held_out, seed)
     model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
-    label = "denoising autoencoder"
-    training = train_watched(
-        model, frames, config.dae_training, out, seed, stream="dae", rows=rows, held_out=held_out, label=label
+    monitor = Monitor(model, frames, held_out, out, seed)
+    training = train_model(
+        model,
+        frames,
+        config.dae_training,
+        out,
+        seed_for(seed, "dae"),
+        rows=rows,
+        label="denoising autoencoder",
+        observe=monitor,
     )
-    if processes.leads:
-        started = time.monotonic()
-        _describe(model, frames, config, rows, held_out, out, seed)
-        seconds = training.seconds + time.monotonic() - started
-        complete_artefact(out, "dae", record, seed=seed, inputs={"frames": frames.digest}, wall_seconds=seconds)
-    processes.wait()
-    return Artefact.load(out, "dae")
+    monitor.close()
+    return stage.finish(
+        lambda: _describe(model, frames, config, rows, held_out, out, seed),
+        training_seconds=training.seconds,
+        inputs={"frames": frames.digest},
+    )
 
 
 def _describe(
     model: DAE, frames: LabelledFrames, config: SeeConfig, rows: Array, held_out: Array, out: Path, seed: int
 ) -> None:
-    """Write weights, feature statistics, probes and pictures."""
+    """Write weights, feature statistics, probes and images."""
     save_tensors(out / "model.safetensors", model.state_dict())
-    measured = sample(rows, config.statistics_frames, seed)
+    measured = subsample(rows, config.statistics_frames, seed)
     moments = feature_statistics(model, batches(model, frames, measured))
-    tensors = {f"{layer}.mean": found.mean for layer, found in moments.items()}
-    tensors |= {f"{layer}.covariance": found.covariance for layer, found in moments.items()}
+    tensors = {f"{layer}.mean": each.mean for layer, each in moments.items()}
+    tensors |= {f"{layer}.covariance": each.covariance for layer, each in moments.items()}
     save_tensors(out / "features.safetensors", tensors)
-    probed, marks = probe_rows(rows, held_out, seed)
+    probed, is_held_out = probe_rows(rows, held_out, seed)
     with torch.inference_mode():
-        seen = [model.features(batch, "bottleneck").cpu().numpy() for batch in batches(model, frames, probed)]
-    codes = np.concatenate(seen)
-    codes /= max(float(codes.std()), 1e-12)  # the bottleneck has whatever scale it came to
-    report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=marks)
-    report["reconstruction"] = errors(model, frames, held_out)
+        features = [model.features(batch, "bottleneck").cpu().numpy() for batch in batches(model, frames, probed)]
+    codes = np.concatenate(features)
+    codes /= max(float(codes.std()), 1e-12)  # the bottleneck has an arbitrary scale
+    report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=is_held_out)
+    report["reconstruction"] = reconstruction_errors(model, frames, held_out)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
-
-
-def load_dae(artefact: Artefact) -> DAE:
-    """Build the DAE that an artefact holds, frozen and in eval mode."""
-    height, width, channels = artefact.config["image_shape"]
-    model = DAE(DAEConfig(**artefact.config["dae"]), (height, width, channels))
-    restore(model, artefact.tensors(), artefact.folder)
-    return model.requires_grad_(False).eval()
-
-
-def load_statistics(artefact: Artefact) -> dict[str, FeatureStatistics]:
-    """Read the moments of every layer of a DAE artefact."""
-    tensors = artefact.tensors("features.safetensors")
-    return {layer: FeatureStatistics(tensors[f"{layer}.mean"], tensors[f"{layer}.covariance"]) for layer in LAYERS}

@@ -1,57 +1,34 @@
 """Learning to see: from frames of D_U to an encoder artefact."""
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from darla.common import Artefact, InputError, complete_artefact, seed_for
+from darla.common import Artefact, InputError, open_artefact, seed_for
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
-from darla.vision.encoders.encode import batches, encode_frames, fit_normaliser
-from darla.vision.encoders.probes import probe
-from darla.vision.encoders.splits import (
-    Array,
-    LabelledFrames,
-    errors,
-    image_shape_of,
-    open_together,
-    probe_rows,
-    sample,
-    split,
-    state_of,
-)
-from darla.vision.encoders.train_dae import load_dae, load_statistics, train_dae
+from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
+from darla.vision.encoders.load import build_model, load_dae, load_statistics
+from darla.vision.encoders.probes import probe, state_of
+from darla.vision.encoders.reconstruction_errors import reconstruction_errors
+from darla.vision.encoders.splits import Array, probe_rows, split, subsample
+from darla.vision.encoders.stage import TrainingStage
+from darla.vision.encoders.train_dae import train_dae
 from darla.vision.encoders.traversals import animate, grid, reconstruct, traversal_rows, traverse, write_gif, write_png
 from darla.vision.models.base import VisionModel
-from darla.vision.models.dae import DAE, DAEConfig
-from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.registry import find_model
+from darla.vision.models.dae import DAEConfig
+from darla.vision.models.feature_space import FeatureSpace
+from darla.vision.models.registry import model_info
+from darla.vision.training.batches import LabelledFrames, image_shape_of
 from darla.vision.training.config import TrainingConfig
-from darla.vision.training.loop import build_seeded
-from darla.vision.training.monitor import ACTIVE, code_statistics, dead_units, train_watched
+from darla.vision.training.loop import build_seeded, train_model
+from darla.vision.training.monitor import ACTIVE, Monitor, code_statistics, dead_units
 
-_SILENT = 0.5
-"""Share of silent units above which a training says so."""
-_MOVES = 13
-"""Values that a latent takes in the moving pictures, on its way there and back."""
-
-
-def build_model(
-    config: SeeConfig, image_shape: tuple[int, int, int], perceptual: PerceptualLoss | None = None
-) -> VisionModel:
-    """Build the configured model, untrained.
-
-    Args:
-        config: the whole configuration.
-        image_shape: height, width, channels.
-        perceptual: the calibrated perceptual term, where the objective has one; a blank one to load into if
-            None.
-    """
-    if perceptual is None and config.vae.needs_dae:
-        perceptual = PerceptualLoss(DAE(config.dae, image_shape), config.vae.perceptual)
-    return find_model(config.model)(config.vae, perceptual, image_shape)
+_MANY_DEAD_UNITS = 0.5
+"""Fraction of dead units above which a warning is printed."""
+_MOVIE_VALUES = 13
+"""Values of a latent in the traversal movie, from one end of its range to the other."""
 
 
 def train_encoder(
@@ -60,89 +37,93 @@ def train_encoder(
     out: Path | str,
     seed: int,
     *,
-    dae: Path | str | None = None,
+    dae: Artefact | Path | str | None = None,
     watch: Sequence[str] = (),
 ) -> Artefact:
-    """Train an encoder on frames of D_U, the DAE first where the objective needs one.
+    """Train an encoder on frames, and its denoising autoencoder first where the objective needs one.
 
-    Interrupted, it resumes when called again with the same arguments; finished, it returns what is there.
+    A call that was interrupted resumes where it stopped; a finished one returns at once.
 
     Args:
-        config: what to train and how.
-        frames: D_U: uint8 images, their digest, and their state for the probes, which training never sees.
-        out: the artefact's folder; a DAE trained on the way becomes an artefact in `dae/` below it.
-        seed: the stage's master seed.
-        dae: a DAE artefact to use instead of training one, so that a sweep over the objective shares it.
-        watch: metrics of the suite to write to TensorBoard and `watched/` during training; they change no result.
+        config: what to train, on which objective, for how long.
+        frames: D_U.
+        out: the artefact's folder.
+        seed: the master seed.
+        dae: a DAE artefact to use, so that several encoders can share one; its settings become part of the record. If
+            None, one is trained in `out/dae`.
+        watch: metrics of the suite to compute on held-out frames during training, which must have factors; the results
+            go to TensorBoard and `watched/metrics.csv`. They do not affect training.
 
     Returns:
-        An artefact of kind `encoder`: `model.safetensors`, which is self-contained, since the DAE and the
-        normaliser are in it; `probes.json`, `reconstructions.png`, `traversals.png` and `.gif`, `history.csv`.
+        An artefact of kind `encoder`: `model.safetensors` (J and the codes' normalizer included), `probes.json`,
+        `reconstructions.png`, `traversals.png`, `traversals.gif`, `history.csv`, TensorBoard events.
 
     Raises:
-        InputError: `out` holds something else, or the DAE is not the one that the configuration describes.
-        TrainingDivergedError: a loss or gradient was not finite.
+        InputError: a configuration or frames that cannot be used, a DAE that would be ignored, or frames without what
+            the model needs beyond images.
+        TrainingDivergedError: a loss or a gradient was not finite.
     """
     out = Path(out)
     image_shape = image_shape_of(frames)
-    given = Artefact.load(dae, "dae") if dae is not None else None
-    if given is not None:
-        config = _adopt(config, given)
+    model_info(config.model).needs.check(config.model, frames)
+    denoiser = open_artefact(dae, "dae") if dae is not None else None
+    if denoiser is not None:
+        config = _adopt(config, denoiser)
     record = {
         "see": config.to_dict(),
         "image_shape": list(image_shape),
         "frames": frames.digest,
         "seed": seed,
-        "dae": given.digest if given else None,
+        "dae": denoiser.digest if denoiser else None,
     }
-    processes, complete = open_together(out, "encoder", record, config.training.device)
-    if complete:
-        return Artefact.load(out, "encoder")
+    stage = TrainingStage.open(out, "encoder", record, config.training.device)
+    if stage.finished:
+        return stage.finished
     rows, held_out = split(len(frames), config.held_out, seed)
 
     inputs = {"frames": frames.digest}
-    perceptual = None
+    feature_space = None
     if config.vae.needs_dae:
-        given = given or train_dae(config, frames, out / "dae", seed)
-        inputs["dae"] = given.digest
-        perceptual = PerceptualLoss(load_dae(given), config.vae.perceptual)
-        perceptual.calibrate(load_statistics(given)[config.vae.perceptual.layer])
-    model = build_seeded(lambda: build_model(config, image_shape, perceptual), seed_for(seed, "weights"))
-    label = "learn to see"
-    training = train_watched(
+        denoiser = denoiser or train_dae(config, frames, out / "dae", seed)
+        inputs["dae"] = denoiser.digest
+        feature_space = FeatureSpace(load_dae(denoiser), config.vae.perceptual)
+        feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
+    model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
+    monitor = Monitor(model, frames, held_out, out, seed, watch)
+    training = train_model(
         model,
         frames,
         config.training,
         out,
-        seed,
-        stream="training",
+        seed_for(seed, "training"),
         rows=rows,
-        held_out=held_out,
-        label=label,
-        watch=watch,
+        label="learn to see",
+        observe=monitor,
     )
-    if processes.leads:
-        started = time.monotonic()
-        _describe(model, frames, config, rows, held_out, out, seed)
-        seconds = training.seconds + time.monotonic() - started
-        # What it has seen decides how much of a target has leaked; frames that were not collected here do not tell.
-        seen = getattr(frames, "domain", None)
-        complete_artefact(
-            out, "encoder", record, seed=seed, inputs=inputs, wall_seconds=seconds, extra={"domain": seen}
-        )
-    processes.wait()
-    return Artefact.load(out, "encoder")
+    monitor.close()
+    # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
+    return stage.finish(
+        lambda: _describe(model, frames, config, rows, held_out, out, seed),
+        training_seconds=training.seconds,
+        inputs=inputs,
+        extra={"domain": getattr(frames, "domain", None)},
+    )
 
 
 def _adopt(config: SeeConfig, dae: Artefact) -> SeeConfig:
-    """Return the configuration with the settings of a DAE that is already there."""
+    """Return the configuration with the settings of a DAE that has been trained before.
+
+    Raises:
+        InputError: the DAE would be ignored, or was trained with settings other than those of the configuration.
+    """
     if not config.vae.needs_dae:
-        raise InputError(f"DAE {dae.folder} would be ignored: loss {config.vae.loss!r} compares no features")
+        raise InputError(f"DAE {dae.folder} would be ignored: model {config.model!r} with this loss uses no DAE")
     default = SeeConfig()
     network, training = DAEConfig(**dae.config["dae"]), TrainingConfig(**dae.config["training"])
-    asked = (config.dae, network, default.dae), (config.dae_training, training, default.dae_training)
-    if any(wanted not in (found, unsaid) for wanted, found, unsaid in asked):
-        raise InputError(f"DAE {dae.folder} was trained with other settings than were asked for")
+    # Settings that are left at their defaults are taken from the DAE.
+    pairs = (config.dae, network, default.dae), (config.dae_training, training, default.dae_training)
+    if any(requested not in (trained, unset) for requested, trained, unset in pairs):
+        raise InputError(f"DAE {dae.folder} was trained with other settings than those requested")
     return replace(config, dae=network, dae_training=training)
 
 
@@ -155,34 +136,33 @@ def _describe(
     out: Path,
     seed: int,
 ) -> None:
-    """Fit the normaliser, then write weights, probes and pictures."""
-    fit_normaliser(model, encode_frames(model, frames, sample(rows, config.statistics_frames, seed)))
+    """Fit the normalizer, then write weights, probes and images."""
+    fit_normalizer(model, encode_frames(model, frames, subsample(rows, config.statistics_frames, seed)))
     save_tensors(out / "model.safetensors", model.state_dict())
-    seen = list(batches(model, frames, held_out[:2048]))
-    kl, variance = code_statistics(model, seen)
-    probed, marks = probe_rows(rows, held_out, seed)
-    codes = encode_frames(model, frames, probed, normalise=not model.has_prior)  # probes want a scale
-    report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=marks)
+    inputs = list(batches(model, frames, held_out[:2048]))
+    kl, variance = code_statistics(model, inputs)
+    probed, is_held_out = probe_rows(rows, held_out, seed)
+    codes = encode_frames(model, frames, probed, normalize=not model.has_prior)  # probes need a common scale
+    report = probe(codes, state_of(frames, probed), seed_for(seed, "probes"), held_out=is_held_out)
     report["kl"] = {
         "total": float(kl.sum()),
         "per_latent": [float(value) for value in kl],
         "active_units": int((variance > ACTIVE).sum()),
     }
-    report["reconstruction"] = errors(model, frames, held_out)
-    report["dead_units"] = dead_units(model, seen[0])
-    if (report["dead_units"] or 0.0) > _SILENT:
-        print(_silent(report["dead_units"], config), file=sys.stderr, flush=True)
+    report["reconstruction"] = reconstruction_errors(model, frames, held_out)
+    report["dead_units"] = dead_units(model, inputs[0])
+    if (report["dead_units"] or 0.0) > _MANY_DEAD_UNITS:
+        print(_dead_units_warning(report["dead_units"], config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
     write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
-    write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVES)))
+    write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVIE_VALUES)))
 
 
-def _silent(share: float, config: SeeConfig) -> str:
-    """Say what a network that has lost its units is, and what keeps them."""
-    instead = " or --vae.activation elu" if config.vae.activation == "relu" else ""
+def _dead_units_warning(fraction: float, config: SeeConfig) -> str:
+    other = " or --vae.activation elu" if getattr(config.vae, "activation", None) == "relu" else ""
     return (
-        f"learn to see: {share:.0%} of the encoder's units put out the same for every image, so they take no part; "
-        f"a training.learning_rate below {config.training.learning_rate:g}{instead} keeps them"
+        f"learn to see: {fraction:.0%} of the encoder's units are dead (their output is the same for every image); "
+        f"use a training.learning_rate below {config.training.learning_rate:g}{other}"
     )

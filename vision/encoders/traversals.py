@@ -1,4 +1,4 @@
-"""Pictures of what a model has learnt: reconstructions, and latents moved one at a time."""
+"""Images of what a model has learned: reconstructions, and latent traversals."""
 
 import io
 from collections.abc import Sequence
@@ -27,45 +27,45 @@ class Traversals:
     """Decoded images of latents moved one at a time, the most informative latent first."""
 
     images: Array
-    """uint8 (latents shown, values, H, W, C)."""
+    """uint8 (latents, values, H, W, C)."""
     latents: list[int]
     """Index of each row's latent, by falling KL."""
     kl: list[float]
     """Mean KL of each row's latent, in nats."""
     values: list[list[float]]
-    """What each column sets the latent to, for each row."""
+    """The value of the latent in each column, for each row."""
 
 
-def to_pictures(images: Tensor) -> Array:
+def to_uint8(images: Tensor) -> Array:
     """Turn (N, C, H, W) in [0, 1] into uint8 (N, H, W, C)."""
     pixels = images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    picture: Array = pixels.permute(0, 2, 3, 1).cpu().numpy()
-    return picture
+    converted: Array = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    return converted
 
 
 @torch.inference_mode()
 def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Array]]:
-    """Return named rows of pictures: images as they are, and as the model gives them back.
+    """Return labelled rows of images: the originals, and the model's reconstructions.
 
     Args:
-        model: in eval mode. Of a DAE the repaired damage is shown too; of a model whose reconstructions are
-            only fixed in feature space, both the raw ones and what the DAE makes of them.
+        model: in eval mode. For a DAE, corrupted and repaired images are added; for a model whose reconstructions are
+            determined in feature space only, both the raw ones and those passed through the DAE.
         images: float32 (N, C, H, W) in [0, 1].
     """
-    rows = [("image", to_pictures(images))]
+    rows = [("image", to_uint8(images))]
     if isinstance(model, DAE):
-        damaged = model.damage(images, torch.Generator(images.device).manual_seed(0))
-        rows.append(("DAE", to_pictures(model(images))))
-        return [*rows, ("damaged", to_pictures(damaged)), ("repaired", to_pictures(model(damaged)))]
+        corrupted = model.corrupt(images, torch.Generator(images.device).manual_seed(0))
+        rows.append(("DAE", to_uint8(model(images))))
+        return [*rows, ("corrupted", to_uint8(corrupted)), ("repaired", to_uint8(model(corrupted)))]
     decoded = model.decode(model.encode(images).mean)
-    shown = model.display(decoded)
-    rows.append(("decoded", to_pictures(decoded)))
-    return rows if shown is decoded else [*rows, ("through DAE", to_pictures(shown))]
+    displayed = model.to_display(decoded)
+    rows.append(("decoded", to_uint8(decoded)))
+    return rows if displayed is decoded else [*rows, ("through DAE", to_uint8(displayed))]
 
 
 @torch.inference_mode()
 def traverse(model: VisionModel, image: Tensor, kl: Array, *, values: int = 9, latents: int = 16) -> Traversals:
-    """Decode one image's code with one latent at a time set to values across its reach.
+    """Decode one image's code with one latent at a time set to values across its range.
 
     Args:
         model: in eval mode.
@@ -75,28 +75,28 @@ def traverse(model: VisionModel, image: Tensor, kl: Array, *, values: int = 9, l
         latents: rows, at most.
     """
     order = np.argsort(-kl, kind="stable")[:latents]
-    low, high = model.reach().to(image.device)
+    low, high = model.traversal_range().to(image.device)
     steps = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, values, device=image.device)
     codes = model.encode(image).mean.repeat(len(order), values, 1)
     for row, latent in enumerate(order):
         codes[row, :, int(latent)] = steps[int(latent)]
-    pictures = to_pictures(model.display(model.decode(codes.flatten(0, 1))))
-    pictures = pictures.reshape(len(order), values, *pictures.shape[1:])
-    return Traversals(pictures, order.tolist(), kl[order].astype(float).tolist(), steps[order].tolist())
+    decoded = to_uint8(model.to_display(model.decode(codes.flatten(0, 1))))
+    decoded = decoded.reshape(len(order), values, *decoded.shape[1:])
+    return Traversals(decoded, order.tolist(), kl[order].astype(float).tolist(), steps[order].tolist())
 
 
 def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
-    """Lay rows of pictures out under each other, each with its label at the left.
+    """Put rows of images below each other, each with its label at the left.
 
     Args:
-        rows: a label and uint8 pictures (n, H, W, 3 or 1) for each row.
+        rows: a label and uint8 images (n, H, W, 3 or 1) for each row.
         scale: whole-number magnification.
 
     Returns:
         uint8 (height, width, 3).
     """
     height, width = rows[0][1].shape[1:3]
-    columns = max(len(pictures) for _, pictures in rows)
+    columns = max(len(images) for _, images in rows)
     canvas = np.full(
         (
             len(rows) * (height * scale + _GAP) + _GAP,
@@ -107,69 +107,71 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
         np.uint8,
     )
     tops = [_GAP + number * (height * scale + _GAP) for number in range(len(rows))]
-    for top, (_, pictures) in zip(tops, rows, strict=True):
-        for column, picture in enumerate(pictures):
+    for top, (_, images) in zip(tops, rows, strict=True):
+        for column, image in enumerate(images):
             left = _LABEL_WIDTH + _GAP + column * (width * scale + _GAP)
-            canvas[top : top + height * scale, left : left + width * scale] = _enlarged(picture, scale)
-    image = Image.fromarray(canvas)
-    pen = ImageDraw.Draw(image)
+            canvas[top : top + height * scale, left : left + width * scale] = _enlarged(image, scale)
+    labelled = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(labelled)
     font = ImageFont.load_default(_LABEL_SIZE)
     for top, (label, _) in zip(tops, rows, strict=True):
         pen.text((_GAP + 2, top + height * scale // 2), label, fill=(0, 0, 0), font=font, anchor="lm")
-    return np.asarray(image)
+    return np.asarray(labelled)
 
 
-def traversal_rows(found: Traversals) -> list[tuple[str, Array]]:
+def traversal_rows(traversals: Traversals) -> list[tuple[str, Array]]:
     """Return the rows of a traversal for `grid`, each labelled with its latent, its KL and its range."""
     return [
-        (f"z{latent}  {kl:.2f} nats\n{values[0]:.1f} to {values[-1]:.1f}", pictures)
-        for latent, kl, values, pictures in zip(found.latents, found.kl, found.values, found.images, strict=True)
+        (f"z{latent}  {kl:.2f} nats\n{values[0]:.1f} to {values[-1]:.1f}", images)
+        for latent, kl, values, images in zip(
+            traversals.latents, traversals.kl, traversals.values, traversals.images, strict=True
+        )
     ]
 
 
-def animate(found: Traversals, columns: int = 5, scale: int = 2) -> list[Array]:
-    """Return a traversal as moving pictures: all latents side by side, each on its way through its range and back.
+def animate(traversals: Traversals, columns: int = 5, scale: int = 2) -> list[Array]:
+    """Return a traversal as a movie: all latents side by side, each moving through its range and back.
 
     Args:
-        found: the traversal.
+        traversals: the traversals.
         columns: latents side by side.
         scale: whole-number magnification.
 
     Returns:
-        A list of uint8 (height, width, 3), which can be shown in a circle.
+        Frames, uint8 (height, width, 3), that can be played in a loop.
     """
-    steps = [*range(found.images.shape[1]), *range(found.images.shape[1] - 2, 0, -1)]
-    size = found.images.shape[2] * scale, found.images.shape[3] * scale
-    rows = -(-len(found.latents) // columns)
+    steps = [*range(traversals.images.shape[1]), *range(traversals.images.shape[1] - 2, 0, -1)]
+    size = traversals.images.shape[2] * scale, traversals.images.shape[3] * scale
+    rows = -(-len(traversals.latents) // columns)
     pitch = size[0] + _CAPTION + _GAP, size[1] + _GAP
     font = ImageFont.load_default(_LABEL_SIZE)
-    shown = []
+    frames = []
     for step in steps:
         canvas = Image.new("RGB", (columns * pitch[1] + _GAP, rows * pitch[0] + _GAP), "white")
         pen = ImageDraw.Draw(canvas)
-        for place, latent in enumerate(found.latents):
-            top, left = _GAP + place // columns * pitch[0], _GAP + place % columns * pitch[1]
+        for position, latent in enumerate(traversals.latents):
+            top, left = _GAP + position // columns * pitch[0], _GAP + position % columns * pitch[1]
             pen.text((left + 2, top + _CAPTION // 2), f"z{latent}", fill=(0, 0, 0), font=font, anchor="lm")
-            picture = _enlarged(found.images[place, step], scale)
-            canvas.paste(Image.fromarray(np.broadcast_to(picture, (*size, 3))), (left, top + _CAPTION))
-        shown.append(np.asarray(canvas))
-    return shown
+            image = _enlarged(traversals.images[position, step], scale)
+            canvas.paste(Image.fromarray(np.broadcast_to(image, (*size, 3))), (left, top + _CAPTION))
+        frames.append(np.asarray(canvas))
+    return frames
 
 
-def _enlarged(picture: Array, scale: int) -> Array:
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+def _enlarged(image: Array, scale: int) -> Array:
+    return image.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def write_png(path: Path, picture: Array) -> None:
+def write_png(path: Path, image: Array) -> None:
     """Write uint8 (H, W, 3) as PNG."""
     data = io.BytesIO()
-    Image.fromarray(picture).save(data, format="PNG")
+    Image.fromarray(image).save(data, format="PNG")
     write_bytes(path, data.getvalue())
 
 
-def write_gif(path: Path, pictures: Sequence[Array], milliseconds: int = 120) -> None:
-    """Write uint8 (H, W, 3) pictures as a GIF that runs in a circle, each shown for some milliseconds."""
+def write_gif(path: Path, frames: Sequence[Array], milliseconds: int = 120) -> None:
+    """Write uint8 (H, W, 3) frames as a GIF that is played in a loop, each frame for some milliseconds."""
     data = io.BytesIO()
-    first, *others = (Image.fromarray(picture) for picture in pictures)
+    first, *others = (Image.fromarray(frame) for frame in frames)
     first.save(data, format="GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     write_bytes(path, data.getvalue())

@@ -2,8 +2,8 @@
 
 from darla.common import Artefact
 from darla.common.files import read_json
+from darla.vision.metrics.core.registry import METRICS as ALL_METRICS
 from darla.vision.metrics.core.result import Result
-from darla.vision.metrics.names import NAMES
 
 METRICS = "metrics"
 """Kind of the artefact."""
@@ -11,7 +11,9 @@ RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
 
 
 def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
-    """Return what `metrics` found, by metric in the order of the suite, and the names of the factors."""
-    found = read_json(artefact.folder / RESULTS)
-    stored = found["results"]
-    return {name: Result.from_dict(stored[name]) for name in NAMES if name in stored}, tuple(found["factors"])
+    """Return the results by metric, in the order in which they are shown, and the names of the factors."""
+    record = read_json(artefact.folder / RESULTS)
+    stored = record["results"]
+    # Metrics of packages that are not installed here come last.
+    names = [*(name for name in ALL_METRICS if name in stored), *(name for name in stored if name not in ALL_METRICS)]
+    return {name: Result.from_dict(stored[name]) for name in names}, tuple(record["factors"])

@@ -1,39 +1,21 @@
-"""What can be asked for by name. Importing this is cheap: no metric, and no PyTorch, comes with it."""
+"""Names of metrics and presets, without importing a metric or PyTorch."""
 
+import pkgutil
 from collections.abc import Iterable
-from typing import Literal
+from functools import cache
+from importlib import metadata
+from pathlib import Path
 
 from darla.common import unknown_name
 
-NAMES = (
-    "mig",
-    "mig_sup",
-    "mig_posterior",
-    "modularity",
-    "med",
-    "infomec",
-    "irs",
-    "jemmig",
-    "dcimig",
-    "mcc",
-    "dci",
-    "sap",
-    "beta_vae_score",
-    "factor_vae_score",
-    "explicitness",
-    "r2",
-    "unsupervised_scores",
-    "factorised_support",
-    "active_units",
-    "distance_to_orthogonality",
-    "udr",
-    "explicitness_curve",
-    "snc_nk",
-    "downstream_accuracy",
-)
-"""Metrics in the order in which they are shown; each has a module of its name."""
-Preset = Literal["robust", "dlib"]
 PRESETS = ("robust", "dlib")
+
+
+@cache
+def metric_names() -> tuple[str, ...]:
+    """Return the name of every metric: the modules of `scores`, and entry points of the group `darla.metrics`."""
+    own = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "scores")])}
+    return (*sorted(own), *sorted({point.name for point in metadata.entry_points(group="darla.metrics")} - own))
 
 
 def check_metrics(names: Iterable[str]) -> None:
@@ -43,8 +25,8 @@ def check_metrics(names: Iterable[str]) -> None:
         InputError: with the closest known name.
     """
     for name in names:
-        if name not in NAMES:
-            raise unknown_name("metric", str(name), NAMES)
+        if name not in metric_names():
+            raise unknown_name("metric", str(name), metric_names())
 
 
 def check_preset(name: str) -> None:

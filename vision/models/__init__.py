@@ -1,1 +1,1 @@
-"""Vision models, one paper a file. Start with darla_vae.py and beta_vae.py."""
+"""Vision models, one paper a file. Start with beta_vae.py and darla_vae.py; base.py says what they share."""

@@ -1,17 +1,30 @@
-"""What every model of the toolkit's vision is: pixels in, a posterior over latents out."""
+"""What a vision model is: `loss = reconstruction + penalty`. The penalty makes the model; read beta_vae.py next.
 
-from abc import ABC, abstractmethod
+    ImageModel (image_model.py)  a loss of images
+    VisionModel                  encode to a posterior over latents, decode to an image
+    LatentModel                  an encoder and a decoder network, and a reconstruction term (reconstruction.py)
+    VAE                          a Gaussian posterior q(z|x) and its KL divergence
+
+Every penalty works with every reconstruction term: FactorVAE on DARLA's perceptual loss is an option, not a model.
+"""
+
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from darla.common import InputError
+from darla.vision.models.config import LatentModelConfig, VisionModelConfig
+from darla.vision.models.feature_space import FeatureSpace
+from darla.vision.models.image_model import ImageModel
+from darla.vision.models.networks import Encoder, architecture
+from darla.vision.models.reconstruction import Terms, build_reconstruction
 
-REACH = 2.5
-"""How far a traversal moves a latent, in standard deviations of the prior."""
+TRAVERSAL_DEVIATIONS = 2.5
+"""How far a traversal moves a latent, in standard deviations of the prior or of the codes over D_U."""
+DETERMINISTIC_LOG_VARIANCE = -30.0
+"""Log-variance of a code without noise: small, and finite for metrics that divide by the variance."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +37,12 @@ class Posterior:
     """(N, D), natural logarithm of the variance."""
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """Draw one z per image, (N, D), differentiable in mean and log-variance."""
+        """Draw one z per image, (N, D), differentiable in mean and log-variance (the reparametrization trick)."""
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + noise * (0.5 * self.log_variance).exp()
 
     def kl_per_latent(self) -> Tensor:
-        """Return KL(q(z_j|x) || N(0, 1)) in nats, (N, D)."""
+        """Return KL(q(z_j|x) || N(0, 1)) in nats, (N, D); Kingma & Welling 2014, appendix B."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1)
 
     def kl(self) -> Tensor:
@@ -37,86 +50,38 @@ class Posterior:
         return self.kl_per_latent().sum(dim=1).mean()
 
 
-class ImageModel(nn.Module, ABC):
-    """Anything that the training loop can train on images alone.
+@dataclass(frozen=True)
+class DeterministicPosterior(Posterior):
+    """A code without noise: its sample is its mean, and there is no divergence from a prior."""
 
-    Args:
-        image_shape: height, width and channels of the images, each side a multiple of 16.
-    """
+    @classmethod
+    def at(cls, codes: Tensor) -> "DeterministicPosterior":
+        """Return the posterior at codes, (N, D)."""
+        return cls(codes, torch.full_like(codes, DETERMINISTIC_LOG_VARIANCE))
 
-    def __init__(self, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
-        super().__init__()
-        height, width, channels = image_shape
-        if height % 16 or width % 16 or min(image_shape) < 1:
-            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
-        self.image_shape = (height, width, channels)
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """Return the code, (N, D)."""
+        return self.mean
 
-    @abstractmethod
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return `"loss"`, the scalar to minimise, and its named terms, each a float32 scalar.
-
-        Args:
-            images: float32 (N, C, H, W) in [0, 1].
-            generator: where every random number of the loss comes from; on the images' device.
-        """
-
-    def set_progress(self, share: float) -> None:
-        """Be told, before each step of training, the share of it that is done, from 0 to 1.
-
-        For what an objective raises or lowers on the way. A function of this number alone has nothing to restore.
-        """
-
-    def set_images(self, count: int) -> None:
-        """Be told, before training, how many images there are to train on; for objectives over all of them."""
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return what is trained, in groups as PyTorch's optimisers take them.
-
-        A group may set AdamW's `betas` and `weight_decay`, and `rate`, its learning rate in units of the schedule's.
-        """
-        return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the model's parameters."""
-        return next(self.parameters()).device
-
-    def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
-        """Turn stored images into what the model reads.
-
-        Args:
-            images: uint8 (N, H, W, C), a numpy array or a tensor.
-
-        Returns:
-            float32 (N, C, H, W) in [0, 1] on the model's device, laid out channels last: no pixel is moved.
-
-        Raises:
-            InputError: another dtype or another shape than the model was made for.
-        """
-        if isinstance(images, np.ndarray):
-            if images.dtype != np.uint8:
-                raise InputError(f"images must be uint8, not {images.dtype}")
-            images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        if images.dtype != torch.uint8:
-            raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
-            raise InputError(f"images must have the shape (N, {', '.join(map(str, self.image_shape))}), "
-                             f"not {tuple(images.shape)}")  # fmt: skip
-        return images.to(self.device).permute(0, 3, 1, 2).float().mul_(1 / 255)
+    def kl_per_latent(self) -> Tensor:
+        """Return zeros, (N, D)."""
+        return torch.zeros_like(self.mean)
 
 
 class VisionModel(ImageModel):
     """A model that maps an image to a posterior over D latents, and latents back to an image.
 
-    The buffers `codes_mean` and `codes_std`, (D,), hold the fixed affine normaliser of the codes over D_U.
-    They are part of the model, so that every policy that stands on it sees the same normalised codes for
-    ever.
+    The buffers `codes_mean` and `codes_std`, (D,), hold the fixed affine normalizer of the codes over D_U. They are
+    part of the model, so that every policy trained on it reads the same normalized codes.
     """
 
     codes_mean: Tensor
     codes_std: Tensor
+    Config: type[VisionModelConfig] = VisionModelConfig
     has_prior = True
-    """Whether training ties the scale of the codes to that of a prior; else they have whatever scale they came to."""
+    """Whether training ties the scale of the codes to that of a prior; otherwise their scale is arbitrary."""
+    is_trained = True
+    """Whether the model has parameters of its own to train, besides those of the DAE."""
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)
@@ -134,14 +99,104 @@ class VisionModel(ImageModel):
     def decode(self, latents: Tensor) -> Tensor:
         """Return the mean images of p(x|z), float32 (N, C, H, W) in [0, 1], for latents (N, D)."""
 
-    def display(self, images: Tensor) -> Tensor:
-        """Return decoded images as a person should see them, (N, C, H, W) in [0, 1]; here, as they are."""
+    def to_display(self, images: Tensor) -> Tensor:
+        """Return decoded images for display, (N, C, H, W) in [0, 1]; unchanged by default."""
         return images
 
-    def reach(self) -> Tensor:
-        """Return between which values a traversal moves each latent, (2, D); here, across most of the prior."""
-        return torch.tensor([[-REACH], [REACH]]).expand(2, self.latent_dim)
+    def traversal_range(self) -> Tensor:
+        """Return the values between which a traversal moves each latent, (2, D): most of the prior, or of the codes."""
+        if self.has_prior:
+            limits = torch.tensor([[-TRAVERSAL_DEVIATIONS], [TRAVERSAL_DEVIATIONS]])
+            return limits.expand(2, self.latent_dim)
+        width = TRAVERSAL_DEVIATIONS * self.codes_std
+        return torch.stack([self.codes_mean - width, self.codes_mean + width])
 
-    def normalise(self, codes: Tensor) -> Tensor:
-        """Apply the fixed affine normaliser to codes, (N, D)."""
+    def normalize(self, codes: Tensor) -> Tensor:
+        """Apply the fixed affine normalizer to codes, (N, D)."""
         return (codes - self.codes_mean) / self.codes_std
+
+
+class LatentModel(VisionModel):
+    """An encoder and a decoder network, trained on `reconstruction + penalty`. Its codes have no noise.
+
+    Args:
+        config: networks and objective.
+        feature_space: J; needed exactly where the reconstruction term compares DAE features.
+        image_shape: height, width, channels.
+
+    Raises:
+        InputError: J is missing or would be ignored, or the images cannot be used.
+    """
+
+    Config: type[LatentModelConfig] = LatentModelConfig
+    config: LatentModelConfig
+    has_prior = False
+    outputs_per_latent = 1
+    """Encoder outputs for each latent."""
+
+    def __init__(
+        self,
+        config: LatentModelConfig,
+        feature_space: FeatureSpace | None = None,
+        image_shape: tuple[int, int, int] = (64, 64, 3),
+    ) -> None:
+        super().__init__(config.latent_dim, image_shape)
+        self.config = config
+        reconstruction = build_reconstruction(config, feature_space)
+        shape = architecture(config.network, config.width)
+        self.encoder = Encoder(shape, image_shape, self.outputs_per_latent * config.latent_dim, config.activation)
+        self.decoder: nn.Module = reconstruction.build_decoder(config, image_shape)
+        self.reconstruction = reconstruction
+        self.setup()
+
+    def setup(self) -> None:
+        """Add what a model has beside its networks; called at the end of the constructor."""
+
+    def encode(self, images: Tensor) -> Posterior:
+        """Return the codes of images, float32 (N, C, H, W) in [0, 1]."""
+        return DeterministicPosterior.at(self.encoder(images))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return decoded images, float32 (N, C, H, W) in [0, 1], for latents (N, D)."""
+        return self.reconstruction.to_image(self.decoder(latents))
+
+    def to_display(self, images: Tensor) -> Tensor:
+        """Return decoded images for display, as the reconstruction term determines them."""
+        return self.reconstruction.to_display(images)
+
+    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the loss and its terms in nats per image: those of the penalty, `perceptual`, `pixel`."""
+        posterior = self.encode(images)  # q(z|x)
+        latents = posterior.sample(generator)  # z
+        penalty, penalty_terms = self.penalty(posterior, latents, generator)
+        reconstruction, reconstruction_terms = self.reconstruction(self.decoder(latents), images)
+        return {"loss": reconstruction + penalty, **penalty_terms, **reconstruction_terms}
+
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
+        """Return what is added to the reconstruction term, and its parts by name; here, nothing.
+
+        Args:
+            posterior: q(z|x) of the batch.
+            latents: one z for each image, (N, D).
+            generator: source of any further random numbers.
+        """
+        return latents.new_zeros(()), {}
+
+
+class VAE(LatentModel):
+    """A latent model with a Gaussian posterior q(z|x) = N(mu(x), diag(sigma^2(x))) and the prior N(0, I).
+
+    Kingma & Welling 2014, arXiv 1312.6114. Subclasses say what their penalty is.
+    """
+
+    has_prior = True
+    outputs_per_latent = 2  # mean and log-variance
+
+    def encode(self, images: Tensor) -> Posterior:
+        """Return q(z|x) for images, float32 (N, C, H, W) in [0, 1]."""
+        mean, log_variance = self.encoder(images).chunk(2, dim=1)
+        return Posterior(mean, log_variance)
+
+    @abstractmethod
+    def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
+        """Return what is added to the reconstruction term, and its parts by name, `kl` among them."""

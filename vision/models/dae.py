@@ -1,8 +1,10 @@
-"""Denoising autoencoder: it repairs pictures, and its features are what DARLA's perceptual loss compares.
+"""Vincent et al. 2008, denoising autoencoder, with the corruption of Pathak et al. 2016 as used in DARLA (1707.08475).
 
-Higgins et al. 2017 (arXiv 1707.08475) train it in the manner of Pathak et al. 2016: rectangles of a picture
-are blanked and the whole picture is to be restored. The paper's settings are known through
-those who reimplemented it: four convolutions, a bottleneck of 100 or 128 units, ELU, black rectangles.
+Idea: it restores images of which rectangles are masked; its features are what DARLA's perceptual loss compares.
+Train: done by `darla see` where the objective needs it, or by `darla.learn_to_see.train_denoiser`.
+
+The paper's settings are known through those who reimplemented it: four convolutions, a bottleneck of 100 or 128 units,
+ELU, black rectangles.
 """
 
 from dataclasses import dataclass
@@ -11,111 +13,109 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError, unknown_name
-from darla.vision.models.base import ImageModel
 from darla.vision.models.hue_jitter import random_hue_warp
+from darla.vision.models.image_model import ImageModel
 from darla.vision.models.likelihoods import likelihood
-from darla.vision.models.networks import Decoder, Encoder, architecture
+from darla.vision.models.networks import Architecture, Decoder, Encoder, architecture
 
 LAYERS = ("bottleneck", "conv1", "conv2", "conv3", "conv4", "pixels")
-"""Where J can end: names of what the DAE computes, in no order of merit."""
+"""Layers at which J can end."""
 
 
 @dataclass(frozen=True)
 class DAEConfig:
-    """A denoising autoencoder and the damage it learns to repair."""
+    """A denoising autoencoder and the corruption it learns to repair."""
 
     network: str = "darla"
     """Whose four convolutions to use; one linear layer leads from them to the bottleneck."""
     width: int = 1
     """Multiplies the channels of the network."""
     activation: str = "elu"
-    """ELU as in the sister paper's reimplementation; ReLU leaves many features dead, which J then cannot
-    compare."""
+    """ELU as in reimplementations of the sister paper SCAN; with ReLU many features are dead, and J cannot compare
+    them."""
     bottleneck: int = 128
-    """Units of the bottleneck. Reports of the paper say 100 or 128; too few, and small objects are what is
-    dropped."""
+    """Units of the bottleneck. Reports of the paper say 100 or 128; with too few, small objects are lost first."""
     likelihood: str = "gaussian"
-    """What is minimised: `gaussian` is squared error, `bernoulli` cross-entropy."""
+    """What is minimized: `gaussian` is squared error, `bernoulli` cross-entropy."""
     pixel_std: float = 1.0
     """Standard deviation of `gaussian`; 1 gives half the summed squared error. It only scales the loss."""
-    rectangles: int = 1
-    """Rectangles blanked in each picture."""
-    largest: float = 0.5
-    """Longest side of a rectangle as a share of the picture's side. At 1, four independent uniform
-    coordinates: a ninth of the picture on average, at times all of it, and what is not seen can only be
-    guessed from the rest."""
-    occluded: float = 1.0
-    """Share of the pictures that are damaged at all. J later reads clean pictures only."""
+    n_masks: int = 1
+    """Masked rectangles in each image."""
+    max_mask_size: float = 0.5
+    """Longest side of a rectangle as a fraction of the image's side. At 1 its corners are four independent uniform
+    coordinates: a ninth of the image on average, sometimes nearly all of it, and the rest does not determine what is
+    masked."""
+    mask_prob: float = 1.0
+    """Probability that an image is masked at all. J later reads clean images only."""
     fill: float = 0.0
-    """What the rectangle is filled with, in units of the pixel range; 0 (black) as in the paper's
-    reimplementations."""
-
-    recoloured: float = 0.0
-    """Share of the pictures whose hues are scrambled; our addition. Hues of a room can then not be told and
-    come out grey, and things of one colour are restored by their shape, so that J compares things and not
-    the colours of rooms."""
+    """Value of masked pixels, in units of the pixel range; 0 (black) as in the paper's reimplementations."""
+    hue_prob: float = 0.0
+    """Probability that the hues of an image are changed at random; our addition. Random hues make room colors
+    unpredictable, so the DAE reconstructs them as gray and recognizes objects by shape. J then compares objects, not
+    room colors."""
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing."""
+        """Refuse invalid values."""
         if self.bottleneck < 1:
             raise InputError(f"the DAE's bottleneck must be at least 1, not {self.bottleneck}")
-        if self.rectangles < 0:
-            raise InputError(f"rectangles must not be negative, not {self.rectangles}")
-        if not 0 < self.largest <= 1:
-            raise InputError(f"largest must be a share in (0, 1], not {self.largest}")
-        for name in ("occluded", "recoloured"):
+        if self.n_masks < 0:
+            raise InputError(f"n_masks must not be negative, not {self.n_masks}")
+        if not 0 < self.max_mask_size <= 1:
+            raise InputError(f"max_mask_size must be a fraction in (0, 1], not {self.max_mask_size}")
+        for name in ("mask_prob", "hue_prob"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} must be a share in [0, 1], not {getattr(self, name)}")
+                raise InputError(f"{name} must be a probability in [0, 1], not {getattr(self, name)}")
 
 
-def occlude(images: Tensor, config: DAEConfig, generator: torch.Generator | None = None) -> Tensor:
-    """Blank rectangles: two rows and two columns, drawn uniformly, bound each one, both ends included.
+def mask_rectangles(images: Tensor, config: DAEConfig, generator: torch.Generator | None = None) -> Tensor:
+    """Mask rectangles, each bounded by two uniformly drawn rows and two columns, both included.
 
     Args:
         images: (N, C, H, W); not changed.
-        config: number, largest size, share and filling of the rectangles.
+        config: number, maximal size, probability and fill value of the rectangles.
         generator: source of the rectangles.
 
     Returns:
-        The damaged images, (N, C, H, W); all channels of a pixel are blanked together.
+        The masked images, (N, C, H, W); all channels of a pixel are masked together.
     """
     count, _, height, width = images.shape
     device = images.device
-    corners = torch.rand((2, 2, count, config.rectangles), generator=generator, device=device)
-    spared = torch.rand((count, 1, 1), generator=generator, device=device) >= config.occluded
-    hit = torch.ones((), dtype=torch.bool, device=device)
+    corners = torch.rand((2, 2, count, config.n_masks), generator=generator, device=device)
+    untouched = torch.rand((count, 1, 1), generator=generator, device=device) >= config.mask_prob
     inside = []
     for (start, end), side in zip(corners, (height, width), strict=True):
         start, end = (start * side).floor(), (end * side).floor()
-        reach = max(1, round(config.largest * side)) - 1
-        end = torch.maximum(torch.minimum(end, start + reach), start - reach)
-        place = torch.arange(side, device=device)
+        longest = max(1, round(config.max_mask_size * side)) - 1
+        end = torch.maximum(torch.minimum(end, start + longest), start - longest)
+        position = torch.arange(side, device=device)
         low, high = torch.minimum(start, end)[..., None], torch.maximum(start, end)[..., None]
-        inside.append((place >= low) & (place <= high))
-    rows, columns = inside  # each (N, rectangles, side)
-    hit = (rows[..., :, None] & columns[..., None, :]).any(dim=1) & ~spared
-    return images.masked_fill(hit[:, None], config.fill)
+        inside.append((position >= low) & (position <= high))
+    rows, columns = inside  # each (N, n_masks, side)
+    masked = (rows[..., :, None] & columns[..., None, :]).any(dim=1) & ~untouched
+    return images.masked_fill(masked[:, None], config.fill)
 
 
 class DAE(ImageModel):
-    """Denoising autoencoder with four convolutions, a linear bottleneck, and the mirror image of both.
+    """L = -log p(x | g(f(corrupt(x)))), minimized.
+
+    f is four convolutions and a linear bottleneck, g their mirror image.
 
     Args:
-        config: its sizes and its damage.
+        config: its sizes and its corruption.
         image_shape: height, width, channels.
 
     Raises:
-        InputError: pictures without colour are to be recoloured.
+        InputError: hues of images without color are to be changed.
     """
 
     def __init__(self, config: DAEConfig, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)
-        if config.recoloured and image_shape[2] != 3:
-            raise InputError(f"only pictures of 3 channels can be recoloured, not of {image_shape[2]}")
+        if config.hue_prob and image_shape[2] != 3:
+            raise InputError(f"hue_prob {config.hue_prob} needs images of 3 channels, not of {image_shape[2]}")
         self.config = config
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
-        shape = architecture(config.network, config.width)
-        shape = type(shape)(shape.channels, hidden=())
+        published = architecture(config.network, config.width)
+        shape = Architecture(published.channels, hidden=())
         outputs = self.likelihood.channels(image_shape[2])
         self.encoder = Encoder(shape, image_shape, config.bottleneck, config.activation)
         self.decoder = Decoder(shape, image_shape, config.bottleneck, outputs, config.activation)
@@ -124,19 +124,19 @@ class DAE(ImageModel):
         """Return the repaired images, float32 (N, C, H, W) in [0, 1]."""
         return self.likelihood.image(self.decoder(self.encoder(images)))
 
-    def damage(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return images (N, C, H, W) with other hues and blanked rectangles, as often as the configuration says."""
-        if self.config.recoloured:
-            images = random_hue_warp(images, self.config.recoloured, generator)
-        return occlude(images, self.config, generator)
+    def corrupt(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return images (N, C, H, W) with changed hues and masked rectangles, with the configured probabilities."""
+        if self.config.hue_prob:
+            images = random_hue_warp(images, self.config.hue_prob, generator)
+        return mask_rectangles(images, self.config, generator)
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return how far repaired pictures are from clean ones: sum over pixels, mean over pictures."""
-        damaged = self.damage(images, generator)
-        return {"loss": self.likelihood.loss(self.decoder(self.encoder(damaged)), images)}
+        """Return -log p(clean image | repaired image): sum over pixels, mean over images."""
+        corrupted = self.corrupt(images, generator)
+        return {"loss": self.likelihood.loss(self.decoder(self.encoder(corrupted)), images)}
 
     def features(self, images: Tensor, layer: str) -> Tensor:
-        """Return what J compares: what `layer` computes, before any non-linearity.
+        """Return what J compares: the output of `layer`, before any non-linearity.
 
         Args:
             images: float (N, C, H, W) in [0, 1].

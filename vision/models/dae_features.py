@@ -1,51 +1,66 @@
-"""The features that DARLA's perceptual loss compares, as codes themselves: what DARLA is without its beta-VAE.
+"""DARLA_DAE of Higgins et al. 2017, arXiv 1707.08475: the features of the denoising autoencoder are the codes.
 
-Higgins et al. 2017 (arXiv 1707.08475) call the agent on the bottleneck of their denoising autoencoder DARLA_DAE.
+Idea: the ablation of DARLA without its beta-VAE.
+Train: darla see FRAMES --out RUN --preset dae-features
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from darla.common import InputError
-from darla.vision.models.base import REACH, Posterior, VisionModel
-from darla.vision.models.perceptual import PerceptualConfig, PerceptualLoss
-from darla.vision.models.qlae import DETERMINISTIC, DeterministicPosterior
-from darla.vision.models.vae import VAEConfig
+from darla.vision.models.base import DeterministicPosterior, Posterior, VisionModel
+from darla.vision.models.config import VisionModelConfig
+from darla.vision.models.darla_vae import OURS
+from darla.vision.models.feature_space import FeatureSpace, PerceptualConfig
+from darla.vision.models.registry import register_model
 
-_MATTERS = ("latent_dim", "loss", "perceptual")
+_WIDTH = 128
 
 
 @dataclass(frozen=True)
-class DAEFeaturesConfig(VAEConfig):
-    """Which features of the DAE: all `latent_dim` units of its bottleneck, normalised as `perceptual` says."""
+class DAEFeaturesConfig(VisionModelConfig):
+    """Which features of the DAE: all `latent_dim` units of its bottleneck, normalized as `perceptual` says."""
 
-    latent_dim: int = 128
-    """Units of the DAE's bottleneck; they must be as many."""
-    loss: str = "features"
-    """`features`, since nothing else is read from the DAE."""
+    latent_dim: int = _WIDTH
+    """Units of the DAE's bottleneck; must be equal to `dae.bottleneck`."""
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing or would be ignored."""
-        super().__post_init__()
-        if self.loss != "features":
-            raise InputError(f"model 'dae_features' has the loss 'features', not {self.loss!r}: it reads a DAE")
-        for each in fields(VAEConfig):
-            if each.name not in _MATTERS and (given := getattr(self, each.name)) != each.default:
-                raise InputError(f"{each.name} {given!r} would be ignored: 'dae_features' has no network of its own")
-        if self.perceptual.nats != PerceptualConfig.nats:
-            raise InputError(f"nats {self.perceptual.nats} would be ignored: 'dae_features' minimises nothing")
+        """Refuse options that would be ignored."""
+        if self.perceptual.layer != "bottleneck":
+            raise InputError(f"model 'dae_features' reads the bottleneck, not layer {self.perceptual.layer!r}")
+        if self.perceptual.target_nats != PerceptualConfig.target_nats:
+            raise InputError(
+                f"target_nats {self.perceptual.target_nats} would be ignored: 'dae_features' has no loss of its own"
+            )
+
+    @property
+    def needs_dae(self) -> bool:
+        """Return True."""
+        return True
 
 
+@register_model(
+    "dae_features",
+    label="DAE features",
+    presets={
+        "dae-features": {
+            "normalization": OURS["normalization"],
+            "hue_prob": OURS["hue_prob"],
+            "latent_dim": _WIDTH,
+            "training__steps": 0,
+        }
+    },
+)
 class DAEFeatures(VisionModel):
-    """The bottleneck of a frozen DAE, centred, and standardised or whitened by its statistics over D_U.
+    """The bottleneck of a frozen DAE, centered, and standardized or whitened by its statistics over D_U.
 
-    There is nothing to train beside the DAE: `training.steps` must be 0. Pictures are drawn by the DAE's own decoder.
+    There is nothing to train beside the DAE: `training.steps` must be 0. Images are drawn by the DAE's own decoder.
 
     Args:
-        config: how the features are normalised.
-        perceptual: the DAE and the statistics of its bottleneck.
+        config: how the features are normalized.
+        feature_space: the DAE and the statistics of its bottleneck.
         image_shape: height, width, channels.
 
     Raises:
@@ -54,36 +69,32 @@ class DAEFeatures(VisionModel):
 
     Config = DAEFeaturesConfig
     has_prior = False
+    is_trained = False
 
     def __init__(
         self,
-        config: VAEConfig,
-        perceptual: PerceptualLoss | None = None,
+        config: DAEFeaturesConfig,
+        feature_space: FeatureSpace | None = None,
         image_shape: tuple[int, int, int] = (64, 64, 3),
     ) -> None:
         super().__init__(config.latent_dim, image_shape)
-        if perceptual is None:
+        if feature_space is None:
             raise InputError("model 'dae_features' needs a DAE")
-        width = perceptual.dae.config.bottleneck
+        width = feature_space.dae.config.bottleneck
         if width != config.latent_dim:
             raise InputError(f"latent_dim is {config.latent_dim}, but the bottleneck of the DAE has {width} units")
         self.config = config
-        self.perceptual = perceptual
+        self.feature_space = feature_space
 
     def encode(self, images: Tensor) -> Posterior:
-        """Return the features of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
-        codes = self.perceptual.features(images)
-        return DeterministicPosterior(codes, torch.full_like(codes, DETERMINISTIC))
+        """Return the features of images, float32 (N, C, H, W) in [0, 1]."""
+        return DeterministicPosterior.at(self.feature_space(images))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return what the DAE draws from features (N, D), float32 (N, C, H, W) in [0, 1]."""
-        return self.perceptual.picture(latents)
-
-    def reach(self) -> Tensor:
-        """Return between which values a traversal moves each feature, (2, D): across most of its codes over D_U."""
-        return torch.stack([self.codes_mean - REACH * self.codes_std, self.codes_mean + REACH * self.codes_std])
+        """Return what the DAE's decoder makes of features (N, D), float32 (N, C, H, W) in [0, 1]."""
+        return self.feature_space.decode_features(latents)
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return the DAE's own squared error on clean images, which nothing here can lower."""
-        drawn = self.perceptual.dae(images)
-        return {"loss": 0.5 * (drawn - images).square().sum() / len(images)}
+        """Return the DAE's own squared error on clean images; there is no parameter that could lower it."""
+        reconstructed = self.feature_space.dae(images)
+        return {"loss": 0.5 * (reconstructed - images).square().sum() / len(images)}

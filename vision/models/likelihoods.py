@@ -1,7 +1,7 @@
-"""Reconstruction terms -log p(x|z), by name.
+"""Likelihoods p(x|z) of pixels, by name.
 
-All are **summed over the pixels and channels of an image and averaged over the batch**, in float32 and in
-nats, so that beta = 1 is the evidence lower bound. Additive constants that hold no parameter are left out.
+-log p(x|z) is **summed over the pixels and channels of an image and averaged over the batch**, in float32 and in nats,
+so that beta = 1 is the evidence lower bound. Additive constants without parameters are left out.
 """
 
 from abc import ABC, abstractmethod
@@ -16,10 +16,10 @@ from darla.common import InputError, unknown_name
 
 
 class Likelihood(ABC):
-    """A distribution of images around what a decoder puts out."""
+    """A distribution of images, given the outputs of a decoder."""
 
     def channels(self, image_channels: int) -> int:
-        """Return how many channels the decoder must put out for images of `image_channels`."""
+        """Return the number of decoder outputs per pixel for images of `image_channels`."""
         return image_channels
 
     def image(self, outputs: Tensor) -> Tensor:
@@ -32,10 +32,10 @@ class Likelihood(ABC):
 
 
 class Bernoulli(Likelihood):
-    """Cross-entropy of images in [0, 1] with the logits that the decoder puts out."""
+    """Cross-entropy of images in [0, 1] with decoder outputs as logits."""
 
     def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
-        """Return the cross-entropy; for images that are not black and white its least value is above 0."""
+        """Return the cross-entropy; its minimum is above 0 for pixels that are neither 0 nor 1."""
         total: Tensor = _CrossEntropy.apply(outputs, images)  # type: ignore[no-untyped-call]
         return total / len(images)
 
@@ -43,15 +43,15 @@ class Bernoulli(Likelihood):
 class _CrossEntropy(torch.autograd.Function):
     """Summed binary cross-entropy of logits l with targets t; its gradient is sigmoid(l) - t.
 
-    The same numbers as PyTorch's own, in fewer passes over the pixels.
+    The same values as `binary_cross_entropy_with_logits`, in fewer passes over the pixels.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
         wide = logits.float()
         total = functional.softplus(wide).addcmul_(targets, wide, value=-1).sum()
-        likely = wide.sigmoid() if wide is logits else wide.sigmoid_()
-        ctx.save_for_backward(likely.sub_(targets))
+        probability = wide.sigmoid() if wide is logits else wide.sigmoid_()  # in place on our own copy
+        ctx.save_for_backward(probability.sub_(targets))
         ctx.dtype = logits.dtype
         return total
 
@@ -65,8 +65,7 @@ class _CrossEntropy(torch.autograd.Function):
 class Gaussian(Likelihood):
     """A Gaussian of fixed standard deviation s around the sigmoid of the decoder's output: SSE / (2 s^2).
 
-    With s^2 = 1/2 this is the plain sum of squared errors of several open implementations, whose beta is
-    therefore half of what it is at s = 1.
+    Several open implementations use the plain sum of squared errors, s^2 = 1/2: their beta is half of that at s = 1.
 
     Args:
         std: s, in units of the pixel range [0, 1].
@@ -83,17 +82,17 @@ class Gaussian(Likelihood):
 
 
 class GaussianPerPixel(Likelihood):
-    """A Gaussian whose mean and variance the decoder puts out for each pixel and channel: six for RGB.
+    """A Gaussian whose mean and variance the decoder outputs for each pixel and channel: six outputs for RGB.
 
-    Those who reimplemented DARLA report that its decoder is of this kind. A floor under the standard
-    deviation keeps the density of a pixel that never changes from growing without bound.
+    Those who reimplemented DARLA report that its decoder is of this kind. Without a lower bound on the standard
+    deviation the density of a constant pixel would grow without limit.
 
     Args:
-        least_std: the floor, in units of the pixel range; 1/100 is two and a half of the 255 grey levels.
+        min_std: the bound, in units of the pixel range; 1/100 is two and a half of the 255 gray levels.
     """
 
-    def __init__(self, least_std: float = 0.01) -> None:
-        self.least_variance = least_std**2
+    def __init__(self, min_std: float = 0.01) -> None:
+        self.min_variance = min_std**2
 
     def channels(self, image_channels: int) -> int:
         """Return two channels for each of the image's."""
@@ -105,8 +104,8 @@ class GaussianPerPixel(Likelihood):
 
     def loss(self, outputs: Tensor, images: Tensor) -> Tensor:
         """Return half of log variance + squared error / variance, summed over pixels, mean over images."""
-        mean, spread = outputs.float().chunk(2, dim=1)
-        variance = self.least_variance + functional.softplus(spread)
+        mean, raw_variance = outputs.float().chunk(2, dim=1)
+        variance = self.min_variance + functional.softplus(raw_variance)
         return 0.5 * (variance.log() + (images - mean.sigmoid()).square() / variance).sum() / len(images)
 
 

@@ -1,20 +1,23 @@
 """Convolutional encoders and decoders, by name.
 
-Every convolution has stride 2, with kernel 4 and padding 1 (or 2 and none), so each halves (or, transposed, doubles)
-the sides of its input: 64 -> 32 -> 16 -> 8 -> 4. Weights start as PyTorch's layers draw them.
+All are plain stacks of layers. Sizes in comments are those of 64 x 64 images. Weights are initialized as PyTorch's
+layers do it. Training on a CPU replaces convolution stacks by faster ones with the same results
+(`darla.vision.training.fused_conv`).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from darla.common import InputError, unknown_name
-from darla.vision.training.fused_conv import MLP, Down, Float32Linear, Ups, activate, known_activation
 
 _ROUNDING = 1e-4
-"""Share of a layer's largest output below which a difference between images is taken for rounding."""
+"""Differences between images below this fraction of a layer's largest output count as rounding."""
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU}
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,36 @@ def architecture(name: str, width: int = 1) -> Architecture:
     return ARCHITECTURES[name].widened(width)
 
 
+def activation_layer(name: str) -> Callable[[], nn.Module]:
+    """Return the class of a named activation, `relu` or `elu`.
+
+    Raises:
+        InputError: there is no such activation.
+    """
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", name, ACTIVATIONS)
+    return ACTIVATIONS[name]
+
+
+def fully_connected(widths: Sequence[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
+    """Return linear layers of the given widths, the first that of the input, each followed by an activation."""
+    return nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), activation())))
+
+
+class Float32Linear(nn.Linear):
+    """A linear layer in float32, also where the layers around it run in a reduced format.
+
+    Posterior parameters and features need more digits than bfloat16 has, and the layer is too small to cost anything.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, inputs) to float32 (N, outputs)."""
+        with torch.autocast(input.device.type, enabled=False):
+            return functional.linear(input.float(), self.weight, self.bias)
+
+
 class Encoder(nn.Module):
-    """Four convolutions, fully connected layers, and a linear head in float32.
+    """Four convolutions of stride 2, fully connected layers, and a linear head in float32.
 
     Args:
         shape: the widths of the layers.
@@ -71,81 +102,62 @@ class Encoder(nn.Module):
     def __init__(self, shape: Architecture, image_shape: tuple[int, int, int], outputs: int, activation: str) -> None:
         super().__init__()
         height, width, channels = image_shape
-        self.activation = known_activation(activation)
-        sizes = (channels, *shape.channels)
-        self.convolutions = nn.ModuleList(
-            Down(a, b, kernel) for (a, b), kernel in zip(pairwise(sizes), shape.kernels, strict=True)
-        )
-        widths = (shape.channels[-1] * (height // 16) * (width // 16), *shape.hidden)
-        self.hidden = MLP(widths, activation)
+        active = activation_layer(activation)
+        c1, c2, c3, c4 = shape.channels
+        k1, k2, k3, k4 = shape.kernels
+        # Padding 1 for kernel 4 and 0 for kernel 2, so that every convolution halves both sides.
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, c1, k1, stride=2, padding=k1 // 2 - 1), active(),  # 64 -> 32
+            nn.Conv2d(c1, c2, k2, stride=2, padding=k2 // 2 - 1), active(),  # 32 -> 16
+            nn.Conv2d(c2, c3, k3, stride=2, padding=k3 // 2 - 1), active(),  # 16 -> 8
+            nn.Conv2d(c3, c4, k4, stride=2, padding=k4 // 2 - 1), active(),  # 8 -> 4
+        )  # fmt: skip
+        flat = c4 * (height // 16) * (width // 16)  # 64 * 4 * 4 = 1024
+        widths = (flat, *shape.hidden)
+        self.hidden = fully_connected(widths, active)  # 1024 -> 256
         self.head = Float32Linear(widths[-1], outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the head's outputs, float32 (N, outputs)."""
-        x = images
-        for convolution in self.convolutions:
-            x = convolution(x, self.activation)
-        found: Tensor = self.head(self.hidden(x.flatten(1)))
-        return found
+        outputs: Tensor = self.head(self.hidden(self.convolutions(images).flatten(1)))
+        return outputs
 
     @torch.no_grad()
-    def silent(self, images: Tensor) -> float:
-        """Return the share of channels and hidden units that put out the same for all images (N, C, H, W), N > 1.
+    def dead_units(self, images: Tensor) -> float:
+        """Return the fraction of channels and hidden units whose output is the same for all images.
 
-        A ReLU that one large step has pushed below 0 for every image has no gradient to come back by; so a training
-        whose losses look right may go on with a part of its network, or with nothing behind the first layers.
+        A ReLU that a large step has pushed below 0 for every image gets no gradient and stays dead, while the losses
+        look normal.
+
+        Args:
+            images: (N, C, H, W), N > 1.
         """
         alive: list[Tensor] = []
         x = images
-        for convolution in self.convolutions:
-            x = convolution(x, self.activation)
-            alive.append(_varies(x).flatten(1).any(1))
-        x = x.flatten(1)
-        for layer in self.hidden:
-            x = activate(layer(x), self.activation)
-            alive.append(_varies(x))
+        for layers in (self.convolutions, self.hidden):
+            for layer in layers:
+                x = layer(x)
+                if not isinstance(layer, nn.Conv2d | nn.Linear):  # after the activation
+                    alive.append(_varies(x).flatten(1).any(1) if x.ndim > 2 else _varies(x))
+            x = x.flatten(1)
         return 1.0 - float(torch.cat(alive).float().mean())
 
     def features(self, images: Tensor, layer: int) -> Tensor:
-        """Return what convolution number `layer` (from 1) puts out, before the activation, (N, C', H', W').
+        """Return the output of convolution number `layer` (from 1), before the activation, (N, C', H', W').
 
         Raises:
             InputError: the encoder has no such convolution.
         """
-        if not 1 <= layer <= len(self.convolutions):
-            raise InputError(f"the encoder has no convolution {layer}; it has {len(self.convolutions)}")
-        x = images
-        for convolution in self.convolutions[: layer - 1]:
-            x = convolution(x, self.activation)
-        last: Tensor = self.convolutions[layer - 1](x)
-        return last
+        count = len(self.convolutions) // 2
+        if not 1 <= layer <= count:
+            raise InputError(f"the encoder has no convolution {layer}; it has {count}")
+        features: Tensor = self.convolutions[: 2 * layer - 1](images)
+        return features
 
 
 def _varies(x: Tensor) -> Tensor:
-    """Tell which outputs of a layer, (N, ...), differ between images by more than rounding."""
+    """Return which outputs of a layer, (N, ...), differ between images by more than rounding, (...)."""
     return (x.amax(0) - x.amin(0)) > _ROUNDING * x.abs().amax()
-
-
-class FeatureDecoder(nn.Module):
-    """Fully connected layers from latents to a feature vector; the last one is linear and in float32.
-
-    Args:
-        inputs: latents.
-        hidden: widths of the layers between.
-        outputs: features.
-        activation: `relu` or `elu`, after every layer but the last.
-    """
-
-    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
-        super().__init__()
-        widths = (inputs, *hidden)
-        self.hidden = MLP(widths, activation)
-        self.head = Float32Linear(widths[-1], outputs)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Map latents (N, inputs) to features, float32 (N, outputs)."""
-        found: Tensor = self.head(self.hidden(latents))
-        return found
 
 
 class Decoder(nn.Module):
@@ -168,22 +180,30 @@ class Decoder(nn.Module):
         activation: str,
     ) -> None:
         super().__init__()
-        self.grid = (shape.channels[-1], image_shape[0] // 16, image_shape[1] // 16)
-        widths = (inputs, *reversed(shape.hidden), self.grid[0] * self.grid[1] * self.grid[2])
-        self.hidden = MLP(widths, activation)
-        self.deconvolutions = Ups((*reversed(shape.channels), outputs), activation)
+        active = activation_layer(activation)
+        c1, c2, c3, c4 = shape.channels
+        grid = (c4, image_shape[0] // 16, image_shape[1] // 16)  # 64 x 4 x 4
+        widths = (inputs, *reversed(shape.hidden), grid[0] * grid[1] * grid[2])
+        self.hidden = fully_connected(widths, active)  # D -> 256 -> 1024
+        self.unflatten = nn.Unflatten(1, grid)
+        self.deconvolutions = nn.Sequential(
+            nn.ConvTranspose2d(c4, c3, 4, stride=2, padding=1), active(),  # 4 -> 8
+            nn.ConvTranspose2d(c3, c2, 4, stride=2, padding=1), active(),  # 8 -> 16
+            nn.ConvTranspose2d(c2, c1, 4, stride=2, padding=1), active(),  # 16 -> 32
+            nn.ConvTranspose2d(c1, outputs, 4, stride=2, padding=1),  # 32 -> 64
+        )  # fmt: skip
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to (N, outputs, H, W)."""
-        images: Tensor = self.deconvolutions(self.hidden(latents).reshape(-1, *self.grid))
+        images: Tensor = self.deconvolutions(self.unflatten(self.hidden(latents)))
         return images
 
 
 class BroadcastDecoder(nn.Module):
-    """Spatial broadcast decoder: the code is set at every place of a grid, with the place's coordinates beside it.
+    """Spatial broadcast decoder: the code at each position of a grid, beside the position's coordinates.
 
-    Watters et al. 2019, arXiv 1901.07017. Theirs has the grid of the picture and stride 1; here the grid has an eighth
-    of its side and three transposed convolutions lead up, which costs far less.
+    Watters et al. 2019, arXiv 1901.07017. Their grid is as large as the image and all strides are 1; here the grid has
+    an eighth of the image's side and three transposed convolutions enlarge it, which costs far less.
 
     Args:
         shape: the widths of the encoder; its last three convolutions are mirrored.
@@ -193,7 +213,7 @@ class BroadcastDecoder(nn.Module):
         activation: `relu` or `elu`, after every layer but the last.
     """
 
-    places: Tensor
+    coordinates: Tensor
 
     def __init__(
         self,
@@ -204,14 +224,43 @@ class BroadcastDecoder(nn.Module):
         activation: str,
     ) -> None:
         super().__init__()
-        down, across = (torch.linspace(-1, 1, side // 8) for side in image_shape[:2])
-        self.register_buffer("places", torch.stack(torch.meshgrid(down, across, indexing="ij")), persistent=False)
-        self.first = nn.Conv2d(inputs + 2, shape.channels[-1], kernel_size=3, padding=1)
-        self.deconvolutions = Ups((*reversed(shape.channels[1:]), outputs), activation)
+        active = activation_layer(activation)
+        _, c2, c3, c4 = shape.channels
+        rows, columns = (torch.linspace(-1, 1, side // 8) for side in image_shape[:2])
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))  # 2 x 8 x 8
+        self.register_buffer("coordinates", grid, persistent=False)
+        self.deconvolutions = nn.Sequential(
+            nn.Conv2d(inputs + 2, c4, 3, padding=1), active(),  # 8
+            nn.ConvTranspose2d(c4, c3, 4, stride=2, padding=1), active(),  # 8 -> 16
+            nn.ConvTranspose2d(c3, c2, 4, stride=2, padding=1), active(),  # 16 -> 32
+            nn.ConvTranspose2d(c2, outputs, 4, stride=2, padding=1),  # 32 -> 64
+        )  # fmt: skip
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (N, inputs) to (N, outputs, H, W)."""
-        spread = latents[..., None, None].expand(-1, -1, *self.places.shape[1:])
-        placed = torch.cat([spread, self.places.expand(len(latents), -1, -1, -1)], 1)
-        images: Tensor = self.deconvolutions(activate(self.first(placed), self.deconvolutions.activation))
+        codes = latents[..., None, None].expand(-1, -1, *self.coordinates.shape[1:])
+        coordinates = self.coordinates.expand(len(latents), -1, -1, -1)
+        images: Tensor = self.deconvolutions(torch.cat([codes, coordinates], 1))
         return images
+
+
+class FeatureDecoder(nn.Module):
+    """Fully connected layers from latents to a feature vector; the last one is linear and in float32.
+
+    Args:
+        inputs: latents.
+        hidden: widths of the layers between.
+        outputs: features.
+        activation: `relu` or `elu`, after every layer but the last.
+    """
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
+        super().__init__()
+        widths = (inputs, *hidden)
+        self.hidden = fully_connected(widths, activation_layer(activation))  # D -> 256 -> 256
+        self.head = Float32Linear(widths[-1], outputs)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map latents (N, inputs) to features, float32 (N, outputs)."""
+        features: Tensor = self.head(self.hidden(latents))
+        return features

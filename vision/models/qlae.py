@@ -1,7 +1,7 @@
-"""QLAE: each latent takes one of a few learnt values; and ALDA's soft choice among them.
+"""Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv 2305.18378; ALDA's soft choice beside it.
 
-Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv 2305.18378. ALDA: Batra & Sukhatme, ICML 2025,
-arXiv 2410.07441.
+Idea: each latent takes one of a few learned values, so that a value has to mean the same thing in every image.
+Train: darla see FRAMES --out RUN --preset qlae    (alda: Batra & Sukhatme, ICML 2025, arXiv 2410.07441)
 """
 
 from dataclasses import dataclass
@@ -11,123 +11,105 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError
-from darla.vision.models.base import Posterior
-from darla.vision.models.perceptual import PerceptualLoss
-from darla.vision.models.vae import VAE, VAEConfig, require_non_negative
-
-DETERMINISTIC = -30.0
-"""Log-variance of a code that has none: small, and finite for estimators that divide by the variance."""
+from darla.vision.models.base import DeterministicPosterior, LatentModel, Posterior
+from darla.vision.models.config import LatentModelConfig, require_non_negative
+from darla.vision.models.registry import register_model
 
 
 @dataclass(frozen=True)
-class QLAEConfig(VAEConfig):
-    """A quantised autoencoder: its networks and its objective."""
+class QLAEConfig(LatentModelConfig):
+    """A quantized autoencoder: its networks and its objective."""
 
-    values: int = 10
+    n_values: int = 10
     """Values that each latent can take; 10 in the paper."""
-    span: float = 0.5
-    """The values of a latent start evenly spread over [-span, span]; 0.5 for QLAE, 1 for ALDA."""
-    quantise: float = 123.0
-    """Weight of the values' squared distance to the encoder's outputs, beside a reconstruction term summed over pixels.
-    The paper's 0.01 stands beside a mean over pixels and a mean over latents: 123 is that for 64 x 64 x 3 pixels."""
-    commit: float = 123.0
-    """Weight of the encoder's outputs' squared distance to the values; as `quantise`."""
-    association: float | None = None
-    """Sharpness of ALDA's choice, 100 there: a softmax over the values instead of the nearest one."""
+    init_range: float = 0.5
+    """The values of a latent start evenly spaced over [-init_range, init_range]; 0.5 for QLAE, 1 for ALDA."""
+    quantization_weight: float = 123.0
+    """Weight of the squared distance of the values to the encoder's outputs (it moves the values). The paper's 0.01 is
+    used with means over pixels and latents; beside a sum over 64 x 64 x 3 pixels it becomes 0.01 * 12,288 = 123."""
+    commitment_weight: float = 123.0
+    """Weight of the squared distance of the encoder's outputs to the values (it moves the encoder); as above."""
+    softmax_temperature: float | None = None
+    """Temperature of ALDA's softmax over the values, 0.01 there, instead of the nearest value."""
     weight_decay: float = 0.1
     """Decoupled weight decay on weights, not on biases or values; a part of the method (0.001 for MPI3D)."""
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing."""
+        """Refuse invalid values."""
         super().__post_init__()
-        require_non_negative(self, "quantise", "commit", "weight_decay")
-        if self.values < 2:
-            raise InputError(f"values must be at least 2, not {self.values}")
-        if not self.span > 0:
-            raise InputError(f"span must be above 0, not {self.span}")
-        if self.association is not None and not self.association >= 0:
-            raise InputError(f"association must not be negative, not {self.association}")
+        require_non_negative(self, "quantization_weight", "commitment_weight", "weight_decay")
+        if self.n_values < 2:
+            raise InputError(f"n_values must be at least 2, not {self.n_values}")
+        if not self.init_range > 0:
+            raise InputError(f"init_range must be above 0, not {self.init_range}")
+        if self.softmax_temperature is not None and not self.softmax_temperature > 0:
+            raise InputError(f"softmax_temperature must be above 0, not {self.softmax_temperature}")
 
 
-@dataclass(frozen=True)
-class DeterministicPosterior(Posterior):
-    """A code without noise: its sample is its mean, and it has no divergence from a prior."""
+@register_model(
+    "qlae",
+    label="QLAE",
+    symbol="values",
+    weight="n_values",
+    presets={
+        "qlae": {},
+        "alda": {"n_values": 12, "init_range": 1.0, "softmax_temperature": 0.01, "latent_dim": 12},
+    },
+)
+class QLAE(LatentModel):
+    """L = reconstruction + w_q mean_j (sg(z_j) - v_j)^2 + w_c mean_j (z_j - sg(v_j))^2, minimized; no KL.
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """Return the code, (N, D)."""
-        return self.mean
-
-    def kl_per_latent(self) -> Tensor:
-        """Return zeros, (N, D)."""
-        return torch.zeros_like(self.mean)
-
-
-class QLAE(VAE):
-    """L = reconstruction + quantise mean_j (sg(z) - v)^2 + commit mean_j (z - sg(v))^2, minimised; no KL.
-
-    z_j is the encoder's output for latent j, v_j the nearest of that latent's values (with `association`, their mean
-    under softmax_k(-association |z_j - v_jk|), z held still), sg holds still. The decoder reads v; its gradient reaches
-    z as if v were z (straight through).
+    z_j is the encoder's output for latent j, v_j the nearest of that latent's values, sg stops the gradient. With
+    `softmax_temperature` T, v_j is their mean under softmax_k(-|sg(z_j) - v_jk| / T). The decoder reads v; its gradient
+    is passed on to z unchanged (straight-through estimator).
     """
 
     Config = QLAEConfig
     config: QLAEConfig
+    has_prior = True  # the codebook determines the scale of the codes, as a prior would
 
-    def __init__(
-        self,
-        config: QLAEConfig,
-        perceptual: PerceptualLoss | None = None,
-        image_shape: tuple[int, int, int] = (64, 64, 3),
-    ) -> None:
-        super().__init__(config, perceptual, image_shape)
-        spread = torch.linspace(-config.span, config.span, config.values)
-        self.codebook = nn.Parameter(spread.repeat(config.latent_dim, 1))
-
-    def outputs_per_latent(self) -> int:
-        """Return 1: a code has no variance."""
-        return 1
+    def setup(self) -> None:
+        """Add the codebook, (D, n_values)."""
+        values = torch.linspace(-self.config.init_range, self.config.init_range, self.config.n_values)
+        self.codebook = nn.Parameter(values.repeat(self.config.latent_dim, 1))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Keep weight decay from biases and values."""
+        """Return the parameters with weight decay (weights) and without (biases, codebook)."""
         (group,) = super().parameter_groups()
-        decayed = [part for part in group["params"] if part.ndim > 1 and part is not self.codebook]
-        chosen = {id(part) for part in decayed}
-        spared = [part for part in group["params"] if id(part) not in chosen]
+        decayed = [weight for weight in group["params"] if weight.ndim > 1 and weight is not self.codebook]
+        of_decayed = {id(weight) for weight in decayed}
+        others = [weight for weight in group["params"] if id(weight) not in of_decayed]
         return [
             {**group, "params": decayed, "weight_decay": self.config.weight_decay},
-            {**group, "params": spared, "weight_decay": 0.0},
+            {**group, "params": others, "weight_decay": 0.0},
         ]
 
-    def quantised(self, outputs: Tensor) -> Tensor:
-        """Return the values of the encoder's outputs, (N, D), differentiable in the codebook alone."""
-        apart = (outputs.detach()[..., None] - self.codebook).abs()  # (N, D, values)
-        if self.config.association is not None:
-            return ((-self.config.association * apart).softmax(-1) * self.codebook).sum(-1)
-        nearest = apart.argmin(-1)
-        return self.codebook.expand(len(outputs), -1, -1).gather(2, nearest[..., None])[..., 0]
+    def quantize(self, z: Tensor) -> Tensor:
+        """Return the values of encoder outputs, (N, D), differentiable in the codebook alone."""
+        distance = (z.detach()[..., None] - self.codebook).abs()  # (N, D, n_values)
+        if self.config.softmax_temperature is not None:
+            weights = (-1 / self.config.softmax_temperature * distance).softmax(-1)
+            return (weights * self.codebook).sum(-1)
+        nearest = distance.argmin(-1)
+        return self.codebook.expand(len(z), -1, -1).gather(2, nearest[..., None])[..., 0]
 
     def encode(self, images: Tensor) -> Posterior:
-        """Return the quantised codes of images, float32 (N, C, H, W) in [0, 1], as a posterior without noise."""
-        codes = self.quantised(self.encoder(images))
-        return DeterministicPosterior(codes, torch.full_like(codes, DETERMINISTIC))
+        """Return the quantized codes of images, float32 (N, C, H, W) in [0, 1]."""
+        return DeterministicPosterior.at(self.quantize(self.encoder(images)))
 
-    def reach(self) -> Tensor:
+    def traversal_range(self) -> Tensor:
         """Return the least and the largest value of each latent, (2, D)."""
         return torch.stack([self.codebook.amin(1), self.codebook.amax(1)]).detach()
 
     def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return the loss and its terms: `quantisation` (the mean squared distance), `perceptual`, `pixel`."""
-        outputs = self.encoder(images)
-        values = self.quantised(outputs)
-        reconstruction, terms = self.reconstruction(outputs + (values - outputs).detach(), images)
-        quantise = (outputs.detach() - values).square().mean()
-        commit = (outputs - values.detach()).square().mean()
-        loss = reconstruction + self.config.quantise * quantise + self.config.commit * commit
-        return {"loss": loss, "quantisation": quantise, **terms}
-
-    def penalty(
-        self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return nothing: values and outputs are drawn together in `loss`, which knows both."""
-        nothing = latents.new_zeros(())
-        return nothing, {}
+        """Return the loss and its terms: `quantization` (the mean squared distance), `perceptual`, `pixel`."""
+        z = self.encoder(images)
+        v = self.quantize(z)
+        straight_through = z + (v - z).detach()
+        reconstruction, terms = self.reconstruction(self.decoder(straight_through), images)
+        quantization = (z.detach() - v).square().mean()
+        commitment = (z - v.detach()).square().mean()
+        loss = (
+            reconstruction + self.config.quantization_weight * quantization + self.config.commitment_weight * commitment
+        )
+        return {"loss": loss, "quantization": quantization, **terms}

@@ -1,45 +1,110 @@
-"""Every model of vision, by name."""
+"""Every vision model by name. A model registers itself, with its presets, in its own file.
 
-from collections.abc import Mapping
+    @register_model("factor_vae", label="FactorVAE", symbol="γ", weight="gamma", presets={"factor": {}})
+    class FactorVAE(VAE): ...
+
+A model of another package does the same in a module that its entry point of the group `darla.models` names; then
+`darla see --model NAME` trains it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from darla.common import unknown_name
-from darla.vision.models.annealed_vae import AnnealedVAE
-from darla.vision.models.autoencoder import AutoEncoder
-from darla.vision.models.beta_tc_vae import BetaTCVAE
-from darla.vision.models.beta_vae import BetaVAE
-from darla.vision.models.dae_features import DAEFeatures
-from darla.vision.models.dip_vae import DIPVAE
-from darla.vision.models.factor_vae import FactorVAE
-from darla.vision.models.info_vae import InfoVAE
-from darla.vision.models.qlae import QLAE
-from darla.vision.models.vae import VAE
+from darla.common import InputError
+from darla.common.registry import Registry
+from darla.vision.models.base import VisionModel
 
-MODELS: Mapping[str, type[VAE]] = MappingProxyType(
-    {
-        "beta_vae": BetaVAE,
-        "annealed_vae": AnnealedVAE,
-        "factor_vae": FactorVAE,
-        "beta_tc_vae": BetaTCVAE,
-        "dip_vae": DIPVAE,
-        "info_vae": InfoVAE,
-        "qlae": QLAE,
-        "auto_encoder": AutoEncoder,
-    }
-)
-"""Every model that `train_encoder` can train, by name."""
-
-READERS: Mapping[str, type[DAEFeatures]] = MappingProxyType({"dae_features": DAEFeatures})
-"""Models that are ready once their DAE is: nothing of their own is trained."""
+M = TypeVar("M", bound=type[VisionModel])
 
 
-def find_model(name: str) -> type[VAE] | type[DAEFeatures]:
-    """Return a model by name.
+@dataclass(frozen=True)
+class Supervision:
+    """What a model needs beyond images. Training checks it, and tables show it."""
+
+    labels: bool = False
+    """Values of factors behind each image."""
+    pairs: bool = False
+    """Pairs of images that share factors."""
+    actions: bool = False
+    """Actions between consecutive images."""
+    domain_ids: bool = False
+    """The domain of each image."""
+
+    def __str__(self) -> str:
+        """Return the kinds that are needed, or `none`."""
+        return ", ".join(self.kinds()).replace("_", " ") or "none"
+
+    def kinds(self) -> list[str]:
+        """Return the names of the kinds that are needed."""
+        return [kind.name for kind in fields(self) if getattr(self, kind.name)]
+
+    def check(self, model: str, frames: object) -> None:
+        """Check that frames have what is needed, as non-empty attributes of the same names (`contexts` for labels).
+
+        Raises:
+            InputError: they lack it.
+        """
+        for kind in self.kinds():
+            content = getattr(frames, "contexts" if kind == "labels" else kind, None)
+            if content is None or not len(content):
+                raise InputError(f"model {model!r} needs {kind.replace('_', ' ')}, which these frames do not have")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is registered of a model beside its class."""
+
+    name: str
+    label: str
+    """For tables and figures."""
+    symbol: str = ""
+    """Symbol of the weight that settings are compared by, such as `β`."""
+    weight: str = ""
+    """The field of the configuration that holds this weight."""
+    needs: Supervision = field(default_factory=Supervision)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For `darla see --preset`: by name, what to change in the default configuration of this model."""
+
+
+MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models")
+"""Every model by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
+_INFO: dict[type[VisionModel], ModelInfo] = {}
+
+
+def register_model(
+    name: str,
+    *,
+    label: str,
+    symbol: str = "",
+    weight: str = "",
+    needs: Supervision | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Callable[[M], M]:
+    """Register a model class under a name; `ModelInfo` says what the arguments mean."""
+    info = ModelInfo(name, label, symbol, weight, needs or Supervision(), MappingProxyType(dict(presets or {})))
+
+    def register(model: M) -> M:
+        MODELS.register(name)(model)
+        _INFO[model] = info
+        return model
+
+    return register
+
+
+def model_info(name: str) -> ModelInfo:
+    """Return what is registered of a model beside its class.
 
     Raises:
         InputError: there is no such model.
     """
-    known: dict[str, type[VAE] | type[DAEFeatures]] = {**MODELS, **READERS}
-    if name not in known:
-        raise unknown_name("model", name, known)
-    return known[name]
+    model = MODELS[name]
+    return _INFO.get(model, ModelInfo(name, label=name))
+
+
+def own_models() -> list[ModelInfo]:
+    """Return what is registered of darla's own models, by name; no other package is imported."""
+    next(iter(MODELS))  # imports them
+    own = [info for model, info in _INFO.items() if model.__module__.startswith(f"{MODELS.package}.")]
+    return sorted(own, key=lambda info: info.name)

@@ -1,5 +1,6 @@
 """Images to train on, and the order in which they are seen."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +16,34 @@ class Frames(Protocol):
     def __getitem__(self, rows: Any, /) -> np.ndarray[Any, Any]: ...
 
 
+class LabelledFrames(Frames, Protocol):
+    """Frames with a digest and, where the environment has any, the state behind each."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the frames and their state."""
+
+    @property
+    def state(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Facts behind each frame, by name; empty where the environment has none."""
+
+
+def image_shape_of(frames: Frames) -> tuple[int, int, int]:
+    """Return height, width and channels of the frames.
+
+    Raises:
+        InputError: they are not uint8 images.
+    """
+    images = frames[np.arange(min(1, len(frames)))]
+    if images.ndim != 4 or images.dtype != np.uint8:
+        raise InputError(f"frames must be uint8 images (N, H, W, C), not {images.dtype} of shape {images.shape}")
+    return images.shape[1], images.shape[2], images.shape[3]
+
+
 class BatchOrder:
     """Which images each step sees: one permutation of the rows after another.
 
-    Each is named by the seed and its number, so any step's images can be told without the steps before it.
+    Each permutation is seeded by its number, so the images of any step can be computed without the steps before it.
 
     Args:
         rows: indices of the images to train on.
@@ -34,7 +59,7 @@ class BatchOrder:
         self._pass = rows
 
     def __call__(self, step: int) -> np.ndarray[Any, Any]:
-        """Return the indices of a step, counted from 0, whatever was asked for before."""
+        """Return the indices of a step, counted from 0; steps can be requested in any order."""
         position, left = step * self.batch_size, self.batch_size
         pieces = []
         while left:

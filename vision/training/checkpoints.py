@@ -1,7 +1,7 @@
 """Checkpoints of a training: safetensors and JSON, nothing pickled, the last two kept.
 
-The state of the random generators is two numbers, the seed and the step: each step draws from a generator of
-its own that those two name. So nothing else about data order or noise has to be saved.
+Each step draws its noise and its images from generators that are seeded by the seed and the step alone, so no state of
+a random generator has to be saved.
 """
 
 import re
@@ -21,7 +21,7 @@ _NAME = re.compile(r"step-(\d{9})\.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after `step` optimiser steps."""
+    """A training after `step` optimizer steps."""
 
     path: Path
     """The JSON file; the tensors lie beside it."""
@@ -44,7 +44,7 @@ def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, opti
     path = folder / f"step-{step:09d}.json"
     save_tensors(path.with_suffix(".safetensors"), tensors)
     write_json(path, {**record, "step": step})
-    for old in sorted(found for found in folder.glob("step-*.json") if _NAME.fullmatch(found.name))[:-_KEPT]:
+    for old in sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))[:-_KEPT]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
     return path
@@ -56,18 +56,18 @@ def latest(folder: Path) -> Checkpoint | None:
     Raises:
         InputError: it is damaged.
     """
-    found = sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))
-    if not found:
+    paths = sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))
+    if not paths:
         return None
-    record = read_json(found[-1])
-    return Checkpoint(found[-1], int(record["step"]), record, load_tensors(found[-1].with_suffix(".safetensors")))
+    record = read_json(paths[-1])
+    return Checkpoint(paths[-1], int(record["step"]), record, load_tensors(paths[-1].with_suffix(".safetensors")))
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's parameters and optimiser state back.
+    """Put a checkpoint's parameters and optimizer state back.
 
-    Values are copied into tensors that exist, so that they keep the memory layout of a run that was never
-    interrupted.
+    Values are copied into new tensors of the parameters' memory layout (channels last), which sums depend on: so the
+    resumed run has the same bytes as one that was never interrupted.
     """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
     for name, value in checkpoint.tensors.items():

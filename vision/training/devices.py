@@ -1,4 +1,4 @@
-"""What the machine can do for training: device, number format, memory layout, processes."""
+"""Where and how a model is trained: device, number format, memory layout, processes."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def cpu_has_bfloat16() -> bool:
-    """Tell whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    """Return whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
     cpu: Any = torch.cpu
     return bool(cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
 
@@ -42,7 +42,7 @@ class DevicePrecision:
             device: `auto`, `cpu`, `cuda` or `cuda:0`, ...
 
         Raises:
-            InputError: an unknown name, or a device that is not there.
+            InputError: an unknown name, or a device that this machine does not have.
         """
         if precision not in PRECISIONS:
             raise unknown_name("precision", precision, PRECISIONS)
@@ -55,7 +55,7 @@ class DevicePrecision:
         except RuntimeError as error:
             raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
         if chosen.type == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"device {device!r} was asked for, but PyTorch finds no GPU here")
+            raise InputError(f"device {device!r} was requested, but PyTorch finds no GPU on this machine")
         if precision == "float32":
             return cls(chosen, None)
         if precision == "bfloat16":
@@ -69,17 +69,17 @@ class DevicePrecision:
         """Compute in the reduced format within this context."""
         if self.reduced is None:
             return nullcontext()
-        # Frozen weights (J) are cast once a forward pass; the cache is cleared when the context ends.
+        # The context caches casts of weights, so each is cast once per forward pass; the cache ends with the context.
         return torch.autocast(self.device.type, dtype=self.reduced)
 
     def place(self, model: nn.Module) -> None:
-        """Move a model to the device, its convolutions laid out channels last as the images are."""
+        """Move a model to the device, its convolutions in channels-last memory format as the images are."""
         model.to(self.device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @contextmanager
     def fast_float32(self) -> Iterator[None]:
-        """Let what stays float32 use TF32 on a GPU; leaving the context restores the global setting."""
+        """Use TF32 for the remaining float32 operations on a GPU; the global setting is restored afterwards."""
         before = torch.get_float32_matmul_precision()
         convolutions = torch.backends.cudnn.allow_tf32
         if self.device.type == "cuda" and self.reduced is not None:
@@ -94,10 +94,10 @@ class DevicePrecision:
 
 @cache
 def disable_malloc_trim() -> None:
-    """Tell glibc to keep the memory of freed activations for the next step, once for this process.
+    """Make glibc keep the memory of freed activations for the next step, once for this process.
 
-    By default it gives blocks of megabytes back to the kernel, which hands them out again zeroed page by
-    page: a quarter of a training step. Without effect where the C library is another one.
+    By default it returns large blocks to the kernel, which zeroes every page before it hands them out again; that takes
+    a quarter of a training step. No effect with other C libraries.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -113,7 +113,7 @@ def disable_malloc_trim() -> None:
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """This process among those that `torchrun` started; alone where it did not."""
+    """This process among those that `torchrun` started; a single process without it."""
 
     rank: int = 0
     world: int = 1
@@ -133,7 +133,7 @@ class DistributedContext:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Wait for all processes to come here."""
+        """Wait until all processes have called this."""
         if self.world > 1:
             dist.barrier()
 

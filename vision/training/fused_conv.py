@@ -1,145 +1,101 @@
-"""The one convolution of this package, stride 2, kernel 4 and padding 1, up or down, with its activation.
+"""Faster convolution stacks for training on a CPU in bfloat16, with the results of the plain ones up to rounding.
 
-Parameters, names and results are those of `nn.Conv2d` and `nn.ConvTranspose2d` followed by the activation. In
-a reduced format on a CPU the three are one autograd node, for three reasons found with a profiler:
+`fuse_for_cpu(model)` replaces stacks of convolutions and activations (`nn.Sequential`) by a subclass with the same
+parameters under the same names. Under autocast on a CPU it computes a convolution of stride 2, its bias and its
+activation as one autograd node, for three reasons found with a profiler:
 
-- oneDNN computes the bias gradient of a transposed convolution with a scalar reference loop, which took
-  longer than the rest of a training step; here it is a plain sum;
-- feature maps of a batch do not fit in a core's cache, so each pass over one that is spared counts;
-- oneDNN's transposed convolution to the few channels of a picture takes almost twice as long as a plain one that
+- oneDNN computes the bias gradient of a transposed convolution with a scalar reference loop, which took longer than the
+  rest of a training step; here it is a plain sum;
+- the feature maps of a batch do not fit in a core's cache, so every pass over one that is avoided counts;
+- oneDNN's transposed convolution to the few channels of an image takes almost twice as long as a plain convolution that
   computes the same (`_upwards_to_few`).
 
-Elsewhere the plain operations run, which can be differentiated twice and transformed by `torch.func`.
+Elsewhere (float32, GPU) the stack runs as it is, and can be differentiated twice and transformed by `torch.func`.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from collections import OrderedDict
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from darla.common import unknown_name
-
-ACTIVATIONS = ("relu", "elu")
+M = TypeVar("M", bound=nn.Module)
 _STRIDE, _DILATION = [2, 2], [1, 1]
 _FEW = 4
 """Channels, at most, of a transposed convolution that is computed as a plain one."""
 
 
-def activate(x: Tensor, activation: str | None) -> Tensor:
-    """Apply a named activation; None is the identity.
+def fuse_for_cpu(model: M) -> M:
+    """Replace a model's stacks of convolutions by `FusedSequential`s, in place; parameters and their names stay.
 
-    Raises:
-        InputError: there is no such activation.
+    Does nothing to a model that has been treated before.
+
+    Returns:
+        The model.
     """
-    if activation is None:
-        return x
-    return torch.relu(x) if known_activation(activation) == "relu" else functional.elu(x)
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Sequential and any(_can_be_fused(layer) for layer in child):
+                fused = FusedSequential(OrderedDict(child.named_children()))
+                setattr(module, name, fused.train(child.training))
+    return model
 
 
-def known_activation(name: str) -> str:
-    """Return the name of an activation.
-
-    Raises:
-        InputError: there is no such activation.
-    """
-    if name not in ACTIVATIONS:
-        raise unknown_name("activation", name, ACTIVATIONS)
-    return name
-
-
-class MLP(nn.ModuleList):
-    """Fully connected layers, each followed by the activation.
-
-    Args:
-        widths: of the input, then of each layer.
-        activation: `relu` or `elu`.
-    """
-
-    def __init__(self, widths: Sequence[int], activation: str) -> None:
-        super().__init__(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.activation = known_activation(activation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, first width) to (N, last width)."""
-        for layer in self:
-            x = activate(layer(x), self.activation)
-        return x
-
-
-class Float32Linear(nn.Linear):
-    """A linear layer in float32 whatever is around it.
-
-    What it puts out is read to more digits than bfloat16 has, and it is too small for that to cost anything.
-    """
+class FusedSequential(nn.Sequential):
+    """An `nn.Sequential` that fuses each convolution with the activation behind it, under autocast on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map (N, inputs) to float32 (N, outputs)."""
-        with torch.autocast(input.device.type, enabled=False):
-            return functional.linear(input.float(), self.weight, self.bias)
+        """Map the input through all layers."""
+        x = input
+        if not (x.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
+            plain: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return plain
+        layers = [*self, None]
+        skip = False
+        for layer, following in zip(layers, [*layers[1:], None], strict=True):
+            if skip or layer is None:
+                skip = False
+                continue
+            if _can_be_fused(layer):
+                activation = _activation(following)
+                x = _fused(x, layer, activation)
+                skip = activation is not None  # it has been applied
+            else:
+                x = layer(x)
+        return x
 
 
-class Down(nn.Conv2d):
-    """Halves height and width.
-
-    Args:
-        inputs: channels.
-        outputs: channels.
-        kernel: its side, 4 or 2.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 4) -> None:
-        super().__init__(inputs, outputs, kernel_size=kernel, stride=2, padding=kernel // 2 - 1)
-
-    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
-        """Map (N, C, H, W) to (N, C', H/2, W/2), the activation applied."""
-        if _fuse(input):
-            return _fused(input, self, activation, transposed=False)
-        return activate(super().forward(input), activation)
-
-
-class Up(nn.ConvTranspose2d):
-    """Doubles height and width."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, kernel_size=4, stride=2, padding=1)
-
-    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:  # type: ignore[override]
-        """Map (N, C, H, W) to (N, C', 2H, 2W), the activation applied."""
-        if _fuse(input):
-            return _fused(input, self, activation, transposed=True)
-        return activate(super().forward(input), activation)
+def _can_be_fused(layer: nn.Module) -> bool:
+    """Return whether a layer is a convolution as in networks.py: stride 2, kernel 4 or 2, sides halved or doubled."""
+    if type(layer) not in (nn.Conv2d, nn.ConvTranspose2d):
+        return False
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    kernel = layer.kernel_size[0]
+    return (
+        layer.kernel_size in ((4, 4), (2, 2))
+        and layer.stride == (2, 2)
+        and layer.padding == (kernel // 2 - 1,) * 2
+        and layer.dilation == (1, 1)
+        and layer.output_padding == (0, 0)
+        and layer.groups == 1
+        and layer.bias is not None
+        and layer.padding_mode == "zeros"
+    )
 
 
-class Ups(nn.ModuleList):
-    """Transposed convolutions, each but the last followed by the activation.
-
-    Args:
-        channels: of the input, then of each layer.
-        activation: `relu` or `elu`.
-    """
-
-    def __init__(self, channels: Sequence[int], activation: str) -> None:
-        super().__init__(Up(a, b) for a, b in pairwise(channels))
-        self.activation = known_activation(activation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C', 2^n H, 2^n W) by n layers."""
-        *before, last = self
-        for layer in before:
-            x = layer(x, self.activation)
-        y: Tensor = last(x)
-        return y
+def _activation(layer: nn.Module | None) -> str | None:
+    """Return the name of an activation that can be fused, None for any other layer."""
+    if type(layer) is nn.ReLU:
+        return "relu"
+    if type(layer) is nn.ELU and layer.alpha == 1.0:
+        return "elu"
+    return None
 
 
-def _fuse(x: Tensor) -> bool:
-    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-
-
-def _fused(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d, activation: str | None, transposed: bool) -> Tensor:
+def _fused(x: Tensor, layer: nn.Module, activation: str | None) -> Tensor:
+    transposed = isinstance(layer, nn.ConvTranspose2d)
     y: Tensor = _Convolution.apply(
         x.to(torch.get_autocast_dtype("cpu")), layer.weight, layer.bias, activation, transposed
     )  # type: ignore[no-untyped-call]
@@ -150,16 +106,16 @@ def _upwards_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return the transposed convolution of x, (N, C, H, W), to few channels, (N, C', 2H, 2W).
 
     Each block of 2 x 2 pixels of the result depends on 3 x 3 of the input. So a convolution of stride 1 computes four
-    times as many channels, one for each place in the block, and the pixels are then put where they belong.
+    times as many channels, one for each position in the block, and `pixel_shuffle` puts them in their positions.
     """
     inputs, outputs = weight.shape[:2]
-    spread = weight.new_zeros(outputs, 2, 2, inputs, 3, 3)
-    reach = [3, 1], [2, 0]  # which taps of the kernel reach the upper (left) and the lower (right) pixel of a block
-    for row, down in enumerate(reach):
-        for column, across in enumerate(reach):
+    kernels = weight.new_zeros(outputs, 2, 2, inputs, 3, 3)
+    taps_of = [3, 1], [2, 0]  # taps of the kernel that reach the upper (left) and the lower (right) pixel of a block
+    for row, down in enumerate(taps_of):
+        for column, across in enumerate(taps_of):
             taps = weight[:, :, down][..., across].transpose(0, 1)
-            spread[:, row, column, :, row : row + 2, column : column + 2] = taps
-    kernel = spread.view(4 * outputs, inputs, 3, 3).contiguous(memory_format=torch.channels_last)
+            kernels[:, row, column, :, row : row + 2, column : column + 2] = taps
+    kernel = kernels.view(4 * outputs, inputs, 3, 3).contiguous(memory_format=torch.channels_last)
     return functional.pixel_shuffle(functional.conv2d(x, kernel, bias.repeat_interleave(4), padding=1), 2)
 
 
@@ -173,13 +129,11 @@ class _Convolution(torch.autograd.Function):
                 y = _upwards_to_few(x, narrow, bias.to(x.dtype))
             else:
                 y = torch.convolution(x, narrow, bias.to(x.dtype), _STRIDE, padding, _DILATION, transposed, [0, 0], 1)
-            # In place: nobody else has seen y, and both gradients can be computed from the activated value.
+            # In place: y is used nowhere else, and both gradients can be computed from the activated value.
             if activation == "relu":
                 y.relu_()
             elif activation == "elu":
                 functional.elu_(y)
-            elif activation is not None:
-                raise unknown_name("activation", activation, ACTIVATIONS)
         ctx.save_for_backward(x, narrow, y if activation else None)
         ctx.activation, ctx.transposed = activation, transposed
         return y
@@ -207,6 +161,6 @@ class _Convolution(torch.autograd.Function):
             1,
             [needs_x, needs_weight, False],
         )
-        # Accumulated in float32 as it is; asking for a float32 result would first copy the whole map.
+        # `sum` accumulates in float32 anyway; a float32 result would first copy the whole map.
         for_bias = gradient.sum((0, 2, 3)).float() if needs_bias else None
         return for_x, for_weight.float() if needs_weight else None, for_bias, None, None

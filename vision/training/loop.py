@@ -1,4 +1,4 @@
-"""The training loop of everything in `darla.vision`: DAE, every VAE, and whatever else is an `ImageModel`."""
+"""The training loop of every `ImageModel`: vision models and the denoising autoencoder."""
 
 import math
 import time
@@ -15,11 +15,12 @@ from torch.nn.parallel import DistributedDataParallel
 from darla.common import InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
-from darla.vision.models.base import ImageModel
+from darla.vision.models.image_model import ImageModel
 from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
 from darla.vision.training.config import TrainingConfig
 from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim
+from darla.vision.training.fused_conv import fuse_for_cpu
 
 M = TypeVar("M", bound=nn.Module)
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]
@@ -30,14 +31,14 @@ class TrainResult:
     """What a finished training leaves behind."""
 
     history: list[dict[str, float]]
-    """A row every `log_every` steps: step, learning rate, means of the loss terms and of the gradient's norm
-    since the row before, and what `observe` found."""
+    """A row every `log_every` steps: step, learning rate, means of the loss terms and of the gradient's norm since the
+    row before, and what `observe` returned."""
     seconds: float
-    """Wall time, all resumed parts together."""
+    """Wall time, interrupted runs included."""
 
 
 class _Objective(nn.Module):
-    """Makes the loss a forward pass, which is what DistributedDataParallel hooks into."""
+    """The loss as a forward pass, which is what DistributedDataParallel hooks into."""
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__()
@@ -74,54 +75,68 @@ def train_model(
         frames: uint8 images.
         config: length, speed, number format.
         out: folder for `history.csv` and, below `checkpoint/`, the checkpoints.
-        seed: names the order of the images and the noise; the weights are the caller's.
+        seed: seed of the order of the images and of the noise; the caller draws the weights.
         rows: indices of the frames to train on; all if None.
-        label: what the progress line says.
-        observe: called with every row of the history, the model in eval mode, in the process that writes
-            files; the numbers it returns become part of the row.
+        label: of the progress line.
+        observe: called with every row of the history, the model in eval mode, in the process that writes files; the
+            numbers it returns become part of the row.
 
     Returns:
-        The history and the wall time. The model is left in eval mode. Of a training of 0 steps there is no history,
-        and no file is written.
+        The history and the wall time. The model is left in eval mode. A training of 0 steps has no history and writes
+        no file.
 
     Raises:
         TrainingDivergedError: a loss term or the gradient is not finite; names the step, the term and the last
             checkpoint.
-        InputError: the batch cannot be shared out, or a checkpoint is of another training.
+        InputError: the batch cannot be divided among the processes, or a checkpoint is of another training.
     """
     disable_malloc_trim()
-    numerics = DevicePrecision.choose(config.precision, config.device)
-    processes = DistributedContext.join(numerics.device)
-    parts = config.parts or processes.world
-    if parts % processes.world or config.batch_size % parts:
+    precision = DevicePrecision.choose(config.precision, config.device)
+    processes = DistributedContext.join(precision.device)
+    micro_batches = config.micro_batches or processes.world
+    if micro_batches % processes.world or config.batch_size % micro_batches:
         raise InputError(
-            f"a batch of {config.batch_size} in {parts} parts cannot be shared out equally "
+            f"a batch of {config.batch_size} in {micro_batches} micro-batches cannot be divided equally "
             f"among {processes.world} processes"
         )
-    numerics.place(model)
+    fuse_for_cpu(model)
+    precision.place(model)
     if config.steps == 0:
         model.eval()
         return TrainResult([], 0.0)
-    model.set_images(len(frames) if rows is None else len(rows))
-    loop = _Loop(model, config, out, seed, numerics, processes, parts)
-    loop.resume()
-    order = BatchOrder(np.arange(len(frames)) if rows is None else rows, config.batch_size, seed_for(seed, "order"))
+    rows = np.arange(len(frames)) if rows is None else rows
+    order = BatchOrder(rows, config.batch_size, seed_for(seed, "order"))
+    model.set_dataset_size(len(rows))
+    state = _TrainingState(model, config, out, seed, precision, processes)
+    state.resume()
+    loss = DistributedDataParallel(_Objective(model)) if processes.world > 1 else model.loss
+    own_micro_batches = range(processes.rank, micro_batches, processes.world)
+    size = config.batch_size // micro_batches
     model.train()
-    with numerics.fast_float32(), Progress(config.steps, label, done=loop.step) as progress:
-        while loop.step < config.steps:
-            terms = loop.advance(frames, order(loop.step))
+    with precision.fast_float32(), Progress(config.steps, label, done=state.step) as progress:
+        while state.step < config.steps:
+            state.start_step()
+            batch = order(state.step)
+            for number in own_micro_batches:
+                images = model.to_input(frames[batch[number * size : (number + 1) * size]])
+                noise = torch.Generator(precision.device)
+                noise.manual_seed(seed_for(seed, "noise", state.step, number))
+                with precision.autocast():
+                    terms = loss(images, noise)
+                state.accumulate_gradient(terms, len(own_micro_batches))
+            state.optimizer_step()
             if processes.leads:
-                progress.update(1, **terms)
-            if loop.step % config.log_every == 0 or loop.step == config.steps:
-                loop.log(observe)
-            if loop.step % config.checkpoint_every == 0 or loop.step == config.steps:
-                loop.save()
+                progress.update(1, **state.newest_loss())
+            if state.step % config.log_every == 0 or state.step == config.steps:
+                state.log(observe)
+            if state.step % config.checkpoint_every == 0 or state.step == config.steps:
+                state.save()
     model.eval()
-    return TrainResult(loop.history, loop.seconds())
+    return TrainResult(state.history, state.seconds())
 
 
-class _Loop:
-    """The state of one training: model, optimiser, step, history."""
+class _TrainingState:
+    """What changes during a training: optimizer, step, history; and how it is saved and resumed."""
 
     def __init__(
         self,
@@ -129,12 +144,11 @@ class _Loop:
         config: TrainingConfig,
         out: Path,
         seed: int,
-        numerics: DevicePrecision,
+        precision: DevicePrecision,
         processes: DistributedContext,
-        parts: int,
     ) -> None:
         self.model, self.config, self.out, self.seed = model, config, out, seed
-        self.numerics, self.processes, self.parts = numerics, processes, parts
+        self.precision, self.processes = precision, processes
         groups = model.parameter_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         if not self.parameters:
@@ -143,17 +157,14 @@ class _Loop:
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, eps=1e-8, weight_decay=config.weight_decay, fused=True
         )
-        objective: nn.Module = _Objective(model)
-        if processes.world > 1:
-            objective = DistributedDataParallel(objective)
-        self.objective = objective
-        self.scaler = torch.amp.GradScaler(numerics.device.type, enabled=numerics.reduced is torch.float16)
+        self.scaler = torch.amp.GradScaler(precision.device.type, enabled=precision.reduced is torch.float16)
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.folder = out / CHECKPOINT
         self.last_checkpoint: Path | None = None
         self._names: list[str] = []
-        self._pending: list[Tensor] = []  # terms of each step not yet checked, kept where they were computed
+        self._sums: Tensor | None = None  # terms of this step, averaged over its micro-batches
+        self._unchecked: list[Tensor] = []  # terms of each step not yet checked, kept on the device
         self._window: list[list[float]] = []  # terms of each step since the last row of the history
         self._started = time.monotonic()
         self._seconds_before = 0.0
@@ -164,19 +175,20 @@ class _Loop:
 
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
-        found = checkpoints.latest(self.folder)
-        if found is None:
+        checkpoint = checkpoints.latest(self.folder)
+        if checkpoint is None:
             return
-        if found.record["seed"] != self.seed or found.step > self.config.steps:
-            raise InputError(f"checkpoint {found.path} is of another training (seed {found.record['seed']})")
-        checkpoints.restore(found, self.model, self.optimizer)
-        self.scaler.load_state_dict(found.record["scaler"])
-        self.step, self.history = found.step, found.record["history"]
-        self._names, self._window = found.record["names"], found.record["window"]
-        self._seconds_before, self.last_checkpoint = found.record["seconds"], found.path
+        record = checkpoint.record
+        if record["seed"] != self.seed or checkpoint.step > self.config.steps:
+            raise InputError(f"checkpoint {checkpoint.path} is of another training (seed {record['seed']})")
+        checkpoints.restore(checkpoint, self.model, self.optimizer)
+        self.scaler.load_state_dict(record["scaler"])
+        self.step, self.history = checkpoint.step, record["history"]
+        self._names, self._window = record["names"], record["window"]
+        self._seconds_before, self.last_checkpoint = record["seconds"], checkpoint.path
 
     def save(self) -> None:
-        """Write a checkpoint; the leading process alone does."""
+        """Write a checkpoint, in the leading process; the others wait."""
         self._check()
         if self.processes.leads:
             record = {
@@ -190,50 +202,55 @@ class _Loop:
             self.last_checkpoint = checkpoints.save(self.folder, self.step, record, self.model, self.optimizer)
         self.processes.wait()
 
-    def advance(self, frames: Frames, rows: np.ndarray[Any, Any]) -> dict[str, float]:
-        """Take one optimiser step on the images `rows`; return the newest loss known without waiting."""
+    def start_step(self) -> None:
+        """Set the learning rates, and the model's schedules, of the next step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(self.step) * group.get("rate", 1.0)
-        self.model.set_progress(self.step / self.config.steps)
+            group["lr"] = self.config.learning_rate_at(self.step) * group.get("lr_scale", 1.0)
+        self.model.on_step(self.step / self.config.steps)
         self.optimizer.zero_grad(set_to_none=True)
-        size = len(rows) // self.parts
-        mine = range(self.processes.rank, self.parts, self.processes.world)
-        share = len(mine)
-        sums: Tensor | None = None
-        for part in mine:
-            images = self.model.to_input(frames[rows[part * size : (part + 1) * size]])
-            noise = torch.Generator(self.numerics.device)
-            noise.manual_seed(seed_for(self.seed, "noise", self.step, part))
-            with self.numerics.autocast():
-                terms = self.objective(images, noise)
-            self._names = [*terms, "gradient_norm"]
-            self.scaler.scale(terms["loss"] / share).backward()
-            values = torch.stack([term.detach().float() for term in terms.values()])
-            sums = values / share if sums is None else sums + values / share
-        assert sums is not None
+        self._sums = None
+
+    def accumulate_gradient(self, terms: Mapping[str, Tensor], count: int) -> None:
+        """Add the gradient and the loss terms of one of `count` micro-batches, whose mean is taken."""
+        self._names = [*terms, "gradient_norm"]
+        self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
+        values = torch.stack([term.detach().float() for term in terms.values()]) / count
+        self._sums = values if self._sums is None else self._sums + values
+
+    def optimizer_step(self) -> None:
+        """Take the optimizer step.
+
+        Raises:
+            TrainingDivergedError: a loss term or the gradient is not finite.
+        """
+        assert self._sums is not None
         self.scaler.unscale_(self.optimizer)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        self._pending.append(torch.cat([sums, norm.float().reshape(1)]))
-        # On a CPU looking at a number is free, so a bad step is caught before it changes a weight.
-        if self.numerics.device.type == "cpu":
+        self._unchecked.append(torch.cat([self._sums, norm.float().reshape(1)]))
+        # On a CPU reading a number is free, so a bad step is caught before it changes a weight. On a GPU it would wait
+        # for the device, so 50 steps are checked together.
+        if self.precision.device.type == "cpu":
             self._check()
         if self.config.gradient_clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.config.gradient_clip, norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
-        if len(self._pending) >= 50:
+        if len(self._unchecked) >= 50:
             self._check()
+
+    def newest_loss(self) -> dict[str, float]:
+        """Return the newest loss that is known without waiting for the device."""
         return {"loss": self._window[-1][0]} if self._window else {}
 
     def _check(self) -> None:
-        """Look at the terms of the steps since the last look, and stop at the first that is not finite."""
-        if not self._pending:
+        """Read the terms of the steps since the last check, and raise at the first that is not finite."""
+        if not self._unchecked:
             return
-        table = self.processes.mean(torch.stack(self._pending)).tolist()
-        # Counted before the optimiser step on a CPU, after it elsewhere.
-        first = self.step + (self.numerics.device.type == "cpu") - len(table)
+        table = self.processes.mean(torch.stack(self._unchecked)).tolist()
+        # Counted before the optimizer step on a CPU, after it elsewhere.
+        first = self.step + (self.precision.device.type == "cpu") - len(table)
         for offset, values in enumerate(table):
             for name, value in zip(self._names, values, strict=True):
                 # float16 overflows now and then by design; the scaler skips that step and lowers its scale.
@@ -245,13 +262,13 @@ class _Loop:
                         f"last good checkpoint: {where}"
                     )
         self._window.extend(table)
-        self._pending.clear()
+        self._unchecked.clear()
 
     def log(self, observe: Observe | None) -> None:
         """Add a row to the history and write `history.csv`."""
         self._check()
         means = np.asarray(self._window, dtype=np.float64).mean(axis=0)
-        row: dict[str, float] = {"step": self.step, "learning_rate": self.config.rate(self.step - 1)}
+        row: dict[str, float] = {"step": self.step, "learning_rate": self.config.learning_rate_at(self.step - 1)}
         row |= {name: float(value) for name, value in zip(self._names, means, strict=True)}
         self._window.clear()
         if self.processes.leads:

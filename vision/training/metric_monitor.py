@@ -1,4 +1,4 @@
-"""Scores of the metric suite while a model is being trained, for TensorBoard and `watched/metrics.csv`."""
+"""Metric scores during training, for TensorBoard and `watched/metrics.csv`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,21 +14,21 @@ from darla.vision.metrics.names import check_metrics
 from darla.vision.models.base import VisionModel
 from darla.vision.training.batches import Frames
 
-_LOOKED_AT = 2000
-"""Held-out frames that are scored, at most; enough to see a score move, and encoded within a second."""
+_SCORED = 2000
+"""Held-out frames that are scored, at most; enough to see a score change, and encoded within a second."""
 METRICS_FILE = f"{WATCHED}/metrics.csv"
-"""In an encoder's folder. Like TensorBoard's events it is no part of the artefact: watching changes no encoder."""
+"""In an encoder's folder. Like TensorBoard's events it is not hashed: watching does not change the encoder."""
 
 
-class MetricWatch:
+class MetricMonitor:
     """Scores a model's codes of held-out frames, whose factors training never sees.
 
     Args:
         frames: uint8 images, with the factors behind each in `contexts`.
         held_out: indices of the frames to score.
-        names: metrics; those that fit models take a while at every look.
+        names: metrics; those that fit models take a while every time.
         out: the encoder's folder.
-        seed: names whatever a metric draws.
+        seed: seed of the metrics.
 
     Raises:
         InputError: an unknown metric, or frames without a factor that varies.
@@ -38,7 +38,7 @@ class MetricWatch:
         self, frames: Frames, held_out: np.ndarray[Any, Any], names: Sequence[str], out: Path, seed: int
     ) -> None:
         check_metrics(names)
-        rows = held_out[:_LOOKED_AT]
+        rows = held_out[:_SCORED]
         contexts: Mapping[str, Any] = getattr(frames, "contexts", {})
         numbered = {
             name: np.unique(np.asarray(values)[rows], return_inverse=True)[1] for name, values in contexts.items()
@@ -48,28 +48,31 @@ class MetricWatch:
             raise InputError(f"metrics {', '.join(names)} cannot be watched: the frames hold no factor that varies")
         self._names, self._seed, self._file = tuple(names), seed, out / METRICS_FILE
         self._images, self._factors = frames[rows], np.stack(list(varying.values()), axis=1)
-        self._of = tuple(varying)
+        self._factor_names = tuple(varying)
 
     def __call__(self, model: VisionModel, step: int) -> dict[str, float]:
         """Score the model, and add a row to the file.
 
         Returns:
             Each metric's score; for one that relates latents with factors also `METRIC/FACTOR`, the strongest relation
-            that any latent has with that factor; and `kl`, in nats. With a capacity that rises they tell at how many
+            of any latent with that factor; and `kl`, in nats. For a model with a rising capacity they show at how many
             nats a factor enters the code.
         """
-        from darla.vision.metrics import evaluate  # not at the top: a training that watches none does without
+        from darla.vision.metrics import evaluate  # not at the top: only trainings that watch metrics need it
 
         pieces = range(0, len(self._images), 256)
         posterior = posterior_of(model, (model.to_input(self._images[start : start + 256]) for start in pieces))
         results = evaluate(posterior.mean, self._factors, self._names, seed=self._seed)
-        found = {"kl": float(posterior.kl())}
+        scores = {"kl": float(posterior.kl())}
         for name, result in results.items():
-            found[name] = result.score
+            scores[name] = result.score
             if result.matrix is not None:
                 strongest = result.matrix.max(axis=0)
-                found |= {f"{name}/{factor}": float(value) for factor, value in zip(self._of, strongest, strict=True)}
+                scores |= {
+                    f"{name}/{factor}": float(value)
+                    for factor, value in zip(self._factor_names, strongest, strict=True)
+                }
         # What an interrupted run wrote after its last checkpoint is written again.
         before = [row for row in read_numbers(self._file) if row["step"] < step] if self._file.is_file() else []
-        write_numbers(self._file, [*before, {"step": float(step), **found}], first=("step", "kl"))
-        return found
+        write_numbers(self._file, [*before, {"step": float(step), **scores}], first=("step", "kl"))
+        return scores

@@ -14,19 +14,10 @@ from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, Picture, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number
+from darla.vision.models.registry import MODELS, ModelInfo, model_info
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
 _TARGETS = ("kind", "bearing", "distance")
-_NAMES = {
-    "beta_vae": ("β-VAE", "β", "beta"),
-    "annealed_vae": ("Annealed VAE", "C", "capacity"),
-    "factor_vae": ("FactorVAE", "γ", "gamma"),
-    "beta_tc_vae": ("β-TCVAE", "β", "beta"),
-    "dip_vae": ("DIP-VAE", "λ", "off_diagonal"),
-    "info_vae": ("InfoVAE", "λ", "divergence"),
-    "qlae": ("QLAE", "values", "values"),
-}
-"""Of each model its name for a person, and the symbol and field of the number that it is known by."""
 _READERS = {"linear": "linear", "nonlinear": "network"}
 
 
@@ -84,17 +75,23 @@ def find_models(material: ReportData) -> list[Model]:
 def _describe(artefact: Artefact) -> tuple[str, str]:
     """Return a model's name for a person, and its kind of loss."""
     if artefact.kind == "dae":
-        hues = ", hues repaired" if artefact.config["dae"].get("recoloured") else ""
+        hues = ", hues repaired" if artefact.config["dae"].get("hue_prob") else ""
         return f"DAE{hues} (its bottleneck)", "dae"
     asked: Mapping[str, Any] = artefact.config["see"]
     vae, model = asked["vae"], str(asked["model"])
-    name, symbol, field = _NAMES.get(model, (model, "", ""))
+    # The package of a model need not be installed where the report is written.
+    info = model_info(model) if model in MODELS else ModelInfo(model, label=model)
+    hues = ", hues repaired" if asked["dae"].get("hue_prob") else ""
+    if "loss" not in vae:
+        return f"{info.label}{hues}", "features"
+    name = info.label.removesuffix("_DAE")  # added below, as to every model whose loss compares features
     loss = str(vae["loss"])
-    weight = f", {symbol}\u00a0=\u00a0{vae[field]:g}" if field else ""
+    weight = f", {info.symbol}\u00a0=\u00a0{vae[info.weight]:g}" if info.weight else ""
+    if info.needs.kinds():
+        weight += f", supervised by {info.needs}"
     if loss == "pixel":
         return f"{name}{weight}", loss
     blend = "" if loss == "perceptual" else f", {loss} loss"
-    hues = ", hues repaired" if asked["dae"].get("recoloured") else ""
     return f"{name}_DAE{weight}, J\u00a0=\u00a0{vae['perceptual']['layer']}{blend}{hues}", loss
 
 

@@ -28,7 +28,7 @@ def test_importing_the_metrics_does_not_import_torch():
 
 def test_a_metric_is_a_metric_whichever_way_its_module_came_in():
     code = (
-        "import darla.vision.metrics.scores.mig, darla.vision.metrics.evaluate\n"
+        "import darla.vision.metrics.scores.mig, darla.vision.metrics.suite\n"
         "from darla.vision import metrics\n"
         "assert metrics.mig.name == 'mig' and callable(metrics.evaluate)"
     )

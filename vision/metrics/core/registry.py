@@ -1,7 +1,14 @@
-"""From a function of a prepared sample to a public metric: checks, presets, intervals, and its place in `METRICS`."""
+"""From a function of a prepared sample to a public metric: checks, presets, intervals, and its entry in `METRICS`.
+
+    @metric("compactness", order=10)
+    def mig(sample: Sample) -> Scores: ...
+
+A metric has a module of its name in `darla/vision/metrics/scores`. Another package offers one by an entry point of its
+name in the group `darla.metrics`.
+"""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from darla.common import InputError
+from darla.common.registry import Registry
 from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.core.result import Array, Numbers, Result, Scores, plain
 from darla.vision.metrics.core.sample import Sample
@@ -43,6 +51,7 @@ class Metric:
         needs: what it reads beside codes.
         reduces: in the robust preset the metric gets to see only latents that move and factors that vary.
         better: whether high scores are good, or low ones.
+        order: its position in tables; low numbers come first.
     """
 
     def __init__(
@@ -54,7 +63,9 @@ class Metric:
         needs: Requirements,
         reduces: bool,
         better: Literal["higher", "lower"],
+        order: int,
     ) -> None:
+        self.order = order
         self.body, self.kind, self.needs, self.reduces, self.better = body, kind, needs, reduces, better
         self._chance, self._ceiling = chance, ceiling
         self.name = body.__name__
@@ -202,10 +213,18 @@ class Metric:
         return f"<metric {self.name}>"
 
 
-METRICS: dict[str, Metric] = {}
-"""Every metric whose module has been imported; `darla.vision.metrics.METRICS` imports all of them."""
+class _Metrics(Registry[Metric]):
+    """Metrics in the order in which they are shown; those of other packages that have not been imported come last."""
+
+    def __iter__(self) -> Iterator[str]:
+        names = list(super().__iter__())
+        return iter(sorted(names, key=lambda name: self._things[name].order if name in self._things else LAST))
 
 
+LAST = 1_000_000
+"""Order of metrics that state none."""
+METRICS = _Metrics("metric", "darla.vision.metrics.scores", "darla.metrics")
+"""Every metric by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
 _FACTORS = Requirements()
 
 
@@ -217,13 +236,13 @@ def metric(
     needs: Requirements = _FACTORS,
     reduces: bool = True,
     better: Literal["higher", "lower"] = "higher",
+    order: int = LAST,
 ) -> Callable[[Callable[..., Scores]], Metric]:
     """Make a function of a `Sample` a public metric, and register it under its name. `Metric` says what each means."""
 
     def register(body: Callable[..., Scores]) -> Metric:
-        made = Metric(body, kind, chance, ceiling, needs, reduces, better)
-        METRICS[made.name] = made
-        return made
+        built = Metric(body, kind, chance, ceiling, needs, reduces, better, order)
+        return METRICS.register(built.name)(built)
 
     return register
 

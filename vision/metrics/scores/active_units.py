@@ -10,7 +10,13 @@ VARIANCE = 0.01
 """Variance of a used latent's posterior mean, in units of the prior's (Burda et al. 2016)."""
 
 
-@metric("other", ceiling=lambda sample: float(sample.latent_count), needs=Requirements(factors=False), reduces=False)
+@metric(
+    "other",
+    order=190,
+    ceiling=lambda sample: float(sample.latent_count),
+    needs=Requirements(factors=False),
+    reduces=False,
+)
 def active_units(sample: Sample) -> Scores:
     """Count the latents that move.
 

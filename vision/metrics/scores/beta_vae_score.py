@@ -12,7 +12,7 @@ from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample, SampleSplit
 
 
-@metric("modularity", chance=lambda sample: 1 / sample.factor_count)
+@metric("modularity", order=130, chance=lambda sample: 1 / sample.factor_count)
 def beta_vae_score(sample: Sample, batch_size: int = 64, train_votes: int = 10_000, test_votes: int = 5_000) -> Scores:
     """Score how well a linear classifier tells from differences of codes which factor pairs of images share.
 

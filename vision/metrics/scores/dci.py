@@ -23,7 +23,7 @@ ERRORS = 3.0
 """Standard errors that a loss must exceed to count."""
 
 
-@metric("modularity")
+@metric("modularity", order=110)
 def dci(sample: Sample) -> Scores:
     """Measure whether a latent matters to one factor only, a factor needs one latent only, and factors are predicted.
 

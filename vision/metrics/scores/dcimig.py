@@ -8,7 +8,7 @@ from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.scores.mig import gap
 
 
-@metric("both")
+@metric("both", order=90)
 def dcimig(sample: Sample) -> Scores:
     """Measure how much of the factors' entropy is held by latents that hold one factor.
 

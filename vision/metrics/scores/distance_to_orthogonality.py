@@ -22,7 +22,14 @@ def _chance(sample: Sample) -> float:
     return float(np.mean([_distance(v) for v in turned]))
 
 
-@metric("other", chance=_chance, ceiling=0.0, needs=Requirements(factors=False, rows=("jacobians",)), better="lower")
+@metric(
+    "other",
+    order=200,
+    chance=_chance,
+    ceiling=0.0,
+    needs=Requirements(factors=False, rows=("jacobians",)),
+    better="lower",
+)
 def distance_to_orthogonality(sample: Sample) -> Scores:
     """Measure how far the directions in which latents change an image are from being orthogonal.
 

@@ -25,7 +25,7 @@ def _chance(sample: Sample) -> float:
     return 0.0 if sample.preset == "robust" else float(np.mean([1 / size for size in sample.sizes]))
 
 
-@metric("informativeness", chance=_chance)
+@metric("informativeness", order=240, chance=_chance)
 def downstream_accuracy(sample: Sample, sizes: Sequence[int] = (10, 100, 1000, 10_000), shifts: int = 3) -> Scores:
     """Score how well a linear classifier reads factors from few labelled rows, and where one factor has shifted.
 

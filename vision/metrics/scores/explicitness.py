@@ -18,7 +18,7 @@ def _floor(sample: Sample) -> float:
     return 0.5 if sample.preset == "dlib" else 0.0
 
 
-@metric("informativeness", chance=_floor)
+@metric("informativeness", order=150, chance=_floor)
 def explicitness(sample: Sample) -> Scores:
     """Score how well a logistic regression of all latents tells each value of a factor from the others.
 

@@ -19,7 +19,7 @@ KNOWN = 0.01
 """Share of the loss that must be gone for a factor to count as read at all in the robust preset."""
 
 
-@metric("informativeness", chance=lambda sample: 0.0 if sample.preset == "robust" else 1.0)
+@metric("informativeness", order=220, chance=lambda sample: 0.0 if sample.preset == "robust" else 1.0)
 def explicitness_curve(sample: Sample) -> Scores:
     """Score how early the loss falls as probes of a factor grow: 1 if the smallest probe reads all that any can.
 

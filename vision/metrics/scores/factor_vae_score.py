@@ -13,7 +13,7 @@ DLIB_THRESHOLD = 0.05
 """Standard deviation below which a latent is left out in `unsupervised_study_v1`. The function's own default is 0."""
 
 
-@metric("modularity", chance=lambda sample: 1 / sample.factor_count)
+@metric("modularity", order=140, chance=lambda sample: 1 / sample.factor_count)
 def factor_vae_score(
     sample: Sample, batch_size: int = 64, train_votes: int = 10_000, test_votes: int = 5_000
 ) -> Scores:

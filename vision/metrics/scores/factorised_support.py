@@ -12,7 +12,7 @@ ROWS = 256
 _BLOCK = 4
 
 
-@metric("other", ceiling=0.0, needs=Requirements(factors=False), better="lower")
+@metric("other", order=180, ceiling=0.0, needs=Requirements(factors=False), better="lower")
 def factorised_support(sample: Sample) -> Scores:
     """Measure how far combinations of latents' values are from codes that occur.
 

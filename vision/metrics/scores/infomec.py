@@ -18,7 +18,7 @@ JITTER = 1e-10
 """Noise that keeps equal values apart for nearest neighbours, in standard deviations, as in scikit-learn."""
 
 
-@metric("modularity", chance="permuted")
+@metric("modularity", order=60, chance="permuted")
 def infomec(sample: Sample) -> Scores:
     """Measure whether latents hold one factor (M), factors are in one latent (C), and a line reads them (E).
 

@@ -12,7 +12,7 @@ QUANTILE = 0.99
 """Which of the deviations counts as the largest; the paper's is 1, that of disentanglement_lib this."""
 
 
-@metric("modularity", chance="permuted")
+@metric("modularity", order=70, chance="permuted")
 def irs(sample: Sample) -> Scores:
     """Measure whether a latent stays where it is as long as one factor does, whatever the others do.
 

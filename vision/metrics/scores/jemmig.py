@@ -10,7 +10,7 @@ from darla.vision.metrics.core.sample import BINS, Sample
 from darla.vision.metrics.scores.mig import gap
 
 
-@metric("both", chance="permuted")
+@metric("both", order=80, chance="permuted")
 def jemmig(sample: Sample) -> Scores:
     """Measure whether one latent, and no other, knows a factor, and knows nothing besides.
 

@@ -10,7 +10,7 @@ from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
 
-@metric("both", chance="permuted")
+@metric("both", order=100, chance="permuted")
 def mcc(sample: Sample) -> Scores:
     """Measure how well latents, one for each factor, correlate with the factors.
 

@@ -12,7 +12,7 @@ from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
 
-@metric("modularity", chance="permuted")
+@metric("modularity", order=50, chance="permuted")
 def med(sample: Sample, *, top_k: int | None = None) -> Scores:
     """Measure whether each latent is important to one factor, with mutual information for importance.
 

@@ -12,7 +12,7 @@ from darla.vision.metrics.core.sample import Sample
 ALONE = "codes must have at least 2 columns in the dlib preset, not 1"
 
 
-@metric("compactness")
+@metric("compactness", order=10)
 def mig(sample: Sample) -> Scores:
     """Measure by how much the latent that knows a factor best is ahead of the next one.
 

@@ -17,7 +17,7 @@ _CELLS = 2**22
 """Densities held at once."""
 
 
-@metric("compactness", chance="permuted", needs=Requirements(rows=("log_variances",)))
+@metric("compactness", order=30, chance="permuted", needs=Requirements(rows=("log_variances",)))
 def mig_posterior(sample: Sample, *, samples: int = 2000) -> Scores:
     """Measure the gap of `mig` with the mutual information of what the encoder emits, noise included.
 

@@ -6,7 +6,7 @@ from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.scores.mig import gap
 
 
-@metric("modularity")
+@metric("modularity", order=20)
 def mig_sup(sample: Sample) -> Scores:
     """Measure by how much the factor that a latent knows best is ahead of the next one.
 

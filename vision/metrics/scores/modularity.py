@@ -8,7 +8,7 @@ from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
 
-@metric("modularity", chance="permuted")
+@metric("modularity", order=40, chance="permuted")
 def modularity(sample: Sample) -> Scores:
     """Measure whether the information in a latent is about one factor.
 

@@ -16,7 +16,7 @@ PENALTIES = (1e-6, 1e-3)
 """Penalties that are tried, in units of the number of rows."""
 
 
-@metric("informativeness")
+@metric("informativeness", order=160)
 def r2(sample: Sample) -> Scores:
     """Measure how much of a factor's variance a line, and a curve, through the codes explains on rows not fitted.
 

@@ -15,7 +15,7 @@ from darla.vision.metrics.core.thresholds import ERRORS, balanced_accuracy, best
 from darla.vision.metrics.scores.mig import gap
 
 
-@metric("compactness")
+@metric("compactness", order=120)
 def sap(sample: Sample) -> Scores:
     """Measure by how much the latent that predicts a factor best is ahead of the next one.
 

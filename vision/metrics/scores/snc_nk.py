@@ -17,7 +17,7 @@ HIDDEN, EPOCHS, BATCH, RATE = 256, 20, 128, 1e-3
 """The network of the dlib preset: units, passes over the fitted rows, rows a step, Adam's learning rate."""
 
 
-@metric("both")
+@metric("both", order=230)
 def snc_nk(sample: Sample) -> Scores:
     """Score how well each factor is read from its own latent alone, and how badly without it.
 

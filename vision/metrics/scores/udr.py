@@ -23,7 +23,7 @@ PENALTY = 0.1
 METHODS = ("lasso", "spearman")
 
 
-@metric("other", needs=Requirements(factors=False, models=True), reduces=False)
+@metric("other", order=210, needs=Requirements(factors=False, models=True), reduces=False)
 def udr(sample: Sample, *, kls: Any = None, method: str | None = None) -> Scores:
     """Measure whether models of the same data hold the same latents, up to order and sign.
 

@@ -12,7 +12,7 @@ FLOOR = 1e-6
 """Smallest eigenvalue of a correlation matrix in the robust preset; below it a latent is a sum of others."""
 
 
-@metric("other", chance=0.0, ceiling=0.0, needs=Requirements(factors=False), better="lower")
+@metric("other", order=170, chance=0.0, ceiling=0.0, needs=Requirements(factors=False), better="lower")
 def unsupervised_scores(sample: Sample) -> Scores:
     """Measure how much latents depend on one another.
 

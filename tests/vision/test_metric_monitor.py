@@ -1,4 +1,4 @@
-"""Metrics during training, on TensorBoard and as a table: those that were asked for, and nothing else changes."""
+"""Metrics during training, on TensorBoard and as a table: the requested ones, without an effect on training."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from darla.common.csv_rows import read_numbers
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, TrainingConfig
-from darla.vision.encoders.train_encoder import build_model
-from darla.vision.training.metric_monitor import METRICS_FILE, MetricWatch
+from darla.vision.encoders.load import build_model
+from darla.vision.training.metric_monitor import METRICS_FILE, MetricMonitor
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=4, batch_size=16), latent_dim=4, held_out=0.5, loss="pixel")
 
@@ -36,12 +36,12 @@ def test_watched_metrics_are_written_and_leave_the_encoder_as_it_was(tmp_path: P
         darla.see(frames, tmp_path / "typo", SHORT, watch=("mgi",))
 
 
-def test_a_look_that_is_taken_again_replaces_what_came_after_it(tmp_path: Path) -> None:
-    """As when a training is interrupted, and goes on from a checkpoint that is older than its last look."""
+def test_a_repeated_evaluation_replaces_the_rows_after_it(tmp_path: Path) -> None:
+    """As when a training is interrupted and resumes from a checkpoint before its last evaluation."""
     frames = FrameSet.open(collect(CollectConfig(task="sprites", frames=60), tmp_path / "frames").folder)
     model = build_model(SHORT, frames.image_shape).eval()
     for steps in ((10, 20, 30), (20,)):
-        watch = MetricWatch(frames, np.arange(60), ("mig",), tmp_path, seed=0)
+        watch = MetricMonitor(frames, np.arange(60), ("mig",), tmp_path, seed=0)
         for step in steps:
             watch(model, step)
     assert [row["step"] for row in read_numbers(tmp_path / METRICS_FILE)] == [10, 20]

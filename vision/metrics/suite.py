@@ -1,12 +1,11 @@
 """All metrics of one set of codes, with what they share worked out once, and their table."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from darla.common import InputError, unknown_name
 from darla.vision.metrics.core.intervals import Interval, bootstrap
-from darla.vision.metrics.core.registry import Metric, by_row, replace_interval
+from darla.vision.metrics.core.registry import METRICS, Metric, by_row, replace_interval
 from darla.vision.metrics.core.result import Result
 from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.names import check_metrics
@@ -55,10 +54,10 @@ def evaluate(
     Raises:
         InputError: an unknown name, arrays that mean nothing, or arrays that a metric asked for by name lacks.
     """
-    known = registered()
-    asked = [names] if isinstance(names, str) and names != "all" else names
-    check_metrics([] if names == "all" else [*asked, *(options or {})])
-    readable = {name for metric in known.values() for name in metric.needs.rows}
+    requested = [names] if isinstance(names, str) and names != "all" else names
+    check_metrics([] if names == "all" else [*requested, *(options or {})])
+    metrics = list(METRICS.values()) if names == "all" else [METRICS[name] for name in requested]
+    readable = {name for metric in METRICS.values() for name in metric.needs.rows} if rows else set()
     for name in rows:
         if name not in readable:
             raise unknown_name("array by row", name, readable)
@@ -74,26 +73,20 @@ def evaluate(
         continuous=continuous,
         rows=rows,
     )
-    chosen = [m for m in known.values() if _suffices(sample, m)] if names == "all" else [known[n] for n in asked]
+    if names == "all":
+        metrics = [metric for metric in metrics if _suffices(sample, metric)]
     results: dict[str, Result] = {}
-    for metric in chosen:
+    for metric in metrics:
         try:
             results[metric.name] = metric.of(sample, **(options or {}).get(metric.name, {}))
         except InputError:
             if names != "all" or preset != "dlib":
                 raise
     if interval is not None and results:
-        wanted = interval if isinstance(interval, Interval) else Interval(interval)
-        scorers = {name: _scorer(known[name], (options or {}).get(name, {})) for name in results}
-        bounds = bootstrap(sample, scorers, wanted)
+        scorers = {name: _scorer(METRICS[name], (options or {}).get(name, {})) for name in results}
+        bounds = bootstrap(sample, scorers, interval if isinstance(interval, Interval) else Interval(interval))
         results = {name: replace_interval(result, bounds[name]) for name, result in results.items()}
     return results
-
-
-def registered() -> dict[str, Metric]:
-    """Return every metric by name, in the order in which they are shown."""
-    found: dict[str, Metric] = import_module("darla.vision.metrics").METRICS
-    return found
 
 
 def _suffices(sample: Sample, metric: Metric) -> bool:
@@ -116,11 +109,10 @@ def table(results: Mapping[str, Result] | Iterable[Result], style: str = "plain"
     """
     if style not in ("plain", "markdown"):
         raise unknown_name("style", style, ("plain", "markdown"))
-    known = registered()
     rows = [("metric", "score", "interval", "chance", "ceiling", "about")]
     for result in results.values() if isinstance(results, Mapping) else results:
         bounds = "" if result.interval is None else f"{result.interval[0]:.3f} to {result.interval[1]:.3f}"
-        metric = known.get(result.name)
+        metric = METRICS.get(result.name) if result.name in METRICS else None
         about = "" if metric is None else metric.kind + (", lower is better" if metric.better == "lower" else "")
         rows.append(
             (result.name, f"{result.score:.3f}", bounds, f"{result.chance:.3f}", f"{result.ceiling:.3f}", about)

@@ -1,0 +1,84 @@
+"""What the training loop can train: pixels in, a loss out."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from darla.common import InputError
+
+
+class ImageModel(nn.Module, ABC):
+    """A network with a loss of images alone. Vision models are ImageModels, and so is the denoising autoencoder.
+
+    Args:
+        image_shape: height, width and channels of the images, each side a multiple of 16.
+
+    Raises:
+        InputError: the sides are no multiples of 16.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
+        super().__init__()
+        height, width, channels = image_shape
+        if height % 16 or width % 16 or min(image_shape) < 1:
+            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
+        self.image_shape = (height, width, channels)
+
+    @abstractmethod
+    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return `"loss"`, the scalar to minimize, and its named terms, each a float32 scalar.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+            generator: where every random number of the loss comes from; on the images' device.
+        """
+
+    def on_step(self, fraction: float) -> None:
+        """Prepare for a training step; for objectives with a schedule.
+
+        Args:
+            fraction: fraction of the training steps that are done, from 0 to 1. Whatever depends on it alone needs no
+                place in a checkpoint.
+        """
+
+    def set_dataset_size(self, count: int) -> None:
+        """Receive the number of training images, before training; for objectives estimated over all of them."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the trained parameters in groups, as PyTorch's optimizers take them.
+
+        A group may set AdamW's `betas` and `weight_decay`, and `lr_scale`, a factor on the scheduled learning rate.
+        """
+        return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's parameters."""
+        return next(self.parameters()).device
+
+    def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
+        """Convert stored images to what the model reads.
+
+        Args:
+            images: uint8 (N, H, W, C), a numpy array or a tensor.
+
+        Returns:
+            float32 (N, C, H, W) in [0, 1] on the model's device, in channels-last memory format (a view: no pixel is
+            copied to another place).
+
+        Raises:
+            InputError: another dtype or another shape than the model was made for.
+        """
+        if isinstance(images, np.ndarray):
+            if images.dtype != np.uint8:
+                raise InputError(f"images must be uint8, not {images.dtype}")
+            images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if images.dtype != torch.uint8:
+            raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
+        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+            raise InputError(f"images must have the shape (N, {', '.join(map(str, self.image_shape))}), "
+                             f"not {tuple(images.shape)}")  # fmt: skip
+        return images.to(self.device).permute(0, 3, 1, 2).float().mul_(1 / 255)
