@@ -98,7 +98,7 @@ class SelectCommand:
     """Instead of presets: six disentanglers with the settings for `sprites`, `rooms` or `seek-avoid`."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One encoder of each setting for each of these; at least two."""
-    by: Literal["lasso", "spearman"] = "lasso"
+    ranking: Literal["lasso", "spearman"] = "lasso"
     """Which UDR ranks: how a Lasso relates the latents of two encoders, or their rank correlation."""
     workers: int | None = None
     """Encoders trained at the same time, one thread each; one for each core if not given."""
@@ -111,7 +111,7 @@ class SelectCommand:
         if self.presets and self.family:
             raise InputError(f"--family {self.family} would be ignored beside --presets; give one of them")
         settings = family(self.family) if self.family else self.presets or ("beta-1", "beta-4")
-        made = select(self.frames, self.out, settings, seeds=self.seeds, by=self.by, workers=self.workers)
+        made = select(self.frames, self.out, settings, seeds=self.seeds, ranking=self.ranking, workers=self.workers)
         print((made.folder / TABLE).read_text(), end="")
         return _made(made)
 

@@ -1,4 +1,4 @@
-"""A report as Markdown with its pictures beside it, for repositories and notebooks."""
+"""A report as Markdown with its figures as PNG files, for repositories and notebooks."""
 
 import io
 import re
@@ -10,11 +10,11 @@ from darla.reports.document import Block, Bullets, Code, Collapsible, Document, 
 from darla.reports.figures.style import to_png
 
 FIGURES = "figures"
-"""Folder of the pictures, beside the Markdown file."""
+"""Folder of the figures, beside the Markdown file."""
 
 
 def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
-    """Return the text of the report, and its pictures as PNG by their path from the text."""
+    """Return the text of the report, and its figures as PNG by their path relative to the text."""
     writer = _Writer()
     parts = [f"# {document.title}", document.subtitle]
     parts += [part for section in document.sections for part in writer.section(section, 2)]
@@ -22,7 +22,7 @@ def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
 
 
 class _Writer:
-    """Counts figures and tables while the text is written, and gathers the pictures."""
+    """Counts figures and tables while the text is written, and collects the figures."""
 
     def __init__(self) -> None:
         self.pictures: dict[str, bytes] = {}

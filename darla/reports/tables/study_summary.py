@@ -1,0 +1,51 @@
+"""One sentence above a study's table: which methods keep their source score in the targets, and which do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LEARNT = 0.5
+"""Share of successful source episodes from which on a method counts as having learnt its task at all."""
+_KEPT = 0.8
+"""Share of the source return that a method must reach in the targets to have kept its score."""
+_FALLEN = 0.5
+"""Share of the source return below which its score has fallen."""
+
+
+@dataclass(frozen=True)
+class MethodSummary:
+    """Mean returns of one learnt method, over its policy seeds."""
+
+    name: str
+    source: float
+    """Mean return in the source."""
+    targets: float
+    """Mean return over all targets."""
+    source_success: float | None
+    """Share of successful episodes in the source; None where the environment does not define success."""
+
+
+def summary_sentence(task: str, methods: Sequence[MethodSummary]) -> str | None:
+    """Return what a reader of the table should see first.
+
+    Args:
+        task: name of the transfer task.
+        methods: those whose policies acted in the source alone. The random agent and methods that were trained in the
+            targets say nothing about transfer and must be left out.
+
+    Returns:
+        A sentence if one method has kept its source score and another one's has fallen; else None. Methods that have
+        not learnt in the source count for neither.
+    """
+    learnt = [method for method in methods if (method.source_success or 0.0) >= _LEARNT and method.source > 0]
+    kept = [method for method in learnt if method.targets >= _KEPT * method.source]
+    fallen = [method for method in learnt if method.targets < _FALLEN * method.source]
+    if not kept or not fallen:
+        return None
+    verb, score = ("keeps", "score") if len(kept) == 1 else ("keep", "scores")
+    ends = _listed([f"{method.name} falls from {method.source:.1f} to {method.targets:.1f}" for method in fallen])
+    start = _listed([f"{method.name} ({method.source:.1f} and {method.targets:.1f})" for method in kept])
+    return f"In `{task}`, {start} {verb} the source {score} in the targets, while {ends}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
