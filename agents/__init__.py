@@ -3,58 +3,32 @@
 Public names are loaded when they are first used, so that importing the package does not load PyTorch or SB3.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from darla.common.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from darla.agents.agent import Actor, Agent, RandomAgent
-    from darla.agents.algorithms.registry import ALGORITHMS, Algorithm, get_algorithm
-    from darla.agents.algorithms.settings import PRESETS, A2CSettings, DQNSettings, MFECSettings, PPOSettings
-    from darla.agents.config import ActConfig
-    from darla.agents.policy_io import PolicyDescription, load_description
-    from darla.agents.training.train import train_agent
-    from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
-    from darla.agents.vec_env.local import make_vec
-
-__all__ = [
-    "ALGORITHMS",
-    "PRESETS",
-    "A2CSettings",
-    "ActConfig",
-    "Actor",
-    "Agent",
-    "Algorithm",
-    "DQNSettings",
-    "FrozenEncoder",
-    "LatentVecEnv",
-    "MFECSettings",
-    "PPOSettings",
-    "PolicyDescription",
-    "RandomAgent",
-    "get_algorithm",
-    "load_description",
-    "make_vec",
-    "train_agent",
-]
-
-_MODULES = {
-    "agent": ("Actor", "Agent", "RandomAgent"),
-    "algorithms.registry": ("ALGORITHMS", "Algorithm", "get_algorithm"),
-    "config": ("ActConfig",),
-    "vec_env.latents": ("FrozenEncoder", "LatentVecEnv"),
-    "policy_io": ("PolicyDescription", "load_description"),
-    "algorithms.settings": ("PRESETS", "A2CSettings", "DQNSettings", "MFECSettings", "PPOSettings"),
-    "training.train": ("train_agent",),
-    "vec_env.local": ("make_vec",),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from darla.agents.agent import Actor as Actor
+    from darla.agents.agent import Agent as Agent
+    from darla.agents.agent import RandomAgent as RandomAgent
+    from darla.agents.algorithms.a2c import A2CSettings as A2CSettings
+    from darla.agents.algorithms.dqn import DQNSettings as DQNSettings
+    from darla.agents.algorithms.episodic_control.mfec import MFECSettings as MFECSettings
+    from darla.agents.algorithms.ppo import PPOSettings as PPOSettings
+    from darla.agents.algorithms.registry import ALGORITHMS as ALGORITHMS
+    from darla.agents.algorithms.registry import Algorithm as Algorithm
+    from darla.agents.algorithms.registry import register_algorithm as register_algorithm
+    from darla.agents.algorithms.settings import AlgorithmSettings as AlgorithmSettings
+    from darla.agents.config import ActConfig as ActConfig
+    from darla.agents.episodes import EpisodeEnvs as EpisodeEnvs
+    from darla.agents.episodes import PerEpisodeGenerators as PerEpisodeGenerators
+    from darla.agents.episodes import RolloutEpisode as RolloutEpisode
+    from darla.agents.episodes import rollout as rollout
+    from darla.agents.policy_io import PolicyDescription as PolicyDescription
+    from darla.agents.policy_io import load_description as load_description
+    from darla.agents.training.train import train_agent as train_agent
+    from darla.agents.vec_env.latents import FrozenEncoder as FrozenEncoder
+    from darla.agents.vec_env.latents import LatentVecEnv as LatentVecEnv
+    from darla.agents.vec_env.make_vec import make_vec as make_vec
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__)

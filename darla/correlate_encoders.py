@@ -1,8 +1,8 @@
 """Does disentanglement predict transfer? Measures of encoders against the transfer of the policies trained on them.
 
-    runs/correlation/
-      encoders/      one artefact of measures for each encoder (`darla.analysis.encoder_measures`)
-      correlation/   an artefact: correlation.json, encoders.csv, correlations.csv, table.md, retention.png, return.png
+runs/correlation/
+  encoders/      one artefact of measures for each encoder (`darla.analysis.encoder_measures`)
+  correlation/   an artefact: correlation.json, encoders.csv, correlations.csv, table.md, retention.png, return.png
 """
 
 import os
@@ -24,7 +24,7 @@ from darla.analysis.encoder_correlation import (
     outcomes_of,
 )
 from darla.analysis.encoder_measures import measure, read_measures
-from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
@@ -69,12 +69,12 @@ def correlate(
     started = time.monotonic()
     config = config or CorrelationConfig()
     out = Path(out)
-    opened = [(setting, _load(encoder, "encoder")) for setting, encoder in encoders]
+    opened = [(setting, open_artefact(encoder, "encoder")) for setting, encoder in encoders]
     if len({encoder.digest for _, encoder in opened}) < 4:
         raise InputError(f"{len(opened)} encoders were given, but a correlation needs at least 4 different ones")
     frame_sets = [frames] if isinstance(frames, Artefact | Path | str) else list(frames)
-    frames_by_digest = {each.digest: each for each in (_load(frame_set, "frames") for frame_set in frame_sets)}
-    opened_transfers = [_load(transfer, TRANSFER) for transfer in transfers]
+    frames_by_digest = {each.digest: each for each in (open_artefact(frame_set, "frames") for frame_set in frame_sets)}
+    opened_transfers = [open_artefact(transfer, TRANSFER) for transfer in transfers]
     if not opened_transfers:
         raise InputError("there is no transfer to correlate with; name at least one")
     outcomes = outcomes_of(opened_transfers, config)
@@ -96,7 +96,7 @@ def correlate(
             "transfers": [transfer.digest for transfer in opened_transfers],
             "correlation": asdict(config),
         }
-        folder = begin(out / "correlation", KIND, record)
+        folder = start_artefact(out / "correlation", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
         items = [
@@ -114,7 +114,7 @@ def correlate(
     inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in opened}
     inputs |= {f"transfer {transfer.config['task']['name']}": transfer.digest for transfer in opened_transfers}
     paths = {artefact.digest: os.path.relpath(artefact.folder, folder) for artefact in measured.values()}
-    return finish(
+    return complete_artefact(
         folder,
         KIND,
         record,
@@ -166,7 +166,3 @@ def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConf
     write_rows(folder / "encoders.csv", [flat_record(item) for item in items])
     for outcome in OUTCOMES:
         write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(result, outcome)))
-
-
-def _load(artefact: Artefact | Path | str, kind: str) -> Artefact:
-    return artefact if isinstance(artefact, Artefact) else Artefact.load(artefact, kind)

@@ -1,7 +1,7 @@
 """Choose an encoder without labels: train several, and rank them by how similar their latents are across seeds.
 
-Unsupervised disentanglement ranking (UDR, Duan et al. 2020, arXiv 1905.12614): models that differ only in their seed are
-compared latent by latent. Disentangled latents are similar across seeds; entangled ones differ from seed to seed.
+Unsupervised disentanglement ranking (UDR, Duan et al. 2020, arXiv 1905.12614): models that differ only in their seed
+are compared latent by latent. Disentangled latents are similar across seeds; entangled ones differ from seed to seed.
 
     runs/selection/
       denoisers/   the DAEs of encoders with a perceptual loss, one for each seed and setting
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
-from darla.common import Artefact, InputError, begin, finish, is_complete, rng_for
+from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
 from darla.common.files import read_json, write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
@@ -64,8 +64,8 @@ def select(
         workers: encoders trained at the same time, one thread each; one for each core if None.
 
     Returns:
-        An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and the rank correlation of
-        UDR with scores that need labels, where the frames have labels; `report.html` compares the candidates.
+        An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and the rank correlation
+        of UDR with scores that need labels, where the frames have labels; `report.html` compares the candidates.
 
     Raises:
         InputError: fewer than two seeds, an unknown preset, or an encoder that failed.
@@ -86,8 +86,12 @@ def select(
         watch = (_MONITORED,) if labelled is not None else ()
         run_jobs(_jobs(frame_set, out, configs, folders, watch), workers, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
-        record = {"frames": frame_set.digest, "ranking": ranking, "encoders": [encoder.digest for encoder in encoders.values()]}
-        folder = begin(out / "ranking", KIND, record)
+        record = {
+            "frames": frame_set.digest,
+            "ranking": ranking,
+            "encoders": [encoder.digest for encoder in encoders.values()],
+        }
+        folder = start_artefact(out / "ranking", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
         candidates = [each for name in configs for each in _candidates(name, seeds, folders, frame_set, labelled)]
@@ -95,7 +99,7 @@ def select(
         _write(candidates, folder, ranking, labelled.names if labelled is not None else (), frame_set)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
-        return finish(
+        return complete_artefact(
             folder, KIND, record, seed=min(seeds), inputs={"frames": frame_set.digest, **inputs}, wall_seconds=wall
         )
 
@@ -119,7 +123,9 @@ def _jobs(
             denoiser = out / "denoisers" / f"{alike[0]}-s{seed}"
             dae_arguments = {"frames": source, "config": config, "seed": seed, "out": denoiser}
             label, steps = f"denoising autoencoder of {alike[0]}, seed {seed}", config.dae_training
-            jobs[denoiser] = Job(label, denoiser, train_denoiser, dae_arguments, (), float(steps.steps * steps.batch_size))
+            jobs[denoiser] = Job(
+                label, denoiser, train_denoiser, dae_arguments, (), float(steps.steps * steps.batch_size)
+            )
             arguments["dae"], needs = denoiser, (denoiser,)
         cost = float(config.training.steps * config.training.batch_size)
         jobs[folder] = Job(f"encoder {name}, seed {seed}", folder, see, arguments, needs, cost)
@@ -198,7 +204,9 @@ def _codes(
     return posterior.mean.numpy(), kl.numpy()
 
 
-def _write(candidates: Sequence[Candidate], folder: Path, ranking: str, factors: Sequence[str], frames: FrameSet) -> None:
+def _write(
+    candidates: Sequence[Candidate], folder: Path, ranking: str, factors: Sequence[str], frames: FrameSet
+) -> None:
     agreement = {
         label: {method: _rank_correlation(candidates, method, label) for method in METHODS}
         for label in candidates[0].supervised

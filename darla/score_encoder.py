@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darla.common import Artefact, InputError, Progress, begin, finish, is_complete
+from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
@@ -36,8 +36,8 @@ def metrics(
     Args:
         encoder: an encoder artefact.
         out: folder of the artefact.
-        data: `sprites`, `rooms`, other ground-truth data, or a frames artefact, whose varying factors are then the ground
-            truth. None for the image data that the encoder was trained on.
+        data: `sprites`, `rooms`, other ground-truth data, or a frames artefact, whose varying factors are then the
+            ground truth. None for the image data that the encoder was trained on.
         config: which metrics and how; all of them if None.
         seed: of the images, and of the random draws of metrics.
         device: that encodes images and computes scores.
@@ -47,8 +47,8 @@ def metrics(
         `matrices/` an image of latents by factors for every metric that has such a matrix.
 
     Raises:
-        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder was trained on, or
-            something else in `out`.
+        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder was trained on,
+            or something else in `out`.
     """
     started = time.monotonic()
     config = config or MetricsConfig()
@@ -65,7 +65,7 @@ def metrics(
             "interval": config.interval,
             "seed": seed,
         }
-        out = begin(out, METRICS, record)
+        out = start_artefact(out, METRICS, record)
         if is_complete(out):
             return Artefact.load(out, METRICS)
         model = load(folder, str(DevicePrecision.choose("auto", device).device))
@@ -88,7 +88,7 @@ def metrics(
         inputs["frames"] = images.source.digest
     paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
-    return finish(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=paths)
+    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=paths)
 
 
 def _training_data(encoder: Artefact) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.common import Artefact, begin, finish, is_complete
+from darla.common import Artefact, complete_artefact, is_complete, start_artefact
 from darla.reports.csv_latex import write_tables
 from darla.reports.data import collect_artefacts
 from darla.reports.page import build_report, write_document
@@ -32,10 +32,10 @@ def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: P
     data = collect_artefacts([run.folder if isinstance(run, Artefact) else run for run in folders])
     inputs = {f"{artefact.kind} {artefact.folder.name}": artefact.digest for artefact in data.all()}
     record = {"artefacts": sorted(artefact.digest for artefact in data.all())}
-    folder = begin(out, KIND, record)
+    folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     document = build_report(data)
     write_document(document, folder)
     write_tables(document, folder)
-    return finish(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)
+    return complete_artefact(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)

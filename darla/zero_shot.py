@@ -8,8 +8,8 @@
       strips/       the same episode in source and target, as the agent saw it
       card.json     versions, hashes, wall time
 
-Nothing here changes an agent: policies and encoders are frozen and the same in every domain. An agent that was trained in
-a target, or in another source than the task's, is refused unless its configuration declares it to be an upper bound
+Nothing here changes an agent: policies and encoders are frozen and the same in every domain. An agent that was trained
+in a target, or in another source than the task's, is refused unless its configuration declares it to be an upper bound
 (`ActConfig.train_domain`); its own leak levels then stand beside its scores.
 """
 
@@ -21,7 +21,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from darla.common import Artefact, InputError, Progress, WorkerDiedError, begin, finish, is_complete, unknown_name
+from darla.common import (
+    Artefact,
+    InputError,
+    Progress,
+    WorkerDiedError,
+    complete_artefact,
+    is_complete,
+    start_artefact,
+    unknown_name,
+)
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
@@ -82,7 +91,7 @@ def transfer(
         "transfer": to_json(config),
         "agents": [to_json(agent.record) for agent in evaluated],
     }
-    folder = begin(out, TRANSFER, record)
+    folder = start_artefact(out, TRANSFER, record)
     if is_complete(folder):
         return Artefact.load(folder, TRANSFER)
     evaluation = Evaluation(
@@ -100,7 +109,7 @@ def transfer(
         _run(evaluation, workers)
         _write(evaluation, config, folder)
     artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
-    return finish(
+    return complete_artefact(
         folder,
         TRANSFER,
         record,

@@ -112,7 +112,12 @@ def run_study(
                 if not is_complete(part.folder):
                     _say(f"{part.task}: every agent in the source and in every target")
                 transfers[part.task] = transfer(
-                    part.task, part.agents, part.folder, study.transfer, workers=local_workers, episode_cache=out / PLAYED
+                    part.task,
+                    part.agents,
+                    part.folder,
+                    study.transfer,
+                    workers=local_workers,
+                    episode_cache=out / PLAYED,
                 )
         if failures:
             raise _without_report(failures, transfers, work)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darla.agents.agent import Actor
-from darla.agents.vec_env.local import make_vec
+from darla.agents.episodes import EpisodeEnvs, rollout
+from darla.agents.vec_env.make_vec import make_vec
 from darla.common import Progress, rng_for, seed_for
 
 if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain
 
-_TOGETHER = 8
-"""Episodes played side by side."""
+_BATCH = 8
+"""Episodes that are run side by side."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ def score_snapshots(
     """
     seeds = [seed_for(seed, "validation", episode) for episode in range(episodes)]
     scores = []
-    with Progress(len(actors) * episodes, "validate", "episode") as progress:
-        for number, (actor, steps) in enumerate(zip(actors, env_steps, strict=True), start=1):
-            returns = play(actor, validation, seeds, seed, workers)
-            progress.update(episodes)
-            scores.append(SnapshotScore(number, steps, round(float(np.mean(returns)), 6), episodes))
+    envs = make_vec(validation, min(_BATCH, episodes), workers=workers)
+    try:
+        with Progress(len(actors) * episodes, "validate", "episode") as progress:
+            for number, (actor, steps) in enumerate(zip(actors, env_steps, strict=True), start=1):
+                returns = returns_of(actor, envs, seeds, seed)
+                progress.update(episodes)
+                scores.append(SnapshotScore(number, steps, round(float(np.mean(returns)), 6), episodes))
+    finally:
+        envs.close()
     return scores
 
 
@@ -69,36 +74,14 @@ def csv(scores: list[SnapshotScore]) -> str:
     return "\n".join(["snapshot,env_steps,mean_return,episodes", *lines]) + "\n"
 
 
-def play(actor: Actor, domain: "AnyDomain", seeds: list[int], seed: int, workers: int = 1) -> list[float]:
-    """Play one episode for each seed, with actions drawn from the policy.
+def returns_of(actor: Actor, envs: EpisodeEnvs, seeds: list[int], seed: int) -> list[float]:
+    """Return the undiscounted return of one episode for each seed, with actions drawn from the policy.
 
     Args:
-        actor: who acts.
-        domain: where.
+        actor: chooses the actions.
+        envs: environments of the validation split.
         seeds: `reset(seed=...)` of each episode.
-        seed: master seed of the actor's own draws.
-        workers: processes that share the environments.
+        seed: master seed of the actor's own draws, one generator for each batch of episodes.
     """
-    returns = [0.0] * len(seeds)
-    together = min(_TOGETHER, len(seeds))
-    vec = make_vec(domain, together, seed, workers)
-    try:
-        for first in range(0, len(seeds), together):
-            batch = seeds[first : first + together]
-            # The last batch may be short; the environments without an episode of their own play one again,
-            # unseen.
-            vec._seeds = [*batch, *batch[:1] * (together - len(batch))]
-            images = vec.reset()
-            infos = vec.reset_infos
-            actor.reset(together)
-            rng = rng_for(seed, "validation", "actions", first)
-            over = np.arange(together) >= len(batch)
-            while not over.all():
-                assert isinstance(images, np.ndarray)
-                images, rewards, dones, infos = vec.step(actor.act(images, False, rng, infos))
-                for index in np.flatnonzero(~over):
-                    returns[first + index] += float(rewards[index])
-                over |= dones
-    finally:
-        vec.close()
-    return returns
+    episodes = rollout(actor, envs, seeds, lambda numbers: rng_for(seed, "validation", "actions", numbers.start))
+    return [episode.total for episode in episodes]

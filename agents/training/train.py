@@ -25,10 +25,10 @@ from darla.agents.training.callback import train
 from darla.agents.training.snapshot_selection import best, csv, score_snapshots
 from darla.agents.vec_env.augmentation import AugmentedVecEnv
 from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
-from darla.agents.vec_env.local import make_vec
+from darla.agents.vec_env.make_vec import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
-from darla.common import Artefact, InputError, begin, finish, is_complete, limit_threads, seed_for
+from darla.common import Artefact, InputError, complete_artefact, is_complete, limit_threads, seed_for, start_artefact
 from darla.common.files import write_bytes
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def train_agent(
     stands_on = None if config.fine_tune else encoder
     record = _record(config, domain, observation, encoder, seed, validation)
     if is_complete(out):
-        begin(out, KIND, record)  # refuses a folder that was begun with another configuration
+        start_artefact(out, KIND, record)  # refuses a folder that was begun with another configuration
         return Artefact.load(out, KIND)
     settings = config.resolve(observation)
     vision = None
@@ -121,7 +121,7 @@ def train_agent(
         if begins_with is not None:
             initialise(model.policy, begins_with.model)
         # Only now that everything fits is anything written.
-        folder = begin(out, KIND, record)
+        folder = start_artefact(out, KIND, record)
         state = train(model, config, seed, folder, label, _log_interval(settings))
     finally:
         env.close()
@@ -147,7 +147,7 @@ def train_agent(
     description = _select(config, description, stands_on, folder, seed, validation, workers)
     write_bytes(folder / CURVE, state.curve.csv().encode())
     save_description(folder, description)
-    return finish(
+    return complete_artefact(
         folder,
         KIND,
         record,

@@ -1,13 +1,13 @@
-"""Vectorised environments: n environments of one domain, in this process or in workers."""
+"""n environments of one domain in this process, stepped one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla import envs
@@ -18,36 +18,6 @@ if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-def make_vec(domain: "AnyDomain", n_envs: int, seed: int, workers: int = 1) -> VecEnv:
-    """Make environments of a domain that are stepped together, each below a `Monitor`.
-
-    Environment i is first reset with a seed that depends on `seed` and i alone, so that the number of workers
-    changes the speed and nothing else.
-
-    Args:
-        domain: what the environments show.
-        n_envs: how many there are.
-        seed: master seed of their first reset.
-        workers: processes that share them; 1 keeps them in this one. Each worker makes its environments
-            itself, since a rendering context does not survive the way from one process to another.
-
-    Raises:
-        InputError: a number is not positive, or the environments do not show uint8 images (height, width, 3)
-            or do not take discrete actions.
-    """
-    if n_envs < 1 or workers < 1:
-        raise InputError(f"n_envs and workers must be at least 1, not {n_envs} and {workers}")
-    vec: LocalVecEnv | VecEnv
-    if min(workers, n_envs) == 1:
-        vec = LocalVecEnv(domain, n_envs)
-    else:
-        from darla.agents.vec_env.workers import WorkerVecEnv
-
-        vec = WorkerVecEnv(domain, n_envs, workers)
-    vec.seed(seed)
-    return vec
 
 
 def environment_seeds(seed: int, n_envs: int) -> list[int | None]:
@@ -71,6 +41,9 @@ class LocalVecEnv(DummyVecEnv):
         super().__init__([partial(_make, domain) for _ in range(n_envs)])
         assert self.observation_space.shape is not None
         self._images: Images = np.zeros((n_envs, *self.observation_space.shape), np.uint8)
+        # Of `begin_episodes` and `step_episodes` alone.
+        self._terminated, self._truncated = np.zeros((2, n_envs), dtype=bool)
+        self._infos: list[Mapping[str, Any]] = [{}] * n_envs
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Choose the seeds of the next reset; None lets the environments go on with their own generators."""
@@ -109,6 +82,29 @@ class LocalVecEnv(DummyVecEnv):
             self.buf_dones[index] = terminated or truncated
             infos.append(info)
         return self._images.copy(), self.buf_rews.copy(), self.buf_dones.copy(), infos
+
+    def begin_episodes(
+        self, seeds: Sequence[int | None], options: Sequence[Mapping[str, Any] | None] | None = None
+    ) -> tuple[Images, list[Mapping[str, Any]]]:
+        """Reset each environment with a seed of its own; see `darla.agents.episodes.EpisodeEnvs`."""
+        self._images[:] = 0
+        for index, seed in enumerate(seeds):
+            self._terminated[index], self._truncated[index], self._infos[index] = seed is None, False, {}
+            if seed is not None:
+                chosen = None if options is None or options[index] is None else dict(options[index] or {})
+                self._images[index], self._infos[index] = self.envs[index].reset(seed=seed, options=chosen)
+        return self._images.copy(), list(self._infos)
+
+    def step_episodes(
+        self, actions: np.ndarray[Any, Any]
+    ) -> tuple[Images, np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], list[Mapping[str, Any]]]:
+        """Step the environments whose episodes are not over; see `darla.agents.episodes.EpisodeEnvs`."""
+        rewards = np.zeros(self.num_envs)
+        for index in np.flatnonzero(~(self._terminated | self._truncated)):
+            image, reward, terminated, truncated, self._infos[index] = self.envs[index].step(int(actions[index]))
+            self._images[index], rewards[index] = image, reward
+            self._terminated[index], self._truncated[index] = terminated, truncated
+        return self._images.copy(), rewards, self._terminated.copy(), self._truncated.copy(), list(self._infos)
 
 
 def _make(domain: "AnyDomain") -> "gymnasium.Env[Any, Any]":

@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -89,6 +89,30 @@ class WorkerVecEnv(VecEnv):
             np.concatenate(images),
             np.concatenate(rewards),
             np.concatenate(dones),
+            [info for part in infos for info in part],
+        )
+
+    def begin_episodes(
+        self, seeds: Sequence[int | None], options: Sequence[Mapping[str, Any] | None] | None = None
+    ) -> tuple[Images, list[Mapping[str, Any]]]:
+        """Reset each environment with a seed of its own; see `darla.agents.episodes.EpisodeEnvs`."""
+        for worker, share in enumerate(self._shares):
+            self._send(worker, "begin_episodes", seeds[share], None if options is None else options[share])
+        images, infos = zip(*self._receive_all(), strict=True)
+        return np.concatenate(images), [info for part in infos for info in part]
+
+    def step_episodes(
+        self, actions: np.ndarray[Any, Any]
+    ) -> tuple[Images, np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], list[Mapping[str, Any]]]:
+        """Step the environments whose episodes are not over; see `darla.agents.episodes.EpisodeEnvs`."""
+        for worker, share in enumerate(self._shares):
+            self._send(worker, "step_episodes", actions[share])
+        images, rewards, terminated, truncated, infos = zip(*self._receive_all(), strict=True)
+        return (
+            np.concatenate(images),
+            np.concatenate(rewards),
+            np.concatenate(terminated),
+            np.concatenate(truncated),
             [info for part in infos for info in part],
         )
 

@@ -1,9 +1,9 @@
 """Measures of an encoder that need no policy, as candidates for what predicts transfer.
 
-    scores    of the metric suite, on frames of the D_U that the encoder was trained on
-    probes    kind, bearing and distance of the nearest object, predicted from held-out codes by a small network
-    kl, active latents, reconstruction error    as in the encoder's `probes.json`
-    drift     how far codes move from source to target (`darla.analysis.latent_drift`)
+scores    of the metric suite, on frames of the D_U that the encoder was trained on
+probes    kind, bearing and distance of the nearest object, predicted from held-out codes by a small network
+kl, active latents, reconstruction error    as in the encoder's `probes.json`
+drift     how far codes move from source to target (`darla.analysis.latent_drift`)
 """
 
 import os
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from darla.analysis.latent_drift import Drift, latent_drift
-from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
 from darla.common.files import read_json, write_json
 from darla.common.json_records import load_json, to_json
 from darla.envs import TransferTask
@@ -105,14 +105,14 @@ def measure(
     """
     started = time.monotonic()
     config = config or MeasuresConfig()
-    encoder = encoder if isinstance(encoder, Artefact) else Artefact.load(encoder, "encoder")
+    encoder = open_artefact(encoder, "encoder")
     frames = frames if isinstance(frames, FrameSet) else FrameSet.open(_folder(frames))
     if frames.digest != encoder.card["inputs"].get("frames"):
         raise InputError(
             f"{encoder.folder} was not trained on the frames in {frames.artefact.folder}; it is measured on its own D_U"
         )
     record = {"encoder": encoder.digest, "tasks": [task.to_dict() for task in tasks], **asdict(config)}
-    folder = begin(out, KIND, record)
+    folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     model = load(encoder.folder)
@@ -126,7 +126,7 @@ def measure(
         numbers[DRIFT] = sum(relative) / len(relative)
     content = EncoderMeasures(numbers, {name: result.chance for name, result in results.items()}, drifts)
     write_json(folder / MEASURES, to_json(content))
-    return finish(
+    return complete_artefact(
         folder,
         KIND,
         record,

@@ -3,13 +3,13 @@
 A policy on a frozen code can transfer only as far as a state has the same code in the target as in the source. Drift
 measures by how much the codes differ, over the whole code and for each latent, without any policy.
 
-The same states are rendered in the appearance of source and target (`darla.envs.seek_avoid.paired_rendering`) and encoded
-as the policy sees them. With a_i and b_i the codes of state i:
+The same states are rendered in the appearance of source and target (`darla.envs.seek_avoid.paired_rendering`) and
+encoded as the policy sees them. With a_i and b_i the codes of state i:
 
     relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 if the code does not change, 1 if the same
               state is as far away as a random other state
-    shift     root mean square over states of the change of each latent, in units of its standard deviation over D_U (for
-              the features of a network, over the states themselves)
+    shift     root mean square over states of the change of each latent, in units of its standard deviation over D_U
+              (for the features of a network, over the states themselves)
 
 For one latent, `1 - relative^2` is Lin's concordance correlation between the two domains (Lin 1989, A concordance
 correlation coefficient to evaluate reproducibility), with the pairs i = k left out of its denominator.
@@ -116,8 +116,8 @@ def feature_drift(
 ) -> dict[str, Drift]:
     """Measure the same on the features of an agent on pixels: the output of its last convolution.
 
-    An agent with a frame stack gets the same frame several times. See `latent_drift` for the rest; for an agent on codes
-    call that with its encoder.
+    An agent with a frame stack gets the same frame several times. See `latent_drift` for the arguments; for an agent on
+    codes call that with its encoder.
 
     Raises:
         InputError: the agent does not act on pixels, or its policy has no features.

@@ -69,8 +69,8 @@ class StudyRow:
     p_value: float | None
     """Two-sided permutation p-value of no difference."""
     p_value_holm: float | None
-    """Adjusted by Holm's method: for a single target over all targets and methods of the algorithm, for the mean over all
-    targets over the methods."""
+    """Adjusted by Holm's method: for a single target over all targets and methods of the algorithm, for the mean over
+    all targets over the methods."""
 
 
 def study_rows(transfers: Mapping[str, Artefact], *, overall: bool = False) -> list[StudyRow]:

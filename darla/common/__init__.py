@@ -1,32 +1,25 @@
 """What every part of darla uses: errors, files, artefacts, seeds, progress, threads, processes, jobs."""
 
-from darla.common.artefact import Artefact, begin, finish, is_complete
-from darla.common.errors import (
-    ArtefactError,
-    DarlaError,
-    InputError,
-    TrainingDivergedError,
-    WorkerDiedError,
-    unknown_name,
-)
-from darla.common.progress import Progress
-from darla.common.seeding import rng_for, seed_for
-from darla.common.threads import default_threads, limit_threads
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Artefact",
-    "ArtefactError",
-    "DarlaError",
-    "InputError",
-    "Progress",
-    "TrainingDivergedError",
-    "WorkerDiedError",
-    "begin",
-    "default_threads",
-    "finish",
-    "is_complete",
-    "limit_threads",
-    "rng_for",
-    "seed_for",
-    "unknown_name",
-]
+from darla.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from darla.common.artefact import Artefact as Artefact
+    from darla.common.artefact import complete_artefact as complete_artefact
+    from darla.common.artefact import is_complete as is_complete
+    from darla.common.artefact import open_artefact as open_artefact
+    from darla.common.artefact import start_artefact as start_artefact
+    from darla.common.errors import ArtefactError as ArtefactError
+    from darla.common.errors import DarlaError as DarlaError
+    from darla.common.errors import InputError as InputError
+    from darla.common.errors import TrainingDivergedError as TrainingDivergedError
+    from darla.common.errors import WorkerDiedError as WorkerDiedError
+    from darla.common.errors import unknown_name as unknown_name
+    from darla.common.progress import Progress as Progress
+    from darla.common.seeding import rng_for as rng_for
+    from darla.common.seeding import seed_for as seed_for
+    from darla.common.threads import default_threads as default_threads
+    from darla.common.threads import limit_threads as limit_threads
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__)

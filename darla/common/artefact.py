@@ -1,8 +1,8 @@
 """An artefact is a folder that one stage wrote and any later stage can trust.
 
-It holds `config.json` (what was asked), the results, and `card.json` (what made it, and the SHA-256 of every file).
-The card is written last: where it is, the artefact is complete. What a stage needs only to resume lies in the working
-folders, which no hash covers. Nothing in an artefact is ever unpickled.
+It holds `config.json` (the stage's configuration), the results, and `card.json` (versions, command, seed, and the
+SHA-256 of every file). The card is written last: an artefact with a card is complete. What a stage needs only to resume
+is in the working folders, which are not hashed. Nothing in an artefact is ever unpickled.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darla.common.errors import InputError
+from darla.common.errors import ArtefactError, InputError
 from darla.common.files import load_tensors, read_json, sha256, write_json
 from darla.common.threads import available_cores
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CHECKPOINT = "checkpoint"
-"""Working folder of a stage; removed when the stage is finished."""
+"""Working folder of a stage; removed when the stage is complete."""
 TENSORBOARD = "tensorboard"
 """Event files; kept, but not hashed, since they hold wall-clock times."""
 WATCHED = "watched"
-"""What somebody asked to follow of a training; kept, but not hashed, since it is the same training without."""
+"""Optional monitoring output; kept, but not hashed, since it does not affect training."""
 _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
-_LONGEST_SAID = 120
-"""Characters of a value that an error repeats."""
+_LONGEST_VALUE = 120
+"""Characters of a value that an error message prints."""
 _PACKAGES = (
     "darla",
     "torch",
@@ -53,17 +53,17 @@ class Artefact:
     """A complete artefact on disk."""
 
     folder: Path
-    """Where it lies."""
+    """Its place on disk."""
     kind: str
     """What it is: `frames`, `dae`, `encoder`, `agent`, `transfer`, ..."""
     config: dict[str, Any]
-    """What was asked of the stage."""
+    """The configuration that the stage was given."""
     card: dict[str, Any]
     """Versions, commit, command, seed, input digests, hardware, wall time, file hashes."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the names and hashes of all files: the same for the same content, however it was made."""
+        """SHA-256 over the names and hashes of all files: equal for equal content."""
         return _digest(self.card["files"])
 
     def tensors(self, name: str = "model.safetensors") -> "dict[str, Tensor]":
@@ -79,65 +79,100 @@ class Artefact:
             kind: the kind that is needed; any if None.
 
         Raises:
-            InputError: there is no artefact, it is unfinished, of another kind, or a file is missing or altered.
+            ArtefactError: there is no artefact, it is incomplete or of another kind, or a file is missing or altered.
         """
         folder = Path(folder)
         if not folder.is_dir():
-            raise InputError(f"no artefact at {folder}: there is no such folder")
+            raise ArtefactError(f"no artefact at {folder}: there is no such folder")
         if not is_complete(folder):
-            raise InputError(
-                f"{folder} is not a finished artefact (it has no card.json); run its stage to the end first"
+            raise ArtefactError(
+                f"{folder} is not a finished artefact (it has no card.json); give the command that writes it again"
             )
-        card = read_json(folder / "card.json")
-        if not isinstance(card, dict) or not {"kind", "format", "files"} <= card.keys():
-            raise InputError(f"{folder / 'card.json'} is damaged: it must name kind, format and files")
+        card = _read_record(folder / "card.json")
+        if not {"kind", "format", "files"} <= card.keys():
+            raise ArtefactError(f"{folder / 'card.json'} is damaged: it must name kind, format and files")
         if card["format"] != FORMAT:
-            raise InputError(f"{folder} has artefact format {card['format']!r}; this version of darla reads {FORMAT}")
-        if kind is not None and card["kind"] != kind:
-            raise InputError(f"{folder} holds {_a(card['kind'])}, but {_a(kind)} is needed here")
+            raise ArtefactError(
+                f"{folder} has artefact format {card['format']!r}, but this version of darla reads format {FORMAT}"
+            )
+        _require_kind(folder, card["kind"], kind)
         for name, expected in card["files"].items():
             path = folder / name
             if not path.is_file():
-                raise InputError(f"{folder} is damaged: {name} is missing")
+                raise ArtefactError(f"{folder} is damaged: {name} is missing")
             if sha256(path) != expected:
-                raise InputError(f"{folder} is damaged: {name} is not the file that the card describes (hash differs)")
-        return cls(folder, card["kind"], read_json(folder / "config.json")["config"], card)
+                raise ArtefactError(f"{folder} is damaged: {name} is not the file in card.json (hash differs)")
+        return cls(folder, card["kind"], _read_record(folder / "config.json")["config"], card)
+
+
+def open_artefact(artefact: Artefact | Path | str, kind: str | None = None) -> Artefact:
+    """Return an artefact that may already be open, so that its files are read and hashed only once.
+
+    Args:
+        artefact: an open artefact, which is returned as it is, or its folder.
+        kind: the kind that is needed; any if None.
+
+    Raises:
+        ArtefactError: see `Artefact.load`.
+    """
+    if not isinstance(artefact, Artefact):
+        return Artefact.load(artefact, kind)
+    _require_kind(artefact.folder, artefact.kind, kind)
+    return artefact
+
+
+def _require_kind(folder: Path, kind: str, needed: str | None) -> None:
+    if needed is not None and kind != needed:
+        raise ArtefactError(f"{folder} holds {_a(kind)}, but {_a(needed)} is needed here")
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Read one of the two JSON files that every artefact has."""
+    try:
+        record = read_json(path)
+    except InputError as error:
+        raise ArtefactError(str(error)) from error
+    if not isinstance(record, dict):
+        raise ArtefactError(f"{path} is damaged: it must hold an object")
+    return record
 
 
 def is_complete(folder: Path | str) -> bool:
-    """Tell whether a stage has finished writing `folder`."""
+    """Return whether a stage has finished writing `folder`."""
     return (Path(folder) / "card.json").is_file()
 
 
-def begin(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
-    """Open a folder for a stage to write to: a new one, or the same stage's own unfinished one.
+def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
+    """Prepare a folder that a stage is about to write: a new one, or one that the same stage left incomplete.
 
     Raises:
-        InputError: the folder holds something else, or the same kind with another configuration.
+        ArtefactError: the folder holds an artefact of another kind.
+        InputError: it holds something else, or an artefact that was started with another configuration.
     """
     folder = Path(folder)
     record = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file, not a folder")
-    asked = _plain(config)
+    config = _plain(config)
     if record.is_file():
-        found = read_json(record)
-        if not isinstance(found, dict) or found.get("kind") != kind:
-            raise InputError(
-                f"{folder} already holds {_a(str(found.get('kind')))}; choose another folder for {_a(kind)}"
+        previous = _read_record(record)
+        if previous.get("kind") != kind:
+            raise ArtefactError(
+                f"{folder} already holds {_a(str(previous.get('kind')))}; choose another folder for {_a(kind)}"
             )
-        if found["config"] != asked:
+        if previous.get("config") != config:
             raise InputError(
-                f"{folder} was begun with another configuration: {_first_difference(found['config'], asked)}"
+                f"{folder} was begun with another configuration: {_first_difference(previous['config'], config)}; "
+                "use the same options to resume, or choose another folder"
             )
     elif folder.is_dir() and any(entry.name not in _UNHASHED for entry in folder.iterdir()):
         raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
     else:
-        write_json(record, {"kind": kind, "config": asked})
+        write_json(record, {"kind": kind, "config": config})
     return folder
 
 
-def finish(
+def complete_artefact(
     folder: Path,
     kind: str,
     config: Mapping[str, Any],
@@ -150,9 +185,9 @@ def finish(
     """Hash what a stage has written and write the card that makes it an artefact.
 
     Args:
-        folder: what `begin` returned.
-        kind: as given to `begin`.
-        config: as given to `begin`.
+        folder: what `start_artefact` returned.
+        kind: as given to `start_artefact`.
+        config: as given to `start_artefact`.
         seed: the stage's master seed.
         inputs: the digests of the artefacts that the stage read, by name.
         wall_seconds: the time the stage took, all resumed parts together.
@@ -179,18 +214,18 @@ def finish(
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose release can change a result."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            by_package[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 @cache
 def hardware() -> dict[str, Any]:
-    """Return the facts about this machine that a reader of a timing wants to know."""
+    """Return what a reader of wall-clock times needs to know about this machine."""
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -200,13 +235,13 @@ def hardware() -> dict[str, Any]:
 @cache
 def _commit() -> str | None:
     """Return the commit of the source checkout that darla runs from, None for an installed package."""
-    here = Path(__file__).resolve().parent
-    ask = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    folder = Path(__file__).resolve().parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        answer = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+    return completed.stdout.strip() or None
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -228,7 +263,7 @@ def _digest(files: Mapping[str, str]) -> str:
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration as JSON gives it back (tuples become lists), so that the two can be compared."""
+    """Return the configuration as JSON gives it back (tuples become lists), so that two can be compared."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(config), sort_keys=True))
     return plain
 
@@ -246,8 +281,8 @@ def _first_difference(old: Any, new: Any, path: str = "") -> str:
 
 
 def _brief(value: Any) -> str:
-    """Return a value as a sentence can hold it; of a long list, as of digests, its length."""
-    said = repr(value)
-    if len(said) <= _LONGEST_SAID:
-        return said
-    return f"a list of {len(value)}" if isinstance(value, list) else f"{said[:_LONGEST_SAID]}..."
+    """Return a value as short as an error message needs it; of a long list, such as digests, its length."""
+    text = repr(value)
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    return f"a list of {len(value)}" if isinstance(value, list) else f"{text[:_LONGEST_VALUE]}..."

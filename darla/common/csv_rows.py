@@ -49,18 +49,17 @@ def read_rows(path: Path, parse: Callable[[Mapping[str, str]], T]) -> list[T]:
     Raises:
         ArtefactError: the file cannot be read, or `parse` raised one of these.
     """
-    line = 1
-    rows = []
+    rows: list[T] = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            for line, cells in enumerate(csv.DictReader(file), start=2):
+            for cells in csv.DictReader(file):
                 rows.append(parse(cells))
     except OSError as error:
         raise ArtefactError(f"could not read {path}: {error.strerror}") from error
     except KeyError as error:
         raise ArtefactError(f"{path} is damaged: it has no column {error}") from error
     except (TypeError, ValueError, csv.Error) as error:
-        raise ArtefactError(f"{path} is damaged in line {line}: {error}") from error
+        raise ArtefactError(f"{path} is damaged in line {len(rows) + 2}: {error}") from error
     return rows
 
 

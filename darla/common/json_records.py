@@ -1,7 +1,7 @@
 """Frozen dataclasses as JSON and back: every value is checked when a file is read, and an error names file and field.
 
-The JSON of a dataclass is an object with its fields as keys, less a trailing underscore (`return_` is `return`). A class
-with methods `to_json` and `from_json` of its own decides for itself.
+The JSON of a dataclass is an object with its fields as keys, less a trailing underscore (`return_` is `return`). A
+class with methods `to_json` and `from_json` of its own decides for itself.
 """
 
 import types
@@ -42,7 +42,8 @@ def load_json(kind: type[T], path: Path) -> T:
         data = read_json(path)
     except InputError as error:
         raise error if isinstance(error, ArtefactError) else ArtefactError(str(error)) from error
-    return from_json(kind, data, path)
+    value: T = from_json(kind, data, path)
+    return value
 
 
 def from_json(kind: Any, data: Any, path: Path | str, field: str = "") -> Any:

@@ -118,8 +118,8 @@ def probability_of_improvement(
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
     """Return the share of all seeds and targets whose score lies above each threshold.
 
-    The score distribution of Agarwal et al. 2021: the method with the higher curve is better at that level. Where curves
-    cross, no single number ranks the methods.
+    The score distribution of Agarwal et al. 2021: the method with the higher curve is better at that level. Where
+    curves cross, no single number ranks the methods.
 
     Args:
         scores: (S, D), or (S,) for one target.

@@ -12,7 +12,7 @@ from typing import Any
 
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
-from darla.common import Artefact, InputError, is_complete
+from darla.common import Artefact, InputError, is_complete, open_artefact
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
 from darla.evaluation.score_types import RANDOM, AgentRecord
 
@@ -67,7 +67,7 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
     encoders: dict[Path, Artefact] = {}
     for given in agents:
         name, agent = given if isinstance(given, tuple) else (None, given)
-        artefact = agent if isinstance(agent, Artefact) else Artefact.load(agent, "agent")
+        artefact = open_artefact(agent, "agent")
         evaluated.append(_open(task, name, artefact, encoders))
     methods = [(agent.method, agent.seed) for agent in evaluated]
     for number, entry in enumerate(evaluated):
@@ -109,8 +109,6 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
         encoders: the encoders that are open already, by path; its own is added.
     """
     folder = artefact.folder
-    if artefact.kind != "agent":
-        raise InputError(f"{folder} holds {artefact.kind!r}, and an agent is needed")
     _check_source(task, folder, artefact.config)
     description = load_description(folder)
     act = artefact.config["act"]

@@ -9,8 +9,10 @@ on the number of workers. The loop itself is `darla.agents.rollout`.
 from collections.abc import Callable
 from types import TracebackType
 
+from gymnasium import spaces
+
 from darla.agents import Actor, Agent, PerEpisodeGenerators, RolloutEpisode, make_vec, rollout
-from darla.common import InputError, rng_for
+from darla.common import rng_for
 from darla.envs import AnyDomain
 from darla.evaluation.episode_records import Episode
 from darla.evaluation.transfer_config import EvaluationProtocol
@@ -40,7 +42,9 @@ class VecEvaluator:
     @property
     def n_actions(self) -> int:
         """Number of discrete actions."""
-        return int(self._envs.action_space.n)
+        space = self._envs.action_space
+        assert isinstance(space, spaces.Discrete), "make_vec refuses other action spaces"
+        return int(space.n)
 
     def check_compatible(self, agent: Agent) -> None:
         """Check that an agent was trained on images and actions like those of this domain.

@@ -48,7 +48,7 @@ def score(
     encoders: Mapping[str, str | None],
     *,
     baseline: str | None,
-    resampling: Resampling = Resampling(),
+    resampling: Resampling | None = None,
     seed: int = 0,
 ) -> Scores:
     """Compute every score that follows from the episodes.
@@ -58,12 +58,13 @@ def score(
         encoders: by digest of an agent the digest of its encoder, None where it has none.
         baseline: the method that others are compared with, whose source return normalizes the scores; None
             for no comparison and no normalized score.
-        resampling: how intervals are made.
+        resampling: how intervals are made; None for the defaults.
         seed: seed of the resampling.
 
     Raises:
         InputError: there is no episode of the source, or an agent was not run in every domain on the same episodes.
     """
+    resampling = resampling or Resampling()
     tables = mean_returns(records, encoders)
     # In the order of evaluation; the leak level is that of the first agent, the random one, as the task has it.
     domains: dict[str, ScoredDomain] = {}

@@ -21,9 +21,9 @@ class EvaluationProtocol:
     evaluation_seed: int = 2017
     """Master seed of the evaluation. All agents play the same episodes."""
     deterministic: bool = False
-    """Whether agents take their most probable action. Otherwise actions are sampled from the policy as in training, with
-    a generator for each episode. A policy that was trained with an entropy bonus may turn left and right forever if it is
-    deterministic."""
+    """Whether agents take their most probable action. Otherwise actions are sampled from the policy as in training,
+    with a generator for each episode. A policy that was trained with an entropy bonus may turn left and right forever
+    if it is deterministic."""
 
     def __post_init__(self) -> None:
         for name in ("episodes", "n_envs"):

@@ -1,4 +1,4 @@
-"""What a report is written from: finished artefacts in and below some folders, and the artefacts they were made from."""
+"""The input of a report: finished artefacts in and below some folders, and the artefacts that these were made from."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

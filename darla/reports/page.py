@@ -110,9 +110,9 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "Policies that were trained in one source domain were run, unchanged, in target domains that they were not "
-            "trained in. Their encoders were trained on unlabelled frames and then frozen. A random agent was evaluated "
-            "on the same episodes."
+            "Policies that were trained in one source domain were run, unchanged, in target domains that they were "
+            "not trained in. Their encoders were trained on unlabelled frames and then frozen. A random agent was "
+            "evaluated on the same episodes."
         )
     ]
     for transfer in transfers:
@@ -213,9 +213,7 @@ def _profiles(transfer: TransferData) -> list[Block]:
 def _alt_scores(scores: TransferScores) -> str:
     lines = []
     for method in scores.methods:
-        values = [
-            f"{domain.name} {number(method.domains[domain.name].return_.value)}" for domain in scores.domains
-        ]
+        values = [f"{domain.name} {number(method.domains[domain.name].return_.value)}" for domain in scores.domains]
         lines.append(f"{method.method}: {', '.join(values)}")
     return f"Dot plot of mean returns. {'. '.join(lines)}."
 

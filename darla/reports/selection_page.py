@@ -62,8 +62,8 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
         rows.append((*row, _spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
     header = (*_header((Cell("setting"),), labels), Cell("dead units", "%"))
     notes = (
-        "Means over seeds, with the lowest and the highest. Error: mean squared error per pixel and channel of held-out "
-        "frames. Dead units: units of the encoder whose output is the same for every image.",
+        "Means over seeds, with the lowest and the highest. Error: mean squared error per pixel and channel of "
+        "held-out frames. Dead units: units of the encoder whose output is the same for every image.",
     )
     return Table("Settings by UDR", header, tuple(rows), notes)
 
@@ -106,7 +106,12 @@ def ranking_table(candidates: Sequence[Candidate], agreement: Agreement) -> Tabl
 
 
 def selection_page(
-    candidates: Sequence[Candidate], agreement: Agreement, ranking: str, factors: Sequence[str], domain: str, frames: int
+    candidates: Sequence[Candidate],
+    agreement: Agreement,
+    ranking: str,
+    factors: Sequence[str],
+    domain: str,
+    frames: int,
 ) -> Document:
     """Return the page.
 
@@ -192,14 +197,17 @@ def _pictures(best: Candidate, factors: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
     for stem, caption in (
         ("reconstructions", "held-out frames and their reconstructions."),
-        ("traversals", "the code of one frame with one latent at a time moved across its range; latents with the largest KL first."),
+        (
+            "traversals",
+            "the code of one frame, one latent at a time moved across its range; latents with the largest KL first.",
+        ),
     ):
         with Image.open(best.folder / f"{stem}.png") as image:
             text = f"{best.name}, seed {best.seed}: {caption}"
             blocks.append(Picture(f"{stem} {best.name}", image.convert("RGB"), text, text, "white"))
     if best.relation is not None:
         metric = best.relation.name.replace("_", " ")
-        text = f"{best.name}, seed {best.seed}: relation of latents (rows) and factors (columns), of which {metric} is made."
+        text = f"{best.name}, seed {best.seed}: relation of latents (rows) and factors (columns) for {metric}."
         blocks.append(Picture(f"relation {best.name}", relation_figure(best.relation, factors), text, text, "white"))
     return blocks
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from darla.common import Artefact, InputError, Progress, begin, finish, is_complete, unknown_name
+from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact, unknown_name
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import load_array, read_json, save_array, write_json
 from darla.common.processes import worker_pool
@@ -101,7 +101,7 @@ def collect(
     asked: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
     asked["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
     asked["stride"] = config.walk
-    folder = begin(out, KIND, asked)
+    folder = start_artefact(out, KIND, asked)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     for left_over in (folder / SHARDS).glob(".*.partial"):
@@ -119,7 +119,7 @@ def collect(
         else:
             _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), clock, progress)
     _write_index(config, domain, folder)
-    return finish(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
+    return complete_artefact(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
 
 
 def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:

@@ -14,7 +14,7 @@ from darla.agents.algorithms.episodic_control.algorithm import Episode, Episodic
 from darla.agents.algorithms.episodic_control.policy import RandomProjection
 from darla.agents.algorithms.registry import build
 from darla.agents.policy_io import PolicyDescription
-from darla.agents.training.snapshot_selection import play
+from darla.agents.training.snapshot_selection import returns_of
 from darla.common import InputError
 from darla.envs import EnvDomain
 
@@ -94,7 +94,8 @@ def test_it_learns_to_name_the_bright_column(on_latents, columns, encoder_folder
     train_agent(config, columns, encoder_folder if on_latents else None, tmp_path / "agent", seed=0)
     agent = Agent.load(tmp_path / "agent")
     random, learnt = (
-        float(np.mean(play(actor, columns, seeds=list(range(16)), seed=0))) for actor in (RandomAgent(3), agent)
+        float(np.mean(returns_of(actor, make_vec(columns, 8), seeds=list(range(16)), seed=0)))
+        for actor in (RandomAgent(3), agent)
     )
     assert random < 6 < 10 < learnt
 

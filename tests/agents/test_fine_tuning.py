@@ -7,11 +7,10 @@ from toy_images import SIZE, Columns
 from toy_training import short, write_encoder
 
 from darla import vision
-from darla.agents import Agent, train_agent
+from darla.agents import Agent, make_vec, train_agent
 from darla.agents.algorithms.registry import build, get_algorithm
 from darla.agents.fine_tuning import TrainedEncoder, extractor_arguments, initialise, vision_of
 from darla.agents.policy_io import load_description, save_description
-from darla.agents.vec_env.local import make_vec
 from darla.common import Artefact, InputError
 from darla.common.files import load_tensors, read_json, write_json
 from darla.vision import SeeConfig, encode_images

@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from toy_images import ENV_ID, SIZE
 from toy_training import short
 
-from darla.agents import A2CSettings, ActConfig, Agent, DQNSettings, PPOSettings, RandomAgent, train_agent
-from darla.agents.training.snapshot_selection import play
+from darla.agents import A2CSettings, ActConfig, Agent, DQNSettings, PPOSettings, RandomAgent, make_vec, train_agent
+from darla.agents.training.snapshot_selection import returns_of
 from darla.common import InputError
 from darla.envs import EnvDomain
 
@@ -21,7 +21,7 @@ LEARNING = {
 
 
 def mean_return(agent, domain):
-    return float(np.mean(play(agent, domain, seeds=list(range(100, 116)), seed=0)))
+    return float(np.mean(returns_of(agent, make_vec(domain, 8), seeds=list(range(100, 116)), seed=0)))
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])

@@ -6,8 +6,8 @@ import pytest
 from toy_images import ENV_ID, SIZE
 from toy_training import short
 
-from darla.agents import Agent, train_agent
-from darla.agents.training.snapshot_selection import SnapshotScore, best, play
+from darla.agents import Agent, make_vec, train_agent
+from darla.agents.training.snapshot_selection import SnapshotScore, best, returns_of
 from darla.common import InputError
 from darla.envs import EnvDomain
 
@@ -57,6 +57,6 @@ def test_every_episode_has_its_own_seed_and_each_is_played_once(columns):
             return observations[:, 0, 8::16].sum(axis=-1).argmax(axis=1)
 
     seer = Seer()
-    returns = play(seer, columns, seeds=list(range(11)), seed=0)
+    returns = returns_of(seer, make_vec(columns, 8), seeds=list(range(11)), seed=0)
     assert returns == [12.0] * 11
     assert seer.batches == [8, 8]

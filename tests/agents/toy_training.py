@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from toy_images import SIZE, Columns
 
 from darla.agents import A2CSettings, ActConfig, DQNSettings, MFECSettings, PPOSettings
-from darla.common import begin, finish
+from darla.common import complete_artefact, start_artefact
 from darla.common.files import save_tensors
 from darla.vision import SeeConfig, VisionModel, encode_images
 from darla.vision.encoders.encode import fit_normaliser
@@ -58,9 +58,9 @@ def write_encoder(folder: Path, seed: int, size: int = SIZE) -> Path:
         torch.manual_seed(seed)
         model = build_model(config, (size, size, 3))
     fit_normaliser(model, encode_images(model, frames(64, size)))
-    begin(folder, "encoder", record)
+    start_artefact(folder, "encoder", record)
     save_tensors(folder / "model.safetensors", model.state_dict())
-    finish(folder, "encoder", record, seed=seed, inputs={}, wall_seconds=0.0)
+    complete_artefact(folder, "encoder", record, seed=seed, inputs={}, wall_seconds=0.0)
     return folder
 
 

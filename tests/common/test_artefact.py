@@ -7,18 +7,26 @@ import numpy as np
 import pytest
 import torch
 
-from darla.common import Artefact, InputError, begin, finish, is_complete
+from darla.common import (
+    Artefact,
+    ArtefactError,
+    InputError,
+    complete_artefact,
+    is_complete,
+    open_artefact,
+    start_artefact,
+)
 from darla.common.files import save_array, save_tensors, write_bytes, write_json
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
 
 
 def make(folder: Path, weight: float = 1.0, config: dict = CONFIG) -> Artefact:
-    begin(folder, "encoder", config)
+    start_artefact(folder, "encoder", config)
     (folder / "checkpoint").mkdir(exist_ok=True)
     write_bytes(folder / "checkpoint" / "state", b"only to resume")
     save_tensors(folder / "model.safetensors", {"weight": torch.full((4,), weight)})
-    return finish(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=1.0)
+    return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=1.0)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -80,29 +88,29 @@ def test_the_wrong_kind_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> None:
-    folder = begin(tmp_path / "a", "encoder", CONFIG)
+    folder = start_artefact(tmp_path / "a", "encoder", CONFIG)
     assert not is_complete(folder)
-    assert begin(folder, "encoder", CONFIG) == folder
+    assert start_artefact(folder, "encoder", CONFIG) == folder
     changed = {**CONFIG, "nested": {"beta": 1.0, "shape": (64, 64)}}
     with pytest.raises(InputError, match=r"nested\.beta was 4\.0 and is now 1\.0"):
-        begin(folder, "encoder", changed)
+        start_artefact(folder, "encoder", changed)
     with pytest.raises(InputError, match="already holds an 'encoder'"):
-        begin(folder, "agent", CONFIG)
+        start_artefact(folder, "agent", CONFIG)
 
 
 def test_a_difference_in_long_lists_is_told_in_a_sentence(tmp_path: Path) -> None:
     digests = [f"{number:064x}" for number in range(50)]
-    folder = begin(tmp_path / "a", "report", {"artefacts": digests})
+    folder = start_artefact(tmp_path / "a", "report", {"artefacts": digests})
     with pytest.raises(InputError, match=r"artefacts was a list of 50 and is now a list of 49"):
-        begin(folder, "report", {"artefacts": digests[1:]})
+        start_artefact(folder, "report", {"artefacts": digests[1:]})
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="not empty"):
-        begin(tmp_path, "encoder", CONFIG)
+        start_artefact(tmp_path, "encoder", CONFIG)
     with pytest.raises(InputError, match="is a file"):
-        begin(tmp_path / "thesis.tex", "encoder", CONFIG)
+        start_artefact(tmp_path / "thesis.tex", "encoder", CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -114,3 +122,27 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         save_array(tmp_path / "a.npy", np.array([object()]))
     assert json.loads((tmp_path / "a.json").read_text()) == {"kept": True}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_open_artefact_is_not_read_again(tmp_path: Path) -> None:
+    artefact = make(tmp_path / "a")
+    alter(tmp_path / "a" / "model.safetensors")
+    assert open_artefact(artefact, "encoder") is artefact
+    with pytest.raises(ArtefactError, match=r"model\.safetensors is not the file"):
+        open_artefact(tmp_path / "a", "encoder")
+
+
+def test_an_open_artefact_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):
+        open_artefact(make(tmp_path / "a"), "agent")
+
+
+def test_what_is_wrong_with_an_artefact_is_an_artefact_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="no such folder"):
+        Artefact.load(tmp_path / "nowhere")
+    make(tmp_path / "a")
+    with pytest.raises(ArtefactError, match="already holds an 'encoder' artefact"):
+        start_artefact(tmp_path / "a", "agent", CONFIG)
+    (tmp_path / "a" / "card.json").write_text("{")
+    with pytest.raises(ArtefactError, match="is not JSON"):
+        Artefact.load(tmp_path / "a")

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from darla.common import InputError, begin, finish
+from darla.common import InputError, complete_artefact, start_artefact
 
 
 def make(out: Path, text: str, needs: tuple[Path, ...] = ()) -> None:
@@ -13,10 +13,10 @@ def make(out: Path, text: str, needs: tuple[Path, ...] = ()) -> None:
     for need in needs:
         text += (need / "text").read_text()
     record(out, "begins")
-    begin(out, "text", {"text": text})
+    start_artefact(out, "text", {"text": text})
     (out / "text").write_text(text)
     print(f"made {out.name}", flush=True)
-    finish(out, "text", {"text": text}, seed=0, inputs={}, wall_seconds=0.0)
+    complete_artefact(out, "text", {"text": text}, seed=0, inputs={}, wall_seconds=0.0)
     record(out, "ends")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.common import InputError, begin, is_complete, rng_for
+from darla.common import InputError, is_complete, rng_for, start_artefact
 from darla.vision.encoders.encode import batches
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE
@@ -51,7 +51,7 @@ def open_together(out: Path, kind: str, record: Mapping[str, Any], device: str) 
     """
     processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
     if processes.leads:
-        begin(out, kind, record)
+        start_artefact(out, kind, record)
     complete = is_complete(out)
     processes.wait()
     return processes, complete

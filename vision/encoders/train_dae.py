@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darla.common import Artefact, finish, seed_for
+from darla.common import Artefact, complete_artefact, seed_for
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, restore
@@ -67,7 +67,7 @@ def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: 
         started = time.monotonic()
         _describe(model, frames, config, rows, held_out, out, seed)
         seconds = training.seconds + time.monotonic() - started
-        finish(out, "dae", record, seed=seed, inputs={"frames": frames.digest}, wall_seconds=seconds)
+        complete_artefact(out, "dae", record, seed=seed, inputs={"frames": frames.digest}, wall_seconds=seconds)
     processes.wait()
     return Artefact.load(out, "dae")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from darla.common import Artefact, InputError, finish, seed_for
+from darla.common import Artefact, InputError, complete_artefact, seed_for
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normaliser
@@ -127,7 +127,9 @@ def train_encoder(
         seconds = training.seconds + time.monotonic() - started
         # What it has seen decides how much of a target has leaked; frames that were not collected here do not tell.
         seen = getattr(frames, "domain", None)
-        finish(out, "encoder", record, seed=seed, inputs=inputs, wall_seconds=seconds, extra={"domain": seen})
+        complete_artefact(
+            out, "encoder", record, seed=seed, inputs=inputs, wall_seconds=seconds, extra={"domain": seen}
+        )
     processes.wait()
     return Artefact.load(out, "encoder")
 

@@ -115,7 +115,10 @@ def _draw(
         for points in seeds.values():
             panel.plot(*zip(*points, strict=True), color=color, linewidth=0.7, alpha=0.45)
     steps = sorted({step for points in seeds.values() for step, _ in points})
-    means = [np.mean([value for points in seeds.values() for env_steps, value in points if env_steps == step]) for step in steps]
+    means = [
+        np.mean([value for points in seeds.values() for env_steps, value in points if env_steps == step])
+        for step in steps
+    ]
     size = None if crowded else 3.6
     panel.plot(steps, means, color=color, linewidth=1.8, marker="" if crowded else marker, markersize=size)
 

@@ -21,9 +21,9 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         return []
     blocks: list[Block] = [
         Text(
-            "How disentangled the codes are, on images with known factors. **Modularity**: a latent encodes one factor. "
-            "**Compactness**: a factor is encoded in one latent. **Informativeness**: factors can be predicted from the "
-            "codes. No score of one of these kinds alone ranks encoders. Chance is the score of codes that are "
+            "How disentangled the codes are, on images with known factors. **Modularity**: a latent encodes one "
+            "factor. **Compactness**: a factor is encoded in one latent. **Informativeness**: factors can be predicted "
+            "from the codes. No score of a single kind ranks encoders. Chance is the score of codes that are "
             "independent of the factors, the ceiling is the score of perfect codes."
         )
     ]

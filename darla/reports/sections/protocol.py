@@ -48,9 +48,9 @@ def _settings(settings: TransferConfig, task: str) -> list[Block]:
             "training selected, never the best in a target."
         ),
         Text(
-            f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of whole "
-            "rows: a policy with its scores in all targets, encoders before the policies that share them. They are "
-            "about other training runs, not about other episodes. The random agent and the return that normalizes the "
+            f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of "
+            "whole rows: a policy with its scores in all targets, encoders before the policies that share them. They "
+            "are about other training runs, not about other episodes. The random agent and the return that normalizes the "
             "scores are treated as fixed."
         ),
     ]
@@ -112,8 +112,8 @@ def compute_table(artefacts: Sequence[Artefact]) -> Table:
         (Cell("stage"), Cell("artefacts"), Cell("wall time", "mean"), Cell("wall time", "sum")),
         tuple(rows),
         (
-            "Artefacts that were made at the same time are summed. The time of a transfer is until all its workers were "
-            "done.",
+            "Artefacts that were made at the same time are summed. The time of a transfer ends when its last worker "
+            "is done.",
         ),
     )
 

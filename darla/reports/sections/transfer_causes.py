@@ -57,7 +57,9 @@ def _drift(data: ReportData) -> list[Block]:
     settings: dict[str, dict[str, Mapping[str, Drift]]] = {}
     for artefact in sorted(data.measures, key=lambda each: int(seeds.get(each.card["inputs"]["encoder"], 0))):
         encoder = artefact.card["inputs"]["encoder"]
-        by_target = {target: drift for drifts in read_measures(artefact).drift.values() for target, drift in drifts.items()}
+        by_target = {
+            target: drift for drifts in read_measures(artefact).drift.values() for target, drift in drifts.items()
+        }
         if by_target:
             label = labels.get(encoder, "an encoder that is not in this report")
             name = f"seed {seeds[encoder]}" if encoder in seeds else encoder[:8]
@@ -69,15 +71,15 @@ def _drift(data: ReportData) -> list[Block]:
     return [
         Text(
             "A policy on a frozen code can transfer only if a state has a similar code in the target. The same states "
-            "(layout, pose, objects) were rendered in the appearance of source and target and encoded, so any change "
-            "in the code is caused by appearance."
+            "(layout, pose, objects) were rendered in the appearance of source and target and encoded, so any "
+            "change in the code is caused by appearance."
         ),
         drift_table(by_encoder),
         Picture(
             "drift",
             drift_figure(curves),
-            "Shift of each latent from source to target while the state is the same, in units of its standard deviation "
-            "over D_U; latents sorted by their shift, a line for each encoder.",
+            "Shift of each latent from source to target while the state is the same, in units of its standard "
+            "deviation over D_U; latents sorted by their shift, a line for each encoder.",
             "A panel for each target: the shift of each latent on the y axis, latents sorted, a line for each encoder.",
         ),
     ]

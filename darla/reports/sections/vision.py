@@ -127,9 +127,9 @@ def _probe_blocks(models: Sequence[Model]) -> list[Block]:
         blocks.append(effect)
     return [
         Text(
-            "A policy can use only what the encoder keeps. Probes predict the kind, the bearing and the distance of the "
-            "nearest visible object from the codes of frames that neither encoder nor probe was trained on: a linear "
-            "probe shows what is encoded linearly, a small network what is encoded at all."
+            "A policy can use only what the encoder keeps. Probes predict the kind, the bearing and the distance of "
+            "the nearest visible object from the codes of frames that neither encoder nor probe was trained on: a "
+            "linear probe shows what is encoded linearly, a small network what is encoded at all."
         ),
         *blocks,
     ]

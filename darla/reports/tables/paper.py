@@ -130,12 +130,12 @@ def _pivot(
     for vision in visions:
         line = [Cell(vision)]
         for task, learner in columns:
-            row = by_place.get((vision, task, learner)) or by_place.get((vision, task, RANDOM))
-            if row is None:
+            entry = by_place.get((vision, task, learner)) or by_place.get((vision, task, RANDOM))
+            if entry is None:
                 line.append(NOTHING)
                 continue
-            shown = cell(row)
-            wins = worth is not None and not row.bound and best.get((task, learner)) == worth(row)
+            shown = cell(entry)
+            wins = worth is not None and not entry.bound and best.get((task, learner)) == worth(entry)
             line.append(Cell(f"**{shown.text}**", shown.detail) if wins else shown)
         body.append(tuple(line))
     header = [

@@ -63,7 +63,7 @@ def estimate(value: Estimate | None, digits: int = 1, *, few_seeds: bool = False
 
 
 def score_table(scores: TransferScores) -> Table:
-    """Return the return and the success rate of each method in each domain, and the retention of the source's return."""
+    """Return each method's return and success rate in each domain, and its retention of the return in the source."""
     succeeds = reports_success(scores)
     header = [Cell("method")]
     for domain in scores.domains:
