@@ -1,4 +1,4 @@
-"""Agents: a policy with the encoder it was trained on, ready to act on images."""
+"""Agents: a policy with the encoder it was trained on, which acts on images."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from darla.agents.algorithms.registry import get_algorithm
+from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.agents.vec_env.latents import FrozenEncoder, Precision
-from darla.common import Artefact, InputError
+from darla.common import Artefact, InputError, open_artefact
 from darla.envs.seek_avoid.state_vector import places_of, state_vectors
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ Actions = np.ndarray[Any, np.dtype[np.int64]]
 Infos = Sequence[Mapping[str, Any]]
 
 ENCODER_PATH = "encoder_path"
-"""Entry of an agent's card: where its encoder lay, relative to the agent."""
+"""Entry of an agent's card: folder of its encoder when it was trained, relative to the agent's folder."""
 
 
 class Actor(Protocol):
-    """Whatever chooses actions from images, or from the state behind them: a trained agent or the random one."""
+    """Chooses actions from images, or from the ground-truth state: a trained agent, the random agent, or your own."""
 
     n_actions: int
 
@@ -40,11 +40,11 @@ class Actor(Protocol):
     def act(
         self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
     ) -> Actions:
-        """Choose an action for each image, uint8 (n, H, W, C) to int64 (n,); `infos` came with the images."""
+        """Choose an action for each image, uint8 (n, H, W, C) to int64 (n,); `infos` are the environments' infos."""
 
 
 class RandomAgent:
-    """Chooses every action with the same probability; what a score of zero means.
+    """Chooses every action with the same probability: the zero of normalized scores.
 
     Args:
         n_actions: number of actions to choose from.
@@ -56,15 +56,15 @@ class RandomAgent:
         self.n_actions = n_actions
 
     def reset(self, n: int) -> None:
-        """Begin episodes; nothing is remembered."""
+        """Begin episodes; it has no memory."""
 
     def restart(self, indices: list[int]) -> None:
-        """Begin a new episode in some environments; nothing is remembered."""
+        """Begin a new episode in some environments; it has no memory."""
 
     def act(
         self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
     ) -> Actions:
-        """Draw an action for each image from `rng`; there is no deterministic way to be random."""
+        """Draw an action for each image from `rng`, whether `deterministic` or not."""
         return rng.integers(self.n_actions, size=len(observations), dtype=np.int64)
 
 
@@ -72,10 +72,10 @@ class Agent:
     """A trained policy, with its frozen encoder where it has one.
 
     Args:
-        description: what the policy is.
+        description: everything about the policy but its weights.
         policy: its network.
-        encoder: what it sees through; None on pixels.
-        digest: of the agent's artefact; None before it is finished.
+        encoder: the frozen encoder of a policy on latents; None for the others.
+        digest: of the agent's artefact; None before that is complete.
     """
 
     def __init__(
@@ -88,9 +88,8 @@ class Agent:
         self.description, self.encoder, self.digest = description, encoder, digest
         self.policy = policy
         self.policy.set_training_mode(False)
-        self._network: Any = policy  # SB3's base class does not declare what its subclasses compute
         self.n_actions = description.n_actions
-        self._value_based = get_algorithm(description.algorithm).value_based
+        self._algorithm = ALGORITHMS[description.algorithm]
         self._stack: np.ndarray[Any, Any] | None = None
         on_state = description.observation == "state" and description.latent_dim is not None
         self._places = places_of(description.latent_dim) if on_state and description.latent_dim else None
@@ -98,36 +97,36 @@ class Agent:
     @classmethod
     def load(
         cls,
-        folder: Path | str,
-        encoder: Path | str | FrozenEncoder | None = None,
+        artefact: Artefact | Path | str,
+        encoder: Artefact | Path | str | FrozenEncoder | None = None,
         *,
         snapshot: int | None = None,
         device: str = "cpu",
     ) -> "Agent":
-        """Load an agent artefact; every file is checked, nothing in it can run.
+        """Load an agent artefact. Every file is checked against its hash, and no code is executed.
 
         Args:
-            folder: the artefact.
-            encoder: the encoder artefact it was trained on, or that encoder already loaded; None looks where
-                it lay when the agent was trained. Only for policies on latents.
+            artefact: its folder, or the artefact already opened, whose files are then not hashed again.
+            encoder: the encoder artefact it was trained on, its folder, or that encoder already loaded; None takes the
+                folder that it had when the agent was trained. Only for policies on latents.
             snapshot: number of the snapshot to load, from 1; None loads the policy that training selected.
             device: where encoder and policy run.
 
         Raises:
-            InputError: the artefact is missing, unfinished or damaged, there is no such snapshot, or the
-                encoder is another one than the policy was trained on.
+            InputError: there is no such snapshot, or the encoder is not the one that the policy was trained on.
+            ArtefactError: the artefact is missing, unfinished or damaged.
         """
-        artefact = Artefact.load(folder, kind="agent")
-        description = load_description(artefact.folder)
+        opened = open_artefact(artefact, kind="agent")
+        description = load_description(opened.folder)
         weights = WEIGHTS
         if snapshot is not None:
             count = len(description.snapshot_steps)
             if not 1 <= snapshot <= count:
-                raise InputError(f"{folder} has no snapshot {snapshot}; they are numbered 1 to {count}")
+                raise InputError(f"{opened.folder} has no snapshot {snapshot}; they are numbered 1 to {count}")
             weights = snapshot_file(snapshot)
         policy = description.build(device)
-        load_weights(artefact.folder / weights, policy)
-        return cls(description, policy, _encoder_for(artefact, description, encoder, device), artefact.digest)
+        load_weights(opened.folder / weights, policy)
+        return cls(description, policy, _encoder_for(opened, description, encoder, device), opened.digest)
 
     def check(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], who: str) -> None:
         """Check that this agent can act in an environment.
@@ -154,14 +153,14 @@ class Agent:
             )
 
     def reset(self, n: int) -> None:
-        """Begin episodes in n environments at once; earlier frames are forgotten."""
+        """Begin episodes in n environments at once; clears the frame stacks."""
         self._stack = None
         if self.description.frame_stack > 1:
             on_pixels = self.description.latent_dim is None
             self._stack = np.zeros((n, *self._stacked_shape()), np.uint8 if on_pixels else np.float32)
 
     def restart(self, indices: list[int]) -> None:
-        """Begin a new episode in some of the environments; their earlier frames are forgotten."""
+        """Begin a new episode in some of the environments; clears their frame stacks."""
         if self._stack is not None:
             self._stack[indices] = 0
 
@@ -173,16 +172,16 @@ class Agent:
 
         Args:
             observations: uint8 (n, H, W, C).
-            deterministic: the most probable (or most valuable) action; else one drawn from the policy, for
-                DQN and MFEC a random one at the exploration rate that their training ended with.
-            rng: where that draw comes from.
-            infos: what the environments told with the images; a policy on the state looks at nothing else.
+            deterministic: take the most probable (or most valuable) action; else draw one from the policy, or, of
+                value-based algorithms, a random one at the exploration rate that their training ended with.
+            rng: the source of that draw.
+            infos: the environments' infos at these images; only a policy on the ground-truth state reads them.
 
         Returns:
             Actions, int64 (n,).
 
         Raises:
-            InputError: images of another shape or type, another number of them than `reset` was told, or no state
+            InputError: images of another shape or type, another number of them than was given to `reset`, or no state
                 for a policy that acts on it.
         """
         expected = self.description.image_shape
@@ -191,38 +190,27 @@ class Agent:
                 f"the agent acts on uint8 images of shape (n, {', '.join(map(str, expected))}), not on"
                 f" {observations.dtype} of shape {observations.shape}"
             )
-        seen = self._remember(self._look(observations, infos))
-        tensor, _ = self.policy.obs_to_tensor(seen)
-        if self._value_based:
-            # DQN keeps its network beside a copy of it; episodic control is its own.
-            q_values = getattr(self._network, "q_net", None) or self._network.q_values
-            values: torch.Tensor = q_values(tensor)
-            actions: Actions = values.cpu().numpy().argmax(axis=1)
-            if not deterministic:
-                explore = rng.random(len(actions)) < self.description.exploration
-                actions = np.where(explore, rng.integers(self.n_actions, size=len(actions)), actions)
-            return actions
-        logits = self._network.get_distribution(tensor).distribution.logits.cpu().numpy()
-        if deterministic:
-            return np.asarray(logits.argmax(axis=1), np.int64)
-        # The largest of logits plus Gumbel noise is distributed as the softmax of the logits.
-        return np.asarray((logits + rng.gumbel(size=logits.shape)).argmax(axis=1), np.int64)
+        inputs = self._stack_frames(self._encode(observations, infos))
+        tensor, _ = self.policy.obs_to_tensor(inputs)
+        assert isinstance(tensor, torch.Tensor)  # and not a dictionary of them, as for Dict spaces
+        exploration = self.description.exploration
+        return self._algorithm.choose_actions(self.policy, tensor, deterministic, rng, exploration)
 
-    def _look(self, observations: Images, infos: Infos | None) -> np.ndarray[Any, Any]:
-        """Return what the policy sees: codes, images or states."""
+    def _encode(self, observations: Images, infos: Infos | None) -> np.ndarray[Any, Any]:
+        """Return the input of the policy: codes, images or states."""
         if self._places is not None:
             if infos is None:
-                raise InputError("a policy on the ground truth needs the infos that came with the images")
+                raise InputError("a policy on the ground-truth state needs the infos that came with the images")
             return state_vectors(infos, self._places)
         return observations if self.encoder is None else self.encoder.encode(observations)
 
-    def _remember(self, frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _stack_frames(self, frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Push frames into the stack, newest last, as SB3's `VecFrameStack` does in training."""
         if self.description.frame_stack == 1:
             return frames
         if self._stack is None or len(self._stack) != len(frames):
-            told = "not been called" if self._stack is None else f"been told {len(self._stack)}"
-            raise InputError(f"an agent with a frame stack needs reset(n) with n = {len(frames)}; it has {told}")
+            last = "it was not called" if self._stack is None else f"it was called with n = {len(self._stack)}"
+            raise InputError(f"an agent with a frame stack needs reset(n) with n = {len(frames)}, but {last}")
         width = frames.shape[-1]
         self._stack = np.roll(self._stack, -width, axis=-1)
         self._stack[..., -width:] = frames
@@ -237,28 +225,31 @@ class Agent:
 def _encoder_for(
     artefact: Artefact,
     description: PolicyDescription,
-    given: Path | str | FrozenEncoder | None,
+    encoder: Artefact | Path | str | FrozenEncoder | None,
     device: str,
 ) -> FrozenEncoder | None:
-    """Find the encoder that a policy was trained on."""
+    """Load the encoder that a policy was trained on, or check the one that is given."""
     if description.observation != "latents":
-        if given is not None:
+        if encoder is not None:
             raise InputError(
                 f"{artefact.folder} holds a policy on {description.observation}; the encoder given would be ignored"
             )
         return None
-    if given is None:
-        given = artefact.folder / str(artefact.card["extra"].get(ENCODER_PATH, "encoder"))
-        if not given.is_dir():
-            raise InputError(f"the encoder of {artefact.folder} is not at {os.path.normpath(given)}; name its folder")
+    if encoder is None:
+        encoder = artefact.folder / str(artefact.card["extra"].get(ENCODER_PATH, "encoder"))
+        if not encoder.is_dir():
+            raise InputError(f"the encoder of {artefact.folder} is not at {os.path.normpath(encoder)}; name its folder")
     precision: Precision = "bfloat16" if description.precision == "bfloat16" else "float32"
-    encoder = given if isinstance(given, FrozenEncoder) else FrozenEncoder.load(given, precision, device)
-    where = "the encoder given" if isinstance(given, FrozenEncoder) else f"the encoder at {given}"
-    if encoder.digest != description.encoder:
+    frozen = encoder if isinstance(encoder, FrozenEncoder) else FrozenEncoder.load(encoder, precision, device)
+    if isinstance(encoder, FrozenEncoder):
+        name = "the encoder given"
+    else:
+        name = f"the encoder at {encoder.folder if isinstance(encoder, Artefact) else encoder}"
+    if frozen.digest != description.encoder:
         raise InputError(
-            f"{where} is not the one that {artefact.folder} was trained on: its digest is"
-            f" {(encoder.digest or 'unknown')[:12]}, and {(description.encoder or 'unknown')[:12]} is needed"
+            f"{name} is not the one that {artefact.folder} was trained on: its digest is"
+            f" {(frozen.digest or 'unknown')[:12]}, and {(description.encoder or 'unknown')[:12]} is needed"
         )
-    if encoder.precision != precision:
-        raise InputError(f"{where} runs in {encoder.precision}, but the policy was trained on codes in {precision}")
-    return encoder
+    if frozen.precision != precision:
+        raise InputError(f"{name} runs in {frozen.precision}, but the policy was trained on codes in {precision}")
+    return frozen

@@ -1,8 +1,8 @@
-"""An encoder inside the policy, trained along with it: what DARLA gives up by not freezing its eyes (DARLA_FT).
+"""Fine-tuning: the encoder is trained together with the policy (DARLA_FT in the paper).
 
-Higgins et al. 2017 (https://arxiv.org/abs/1707.08475) compare DARLA with an agent whose vision goes on learning from
-rewards in the source. Here the encoder is copied into the policy as its features extractor. The encoder's artefact is
-read and never written.
+Higgins et al. 2017 (https://arxiv.org/abs/1707.08475) compare DARLA with an agent whose encoder continues to learn from
+rewards in the source domain. Here the encoder is copied into the policy as its features extractor. The encoder's
+artefact is read and never written.
 """
 
 from collections.abc import Mapping
@@ -18,24 +18,25 @@ from darla.common import Artefact, InputError
 if TYPE_CHECKING:
     from darla.vision import VisionModel
 
-_NEEDED = ("model", "vae", "dae")
-"""What of an encoder's configuration its network is built from; the rest says how it was trained."""
+_NETWORK_FIELDS = ("model", "vae", "dae")
+"""Fields of an encoder's configuration that its network is built from; the others are about training."""
 
 
-def vision_of(encoder: Artefact) -> dict[str, Any]:
-    """Return what a policy must know of an encoder to rebuild it, as plain values."""
-    return {name: encoder.config["see"][name] for name in _NEEDED if name in encoder.config["see"]}
+def encoder_network(encoder: Artefact) -> dict[str, Any]:
+    """Return the part of an encoder's configuration that its network is built from, as plain values."""
+    return {name: encoder.config["see"][name] for name in _NETWORK_FIELDS if name in encoder.config["see"]}
 
 
 class TrainedEncoder(BaseFeaturesExtractor):
-    """An encoder as SB3's features extractor: images in [0, 1] to normalised codes, gradients all the way.
+    """An encoder as SB3's features extractor: images in [0, 1] to normalized codes, with gradients.
 
-    Of the model only what its codes depend on is kept; decoder and DAE would be dead weight in every optimiser and
-    snapshot. Weights are waiting to be overwritten: SB3 draws them anew when it builds a policy.
+    Only the parts of the model that its codes depend on are kept; decoder and DAE would take memory in every optimizer
+    and snapshot. The weights are random at first: SB3's actor-critic policies reinitialize the features extractor when
+    they are built (`ortho_init`), so `copy_encoder_into` copies the encoder's weights in afterwards.
 
     Args:
         observation_space: channel-first images (C k, H, W), k frames of a stack.
-        vision: the encoder's configuration, as `vision_of` returns it.
+        vision: the encoder's configuration, as `encoder_network` returns it.
         frames: k.
 
     Raises:
@@ -53,21 +54,21 @@ class TrainedEncoder(BaseFeaturesExtractor):
         self.model = _encoding_part(build_model(config, (height, width, channels // frames)), config.model)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Encode images (N, C k, H, W) in [0, 1] to normalised codes, float32 (N, D k)."""
+        """Encode images (N, C k, H, W) in [0, 1] to normalized codes, float32 (N, D k)."""
         count, channels, *sides = images.shape
         single = images.reshape(count * self._frames, channels // self._frames, *sides)
-        single = single.contiguous(memory_format=torch.channels_last)  # a third less time there and back on a CPU
+        single = single.contiguous(memory_format=torch.channels_last)  # forward and backward a third faster on a CPU
         codes = self.model.normalise(self.model.encode(single).mean.float())
         return codes.reshape(count, -1)
 
-    def take(self, model: "VisionModel") -> None:
-        """Copy the weights of an encoder that is there already."""
-        found = model.state_dict()
-        self.model.load_state_dict({name: found[name] for name in self.model.state_dict()})
+    def load_encoder_weights(self, model: "VisionModel") -> None:
+        """Copy the weights of a trained encoder."""
+        weights = model.state_dict()
+        self.model.load_state_dict({name: weights[name] for name in self.model.state_dict()})
 
 
 def extractor_arguments(vision: Mapping[str, Any] | None, frames: int) -> dict[str, Any]:
-    """Return the arguments that make a policy of SB3 see through a `TrainedEncoder`; none where `vision` is None."""
+    """Return the arguments that give an SB3 policy a `TrainedEncoder`; none if `vision` is None."""
     if vision is None:
         return {}
     return {
@@ -76,12 +77,12 @@ def extractor_arguments(vision: Mapping[str, Any] | None, frames: int) -> dict[s
     }
 
 
-def initialise(policy: nn.Module, model: "VisionModel") -> None:
-    """Copy an encoder into every features extractor of a policy that was built for it (DQN has one for its target)."""
+def copy_encoder_into(policy: nn.Module, model: "VisionModel") -> None:
+    """Copy an encoder into every features extractor of a policy (DQN's target network has one of its own)."""
     with torch.no_grad():
         for part in policy.modules():
             if isinstance(part, TrainedEncoder):
-                part.take(model)
+                part.load_encoder_weights(model)
 
 
 def _encoding_part(model: "VisionModel", name: str) -> "VisionModel":
@@ -94,5 +95,5 @@ def _encoding_part(model: "VisionModel", name: str) -> "VisionModel":
             setattr(model, part, None)
     model.zero_grad(set_to_none=True)
     if not any(True for _ in model.children()):
-        raise InputError(f"model {name!r} cannot be fine-tuned: its codes pass no gradient to the network behind them")
+        raise InputError(f"model {name!r} cannot be fine-tuned: no gradient flows from its codes to its network")
     return model

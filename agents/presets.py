@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from darla.agents.algorithms.settings import PPOSettings
+from darla.agents.algorithms.ppo import PPOSettings
 from darla.agents.config import ActConfig
 from darla.common import unknown_name
 
-SHORT_PPO = PPOSettings(hidden=(256, 256), n_epochs=10)
+SHORT_PPO = PPOSettings(net_arch=(256, 256), n_epochs=10)
 """PPO on codes or on the state for 40,000 environment steps: wider layers and ten passes over each rollout learn faster
 than the default, which is ahead of them by 80,000 (docs/learners.md)."""
 AGENTS: Mapping[str, ActConfig] = MappingProxyType(

@@ -22,8 +22,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from darla.agents import PRESETS, FrozenEncoder, LatentVecEnv, PPOSettings, make_vec
-from darla.agents.algorithms.registry import build
+from darla.agents import ALGORITHMS, FrozenEncoder, LatentVecEnv, PPOSettings, make_vec
+from darla.agents.algorithms.build import build
 from darla.agents.vec_env.latents import fastest_precision
 from darla.common import limit_threads
 from darla.envs import make, tasks
@@ -65,7 +65,7 @@ def encoder(folder: Path | None, precision: str) -> FrozenEncoder:
 
 def sides(folder: Path | None) -> list[Side]:
     source = tasks.get("conjunction").source
-    latents, pixels = PRESETS["ppo", "latents"], PRESETS["ppo", "pixels"]
+    latents, pixels = ALGORITHMS["ppo"].preset("latents"), ALGORITHMS["ppo"].preset("pixels")
     assert isinstance(latents, PPOSettings)
     assert isinstance(pixels, PPOSettings)
     n_envs = latents.n_envs

@@ -44,7 +44,7 @@ def act(
     return train_agent(
         config,
         chosen.training_domain(config.train_domain),
-        encoder.folder if isinstance(encoder, Artefact) else encoder,
+        encoder,
         out,
         seed,
         validation=chosen.validation if config.selection == "validation" else None,

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from darla.agents import ALGORITHMS
 from darla.agents.algorithms.settings import Observation
 from darla.common.jobs.scheduler import Job
 from darla.envs import AnyDomain, TransferTask, tasks
@@ -31,20 +32,6 @@ _IMAGES_A_SECOND: Mapping[str, float] = {
     "perceptual": 600.0,
     "features": 1_300.0,
     "mixed": 500.0,
-}
-_STEPS_A_SECOND: Mapping[tuple[str, Observation], float] = {
-    ("ppo", "latents"): 1_100.0,
-    ("a2c", "latents"): 1_000.0,
-    ("dqn", "latents"): 810.0,
-    ("mfec", "latents"): 1_090.0,
-    ("ppo", "pixels"): 455.0,
-    ("a2c", "pixels"): 450.0,
-    ("dqn", "pixels"): 75.0,
-    ("mfec", "pixels"): 1_190.0,
-    ("ppo", "state"): 1_160.0,
-    ("a2c", "state"): 1_000.0,
-    ("dqn", "state"): 810.0,
-    ("mfec", "state"): 1_090.0,
 }
 _STEPS_A_SECOND_FINE_TUNING = 300.0
 _STEPS_A_SECOND_IN_PLAY = 900.0
@@ -203,7 +190,8 @@ class _Cells:
             "seed": seed,
         }
         seen = _SEEN[observation]
-        speed = _STEPS_A_SECOND_FINE_TUNING if config.fine_tune else _STEPS_A_SECOND[config.algorithm, observation]
+        steps_per_second = ALGORITHMS[config.algorithm].steps_per_second[observation]
+        speed = _STEPS_A_SECOND_FINE_TUNING if config.fine_tune else steps_per_second
         return self._add(
             self._folder / "agents" / f"{config.algorithm}-{seen}-s{seed}-{_key(asked)}",
             f"agent of {method.name}, seed {seed} ({task.name})",

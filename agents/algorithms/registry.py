@@ -1,210 +1,171 @@
-"""The registry of learning algorithms: SB3's PPO, A2C and DQN, and episodic control, behind names and settings."""
+"""The learning algorithms that a configuration can name: darla's own and those of other packages.
 
+One file holds all of an algorithm: its settings, presets, SB3 class and hooks, registered by `register_algorithm`.
+Another package adds one by an entry point that names its module:
+
+    [project.entry-points."darla.algorithms"]
+    qr_dqn = "my_package.qr_dqn"
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from gymnasium import spaces
 
-from darla.agents.algorithms.settings import (
-    PRESETS,
-    A2CSettings,
-    DQNSettings,
-    MemoryConfig,
-    MFECSettings,
-    Observation,
-    PPOSettings,
-    Settings,
-)
-from darla.common import InputError, unknown_name
+from darla.agents.algorithms.settings import AlgorithmSettings, Observation
+from darla.common import InputError
+from darla.common.registry import Registry
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.policies import BasePolicy
-    from stable_baselines3.common.vec_env import VecEnv
+    from torch import Tensor
 
-SMALLEST_IMAGE = 36
-"""Pixels on a side below which NatureCNN's three strided convolutions have nothing left to look at."""
+MAX_SIZE = 1 << 16
+"""Largest size that a file may ask for: a damaged number must not allocate all memory."""
+_MAX_LAYERS = 32
+_STEPS_BETWEEN_LOGS = 1_000
 
-
-@dataclass(frozen=True)
-class Algorithm:
-    """A learning algorithm that a configuration can name."""
-
-    name: str
-    """Its name in configurations and in `policy.json`."""
-    settings: type[PPOSettings] | type[A2CSettings] | type[DQNSettings] | type[MFECSettings]
-    """The dataclass of its hyperparameters."""
-    find: Callable[[], "type[BaseAlgorithm]"]
-    """Imports and returns the class; SB3 is not loaded before it is needed."""
-    value_based: bool
-    """Whether the policy is read off action values (DQN, MFEC) and not off action probabilities."""
-
-    def preset(self, observation: Observation) -> Settings:
-        """Return the settings for policies on latents, on pixels or on the state."""
-        return PRESETS[self.name, observation]
-
-    def policy_arguments(self, hidden: tuple[int, ...], table: MemoryConfig | None = None) -> dict[str, Any]:
-        """Return the policy's constructor arguments: plain numbers, the same for training and for loading.
-
-        Args:
-            hidden: units of its hidden layers.
-            table: of episodic control, which has no layers; None for the others.
-
-        Raises:
-            InputError: there is a table where there should be none, or none where there should be one.
-        """
-        if (table is not None) != (self.settings is MFECSettings):
-            raise InputError(f"algorithm {self.name!r} {'has no' if table else 'needs a'} table")
-        if table is not None:
-            return asdict(table)
-        return {"net_arch": list(hidden) if self.value_based else {"pi": list(hidden), "vf": list(hidden)}}
-
-
-def _ppo() -> "type[BaseAlgorithm]":
-    from stable_baselines3 import PPO
-
-    return PPO
-
-
-def _a2c() -> "type[BaseAlgorithm]":
-    from stable_baselines3 import A2C
-
-    return A2C
-
-
-def _dqn() -> "type[BaseAlgorithm]":
-    from stable_baselines3 import DQN
-
-    return DQN
-
-
-def _mfec() -> "type[BaseAlgorithm]":
-    from darla.agents.algorithms.episodic_control.algorithm import EpisodicControl
-
-    return EpisodicControl
-
-
-ALGORITHMS: dict[str, Algorithm] = {
-    "ppo": Algorithm("ppo", PPOSettings, _ppo, value_based=False),
-    "a2c": Algorithm("a2c", A2CSettings, _a2c, value_based=False),
-    "dqn": Algorithm("dqn", DQNSettings, _dqn, value_based=True),
-    "mfec": Algorithm("mfec", MFECSettings, _mfec, value_based=True),
-}
+ALGORITHMS: Registry["Algorithm"] = Registry("algorithm", "darla.agents.algorithms", "darla.algorithms")
 """Every algorithm that `ActConfig.algorithm` and `policy.json` may name."""
 
 
-def get_algorithm(name: str) -> Algorithm:
-    """Look an algorithm up by its name.
+class Algorithm(ABC):
+    """A learning algorithm: everything that training, loading and acting need to know of it.
 
-    Raises:
-        InputError: there is none of that name; the closest one is offered.
-    """
-    if name not in ALGORITHMS:
-        raise unknown_name("algorithm", name, ALGORITHMS)
-    return ALGORITHMS[name]
-
-
-def build(
-    name: str,
-    settings: Settings,
-    env: "VecEnv",
-    seed: int,
-    device: str = "cpu",
-    extractor: Mapping[str, Any] = MappingProxyType({}),
-) -> "BaseAlgorithm":
-    """Build an untrained algorithm on a vectorised environment of codes or of images.
+    The policy is a `BasePolicy` of SB3 for discrete actions, without recurrent state.
 
     Args:
-        name: a name in `ALGORITHMS`.
-        settings: its hyperparameters.
-        env: codes of shape (D,) or uint8 images (H, W, C); its number of environments is `settings.n_envs`.
-        seed: seeds SB3's generators, and with them the policy's first weights.
-        device: where the policy lives. Small policies on codes are fastest on the CPU.
-        extractor: further arguments of the policy that say what it sees images through; SB3's own network if empty.
+        name: its name in configurations and in `policy.json`.
     """
-    from stable_baselines3.common.utils import LinearSchedule
 
-    algorithm = get_algorithm(name)
-    if not isinstance(settings, algorithm.settings):
-        raise InputError(f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}")
-    rate, decay, table = 0.0, False, table_of(settings)
-    if not isinstance(settings, MFECSettings):
-        rate, decay = settings.learning_rate, settings.decay
-    learner: type[Any] = algorithm.find()
-    built: BaseAlgorithm = learner(
-        policy="CnnPolicy" if len(env.observation_space.shape or ()) == 3 else "MlpPolicy",
-        env=env,
-        learning_rate=LinearSchedule(rate, 0.0, 1.0) if decay else rate,
-        policy_kwargs={**algorithm.policy_arguments(settings.hidden, table), **extractor},
-        seed=seed,
-        device=device,
-        verbose=0,
-        **settings.arguments(),
-    )
-    return built
+    settings: ClassVar[type[AlgorithmSettings]]
+    """The dataclass of its hyperparameters."""
+    presets: ClassVar[Mapping[Observation, AlgorithmSettings]]
+    """The settings where a configuration has none, by the input of the policy."""
+    value_based: ClassVar[bool] = False
+    """Whether actions are chosen by their values (as in DQN), and not drawn from a distribution (as in PPO)."""
+    uses_gradients: ClassVar[bool] = True
+    """Whether it can fine-tune an encoder."""
+    log_interval_is_in_episodes: ClassVar[bool] = False
+    """SB3's `log_interval` counts episodes in off-policy algorithms, and rollouts in on-policy ones."""
+    steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 1_000.0, "pixels": 450.0, "state": 1_000.0}
+    """Environment steps of SeekAvoid that one core trains on in a second; only estimates of time depend on it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def sb3_class(self) -> "type[BaseAlgorithm]":
+        """Import and return the class that is trained. It is imported here so that a command's help loads no SB3."""
+
+    def preset(self, observation: Observation, *, fine_tune: bool = False) -> AlgorithmSettings:
+        """Return the settings where a configuration has none.
+
+        Args:
+            observation: the input of the policy.
+            fine_tune: whether an encoder is trained inside the policy: on top of it the policy sees codes.
+        """
+        return self.presets["latents" if fine_tune else observation]
+
+    def exploration(self, settings: AlgorithmSettings) -> float:
+        """Return the probability of a random action when a trained policy acts stochastically; 0 if it has none."""
+        return 0.0
+
+    def architecture(self, settings: AlgorithmSettings) -> dict[str, Any]:
+        """Return what the policy is built from beside its spaces, as JSON: the same for training and for loading."""
+        return {"net_arch": list(getattr(settings, "net_arch", ()))}
+
+    def check_architecture(self, architecture: Mapping[str, Any], inputs: int, n_actions: int) -> None:
+        """Check an architecture that was read from a file.
+
+        Args:
+            architecture: as `architecture` returns it, if the file is intact.
+            inputs: how many numbers the policy observes.
+            n_actions: from how many actions it chooses.
+
+        Raises:
+            InputError: a field is missing, unknown, of another type, or larger than any policy needs.
+        """
+        self.check_fields(architecture, ("net_arch",))
+        units = architecture["net_arch"]
+        if not isinstance(units, list) or len(units) > _MAX_LAYERS or not all(is_size(each) for each in units):
+            raise InputError(f"net_arch must hold at most {_MAX_LAYERS} positive whole numbers, not {units!r}")
+
+    def check_fields(self, architecture: Mapping[str, Any], expected: tuple[str, ...]) -> None:
+        """Check that an architecture has the expected fields and no other.
+
+        Raises:
+            InputError: it has not.
+        """
+        if architecture.keys() != set(expected):
+            raise InputError(
+                f"the architecture of algorithm {self.name!r} has the fields {', '.join(expected)},"
+                f" not {', '.join(sorted(architecture)) or 'none'}"
+            )
+
+    def policy_arguments(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the `policy_kwargs` of SB3 for an architecture."""
+        return dict(architecture)
+
+    def action_values(self, policy: "BasePolicy", observations: "Tensor") -> "Tensor":
+        """Return the value of every action, float (n, A); only of a value-based algorithm."""
+        raise NotImplementedError(f"algorithm {self.name!r} is value-based and must define action_values")
+
+    def action_logits(self, policy: "BasePolicy", observations: "Tensor") -> "Tensor":
+        """Return the unnormalized log-probability of every action, float (n, A); only if it is not value-based."""
+        distribution: Any = policy.get_distribution(observations)  # type: ignore[operator]
+        logits: Tensor = distribution.distribution.logits
+        return logits
+
+    def choose_actions(
+        self,
+        policy: "BasePolicy",
+        observations: "Tensor",
+        deterministic: bool,
+        rng: np.random.Generator,
+        exploration: float,
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Choose an action for each observation.
+
+        Args:
+            policy: a trained policy.
+            observations: float (n, ...), as `BasePolicy.obs_to_tensor` makes it.
+            deterministic: the best action; else one drawn from the policy, or at the rate `exploration` a random one.
+            rng: the source of that draw, row by row.
+            exploration: probability of a random action, of value-based algorithms.
+
+        Returns:
+            Actions, int64 (n,).
+        """
+        if not self.value_based:
+            logits = self.action_logits(policy, observations).cpu().numpy()
+            # Gumbel-max: the argmax of logits + Gumbel noise is a sample of the softmax of the logits.
+            scores = logits if deterministic else logits + rng.gumbel(size=logits.shape)
+            return np.asarray(scores.argmax(axis=1), np.int64)
+        values = self.action_values(policy, observations).cpu().numpy()
+        actions = np.asarray(values.argmax(axis=1), np.int64)
+        if deterministic:
+            return actions
+        explores = rng.random(len(actions)) < exploration
+        return np.where(explores, rng.integers(values.shape[1], size=len(actions)), actions)
+
+    def log_interval(self, settings: AlgorithmSettings) -> int:
+        """Return how often SB3 logs, in its own unit: episodes of off-policy algorithms, rollouts of on-policy ones."""
+        return 8 if self.log_interval_is_in_episodes else max(1, _STEPS_BETWEEN_LOGS // settings.rollout_steps)
 
 
-def table_of(settings: Settings) -> MemoryConfig | None:
-    """Return the size of the table that settings ask for; None for the algorithms that have none."""
-    return settings.table if isinstance(settings, MFECSettings) else None
+def register_algorithm(name: str) -> Callable[[type[Algorithm]], type[Algorithm]]:
+    """Return a decorator that registers an algorithm under `name`."""
+
+    def add(algorithm: type[Algorithm]) -> type[Algorithm]:
+        ALGORITHMS.register(name)(algorithm(name))
+        return algorithm
+
+    return add
 
 
-def build_policy(
-    name: str,
-    hidden: tuple[int, ...],
-    observation_space: spaces.Box,
-    n_actions: int,
-    device: str = "cpu",
-    extractor: Mapping[str, Any] = MappingProxyType({}),
-    table: MemoryConfig | None = None,
-) -> "BasePolicy":
-    """Build the policy network alone, with weights that are waiting to be overwritten.
-
-    Args:
-        name: a name in `ALGORITHMS`.
-        hidden: units of the hidden layers.
-        observation_space: codes (D,), or channel-first images (C, H, W) as SB3 hands them to a policy.
-        n_actions: number of discrete actions.
-        device: where the policy lives.
-        extractor: as for `build`.
-        table: of episodic control; None for the others.
-    """
-    algorithm = get_algorithm(name)
-    kind = "CnnPolicy" if len(observation_space.shape) == 3 else "MlpPolicy"
-    policy_class: type[Any] = algorithm.find().policy_aliases[kind]
-    policy: BasePolicy = policy_class(
-        observation_space,
-        spaces.Discrete(n_actions),
-        lambda _: 0.0,  # no optimiser step is ever taken with it
-        **algorithm.policy_arguments(hidden, table),
-        **extractor,
-    )
-    return policy.to(device)
-
-
-def policy_space(
-    observation: Observation, shape: tuple[int, ...], frame_stack: int, *, smallest: int = SMALLEST_IMAGE
-) -> spaces.Box:
-    """Return the space a policy network is built for.
-
-    Args:
-        observation: latents, pixels or state.
-        shape: (D,) of the codes or the state, or (H, W, C) of the images.
-        frame_stack: how many of them it sees at once.
-        smallest: pixels on a side that the network on images needs.
-
-    Raises:
-        InputError: the images are smaller.
-    """
-    if observation != "pixels":
-        return spaces.Box(-np.inf, np.inf, (shape[0] * frame_stack,), np.float32)
-    height, width, channels = shape
-    if min(height, width) < smallest:
-        raise InputError(
-            f"images of {height}x{width} are too small for a policy on pixels:"
-            f" NatureCNN needs at least {smallest}x{smallest}"
-        )
-    return spaces.Box(0, 255, (channels * frame_stack, height, width), np.uint8)
+def is_size(value: object) -> bool:
+    """Return whether a value from a file is a positive integer of at most `MAX_SIZE`."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIZE

@@ -1,10 +1,9 @@
-"""Training in segments, so that a run that was killed goes on to the same bytes as one that never was.
+"""Training in segments, so that a run that was killed resumes to the same bytes as an uninterrupted one.
 
-SB3 draws from the global generators of Python, NumPy and PyTorch, and an environment in the middle of an
-episode cannot be written down. Neither is saved here. Instead the run is cut into segments of about ten
-thousand environment steps, and each begins with a seed of its own for the generators and for every
-environment, and with fresh episodes; in an uninterrupted run exactly as in a resumed one. What is left to
-save at the end of a segment is plain numbers.
+SB3 draws from the global generators of Python, NumPy and PyTorch, and an environment in the middle of an episode cannot
+be saved. Neither is saved here. Instead the run is divided into segments of `ActConfig.checkpoint_interval` environment
+steps. Each begins with a seed of its own for the generators and for every environment, and with new episodes, whether
+the run was interrupted or not. What remains to be saved at the end of a segment are tensors and counters.
 """
 
 import time
@@ -23,27 +22,27 @@ from darla.agents.config import ActConfig
 from darla.agents.policy_io import save_weights, snapshot_file
 from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.training.learning_curve import LearningCurve
-from darla.common import InputError, Progress, seed_for
+from darla.common import DarlaError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
 
-_STEPS_BETWEEN_LOOKS = 512
-"""Environment steps between two looks at the weights and the curve; a rollout of DQN is one step long."""
+_STEPS_BETWEEN_CHECKS = 512
+"""Environment steps between two checks of weights and learning curve; one rollout of DQN is too short for them."""
 
 
 @dataclass
 class RunState:
-    """What a run must remember beside the algorithm's own state."""
+    """State of a run beside the state of its algorithm."""
 
     curve: LearningCurve
     segment: int = 0
-    """Number of the segment that is being trained, or would be next."""
+    """Number of the current segment, or of the next between two."""
     snapshot_steps: list[int] = field(default_factory=list)
     """Environment steps at each snapshot so far."""
     seconds: float = 0.0
-    """Time spent on training, all interrupted parts together."""
+    """Time spent on training, summed over interruptions."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as JSON takes it."""
+        """Return the state as JSON values."""
         return {
             "curve": self.curve.to_dict(),
             "segment": self.segment,
@@ -52,17 +51,17 @@ class RunState:
         }
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Go on from what `to_dict` returned."""
+        """Resume from what `to_dict` returned."""
         self.curve.restore(record["curve"])
         self.segment, self.snapshot_steps = record["segment"], list(record["snapshot_steps"])
         self.seconds = record["seconds"]
 
 
 def begin_segment(model: BaseAlgorithm, seed: int, number: int) -> None:
-    """Seed everything that training draws from, and begin fresh episodes.
+    """Seed everything that training draws from, and begin new episodes.
 
     Args:
-        model: what is trained.
+        model: the algorithm in training.
         seed: master seed of the run.
         number: of the segment, from 0.
     """
@@ -73,14 +72,14 @@ def begin_segment(model: BaseAlgorithm, seed: int, number: int) -> None:
 
 
 class Segments(BaseCallback):
-    """Watches over a run: segments, checkpoints, snapshots, learning curve, progress, numbers gone wrong.
+    """Callback of a run: segments, checkpoints, snapshots, learning curve, progress, checks for numbers not finite.
 
     Args:
-        config: what was asked.
+        config: configuration of the run.
         seed: master seed of the run.
         folder: the artefact that is being written.
-        state: where the run stands.
-        progress: told about every step.
+        state: the run's state, which is updated.
+        progress: shows the steps.
     """
 
     def __init__(
@@ -94,59 +93,61 @@ class Segments(BaseCallback):
         super().__init__()
         self.config, self.seed, self.state = config, seed, state
         self.folder, self.progress = folder, progress
-        self._looked = self._next_look = 0
+        self._checked = self._next_check = 0
         self._clock = time.monotonic()
 
     def _on_training_start(self) -> None:
-        self._looked = self.model.num_timesteps
+        self._checked = self.model.num_timesteps
         self._plan()
         self._clock = time.monotonic()
 
     def _on_step(self) -> bool:
         if not np.isfinite(self.locals["rewards"]).all():
-            raise InputError(f"the environment gave a reward that is not finite at step {self.model.num_timesteps}")
+            raise TrainingDivergedError(
+                f"the environment returned a reward that is not finite at step {self.model.num_timesteps}"
+            )
         for info in self.locals["infos"]:
             if "episode" in info:
                 self.state.curve.add(info["episode"]["r"], info["episode"]["l"])
         return True
 
     def _on_rollout_start(self) -> None:
-        # The one moment at which the update before is done, and nothing of the next rollout has been drawn.
+        # Here the last update is done and the next rollout has drawn nothing yet, on policy and off policy alike.
         steps = self.model.num_timesteps
         segment_over = steps >= (self.state.segment + 1) * self.config.checkpoint_interval
-        if segment_over or steps >= self._next_look:
-            self._look()
+        if segment_over or steps >= self._next_check:
+            self._check()
         if segment_over:
             self._checkpoint()
             begin_segment(self.model, self.seed, self.state.segment)
 
     def finish(self) -> None:
-        """Note the end of the run: last snapshot, last row of the curve, and a checkpoint that says so."""
-        self._look(last=True)
+        """End the run: last snapshot, last row of the curve, and a checkpoint."""
+        self._check(last=True)
         self._checkpoint()
 
-    def _look(self, *, last: bool = False) -> None:
+    def _check(self, *, last: bool = False) -> None:
         steps = self.model.num_timesteps
         self.check_weights()
         self.state.curve.advance(steps, last=last)
         taken = self.state.snapshot_steps
-        # Several may fall due within one rollout; they would be the same, and are one.
+        # Several snapshots may be due within one rollout. They would be equal, so only one is saved.
         if self._due(steps) > self._due(taken[-1] if taken else 0) or (last and taken[-1:] != [steps]):
             taken.append(steps)
             save_weights(self.folder / snapshot_file(len(taken)), self.model.policy)
         recent = [episode["r"] for episode in self.model.ep_info_buffer or ()]
         numbers = {"return": float(np.mean(recent))} if recent else {}
-        self.progress.update(min(steps, self.progress.total) - min(self._looked, self.progress.total), **numbers)
-        self._looked = steps
+        self.progress.update(min(steps, self.progress.total) - min(self._checked, self.progress.total), **numbers)
+        self._checked = steps
         self._plan()
 
     def _plan(self) -> None:
-        """Choose when to look again: soon, and at once when a snapshot falls due."""
-        next_snapshot = -(-(self._due(self._looked) + 1) * self.config.env_steps // self.config.snapshots)
-        self._next_look = min(self._looked + _STEPS_BETWEEN_LOOKS, next_snapshot)
+        """Set the step of the next check: after `_STEPS_BETWEEN_CHECKS`, or where the next snapshot is due."""
+        next_snapshot = -(-(self._due(self._checked) + 1) * self.config.env_steps // self.config.snapshots)
+        self._next_check = min(self._checked + _STEPS_BETWEEN_CHECKS, next_snapshot)
 
     def _due(self, steps: int) -> int:
-        """Return how many of the evenly spaced points lie at or before `steps`, the run's end aside."""
+        """Return how many snapshots are due at or before `steps`, not counting the one at the end of the run."""
         return min(steps * self.config.snapshots // self.config.env_steps, self.config.snapshots - 1)
 
     def _checkpoint(self) -> None:
@@ -160,33 +161,35 @@ class Segments(BaseCallback):
         """Check that every weight of the policy is a finite number.
 
         Raises:
-            InputError: one is not.
+            TrainingDivergedError: one is not.
         """
         for name, tensor in self.model.policy.named_parameters():
             if not torch.isfinite(tensor).all():
-                rate = self.model.policy.optimizer.param_groups[0]["lr"]
-                raise InputError(
+                optimizer = getattr(self.model.policy, "optimizer", None)
+                rate = f" (now {optimizer.param_groups[0]['lr']:g})" if optimizer else ""
+                raise TrainingDivergedError(
                     f"training diverged before {self.model.num_timesteps} environment steps: the policy's"
-                    f" {name!r} is not finite any more; lower the learning rate (now {rate:g})"
+                    f" {name!r} is no longer finite; lower the learning rate{rate}"
                 )
 
 
 def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, label: str, log_interval: int) -> RunState:
-    """Train an algorithm from its beginning, or from the checkpoint that an interrupted run has left.
+    """Train an algorithm from the beginning, or from the checkpoint of an interrupted run.
 
     Args:
-        model: freshly built.
-        config: what was asked.
+        model: newly built.
+        config: configuration of the run.
         seed: master seed of the run.
         folder: the artefact that is being written; checkpoints and TensorBoard events go below it.
-        label: what progress calls the run.
+        label: name of the run in progress lines.
         log_interval: of SB3's logger: rollouts for on-policy algorithms, episodes for off-policy ones.
 
     Returns:
-        Where the run stands at its end.
+        The state of the run at its end.
 
     Raises:
-        InputError: a reward or a weight is not finite, or the checkpoint is damaged.
+        TrainingDivergedError: a reward or a weight is not finite.
+        ArtefactError: the checkpoint is damaged.
     """
     state = RunState(LearningCurve(config.log_window))
     if (record := load_checkpoint(folder / CHECKPOINT, model)) is not None:
@@ -201,10 +204,10 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
             begin_segment(model, seed, state.segment)
             try:
                 model.learn(config.env_steps - done, segments, log_interval, reset_num_timesteps=False)
-            except InputError:
+            except DarlaError:
                 raise
             except ValueError:
-                # SB3's distributions refuse NaN before the next look at the weights does.
+                # PyTorch's distributions raise it for NaN, mostly before the next check of the weights does.
                 segments.check_weights()
                 raise
             segments.finish()
@@ -214,7 +217,7 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
 
 
 class _TensorBoard(TensorBoardOutputFormat):
-    """SB3's TensorBoard writer, which on resuming hides what was logged after the checkpoint."""
+    """SB3's TensorBoard writer; on resuming it hides events that were logged after the checkpoint (`purge_step`)."""
 
     def __init__(self, folder: Path, done: int) -> None:
         self.writer = SummaryWriter(str(folder), purge_step=done or None)

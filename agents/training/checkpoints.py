@@ -10,13 +10,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
 
-from darla.common import InputError
+from darla.common import ArtefactError, InputError
 from darla.common.files import load_tensors, read_json, save_tensors, write_json
 
 STATE = "state.json"
 
-# What SB3 counts, by the name of its attribute. Schedules are functions of the progress, and the progress of
-# these.
+# Attributes of SB3's algorithms. Schedules are functions of the progress, and the progress is a function of these.
 _COUNTERS = (
     "num_timesteps",
     "_n_updates",
@@ -29,17 +28,17 @@ _REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "
 
 
 def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]) -> None:
-    """Write a checkpoint, which replaces the one before it as soon as it is whole.
+    """Write a checkpoint, which replaces the last one when it is complete.
 
     The tensors go to a file named after the step; the JSON that points to it is renamed into place last.
 
     Args:
-        folder: where checkpoints lie.
-        model: policy, optimiser, counters and, for DQN, the replay buffer are kept.
-        progress: what the run itself needs to go on, as JSON.
+        folder: of the checkpoints.
+        model: its policy, optimizer, counters and, if it has one, replay buffer are saved.
+        progress: state of the run itself, as JSON.
     """
     name = f"{model.num_timesteps:012d}.safetensors"
-    save_tensors(folder / name, {**_policy_tensors(model), **_optimiser_tensors(model), **_replay_tensors(model)})
+    save_tensors(folder / name, {**_policy_tensors(model), **_optimizer_tensors(model), **_replay_tensors(model)})
     state = {
         "tensors": name,
         "counters": {key: getattr(model, key) for key in _COUNTERS if hasattr(model, key)},
@@ -55,13 +54,13 @@ def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]
 
 
 def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None:
-    """Put a freshly built algorithm into the state of the checkpoint in `folder`.
+    """Put a newly built algorithm into the state of the checkpoint in `folder`.
 
     Returns:
-        What was given to `save_checkpoint` as `progress`; None where there is no checkpoint.
+        The `progress` that was given to `save_checkpoint`; None where there is no checkpoint.
 
     Raises:
-        InputError: the checkpoint is damaged or is not of this algorithm.
+        ArtefactError: the checkpoint is damaged or of another algorithm.
     """
     if not (folder / STATE).is_file():
         return None
@@ -69,7 +68,7 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
     try:
         tensors = load_tensors(folder / Path(state["tensors"]).name)
         model.policy.load_state_dict(_below("policy", tensors), strict=True)
-        _restore_optimiser(model, _below("optimiser", tensors))
+        _restore_optimizer(model, _below("optimizer", tensors))
         _restore_replay(model, _below("replay", tensors), state["replay"])
         for key in _COUNTERS:
             if hasattr(model, key):
@@ -81,7 +80,7 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
-        raise InputError(
+        raise ArtefactError(
             f"the checkpoint in {folder} cannot be resumed from ({str(error).splitlines()[0]});"
             " delete that folder to train from the beginning"
         ) from error
@@ -92,30 +91,30 @@ def _policy_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
     return {f"policy/{name}": tensor for name, tensor in model.policy.state_dict().items()}
 
 
-def _optimiser_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
-    if (optimiser := _optimiser(model)) is None:
+def _optimizer_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
+    if (optimizer := _optimizer(model)) is None:
         return {}
-    moments = optimiser.state_dict()["state"]
+    moments = optimizer.state_dict()["state"]
     return {
-        f"optimiser/{index}/{name}": torch.as_tensor(value)
+        f"optimizer/{index}/{name}": torch.as_tensor(value)
         for index, state in moments.items()
         for name, value in state.items()
     }
 
 
-def _restore_optimiser(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
-    if (optimiser := _optimiser(model)) is None:
+def _restore_optimizer(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
+    if (optimizer := _optimizer(model)) is None:
         return
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = tensor
-    # The groups hold what the settings say and a learning rate that SB3 sets before every update.
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    # The groups hold constants of the settings, and a learning rate that SB3 sets before every update.
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _optimiser(model: BaseAlgorithm) -> torch.optim.Optimizer | None:
+def _optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer | None:
     return getattr(model.policy, "optimizer", None)  # episodic control has none
 
 
@@ -132,7 +131,7 @@ def _replay_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
     buffer = _replay(model)
     if buffer is None:
         return {}
-    # Rows that were never filled are left out; they are zero in a new buffer as well.
+    # Rows that were never filled are left out: a new buffer has zeros there, too.
     filled = buffer.buffer_size if buffer.full else buffer.pos
     return {f"replay/{name}": torch.from_numpy(getattr(buffer, name)[:filled]) for name in _REPLAY}
 
@@ -144,8 +143,8 @@ def _restore_replay(model: BaseAlgorithm, tensors: dict[str, Tensor], position: 
     if buffer is None or position is None:
         return
     for name in _REPLAY:
-        kept = tensors[name].numpy()
-        getattr(buffer, name)[: len(kept)] = kept
+        rows = tensors[name].numpy()
+        getattr(buffer, name)[: len(rows)] = rows
     buffer.pos, buffer.full = int(position["position"]), bool(position["full"])
 
 

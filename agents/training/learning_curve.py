@@ -8,29 +8,29 @@ HEADER = ("env_steps", "mean_return", "mean_length", "episodes")
 
 @dataclass
 class LearningCurve:
-    """Collects finished episodes and gathers them into rows.
+    """Averages finished episodes into rows.
 
     Args:
-        every: environment steps that a row covers at least; a row without a finished episode is not begun.
+        window: environment steps that a row covers at least; more, if no episode ends in them.
     """
 
-    every: int
+    window: int
     rows: list[tuple[int, float, float, int]] = field(default_factory=list)
     pending: list[tuple[float, int]] = field(default_factory=list)
 
     def add(self, episode_return: float, length: int) -> None:
-        """Count a finished training episode."""
+        """Add a finished training episode."""
         self.pending.append((float(episode_return), int(length)))
 
     def advance(self, env_steps: int, *, last: bool = False) -> None:
-        """Note how far training has come, and close the row if it is full.
+        """Set the environment steps so far, and write a row if the window is over.
 
         Args:
             env_steps: environment steps since the beginning of the run.
-            last: whether the run ends here, so that whatever is left becomes a row.
+            last: whether the run ends here, so that all remaining episodes become a row.
         """
-        begun = self.rows[-1][0] if self.rows else 0
-        if self.pending and (last or env_steps - begun >= self.every):
+        start = self.rows[-1][0] if self.rows else 0
+        if self.pending and (last or env_steps - start >= self.window):
             returns, lengths = zip(*self.pending, strict=True)
             count = len(self.pending)
             self.rows.append((env_steps, round(sum(returns) / count, 6), round(sum(lengths) / count, 6), count))
@@ -42,10 +42,10 @@ class LearningCurve:
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that a checkpoint must hold."""
+        """Return the state, for a checkpoint."""
         return {"rows": self.rows, "pending": self.pending}
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Go on from what `to_dict` returned."""
+        """Resume from what `to_dict` returned."""
         self.rows = [(row[0], row[1], row[2], row[3]) for row in record["rows"]]
         self.pending = [(episode[0], episode[1]) for episode in record["pending"]]

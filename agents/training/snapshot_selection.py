@@ -1,4 +1,4 @@
-"""Choosing a snapshot by what it does on the source validation split, and by nothing else."""
+"""Choose a snapshot by its mean return on the source validation split, and by nothing else."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class SnapshotScore:
-    """How one snapshot did on the validation split."""
+    """Result of one snapshot on the validation split."""
 
     snapshot: int
     """Its number, from 1."""
     env_steps: int
-    """Environment steps it was trained for."""
+    """Environment steps that it was trained for."""
     mean_return: float
     """Over the validation episodes."""
     episodes: int
@@ -39,13 +39,13 @@ def score_snapshots(
     seed: int,
     workers: int = 1,
 ) -> list[SnapshotScore]:
-    """Let every snapshot play the same episodes of the validation split.
+    """Evaluate every snapshot on the same episodes of the validation split.
 
     Args:
         actors: the snapshots, in order.
-        env_steps: what each was trained for.
+        env_steps: environment steps that each was trained for.
         validation: the source validation split.
-        episodes: how many each plays.
+        episodes: how many of them.
         seed: master seed; episode i is the same for every snapshot.
         workers: processes that share the environments.
     """

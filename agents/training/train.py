@@ -10,10 +10,11 @@ from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
-from darla.agents.algorithms.registry import build, policy_space, table_of
-from darla.agents.algorithms.settings import DQNSettings, MFECSettings, Observation, Settings
+from darla.agents.algorithms.build import build, policy_space
+from darla.agents.algorithms.registry import ALGORITHMS
+from darla.agents.algorithms.settings import Observation
 from darla.agents.config import ActConfig
-from darla.agents.fine_tuning import extractor_arguments, initialise, vision_of
+from darla.agents.fine_tuning import copy_encoder_into, encoder_network, extractor_arguments
 from darla.agents.policy_io import (
     WEIGHTS,
     PolicyDescription,
@@ -28,7 +29,16 @@ from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
 from darla.agents.vec_env.make_vec import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
-from darla.common import Artefact, InputError, complete_artefact, is_complete, limit_threads, seed_for, start_artefact
+from darla.common import (
+    Artefact,
+    InputError,
+    complete_artefact,
+    is_complete,
+    limit_threads,
+    open_artefact,
+    seed_for,
+    start_artefact,
+)
 from darla.common.files import write_bytes
 
 if TYPE_CHECKING:
@@ -38,14 +48,11 @@ KIND = "agent"
 CURVE = "learning_curve.csv"
 VALIDATION = "validation.csv"
 
-_STEPS_BETWEEN_LOGS = 1_000
-_EPISODES_BETWEEN_LOGS = 8
-
 
 def train_agent(
     config: ActConfig,
     domain: "AnyDomain",
-    encoder_folder: Path | str | None,
+    encoder: Artefact | Path | str | None,
     out: Path | str,
     seed: int,
     *,
@@ -55,31 +62,30 @@ def train_agent(
     device: str = "cpu",
     label: str = "act",
 ) -> Artefact:
-    """Train a policy in a domain: on the codes of a frozen encoder, on pixels, or on the ground truth.
+    """Train a policy in a domain: on the codes of a frozen encoder, on pixels, or on the ground-truth state.
 
-    A run that was interrupted goes on where its last checkpoint left it, and a finished one is returned as it
-    is. On a CPU, with the same number of threads, the artefact's bytes depend on configuration, domain,
-    encoder and seed alone.
+    An interrupted run resumes from its last checkpoint, and a finished one is returned as it is. On a CPU, with the
+    same number of threads, the artefact's bytes depend on configuration, domain, encoder and seed alone.
 
     Args:
-        config: what to train and for how long.
-        domain: where the policy acts, and it acts nowhere else: what `config.train_domain` says of a task.
-        encoder_folder: the encoder artefact that the policy stands on, or begins with where it is fine-tuned; None
-            trains end to end on pixels, or on the ground truth.
+        config: how to train and for how long.
+        domain: where the policy acts, and it acts nowhere else: the domain that `config.train_domain` names in a task.
+        encoder: the encoder that the policy uses frozen, or that is fine-tuned: its folder, or the artefact already
+            opened, whose files are then not hashed again. None trains end to end on pixels, or on the state.
         out: the folder to write.
         seed: master seed.
         validation: the source validation split; needed for, and only for, `selection="validation"`.
-        workers: processes that share the environments; changes the speed alone.
-        threads: of PyTorch, in this process. One is fastest for a policy on codes, and for runs side by side.
+        workers: processes that share the environments; they change the speed alone.
+        threads: of PyTorch, in this process. One is fastest for policies on codes and for runs side by side (SB3 #413).
         device: where the encoder runs, or the policy on pixels. A policy on codes is fastest on the CPU.
-        label: what progress calls this run.
+        label: name of this run in progress lines.
 
     Returns:
         The agent: `policy.json`, `policy.safetensors`, `snapshots/`, `learning_curve.csv`.
 
     Raises:
-        InputError: encoder and environment do not fit, `out` holds something else, the disk is full, or
-            training diverged.
+        InputError: encoder and environment do not fit, or `out` holds something else.
+        TrainingDivergedError: a reward or a weight was no longer finite.
     """
     if (validation is not None) != (config.selection == "validation"):
         raise InputError(
@@ -88,63 +94,61 @@ def train_agent(
             else "the validation split would be ignored with selection='last'; leave it out"
         )
     limit_threads(threads)
-    observation = config.policy_input(on_encoder=encoder_folder is not None)
-    encoder = _load_encoder(config, encoder_folder, device)
-    # A fine-tuned policy begins with a copy of the encoder and has it inside; it does not stand on it.
-    begins_with = encoder if config.fine_tune else None
-    stands_on = None if config.fine_tune else encoder
-    record = _record(config, domain, observation, encoder, seed, validation)
+    observation = config.policy_input(on_encoder=encoder is not None)
+    encoder_artefact = None if encoder is None else open_artefact(encoder, kind="encoder")
+    loaded = _load_encoder(config, encoder_artefact, device)
+    # A fine-tuned policy starts with a copy of the encoder inside it; any other uses the encoder frozen.
+    init_encoder, frozen_encoder = (loaded, None) if config.fine_tune else (None, loaded)
+    record = _record(config, domain, observation, loaded, seed, validation)
     if is_complete(out):
         start_artefact(out, KIND, record)  # refuses a folder that was begun with another configuration
         return Artefact.load(out, KIND)
-    settings = config.resolve(observation)
-    vision = None
-    if begins_with is not None and encoder_folder is not None:
-        vision = vision_of(Artefact.load(encoder_folder, kind="encoder"))
-    fingerprint = encoder.fingerprint() if encoder else ""
+    algorithm, settings = ALGORITHMS[config.algorithm], config.resolve(observation)
+    vision = encoder_network(encoder_artefact) if config.fine_tune and encoder_artefact is not None else None
+    fingerprint = loaded.fingerprint() if loaded else ""
     env = make_vec(domain, settings.n_envs, seed, workers)
     try:
-        seen = _seen(config, observation, env, stands_on)
-        if begins_with is not None and image_shape(env.observation_space) != begins_with.image_shape:
+        inputs = _policy_env(config, observation, env, frozen_encoder)
+        if init_encoder is not None and image_shape(env.observation_space) != init_encoder.image_shape:
             raise InputError(
-                f"the encoder reads images of shape {begins_with.image_shape}, but the environment shows"
+                f"the encoder reads images of shape {init_encoder.image_shape}, but the environment shows"
                 f" {image_shape(env.observation_space)}; train an encoder on frames of this environment"
             )
         model = build(
             config.algorithm,
             settings,
-            seen,
+            inputs,
             seed_for(seed, "policy"),
             device if observation == "pixels" else "cpu",
             extractor_arguments(vision, config.frame_stack),
         )
-        if begins_with is not None:
-            initialise(model.policy, begins_with.model)
+        if init_encoder is not None:
+            # After the policy is built: SB3 reinitializes its features extractor in between.
+            copy_encoder_into(model.policy, init_encoder.model)
         # Only now that everything fits is anything written.
         folder = start_artefact(out, KIND, record)
-        state = train(model, config, seed, folder, label, _log_interval(settings))
+        state = train(model, config, seed, folder, label, algorithm.log_interval(settings))
     finally:
         env.close()
-    if encoder is not None and encoder.fingerprint() != fingerprint:
-        raise RuntimeError("the frozen encoder changed during training; this is a fault of darla, please report it")
+    if loaded is not None and loaded.fingerprint() != fingerprint:
+        raise RuntimeError("the frozen encoder changed during training; this is a bug of darla, please report it")
     started = time.monotonic()
     description = PolicyDescription(
         algorithm=config.algorithm,
         observation=observation,
-        hidden=settings.hidden,
+        architecture=algorithm.architecture(settings),
         image_shape=image_shape(env.observation_space),
         n_actions=_n_actions(env),
         frame_stack=config.frame_stack,
-        latent_dim=None if observation == "pixels" else _numbers(seen) // config.frame_stack,
-        encoder=encoder.digest if encoder else None,
-        precision=stands_on.precision if stands_on else None,
-        exploration=settings.exploration_final if isinstance(settings, DQNSettings | MFECSettings) else 0.0,
+        latent_dim=None if observation == "pixels" else _width(inputs) // config.frame_stack,
+        encoder=loaded.digest if loaded else None,
+        precision=frozen_encoder.precision if frozen_encoder else None,
+        exploration=algorithm.exploration(settings),
         env_steps=state.snapshot_steps[-1],
         snapshot_steps=tuple(state.snapshot_steps),
         vision=vision,
-        table=table_of(settings),
     )
-    description = _select(config, description, stands_on, folder, seed, validation, workers)
+    description = _select(config, description, frozen_encoder, folder, seed, validation, workers)
     write_bytes(folder / CURVE, state.curve.csv().encode())
     save_description(folder, description)
     return complete_artefact(
@@ -152,17 +156,16 @@ def train_agent(
         KIND,
         record,
         seed=seed,
-        inputs={"encoder": encoder.digest} if encoder and encoder.digest else {},
+        inputs={"encoder": loaded.digest} if loaded and loaded.digest else {},
         wall_seconds=state.seconds + time.monotonic() - started,
-        extra={} if encoder_folder is None else {ENCODER_PATH: os.path.relpath(encoder_folder, folder)},
+        extra={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
     )
 
 
-def _load_encoder(config: ActConfig, folder: Path | str | None, device: str) -> FrozenEncoder | None:
-    if folder is not None and config.fine_tune:
-        return FrozenEncoder.load(folder, "float32", device)
-    if folder is not None:
-        return FrozenEncoder.load(folder, None if config.precision == "auto" else config.precision, device)
+def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> FrozenEncoder | None:
+    if encoder is not None:
+        precision = None if config.precision == "auto" else config.precision
+        return FrozenEncoder.load(encoder, "float32" if config.fine_tune else precision, device)
     if config.precision != "auto":
         raise InputError(f"precision {config.precision!r} would be ignored: a policy on pixels has no encoder")
     return None
@@ -188,27 +191,26 @@ def _record(
     }
 
 
-def _seen(config: ActConfig, observation: Observation, env: VecEnv, encoder: FrozenEncoder | None) -> VecEnv:
-    """Return the environments as the policy sees them: codes, images or states, a stack of them if asked.
+def _policy_env(config: ActConfig, observation: Observation, env: VecEnv, encoder: FrozenEncoder | None) -> VecEnv:
+    """Return environments whose observations are the policy's input: codes, images or states, stacked if configured.
 
     Raises:
-        InputError: the images do not fit the encoder, are too small for a policy on pixels, or have no state behind
-            them.
+        InputError: the images do not fit the encoder, are too small for a policy on pixels, or come without a state.
     """
-    seen: VecEnv = env
+    inputs: VecEnv = env
     if observation == "state":
-        seen = StateVecEnv(env)
+        inputs = StateVecEnv(env)
     elif encoder is not None:
-        seen = LatentVecEnv(env, encoder)
+        inputs = LatentVecEnv(env, encoder)
     elif not config.fine_tune:
-        policy_space("pixels", image_shape(env.observation_space), config.frame_stack)
+        policy_space("pixels", image_shape(env.observation_space), config.frame_stack)  # refuses small images
     if config.frame_stack > 1:
-        seen = VecFrameStack(seen, config.frame_stack)
-    # Above the stack, so that all frames of it are changed alike.
-    return AugmentedVecEnv(seen, config.augment) if config.augment else seen
+        inputs = VecFrameStack(inputs, config.frame_stack)
+    # Around the stack, so that all frames of it are augmented alike.
+    return AugmentedVecEnv(inputs, config.augment) if config.augment else inputs
 
 
-def _numbers(env: VecEnv) -> int:
+def _width(env: VecEnv) -> int:
     """Return the length of the vectors that environments show."""
     assert env.observation_space.shape is not None
     return int(env.observation_space.shape[-1])
@@ -243,10 +245,3 @@ def _select(
         chosen = best(scores).snapshot
     write_bytes(folder / WEIGHTS, (folder / snapshot_file(chosen)).read_bytes())
     return replace(last, env_steps=last.snapshot_steps[chosen - 1])
-
-
-def _log_interval(settings: Settings) -> int:
-    """Return how often SB3 writes its log, in its own unit: rollouts on policy, episodes off policy."""
-    if isinstance(settings, DQNSettings | MFECSettings):
-        return _EPISODES_BETWEEN_LOGS
-    return max(1, _STEPS_BETWEEN_LOGS // settings.rollout_steps)

@@ -1,4 +1,4 @@
-"""Frozen vision in front of a policy: images in, normalised codes out, the encoder as it was."""
+"""A frozen encoder between environments and policy: images in, normalized codes out."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.spaces import image_shape
-from darla.common import Artefact, InputError
+from darla.common import Artefact, InputError, open_artefact
 
 if TYPE_CHECKING:
     from darla.vision import VisionModel
@@ -23,10 +23,9 @@ Codes = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class FrozenEncoder:
-    """An encoder for a policy to stand on: evaluation mode, no gradients, normalised posterior means.
+    """An encoder that stays as it is while a policy trains: evaluation mode, no gradients, normalized posterior means.
 
-    Everything that turns an image into what a policy sees goes through `encode`, in training and in
-    evaluation.
+    Training and evaluation both turn images into codes by its `encode` and by nothing else.
 
     Args:
         model: the vision model; it is put into evaluation mode.
@@ -43,30 +42,31 @@ class FrozenEncoder:
         device: str = "cpu",
     ) -> None:
         self.model = model.eval().requires_grad_(False).to(device)
-        # Weights in the layout of the images, which are channels last: saves a conversion of both at every
-        # step.
+        # The layout of the images, which saves a conversion at every step.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.digest = digest
         self.precision: Precision = precision
         self.device = torch.device(device)
 
     @classmethod
-    def load(cls, folder: Path | str, precision: Precision | None = None, device: str = "cpu") -> "FrozenEncoder":
+    def load(
+        cls, artefact: Artefact | Path | str, precision: Precision | None = None, device: str = "cpu"
+    ) -> "FrozenEncoder":
         """Load an encoder artefact.
 
         Args:
-            folder: the artefact.
+            artefact: its folder, or the artefact already opened, whose files are then not hashed again.
             precision: the arithmetic of its layers; None takes the fastest the device has
                 (`fastest_precision`).
             device: where it runs.
 
         Raises:
-            InputError: the artefact is missing, unfinished, damaged or not an encoder.
+            ArtefactError: the artefact is missing, unfinished, damaged or not an encoder.
         """
         from darla import vision
 
-        digest = Artefact.load(folder, kind="encoder").digest
-        return cls(vision.load(folder), digest, precision or fastest_precision(device), device)
+        opened = open_artefact(artefact, kind="encoder")
+        return cls(vision.load(opened), opened.digest, precision or fastest_precision(device), device)
 
     @property
     def latent_dim(self) -> int:
@@ -91,8 +91,8 @@ class FrozenEncoder:
         Raises:
             InputError: images of another shape or type, or a code that is not finite.
         """
-        # Set at every step, since whoever else holds the model may have put it into training mode: batch
-        # normalisation would then drift with what the agent sees.
+        # Checked at every step, since other code may hold the model and put it into training mode: the running
+        # statistics of batch normalization would then drift, and dropout would be active.
         if self.model.training:
             self.model.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
@@ -112,20 +112,21 @@ class FrozenEncoder:
 
 
 class LatentVecEnv(VecEnvWrapper):
-    """Show codes in place of images, with one batched encoding per vectorised step.
+    """Return codes in place of images, with one batched encoding per vectorized step.
 
     The last images of finished episodes (`terminal_observation`) are encoded in the same batch.
 
-    The encoder stands here and not in the policy, because SB3 re-initialises a features extractor when it
-    builds an actor-critic policy, puts it into training mode at every update, and would encode every image
-    again in every epoch. Rollout and replay buffers hold codes, a thousandth of the images.
+    The encoder is here and not in the policy, because SB3 reinitializes a features extractor when it builds an
+    actor-critic policy (`ortho_init`), puts it into training mode at every update, and would encode every image again
+    in every epoch; SB3's own advice is the same (SB3 #409). Rollout and replay buffers then hold codes, a thousandth of
+    the size of images.
 
     Args:
         venv: environments of uint8 images (H, W, C).
-        encoder: what turns them into codes.
+        encoder: turns images into codes.
 
     Raises:
-        InputError: the encoder was made for images of another shape.
+        InputError: the encoder reads images of another shape.
     """
 
     def __init__(self, venv: VecEnv, encoder: FrozenEncoder) -> None:
@@ -149,11 +150,10 @@ class LatentVecEnv(VecEnvWrapper):
         return self.encoder.encode(images)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Wait for the step, and encode what environments show and what finished episodes showed last.
+        """Wait for the step, and encode the new images and the last images of finished episodes.
 
         Returns:
-            Codes (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a code (D,) as
-            well.
+            Codes (n_envs, D), rewards, dones, infos; `terminal_observation` in an info is a code (D,) as well.
         """
         images, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(images, np.ndarray)

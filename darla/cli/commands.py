@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 
 import tyro
 
-from darla.agents import ActConfig, get_algorithm
+from darla.agents import ALGORITHMS, ActConfig
 from darla.agents import presets as agent_presets
 from darla.cli.study_commands import DemoCommand, StudyListCommand, StudyRunCommand, StudyStatusCommand
 from darla.common import Artefact, InputError
@@ -262,7 +262,7 @@ def find(name: str, words: Sequence[str]) -> Command | type[Command]:
 
 def _filled(config: ActConfig, words: Sequence[str]) -> ActConfig:
     """Fill in the algorithm's settings, so that `--settings.gamma` and its like can be shown and changed."""
-    algorithm = get_algorithm(_given(words, "--algorithm") or config.algorithm)
+    algorithm = ALGORITHMS[_given(words, "--algorithm") or config.algorithm]
     settings = config.settings
     if not isinstance(settings, algorithm.settings):
         fine_tune, on_encoder = "--fine-tune" in words, _given(words, "--encoder") is not None

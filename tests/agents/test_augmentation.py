@@ -10,7 +10,7 @@ from toy_images import SIZE
 from toy_training import SHORT, short
 
 from darla.agents import Agent, make_vec, train_agent
-from darla.agents.algorithms.registry import build
+from darla.agents.algorithms.build import build
 from darla.agents.vec_env.augmentation import BY_NAME, AugmentedVecEnv, convolution, hue, shift
 from darla.common import InputError
 

@@ -1,4 +1,4 @@
-"""What a person can ask for: presets, overrides, and a clear no to what would mean nothing."""
+"""Configurations: presets, overrides, and errors for those that mean nothing."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from darla.agents import ALGORITHMS, PRESETS, A2CSettings, ActConfig, DQNSettings, PPOSettings
+from darla.agents import ALGORITHMS, A2CSettings, ActConfig, DQNSettings, PPOSettings
 from darla.common import InputError
 
 
@@ -15,15 +15,14 @@ from darla.common import InputError
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn"])
 def test_every_algorithm_has_a_preset_for_latents_and_for_pixels(algorithm, observation):
     preset = ALGORITHMS[algorithm].preset(observation)
-    assert preset is PRESETS[algorithm, observation]
     assert isinstance(preset, ALGORITHMS[algorithm].settings)
-    assert (preset.hidden == ()) == (observation == "pixels")
+    assert (preset.net_arch == ()) == (observation == "pixels")
     assert ActConfig(algorithm).resolve(observation) is preset
 
 
 def test_a_configuration_as_plain_values_names_every_number():
     record = json.loads(json.dumps(ActConfig().to_dict("latents")))
-    assert record["settings"]["learning_rate"] == PRESETS["ppo", "latents"].learning_rate
+    assert record["settings"]["learning_rate"] == ALGORITHMS["ppo"].preset("latents").learning_rate
     assert None not in record["settings"].values()
 
 
@@ -52,8 +51,8 @@ def test_a_configuration_that_means_nothing_is_refused(wrong, message):
         (PPOSettings, {"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
         (PPOSettings, {"learning_rate": float("nan")}, "learning_rate must be positive"),
         (PPOSettings, {"gamma": 1.5}, "gamma must be between 0 and 1"),
-        (A2CSettings, {"hidden": (64, 0)}, "hidden must hold positive numbers"),
-        (DQNSettings, {"train_every": 3}, "train_every 3 must be a multiple of n_envs 8"),
+        (A2CSettings, {"net_arch": (64, 0)}, "net_arch must hold positive numbers"),
+        (DQNSettings, {"train_freq": 0}, "train_freq must be positive, not 0"),
         (DQNSettings, {"buffer_size": 10}, "buffer_size 10 must hold a batch"),
     ],
 )

@@ -10,9 +10,9 @@ from toy_images import ENV_ID
 from toy_training import SHORT, short
 
 from darla.agents import ActConfig, Agent, MFECSettings, RandomAgent, make_vec, train_agent
-from darla.agents.algorithms.episodic_control.algorithm import Episode, EpisodicControl
+from darla.agents.algorithms.build import build
+from darla.agents.algorithms.episodic_control.algorithm import EpisodicControl, OngoingEpisode
 from darla.agents.algorithms.episodic_control.policy import RandomProjection
-from darla.agents.algorithms.registry import build
 from darla.agents.policy_io import PolicyDescription
 from darla.agents.training.snapshot_selection import returns_of
 from darla.common import InputError
@@ -47,15 +47,15 @@ def walker(env, **changes):
 
 
 def test_returns_are_discounted_from_the_end_and_begin_with_what_follows():
-    assert Episode(rewards=[1.0, 0.0, 2.0]).returns(0.5) == [1.5, 1.0, 2.0]
-    assert Episode(rewards=[1.0, 0.0], after=4.0).returns(0.5) == [2.0, 2.0]
+    assert OngoingEpisode(rewards=[1.0, 0.0, 2.0]).returns(0.5) == [1.5, 1.0, 2.0]
+    assert OngoingEpisode(rewards=[1.0, 0.0], after=4.0).returns(0.5) == [2.0, 2.0]
 
 
 @pytest.mark.parametrize(
     ("ends", "bootstrap", "rest"), [("terminated", True, 0.0), ("truncated", False, 0.0), ("truncated", True, 1.0)]
 )
 def test_only_a_time_limit_is_not_the_end_and_only_if_asked(ends, bootstrap, rest):
-    model = walker(Walk(length=1, ends=ends, first=4), exploration_initial=0.0, bootstrap=bootstrap)
+    model = walker(Walk(length=1, ends=ends, first=4), exploration_initial_eps=0.0, bootstrap=bootstrap)
     for _ in range(20):  # a step of reward 1 in the last place; with what follows, 1 + 1/2 + 1/4 + ...
         model.learn(1, reset_num_timesteps=False)
     worth = float(model.policy.memory(torch.tensor([[4.0]])).max())
@@ -63,7 +63,7 @@ def test_only_a_time_limit_is_not_the_end_and_only_if_asked(ends, bootstrap, res
 
 
 def test_the_walk_is_learnt_from_chance_alone():
-    model = walker(Walk(), exploration_fraction=0.5, exploration_final=0.0, bootstrap=False)
+    model = walker(Walk(), exploration_fraction=0.5, exploration_final_eps=0.0, bootstrap=False)
     model.learn(600)
     # Right at once: 1 for each of the steps 4 to 6.
     assert evaluate_policy(model, Walk(), n_eval_episodes=1)[0] == 3.0
@@ -164,7 +164,7 @@ def test_a_batch_is_decided_as_its_parts_are(columns):
 def test_exploration_is_random_in_each_environment_by_itself_and_ends_where_it_should(columns):
     model = build("mfec", SHORT["mfec"], make_vec(columns, 4, seed=0), seed=0)
     model.learn(400)
-    assert model.exploration_rate == SHORT["mfec"].exploration_final
+    assert model.exploration_rate == SHORT["mfec"].exploration_final_eps
     seen = np.repeat(model.env.reset()[:1], 4000, axis=0)
     greedy = model.predict(seen[:1], deterministic=True)[0][0]
     model.exploration_rate = 0.3
@@ -173,7 +173,7 @@ def test_exploration_is_random_in_each_environment_by_itself_and_ends_where_it_s
 
 
 def test_an_agent_told_to_act_stochastically_explores_at_the_rate_that_training_ended_with(columns, tmp_path):
-    settings = MFECSettings(n_envs=4, neighbours=3, capacity=300, projection=8, exploration_final=0.3)
+    settings = MFECSettings(n_envs=4, neighbours=3, capacity=300, projection=8, exploration_final_eps=0.3)
     train_agent(short("mfec", settings=settings), columns, None, tmp_path / "agent", seed=0)
     agent = Agent.load(tmp_path / "agent")
     agent.reset(1)
@@ -196,7 +196,7 @@ def test_an_abandoned_episode_is_not_entered():
     [
         ({"neighbours": 50, "capacity": 20}, "capacity 20 must hold its 50 neighbours"),
         ({"gamma": 1.5}, "gamma must be between 0 and 1"),
-        ({"exploration_final": -0.1}, "exploration_final must be between 0 and 1"),
+        ({"exploration_final_eps": -0.1}, "exploration_final_eps must be between 0 and 1"),
         ({"projection": 0}, "projection must be positive"),
     ],
 )
@@ -214,21 +214,24 @@ def test_what_episodic_control_would_ignore_or_cannot_hold_is_refused(columns, t
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "table", "message"),
+    ("algorithm", "architecture", "message"),
     [
-        ("dqn", {"capacity": 10, "neighbours": 2, "projection": None}, "has no table"),
-        ("mfec", None, "needs a table"),
-        ("mfec", {"capacity": 10, "neighbours": 20, "projection": None}, "no more entries"),
-        ("mfec", {"capacity": 1 << 40, "neighbours": 2, "projection": None}, "no more entries"),
+        ("dqn", {"capacity": 10, "neighbours": 2, "projection": None}, "'dqn' has the fields net_arch, not capacity"),
+        ("mfec", {"net_arch": []}, "'mfec' has the fields capacity, neighbours, projection, not net_arch"),
+        ("mfec", {}, "not none"),
+        ("mfec", {"capacity": 10, "neighbours": 20, "projection": None}, "at least its 20 neighbours"),
+        ("mfec", {"capacity": 1 << 40, "neighbours": 2, "projection": None}, "at most 1073741824 numbers"),
+        ("mfec", {"capacity": 10, "neighbours": 2, "projection": 1 << 17}, "whole numbers"),
         ("mfec", {"capacity": 10.0, "neighbours": 2, "projection": None}, "whole numbers"),
         ("mfec", {"capacity": 10, "neighbours": 2}, "projection"),
+        ("mfec", [10, 2, None], "architecture must be a JSON object"),
     ],
 )
-def test_a_description_with_a_table_that_fits_nothing_is_refused(algorithm, table, message):
+def test_a_description_with_an_architecture_of_another_algorithm_is_refused(algorithm, architecture, message):
     record = {
         "algorithm": algorithm,
         "observation": "latents",
-        "hidden": [],
+        "architecture": architecture,
         "image_shape": [48, 48, 3],
         "n_actions": 3,
         "frame_stack": 1,
@@ -238,6 +241,7 @@ def test_a_description_with_a_table_that_fits_nothing_is_refused(algorithm, tabl
         "exploration": 0.1,
         "env_steps": 1,
         "snapshot_steps": [1],
+        "vision": None,
     }
     with pytest.raises(InputError, match=message):
-        PolicyDescription.from_dict(record if table is None else {**record, "table": table})
+        PolicyDescription.from_dict(record)

@@ -8,14 +8,15 @@ from toy_training import short, write_encoder
 
 from darla import vision
 from darla.agents import Agent, make_vec, train_agent
-from darla.agents.algorithms.registry import build, get_algorithm
-from darla.agents.fine_tuning import TrainedEncoder, extractor_arguments, initialise, vision_of
+from darla.agents.algorithms.build import build
+from darla.agents.algorithms.registry import ALGORITHMS
+from darla.agents.fine_tuning import TrainedEncoder, copy_encoder_into, encoder_network, extractor_arguments
 from darla.agents.policy_io import load_description, save_description
 from darla.common import Artefact, InputError
 from darla.common.files import load_tensors, read_json, write_json
 from darla.vision import SeeConfig, encode_images
 
-ALGORITHMS = ["ppo", "a2c", "dqn"]
+WITH_GRADIENTS = ["ppo", "a2c", "dqn"]
 
 
 def extractors(policy: torch.nn.Module) -> list[TrainedEncoder]:
@@ -28,15 +29,15 @@ def tuned(columns, encoder_folder, tmp_path_factory):
     return train_agent(config, columns, encoder_folder, tmp_path_factory.mktemp("tuned") / "agent", 0)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", WITH_GRADIENTS)
 def test_before_training_the_policy_sees_the_codes_of_the_encoder(algorithm, columns, encoder_folder, images):
-    described, model = vision_of(Artefact.load(encoder_folder)), vision.load(encoder_folder)
+    described, model = encoder_network(Artefact.load(encoder_folder)), vision.load(encoder_folder)
     env = make_vec(columns, 4, 0)
     settings = short(algorithm, fine_tune=True).resolve("pixels")
     learner = build(algorithm, settings, env, 0, extractor=extractor_arguments(described, 1))
-    initialise(learner.policy, model)
+    copy_encoder_into(learner.policy, model)
     found = extractors(learner.policy)
-    assert len(found) == (2 if get_algorithm(algorithm).value_based else 1)
+    assert len(found) == (2 if ALGORITHMS[algorithm].value_based else 1)
     for part in found:
         with torch.no_grad():
             codes = part(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
@@ -87,9 +88,9 @@ def test_a_fine_tuning_stopped_by_ctrl_c_resumes_to_the_same_bytes(columns, enco
 def test_each_frame_of_a_stack_is_encoded_by_itself(encoder_folder, images):
     from gymnasium import spaces
 
-    described, model = vision_of(Artefact.load(encoder_folder)), vision.load(encoder_folder)
+    described, model = encoder_network(Artefact.load(encoder_folder)), vision.load(encoder_folder)
     part = TrainedEncoder(spaces.Box(0, 255, (6, SIZE, SIZE), np.uint8), described, frames=2)
-    part.take(model)
+    part.load_encoder_weights(model)
     batch = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         codes = part(torch.cat([batch, batch.flip(0)], dim=1)).numpy()
@@ -125,5 +126,5 @@ def test_a_description_with_a_number_too_large_is_refused(tuned, tmp_path):
     record = read_json(tmp_path / "policy.json")
     record["vision"]["vae"]["latent_dim"] = 10**9
     write_json(tmp_path / "policy.json", record)
-    with pytest.raises(InputError, match="damaged: vision describes"):
+    with pytest.raises(InputError, match=r"damaged: vision must describe .* no number above 65536"):
         load_description(tmp_path)

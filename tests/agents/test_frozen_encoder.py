@@ -6,7 +6,7 @@ import torch
 from toy_training import SHORT, BatchNormalised, frames, short
 
 from darla.agents import FrozenEncoder, LatentVecEnv, make_vec, train_agent
-from darla.agents.algorithms.registry import build
+from darla.agents.algorithms.build import build
 from darla.common import InputError
 from darla.vision import encode_images
 from darla.vision import load as load_model

@@ -16,7 +16,7 @@ from darla.envs import EnvDomain
 LEARNING = {
     "ppo": (2048, PPOSettings(n_envs=8, n_steps=32, batch_size=64, n_epochs=6, learning_rate=3e-3)),
     "a2c": (4096, A2CSettings(n_envs=8, n_steps=8, learning_rate=5e-3)),
-    "dqn": (3000, DQNSettings(gradient_steps=4, learning_rate=2e-3, learning_starts=200, target_every=200)),
+    "dqn": (3000, DQNSettings(gradient_steps=4, learning_rate=2e-3, learning_starts=200, target_update_interval=200)),
 }
 
 
@@ -35,7 +35,7 @@ def test_policies_on_codes_learn_to_name_the_bright_column(algorithm, columns, e
 
 
 def test_policies_on_pixels_learn_it_too(columns, tmp_path):
-    settings = PPOSettings(n_envs=8, n_steps=32, batch_size=64, hidden=())
+    settings = PPOSettings(n_envs=8, n_steps=32, batch_size=64, net_arch=())
     config = ActConfig("ppo", 1500, settings, checkpoint_interval=1000)
     train_agent(config, columns, None, tmp_path / "agent", seed=0)
     assert mean_return(Agent.load(tmp_path / "agent"), columns) > 9
@@ -97,7 +97,7 @@ def test_weights_that_are_not_numbers_stop_training(columns, encoder_folder, tmp
 
 
 def test_a_schedule_runs_over_the_whole_training_and_not_over_a_segment(columns, encoder_folder, tmp_path):
-    settings = PPOSettings(n_envs=4, n_steps=16, batch_size=32, learning_rate=1e-3, decay=True)
+    settings = PPOSettings(n_envs=4, n_steps=16, batch_size=32, learning_rate=1e-3, anneal_lr=True)
     train_agent(short(settings=settings, env_steps=960), columns, encoder_folder, tmp_path / "agent", seed=1)
     events = EventAccumulator(str(tmp_path / "agent/tensorboard"))
     events.Reload()

@@ -10,7 +10,8 @@ from stable_baselines3.common.vec_env import VecFrameStack
 from toy_training import SHORT, frames, short, write_encoder
 
 from darla.agents import Agent, FrozenEncoder, LatentVecEnv, make_vec, train_agent
-from darla.agents.algorithms.registry import build, table_of
+from darla.agents.algorithms.build import build
+from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.policy_io import PolicyDescription, load_weights, save_weights
 from darla.common import InputError
 
@@ -19,7 +20,7 @@ def describe(algorithm, encoder, frame_stack):
     return PolicyDescription(
         algorithm=algorithm,
         observation="latents" if encoder else "pixels",
-        hidden=SHORT[algorithm].hidden,
+        architecture=ALGORITHMS[algorithm].architecture(SHORT[algorithm]),
         image_shape=(48, 48, 3),
         n_actions=3,
         frame_stack=frame_stack,
@@ -29,7 +30,7 @@ def describe(algorithm, encoder, frame_stack):
         exploration=0.1,
         env_steps=200,
         snapshot_steps=(200,),
-        table=table_of(SHORT[algorithm]),
+        vision=None,
     )
 
 
@@ -152,8 +153,10 @@ def rehash(folder, name):
         ('"n_actions": 3', '"n_actions": 4', "does not fit"),
         ('"n_actions": 3', '"n_actions": 4000000000', "whole numbers"),
         ('"n_actions": 3', '"n_actions": "3"', "whole numbers"),
-        ('"hidden": [', '"hiden": [', "its fields must be"),
-        ('"format": 1', '"format": 9', "policy format 9"),
+        ('"architecture": {', '"achitecture": {', "its fields must be"),
+        ('"net_arch": [', '"net_arc": [', "has the fields net_arch, not net_arc"),
+        ('"net_arch": [', '"net_arch": [0, ', "at most 32 positive whole numbers"),
+        ('"format": 2', '"format": 9', "policy format 9"),
         ('"latent_dim": 6', '"latent_dim": null', "latent_dim"),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darla.common import Artefact, InputError
+from darla.common import Artefact, InputError, open_artefact
 from darla.vision.models.base import ImageModel, Posterior, VisionModel
 from darla.vision.training.batches import Frames
 
@@ -117,11 +117,11 @@ def restore(model: torch.nn.Module, tensors: dict[str, Tensor], source: Path) ->
     model.load_state_dict(tensors)
 
 
-def load(folder: Path | str, device: str = "cpu") -> VisionModel:
+def load(folder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
     """Open an encoder artefact.
 
     Args:
-        folder: what `train_encoder` wrote.
+        folder: what `train_encoder` wrote, or the artefact already opened.
         device: where the model is put.
 
     Returns:
@@ -133,7 +133,7 @@ def load(folder: Path | str, device: str = "cpu") -> VisionModel:
     from darla.vision.encoders.config import SeeConfig
     from darla.vision.encoders.train_encoder import build_model
 
-    artefact = Artefact.load(folder, "encoder")
+    artefact = open_artefact(folder, "encoder")
     config = SeeConfig.from_dict(artefact.config["see"])
     model = build_model(config, tuple(artefact.config["image_shape"]))
     restore(model, artefact.tensors(), artefact.folder)

@@ -54,8 +54,8 @@ class EpisodicControl(OffPolicyAlgorithm):
         gamma: discount.
         bootstrap: whether a time limit is not the end.
         exploration_fraction: share of training over which the random-action rate falls.
-        exploration_initial: random-action rate at the beginning.
-        exploration_final: random-action rate after that.
+        exploration_initial_eps: random-action rate at the beginning.
+        exploration_final_eps: random-action rate after that.
         policy_kwargs: `capacity`, `neighbours` and `projection` of the policy.
         verbose: as SB3 has it.
         seed: of the projection, exploration, ties and the environments.
@@ -76,8 +76,8 @@ class EpisodicControl(OffPolicyAlgorithm):
         gamma: float = 0.99,
         bootstrap: bool = True,
         exploration_fraction: float = 0.1,
-        exploration_initial: float = 1.0,
-        exploration_final: float = 0.005,
+        exploration_initial_eps: float = 1.0,
+        exploration_final_eps: float = 0.005,
         policy_kwargs: dict[str, Any] | None = None,
         verbose: int = 0,
         seed: int | None = None,
@@ -102,8 +102,8 @@ class EpisodicControl(OffPolicyAlgorithm):
             support_multi_env=True,
         )
         self.bootstrap = bootstrap
-        self.exploration_schedule = LinearSchedule(exploration_initial, exploration_final, exploration_fraction)
-        self.exploration_rate = exploration_initial
+        self.exploration_schedule = LinearSchedule(exploration_initial_eps, exploration_final_eps, exploration_fraction)
+        self.exploration_rate = exploration_initial_eps
         self._rng = np.random.default_rng(seed)
         if _init_setup_model:
             self._setup_model()

@@ -1,0 +1,118 @@
+"""Deep Q-network (Mnih et al. 2015, https://www.nature.com/articles/nature14236), SB3's `DQN`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from darla.agents.algorithms.registry import Algorithm, register_algorithm
+from darla.agents.algorithms.settings import AlgorithmSettings, Observation, learning_rate
+from darla.common import InputError
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.policies import BasePolicy
+    from torch import Tensor
+
+_IMAGES_IN_REPLAY = 20_000
+"""Transitions kept where observations are images. SB3's replay buffer keeps both images of a transition, half a
+gigabyte for 20,000 of 64x64x3. Its `optimize_memory_usage` would keep one, but then treats a time limit as an end
+(SB3 #934), which biases the values of a task with a time limit."""
+
+
+@dataclass(frozen=True)
+class DQNSettings(AlgorithmSettings):
+    """Hyperparameters of DQN.
+
+    Discount and number of environments are those of PPO; the rest starts from RL Zoo's Atari settings, with schedules
+    for a run of 80,000 environment steps, and was not searched. It learns SeekAvoid.
+    """
+
+    learning_rate: float = 5e-4
+    """Adam's step size at the start of training."""
+    anneal_lr: bool = False
+    """Whether the learning rate falls linearly to zero over the run."""
+    gamma: float = 0.97
+    """Discount per environment step."""
+    buffer_size: int = 50_000
+    """Transitions kept for replay, over all environments."""
+    learning_starts: int = 2_000
+    """Environment steps of random actions before the first update."""
+    batch_size: int = 128
+    """Transitions in an update."""
+    train_freq: int = 1
+    """Vectorized steps between two rounds of updates; each is `n_envs` environment steps."""
+    gradient_steps: int = 2
+    """Updates in a round."""
+    target_update_interval: int = 1_000
+    """Environment steps between two copies of the network to the target network (RL Zoo's Atari setting)."""
+    exploration_fraction: float = 0.3
+    """Fraction of the run over which the probability of a random action falls from 1."""
+    exploration_final_eps: float = 0.05
+    """Probability of a random action after that; also when a trained agent acts stochastically (SB3's default)."""
+    max_grad_norm: float = 10.0
+    """Gradient norm above which the gradient is scaled down (SB3's default)."""
+    net_arch: tuple[int, ...] = (128, 128)
+    """Units of the Q-network's hidden layers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.buffer_size < max(self.batch_size, self.n_envs):
+            raise InputError(f"DQN's buffer_size {self.buffer_size} must hold a batch of {self.batch_size}")
+
+    @property
+    def rollout_steps(self) -> int:
+        """Environment steps between two rounds of updates."""
+        return self.train_freq * self.n_envs
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of SB3's `DQN`."""
+        return {
+            "learning_rate": learning_rate(self.learning_rate, self.anneal_lr),
+            "gamma": self.gamma,
+            "buffer_size": self.buffer_size,
+            "learning_starts": self.learning_starts,
+            "batch_size": self.batch_size,
+            "train_freq": self.train_freq,
+            "gradient_steps": self.gradient_steps,
+            "target_update_interval": self.target_update_interval,
+            "exploration_fraction": self.exploration_fraction,
+            "exploration_final_eps": self.exploration_final_eps,
+            "max_grad_norm": self.max_grad_norm,
+        }
+
+
+@register_algorithm("dqn")
+class DQN(Algorithm):
+    """Deep Q-network."""
+
+    settings = DQNSettings
+    presets: ClassVar[Mapping[Observation, AlgorithmSettings]] = {
+        "latents": DQNSettings(),
+        "pixels": DQNSettings(net_arch=(), buffer_size=_IMAGES_IN_REPLAY),  # a linear head on NatureCNN
+        "state": DQNSettings(net_arch=(256, 256)),
+    }
+    value_based = True
+    log_interval_is_in_episodes = True
+    steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 810.0, "pixels": 75.0, "state": 810.0}
+
+    def sb3_class(self) -> "type[BaseAlgorithm]":
+        """Import and return SB3's `DQN`."""
+        import stable_baselines3
+
+        return stable_baselines3.DQN
+
+    def preset(self, observation: Observation, *, fine_tune: bool = False) -> AlgorithmSettings:
+        """Return the settings where a configuration has none; with `fine_tune` the replay buffer holds images too."""
+        settings = super().preset(observation, fine_tune=fine_tune)
+        assert isinstance(settings, DQNSettings)
+        return replace(settings, buffer_size=_IMAGES_IN_REPLAY) if fine_tune else settings
+
+    def exploration(self, settings: AlgorithmSettings) -> float:
+        """Return the probability of a random action at the end of training."""
+        assert isinstance(settings, DQNSettings)
+        return settings.exploration_final_eps
+
+    def action_values(self, policy: "BasePolicy", observations: "Tensor") -> "Tensor":
+        """Return the values of the online network; the policy holds the target network beside it."""
+        values: Tensor = policy.q_net(observations)  # type: ignore[operator]
+        return values
