@@ -7,8 +7,8 @@ policies within each encoder.
 
 A percentile interval of n rows is too narrow for two reasons: the resampled variance is (n - 1) / n of the unbiased
 one, and a normal quantile is used in place of Student's. The *expanded* percentile interval corrects for both by its
-choice of percentiles (`tail_share`). It stays within the range of the statistic and needs no standard error, so it works
-for ratios and shares as well as for means. Its measured coverage is in `docs/statistics.md`.
+choice of percentiles (`tail_share`). It stays within the range of the statistic and needs no standard error, so it
+works for ratios and shares as well as for means. Its measured coverage is in `docs/statistics.md`.
 
 The intervals are about other training runs, given the published evaluation episodes.
 

@@ -50,8 +50,8 @@ def _settings(settings: TransferConfig, task: str) -> list[Block]:
         Text(
             f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of "
             "whole rows: a policy with its scores in all targets, encoders before the policies that share them. They "
-            "are about other training runs, not about other episodes. The random agent and the return that normalizes the "
-            "scores are treated as fixed."
+            "are about other training runs, not about other episodes. The random agent and the return that normalizes "
+            "the scores are treated as fixed."
         ),
     ]
 
