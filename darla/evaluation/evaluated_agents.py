@@ -125,10 +125,10 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
         algorithm=description.algorithm,
         env_steps=description.env_steps,
         snapshot_steps=description.snapshot_steps,
-        train_domain=act.get("train_domain", "source"),
-        observation=act.get("observation", "images"),
-        augment=tuple(act.get("augment", ())),
-        fine_tune=act.get("fine_tune", False),
+        train_domain=act["train_domain"],
+        observation=act["observation"],
+        augment=tuple(act["augment"]),
+        fine_tune=act["fine_tune"],
         artefact=artefact,
         encoder_artefact=encoder,
     )
@@ -159,7 +159,7 @@ def _check_unlabelled(task: TransferTask, folder: Path, encoder: Artefact) -> No
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:
     """Refuse an agent that was trained or selected in a target without saying so, or trained in another source."""
-    train_domain = config["act"].get("train_domain", "source")
+    train_domain = config["act"]["train_domain"]
     if train_domain != "source":
         if config["source"] != task.training_domain(train_domain).to_dict():
             description = "the unlabelled domain" if train_domain == "unlabelled" else "the targets"

@@ -281,7 +281,7 @@ class StripRecord:
 
 
 @dataclass(frozen=True)
-class Scores:
+class EpisodeScores:
     """What follows from the episodes of a transfer."""
 
     domains: tuple[ScoredDomain, ...]
@@ -298,7 +298,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class TransferScores(Scores):
+class TransferScores(EpisodeScores):
     """The content of `scores.json`: the scores, and what they were computed from."""
 
     task: str

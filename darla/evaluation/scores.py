@@ -30,12 +30,12 @@ from darla.evaluation.score_types import (
     Anchors,
     BaselineComparison,
     DomainScores,
+    EpisodeScores,
     Estimate,
     MethodScores,
     NormalizedAggregates,
     ReturnAggregates,
     ScoredDomain,
-    Scores,
     TargetScores,
 )
 from darla.evaluation.transfer_config import Resampling
@@ -50,7 +50,7 @@ def score(
     baseline: str | None,
     resampling: Resampling | None = None,
     seed: int = 0,
-) -> Scores:
+) -> EpisodeScores:
     """Compute every score that follows from the episodes.
 
     Args:
@@ -85,7 +85,7 @@ def score(
         for method, table in tables.items()
     ]
     comparisons = _comparisons(tables, baseline, targets, resampling, seed)
-    return Scores(tuple(domains.values()), anchors, tuple(methods), tuple(comparisons))
+    return EpisodeScores(tuple(domains.values()), anchors, tuple(methods), tuple(comparisons))
 
 
 def _anchors(

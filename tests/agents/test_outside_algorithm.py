@@ -47,7 +47,7 @@ class Steady(Algorithm):
         return SteadyA2C
 '''
 
-PROGRAM = '''
+PROGRAM = """
 import json
 import sys
 from pathlib import Path
@@ -89,7 +89,7 @@ print(json.dumps({
     "act": whole.config["act"],
     "rows": len((scores.folder / "episodes.csv").read_text().splitlines()),
 }))
-'''
+"""
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_agents_act_where_their_configuration_says(agents):
     for name, where in ELSEWHERE.items():
         assert agents[name].config["source"] == task.training_domain(where).to_dict()
     assert agents["end to end"].config["source"] == task.source.to_dict()
-    assert "train_domain" not in agents["end to end"].config["act"]
+    assert agents["end to end"].config["act"]["train_domain"] == "source"
 
 
 def test_every_row_has_the_leak_level_of_its_own_agent(played):
@@ -96,5 +96,5 @@ def test_agents_of_one_method_were_told_the_same(agents, tmp_path):
 
 
 def test_the_validation_split_chooses_no_policy_that_did_not_learn_in_the_source():
-    with pytest.raises(InputError, match="this one trains in 'targets'"):
+    with pytest.raises(InputError, match="this policy trains in 'targets'"):
         ActConfig(train_domain="targets", selection="validation")

@@ -127,7 +127,7 @@ def _stage(artefact: Artefact) -> str:
         "codes"
         if artefact.card["inputs"].get("encoder")
         else "the state"
-        if act.get("observation") == "state"
+        if act["observation"] == "state"
         else "pixels"
     )
     return f"agents, {str(act['algorithm']).upper()} on {observation}"
