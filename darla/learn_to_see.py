@@ -24,8 +24,8 @@ def see(
         out: folder of the artefact; an interrupted call resumes there.
         config: model and training, or the name of a preset; `darla` if None.
         seed: master seed.
-        dae: a denoising autoencoder whose features the loss compares, so that several encoders can share it; if None and
-            the loss needs one, it is trained first.
+        dae: a denoising autoencoder whose features the loss compares, so that several encoders can share it; if None
+            and the loss needs one, it is trained first.
         watch: metrics of the suite that are logged to TensorBoard and `watched/` during training; they do not change
             the result.
 
