@@ -7,6 +7,7 @@ class with methods `to_json` and `from_json` of its own decides for itself.
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -87,7 +88,7 @@ def from_json(kind: Any, data: Any, path: Path | str, field: str = "") -> Any:
 def _dataclass(kind: Any, data: Any, path: Path | str, field: str) -> Any:
     if not isinstance(data, dict):
         raise _error(path, field, data, "an object")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     names = {_key(each.name): each for each in fields(kind)}
     for key in data:
         if key not in names:
@@ -102,6 +103,12 @@ def _dataclass(kind: Any, data: Any, path: Path | str, field: str) -> Any:
         return kind(**values)
     except InputError as error:  # the class refuses the value itself
         raise ArtefactError(f"{path} is damaged{f' in {field}' if field else ''}: {error}") from error
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    # A transfer reads thousands of episodes; resolving annotations takes longer than reading one.
+    return get_type_hints(kind)
 
 
 def _scalar(kind: Any, data: Any, path: Path | str, field: str) -> Any:

@@ -63,7 +63,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class FigureBlock:
     """A figure or an image, with a caption."""
 
     name: str
@@ -114,7 +114,7 @@ class Section:
     blocks: tuple["Block", ...]
 
 
-Block = Text | Bullets | Code | Table | Picture | Collapsible | Section
+Block = Text | Bullets | Code | Table | FigureBlock | Collapsible | Section
 
 
 @dataclass(frozen=True)

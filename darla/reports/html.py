@@ -11,7 +11,7 @@ from importlib import resources
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, Picture, Section, Table, Text
+from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.style import to_svg
 
 _WEBP_QUALITY = 90
@@ -74,8 +74,8 @@ class _Page:
                 return self.section(block, level)
             case Table():
                 return self._table(block)
-            case Picture():
-                return self._picture(block)
+            case FigureBlock():
+                return self._figure(block)
 
     def _table(self, table: Table) -> str:
         self._tables += 1
@@ -97,21 +97,21 @@ class _Page:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(body)}</tbody>\n</table></div>\n{notes}</div>\n"
         )
 
-    def _picture(self, picture: Picture) -> str:
+    def _figure(self, figure: FigureBlock) -> str:
         self._figures += 1
-        if isinstance(picture.content, Figure):
-            label = f'role="img" aria-label="{escape(picture.alt)}"'
-            markup = f'<div class="scroll">{to_svg(picture.content).replace("<svg", f"<svg {label}", 1)}</div>'
+        if isinstance(figure.content, Figure):
+            label = f'role="img" aria-label="{escape(figure.alt)}"'
+            markup = f'<div class="scroll">{to_svg(figure.content).replace("<svg", f"<svg {label}", 1)}</div>'
         else:
-            image = picture.content
+            image = figure.content
             kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
             markup = (
                 f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
-                f'alt="{escape(picture.alt)}" loading="lazy">'
+                f'alt="{escape(figure.alt)}" loading="lazy">'
             )
-            if picture.ground == "white":
+            if figure.ground == "white":
                 markup = f'<div class="white">{markup}</div>'
-        caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(picture.caption)}</figcaption>"
+        caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(figure.caption)}</figcaption>"
         return f"<figure>\n{markup}\n{caption}\n</figure>\n"
 
 

@@ -13,9 +13,9 @@ from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
 from darla.common.files import write_bytes
 from darla.evaluation.performance_profiles import profiles
-from darla.evaluation.score_types import ALL_TARGETS, RANDOM, Estimate, TransferScores
+from darla.evaluation.score_types import ALL_TARGETS, RANDOM, Estimate, StripEpisode, TransferScores
 from darla.reports.data import ReportData, TransferData
-from darla.reports.document import Block, Bullets, Collapsible, Document, Picture, Section, Text
+from darla.reports.document import Block, Bullets, Collapsible, Document, FigureBlock, Section, Text
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
@@ -41,8 +41,8 @@ PAGE, TEXT = "report.html", "report.md"
 
 def write_document(document: Document, out: Path) -> tuple[Path, Path]:
     """Write a document as `report.html`, and as `report.md` with its figures."""
-    text, pictures = to_markdown(document)
-    for path, data in pictures.items():
+    text, figures = to_markdown(document)
+    for path, data in figures.items():
         write_bytes(out / path, data)
     write_bytes(out / TEXT, text.encode())
     write_bytes(out / PAGE, to_html(document).encode())
@@ -139,7 +139,7 @@ def _study(transfers: Sequence[TransferData]) -> list[Block]:
 
 
 def _findings(scores: TransferScores) -> Iterable[str]:
-    """Yield a sentence for each method with its scores over all targets, in the order of the table."""
+    """Yield a bullet point for each method with its scores over all targets, in the order of the table."""
     targets = scores.targets
     if not targets:
         return
@@ -148,11 +148,12 @@ def _findings(scores: TransferScores) -> Iterable[str]:
         over = method.over_targets
         if method.method == RANDOM or over is None:
             continue
-        sentence = f"**{method.method}** returns {_plain(over.return_.mean)} {where}"
+        finding = f"**{method.method}** returns {_plain(over.return_.mean)} {where}"
         if over.success is not None:
-            sentence += f" and succeeds in {percent(over.success.value)} of the episodes"
+            finding += f" and succeeds in {percent(over.success.value)} of the episodes"
+        ratios = []
         if over.retention is not None:
-            sentence += f"; this is {_plain(over.retention, 2)} of its return in the source"
+            ratios.append(f"{_plain(over.retention, 2)} of its return in the source")
         comparison = next(
             (
                 entry
@@ -162,9 +163,8 @@ def _findings(scores: TransferScores) -> Iterable[str]:
             None,
         )
         if comparison is not None and not isinf(comparison.ratio.value):
-            sentence += f"{',' if over.retention is not None else ';'} and {_plain(comparison.ratio)} times the return "
-            sentence += f"of {scores.anchors.baseline} there"
-        yield sentence + "."
+            ratios.append(f"{_plain(comparison.ratio)} times the return of {scores.anchors.baseline}")
+        yield f"{finding}. This is {' and '.join(ratios)}." if ratios else f"{finding}."
 
 
 def _plain(value: Estimate, digits: int = 1) -> str:
@@ -176,7 +176,7 @@ def _scores(transfer: TransferData) -> list[Block]:
     scores = transfer.scores
     several = any(len(method.seeds) > 1 for method in scores.methods)
     blocks: list[Block] = [
-        Picture(
+        FigureBlock(
             f"scores {scores.task}",
             score_figure(scores),
             "Return by domain and method"
@@ -199,7 +199,7 @@ def _profiles(transfer: TransferData) -> list[Block]:
     if not shown:
         return []
     return [
-        Picture(
+        FigureBlock(
             f"profiles {scores.task}",
             profile_figure(shown, scores),
             "Performance profiles: the share of a method's seeds and targets that score above each level; higher is "
@@ -218,28 +218,31 @@ def _alt_scores(scores: TransferScores) -> str:
     return f"Dot plot of mean returns. {'. '.join(lines)}."
 
 
+def _rewards(episode: StripEpisode) -> str:
+    return f"{episode.positive_rewards} positive, {episode.negative_rewards} negative"
+
+
 def _strips(transfer: TransferData) -> list[Block]:
     """Return the film strips by target, so that methods can be compared."""
     strips = transfer.scores.strips
     blocks: list[Block] = []
     for number_of_target, target in enumerate(dict.fromkeys(strip.target for strip in strips)):
-        pictures = []
+        figures = []
         for strip in strips:
             if strip.target != target:
                 continue
             in_source, in_target = strip.source_episode, strip.target_episode
             with Image.open(transfer.strip(strip.file)) as image:
                 image.load()
-            pictures.append(
-                Picture(
+            figures.append(
+                FigureBlock(
                     f"strip {target} {strip.method}",
                     image,
                     f"{strip.method}, seed {strip.seed}: return {number(in_source.return_, 0)} in the source, "
                     f"{number(in_target.return_, 0)} in *{target}*. One image every {strip.frame_interval} steps.",
-                    f"Film strip of {strip.method}. Source: {in_source.positive_rewards} positive rewards, "
-                    f"{in_source.negative_rewards} negative. {target}: {in_target.positive_rewards} positive rewards, "
-                    f"{in_target.negative_rewards} negative.",
+                    f"Film strip of {strip.method}. Rewards in the source: {_rewards(in_source)}; in {target}: "
+                    f"{_rewards(in_target)}.",
                 )
             )
-        blocks.append(Collapsible(target, tuple(pictures), opened=number_of_target == 0))
+        blocks.append(Collapsible(target, tuple(figures), opened=number_of_target == 0))
     return blocks

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from darla.common.csv_rows import read_numbers
-from darla.reports.document import Block, Cell, Document, Picture, Section, Table, Text
+from darla.reports.document import Block, Cell, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
@@ -129,7 +129,7 @@ def selection_page(
         Section("Training", tuple(_training(settings))),
     ]
     sections += [
-        Section(name, tuple(_pictures(max(members, key=lambda each: getattr(each, ranking)), factors)))
+        Section(name, tuple(_figures(max(members, key=lambda each: getattr(each, ranking)), factors)))
         for name, members in settings.items()
     ]
     seeds = len({each.seed for each in candidates})
@@ -154,7 +154,7 @@ def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str)
         correlation = {label: by_method[ranking] for label, by_method in agreement.items()}
         caption = "UDR, which needs no labels, against scores that need labels."
         alt = "A panel for each score: UDR on the x axis, the score on the y axis, a dot for each encoder."
-        blocks.append(Picture("udr", selection_figure(points, correlation, ranking), caption, alt))
+        blocks.append(FigureBlock("udr", selection_figure(points, correlation, ranking), caption, alt))
     return blocks
 
 
@@ -168,7 +168,7 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
         "A unit is dead if its output is the same for every image; ReLUs do not recover from that."
     )
     alt = "Panels of reconstruction error, KL and other logged values against training steps, a line for each setting."
-    blocks: list[Block] = [Picture("training", training_figure(histories), caption, alt)]
+    blocks: list[Block] = [FigureBlock("training", training_figure(histories), caption, alt)]
     monitored = {
         name: [read_numbers(each.folder / METRICS_FILE) for each in members if (each.folder / METRICS_FILE).is_file()]
         for name, members in settings.items()
@@ -180,7 +180,7 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "means over seeds."
         )
         alt = "A panel for each setting: mutual information with each factor against training steps."
-        blocks.append(Picture("factors", factor_figure(monitored, "step"), caption, alt))
+        blocks.append(FigureBlock("factors", factor_figure(monitored, "step"), caption, alt))
     rising = {name: tables for name, tables in monitored.items() if "capacity" in histories[name][0][0]}
     if rising:
         caption = (
@@ -188,11 +188,11 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "many nats each factor is encoded."
         )
         alt = "Mutual information with each factor against the KL of the code in nats."
-        blocks.append(Picture("capacity", factor_figure(rising, "kl"), caption, alt))
+        blocks.append(FigureBlock("capacity", factor_figure(rising, "kl"), caption, alt))
     return blocks
 
 
-def _pictures(best: Candidate, factors: Sequence[str]) -> list[Block]:
+def _figures(best: Candidate, factors: Sequence[str]) -> list[Block]:
     """Return the images of the encoder of a setting that ranks first."""
     blocks: list[Block] = []
     for stem, caption in (
@@ -204,11 +204,13 @@ def _pictures(best: Candidate, factors: Sequence[str]) -> list[Block]:
     ):
         with Image.open(best.folder / f"{stem}.png") as image:
             text = f"{best.name}, seed {best.seed}: {caption}"
-            blocks.append(Picture(f"{stem} {best.name}", image.convert("RGB"), text, text, "white"))
+            blocks.append(FigureBlock(f"{stem} {best.name}", image.convert("RGB"), text, text, "white"))
     if best.relation is not None:
         metric = best.relation.name.replace("_", " ")
-        text = f"{best.name}, seed {best.seed}: relation of latents (rows) and factors (columns) for {metric}."
-        blocks.append(Picture(f"relation {best.name}", relation_figure(best.relation, factors), text, text, "white"))
+        text = f"{best.name}, seed {best.seed}: latents (rows) by factors (columns), from {metric}."
+        blocks.append(
+            FigureBlock(f"relation {best.name}", relation_figure(best.relation, factors), text, text, "white")
+        )
     return blocks
 
 

@@ -254,7 +254,12 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
 
 def test_compute_is_summed_by_stage():
     def made(kind: str, seconds: float, **card: dict) -> Artefact:
-        return Artefact(Path(), kind, {"act": {"algorithm": "dqn"}}, {"wall_seconds": seconds, "inputs": {}, **card})
+        return Artefact(
+            Path(),
+            kind,
+            {"act": {"algorithm": "dqn", "observation": "images"}},
+            {"wall_seconds": seconds, "inputs": {}, **card},
+        )
 
     table = compute_table(
         [made("encoder", 60), made("encoder", 120), made("agent", 30), made("agent", 10, inputs={"encoder": "x"})]

@@ -12,7 +12,7 @@ from darla.common.files import write_json
 from darla.common.json_records import to_json
 from darla.evaluation.score_types import TransferScores
 from darla.reports.data import ReportData, TransferData, collect_artefacts
-from darla.reports.document import Picture, Section
+from darla.reports.document import FigureBlock, Section
 from darla.reports.sections.learning_curves import curves_section
 
 
@@ -44,7 +44,7 @@ def _without_snapshots(transfer: TransferData, agent: Artefact) -> TransferData:
 def _captions(section: Section | None) -> list[str]:
     assert section is not None
     parts = [block for block in section.blocks if isinstance(block, Section)] or [section]
-    return [block.caption for part in parts for block in part.blocks if isinstance(block, Picture)]
+    return [block.caption for part in parts for block in part.blocks if isinstance(block, FigureBlock)]
 
 
 def test_snapshots_are_shown_for_each_task(transfers: list[TransferData]) -> None:

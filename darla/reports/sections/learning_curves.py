@@ -7,7 +7,7 @@ from darla.agents.training.train import CURVE
 from darla.common import Artefact
 from darla.common.csv_rows import read_rows
 from darla.reports.data import ReportData, TransferData
-from darla.reports.document import Block, Picture, Section
+from darla.reports.document import Block, FigureBlock, Section
 from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
 from darla.reports.figures.style import CROWD
 from darla.reports.tables.transfer import count
@@ -39,7 +39,7 @@ def _snapshots(transfer: TransferData) -> list[Block]:
     by_method = len(scores.methods) > CROWD
     domains = ", ".join(domain.name for domain in scores.domains if domain.split in ("source", "target"))
     return [
-        Picture(
+        FigureBlock(
             f"curves {scores.task}",
             curve_figure(transfer.curves, scores),
             "Return of snapshots against environment steps of training in the source, "
@@ -64,7 +64,7 @@ def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[st
     if not curves:
         return []
     return [
-        Picture(
+        FigureBlock(
             f"training {transfer.scores.task}",
             training_curve_figure(curves, transfer.scores.anchors.baseline),
             "Return of training episodes against environment steps, in the domain that a method is trained in and with "

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from darla.common import Artefact
-from darla.reports.document import Block, Cell, Collapsible, Picture, Table, Text
+from darla.reports.document import Block, Cell, Collapsible, FigureBlock, Table, Text
 from darla.vision.metrics import METRICS, Result
 from darla.vision.metrics.metric_files import MATRICES, read_results
 
@@ -33,13 +33,13 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         results, factors = read_results(artefact)
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
         blocks.append(_table(caption, results))
-        pictures = [
+        figures = [
             _matrix(artefact, f"metrics {number + 1} {name}", name, f"{label}, {data}", factors)
             for name, result in results.items()
             if result.matrix is not None
         ]
-        if pictures:
-            blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(pictures)))
+        if figures:
+            blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(figures)))
     return blocks
 
 
@@ -62,12 +62,12 @@ def _table(caption: str, results: Mapping[str, Result]) -> Table:
     return Table(caption, header, tuple(rows), labels=2)
 
 
-def _matrix(artefact: Artefact, stem: str, name: str, of: str, factors: Sequence[str]) -> Picture:
+def _matrix(artefact: Artefact, stem: str, name: str, of: str, factors: Sequence[str]) -> FigureBlock:
     path = artefact.folder / MATRICES / f"{name}.png"
     with Image.open(path) as image:
         matrix = image.convert("RGB")
     metric = name.replace("_", " ")
-    return Picture(
+    return FigureBlock(
         stem,
         matrix,
         f"{metric} of {of}: the relation of each latent with each factor, the darker the stronger.",

@@ -9,7 +9,7 @@ from darla.analysis.encoder_measures import read_measures
 from darla.analysis.latent_drift import Drift
 from darla.common import Artefact
 from darla.reports.data import ReportData
-from darla.reports.document import Block, Cell, Picture, Section, Table, Text
+from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.figures.correlation import correlation_figure
 from darla.reports.figures.drift import drift_figure
 from darla.reports.sections.vision import find_models
@@ -75,7 +75,7 @@ def _drift(data: ReportData) -> list[Block]:
             "change in the code is caused by appearance."
         ),
         drift_table(by_encoder),
-        Picture(
+        FigureBlock(
             "drift",
             drift_figure(curves),
             "Shift of each latent from source to target while the state is the same, in units of its standard "
@@ -96,7 +96,7 @@ def _correlation(artefact: Artefact) -> Sequence[Block]:
     ]
     outcomes = {entry.outcome for entry in result.correlations}
     blocks += [
-        Picture(
+        FigureBlock(
             f"correlation {outcome}",
             correlation_figure(result, outcome),
             f"{label[0].upper()}{label[1:]} against measures of the encoder; a dot for each encoder, ρ: Spearman's "

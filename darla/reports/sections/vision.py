@@ -11,7 +11,7 @@ from darla.common import Artefact
 from darla.common.files import read_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.reports.data import ReportData
-from darla.reports.document import Block, Cell, Picture, Section, Table, Text
+from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number
 
@@ -54,7 +54,7 @@ def vision_section(data: ReportData) -> Section | None:
         blocks += _probe_blocks(models)
         labels = {member.digest: f"{m.label}, seed {member.card['seed']}" for m in models for member in m.members}
         blocks += metric_blocks(data.metrics, labels)
-        blocks += [Section(model.label, tuple(_pictures(model))) for model in models if _pictures(model)]
+        blocks += [Section(model.label, tuple(_figures(model))) for model in models if _figures(model)]
     return Section("Encoders", tuple(blocks)) if blocks else None
 
 
@@ -117,7 +117,7 @@ def _contact_sheet(frames: Artefact) -> list[Block]:
         f"Contexts: {describe_domain(domain)}."
     )
     alt = f"Contact sheet of {count} training images."
-    return [Picture(f"frames {domain['name']}", Image.fromarray(sheet), caption, alt)]
+    return [FigureBlock(f"frames {domain['name']}", Image.fromarray(sheet), caption, alt)]
 
 
 def _probe_blocks(models: Sequence[Model]) -> list[Block]:
@@ -213,11 +213,11 @@ def _signed(value: float) -> str:
     return text if text.startswith("−") or not float(text) else f"+{text}"
 
 
-def _pictures(model: Model) -> list[Block]:
+def _figures(model: Model) -> list[Block]:
     """Return the reconstructions and traversals of the model's first seed."""
     member = model.members[0]
     seed = f"seed {member.card['seed']}"
-    pictures: list[Block] = []
+    figures: list[Block] = []
     for stem, caption, alt in (
         (
             "reconstructions",
@@ -234,5 +234,5 @@ def _pictures(model: Model) -> list[Block]:
         path = member.folder / f"{stem}.png"
         if path.is_file():
             with Image.open(path) as image:
-                pictures.append(Picture(f"{stem} {model.label}", image.convert("RGB"), caption, alt, "white"))
-    return pictures
+                figures.append(FigureBlock(f"{stem} {model.label}", image.convert("RGB"), caption, alt, "white"))
+    return figures

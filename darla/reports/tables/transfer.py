@@ -125,7 +125,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
     tested = independent >= TESTABLE_RUNS
     succeeds = reports_success(scores)
     header = [Cell("method"), Cell("target"), Cell("difference"), Cell("ratio")]
-    header += [Cell("success", f"{baseline}'s")] if succeeds else []
+    header += [Cell("success", "method / baseline")] if succeeds else []
     header += [Cell("P(improvement)")] if seeds > 1 else []
     header += [Cell("p", "Holm")] if tested else []
     methods = {method.method: method for method in scores.methods}
@@ -140,7 +140,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
         ]
         if succeeds:
             own, theirs = (_success_in(methods[name], entry.domain) for name in (entry.method, entry.baseline))
-            row.append(Cell(_success(own).text, _success(theirs).text))
+            row.append(Cell(f"{_success(own).text} / {_success(theirs).text}"))
         row += [estimate(entry.improvement, 2, few_seeds=entry.few_seeds)] if seeds > 1 else []
         p_value = entry.p_value if entry.p_value_holm is None else entry.p_value_holm
         row += [Cell(number(p_value, 3))] if tested else []
