@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
-from darla.common.files import read_json, write_bytes, write_json
+from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, factor_table
@@ -155,8 +156,8 @@ def _candidates(
     udrs = {method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values for method in METHODS}
     candidates = []
     for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
-        probes = read_json(folders[name, seed] / "probes.json")
-        labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
+        probes = EncoderProbes.load(folders[name, seed])
+        labels = {target: probes.targets[target].nonlinear for target in _PROBES if target in probes.targets}
         relation, informativeness = None, {}
         if labelled is not None:
             results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
@@ -173,10 +174,10 @@ def _candidates(
                 folders[name, seed],
                 lasso=udr["lasso"],
                 spearman=udr["spearman"],
-                active=int(probes["kl"]["active_units"]),
-                kl=float(probes["kl"]["total"]),
-                error=float(probes["reconstruction"]["mean_squared_error_as_displayed"]),
-                dead_units=probes.get("dead_units"),
+                active=0 if probes.kl is None else probes.kl.active_units,
+                kl=0.0 if probes.kl is None else probes.kl.total,
+                error=probes.reconstruction["mean_squared_error_as_displayed"],
+                dead_units=probes.dead_units,
                 supervised=labels,
                 informativeness=informativeness,
                 relation=relation,

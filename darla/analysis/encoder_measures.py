@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.analysis.latent_drift import Drift, latent_drift
 from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
-from darla.common.files import read_json, write_json
+from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
 from darla.envs import TransferTask
 from darla.envs.frames.frame_set import FrameSet
@@ -148,12 +149,12 @@ def read_measures(artefact: Artefact) -> EncoderMeasures:
 
 def _probe_measures(encoder: Artefact) -> dict[str, float]:
     """Return the measures that were taken when the encoder was trained."""
-    probes = read_json(encoder.folder / "probes.json")
-    numbers = {name: float(probes[name]["nonlinear"]) for name in _PROBES if name in probes}
-    numbers["kl"] = float(probes["kl"]["total"])
-    numbers["active"] = float(probes["kl"]["active_units"])
-    if "mean_squared_error" in probes.get("reconstruction", {}):
-        numbers["error"] = float(probes["reconstruction"]["mean_squared_error"])
+    probes = EncoderProbes.load(encoder.folder)
+    numbers = {name: probes.targets[name].nonlinear for name in _PROBES if name in probes.targets}
+    if probes.kl is not None:
+        numbers |= {"kl": probes.kl.total, "active": float(probes.kl.active_units)}
+    if "mean_squared_error" in probes.reconstruction:
+        numbers["error"] = probes.reconstruction["mean_squared_error"]
     return numbers
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact
-from darla.common.files import read_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
@@ -41,9 +41,9 @@ class Model:
     loss: str
     """`pixel`, `perceptual` or another; `dae` for a denoising autoencoder."""
 
-    def probes(self) -> list[dict[str, Any]]:
-        """Return the content of `probes.json` of each member."""
-        return [read_json(member.folder / "probes.json") for member in self.members]
+    def probes(self) -> list[EncoderProbes]:
+        """Return the probes of each member."""
+        return [EncoderProbes.load(member.folder) for member in self.members]
 
 
 def vision_section(data: ReportData) -> Section | None:
@@ -148,17 +148,19 @@ def probe_table(models: Sequence[Model]) -> Table:
     chance: dict[str, float] = {}
     for model in models:
         probes = model.probes()
-        chance |= {target: probe[target]["chance"] for probe in probes for target in _TARGETS if target in probe}
+        chance |= {
+            target: probe.targets[target].chance for probe in probes for target in _TARGETS if target in probe.targets
+        }
         row = [Cell(model.label, "; ".join(model.used_by))]
         row += [
-            _spread([probe.get(target, {}).get(reader) for probe in probes], 2)
+            _spread([getattr(probe.targets.get(target), reader, None) for probe in probes], 2)
             for target in _TARGETS
             for reader in _READERS
         ]
-        errors = [probe.get("reconstruction", {}).get("mean_squared_error") for probe in probes]
+        errors = [probe.reconstruction.get("mean_squared_error") for probe in probes]
         row.append(_spread([None if error is None else 1000 * error for error in errors], 1))
-        row.append(_spread([probe.get("kl", {}).get("total") for probe in probes], 1))
-        row.append(_spread([probe.get("kl", {}).get("active_units") for probe in probes], 0))
+        row.append(_spread([probe.kl.total if probe.kl else None for probe in probes], 1))
+        row.append(_spread([probe.kl.active_units if probe.kl else None for probe in probes], 0))
         rows.append(tuple(row))
     floor = [Cell(number(chance[target], 2)) if target in chance else NOTHING for target in _TARGETS for _ in _READERS]
     rows.append((Cell("chance"), *floor, NOTHING, NOTHING, NOTHING))
@@ -194,7 +196,7 @@ def _probe_header() -> list[Cell]:
 
 
 def _mean(model: Model, target: str, reader: str) -> float | None:
-    values = [probe[target][reader] for probe in model.probes() if target in probe]
+    values = [getattr(probe.targets[target], reader) for probe in model.probes() if target in probe.targets]
     return float(np.mean(values)) if values else None
 
 
