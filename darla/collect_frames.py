@@ -1,4 +1,4 @@
-"""The stage before the first: collect what the encoder will look at."""
+"""The stage before the first: collect the images that the encoder will be trained on."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ def collect(
     """Collect frames of a task's unlabelled domain D_U, or of ground-truth image data.
 
     Args:
-        config: what to collect; a task, or the name of one or of image data (`sprites`, `rooms`), for the usual number
-            of frames of it.
-        out: folder of the artefact; a call that was interrupted goes on there.
-        workers: processes that draw. The frames do not depend on it.
-        task: a task that is not known by name, instead of the one that `config` names.
+        config: what to collect; a task, or the name of a task or of image data (`sprites`, `rooms`), for the default
+            number of frames.
+        out: folder of the artefact; an interrupted call resumes there.
+        workers: processes that render. The frames do not depend on it.
+        task: a task that is not registered by name, in place of the one that `config` names.
 
     Returns:
-        An artefact of kind `frames`, which `darla.see` takes.
+        An artefact of kind `frames`, the input of `darla.see`.
 
     Raises:
         InputError: an unknown task, or a folder that holds something else.

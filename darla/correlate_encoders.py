@@ -1,18 +1,15 @@
-"""Does disentanglement predict transfer? Everything measured of encoders, against how their policies transfer.
+"""Does disentanglement predict transfer? Measures of encoders against the transfer of the policies trained on them.
 
 runs/correlation/
-encoders/      one artefact of measures for each encoder (`darla.analysis.encoder_measures`)
-correlation/   an artefact: correlation.json, encoders.csv, correlations.csv, table.md, retention.png, return.png
+  encoders/      one artefact of measures for each encoder (`darla.analysis.encoder_measures`)
+  correlation/   an artefact: correlation.json, encoders.csv, correlations.csv, table.md, retention.png, return.png
 """
 
-import csv
-import io
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from darla.analysis.encoder_correlation import (
     KIND,
@@ -20,22 +17,26 @@ from darla.analysis.encoder_correlation import (
     OUTCOMES,
     RESULT,
     CorrelationConfig,
+    CorrelationResult,
     EncoderRecord,
     correlations,
     flat_record,
     outcomes_of,
 )
 from darla.analysis.encoder_measures import measure, read_measures
-from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
+from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
+from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
+from darla.common.json_records import to_json
 from darla.envs import Domain, TransferTask
 from darla.envs.domains.task_files import task_from_dict
 from darla.evaluation.transfer_files import TRANSFER
 from darla.reports.tables.correlation import correlation_table
 
 TABLE = "table.md"
-_SECONDS = 120.0  # expected for one encoder; decides the estimate of the time left, nothing else
+_SECONDS = 120.0
+"""Expected for one encoder; only used to estimate the time left."""
 
 
 def correlate(
@@ -47,16 +48,15 @@ def correlate(
     config: CorrelationConfig | None = None,
     workers: int | None = None,
 ) -> Artefact:
-    """Measure encoders, and correlate each measure with the transfer of the policies that stand on them.
+    """Measure encoders, and correlate each measure with the transfer of the policies that were trained on them.
 
-    An interrupted call goes on where it stopped; an encoder is measured once.
+    An interrupted call resumes; an encoder is measured once.
 
     Args:
-        encoders: pairs of a setting's name and what `darla.see` made.
-        transfers: what `darla.transfer` made, one for each task, of agents on these encoders. Its tasks are also those
-            whose drift is measured.
-        out: folder for everything that is made.
-        frames: the D_U, or all of them, that the encoders learnt from.
+        encoders: pairs of a setting's name and an encoder artefact.
+        transfers: transfer artefacts, one for each task, of agents on these encoders. Drift is measured in their tasks.
+        out: folder for all results.
+        frames: the D_U, or all of them, that the encoders were trained on.
         config: what to correlate.
         workers: encoders measured at the same time, one thread each; one for each core if None.
 
@@ -64,37 +64,36 @@ def correlate(
         An artefact of kind `correlation`.
 
     Raises:
-        InputError: fewer than four encoders, one on which no policy stands or whose frames are missing, or a damaged
-            artefact.
+        InputError: fewer than four encoders, one without a policy or whose frames are missing, or a damaged artefact.
     """
     started = time.monotonic()
     config = config or CorrelationConfig()
     out = Path(out)
-    named = [(setting, _load(found, "encoder")) for setting, found in encoders]
-    if len({encoder.digest for _, encoder in named}) < 4:
-        raise InputError(f"{len(named)} encoders were given, but a correlation needs at least 4 different ones")
-    shown = [frames] if isinstance(frames, Artefact | Path | str) else list(frames)
-    by_digest = {each.digest: each for each in (_load(found, "frames") for found in shown)}
-    found_transfers = [_load(found, TRANSFER) for found in transfers]
-    if not found_transfers:
+    opened = [(setting, open_artefact(encoder, "encoder")) for setting, encoder in encoders]
+    if len({encoder.digest for _, encoder in opened}) < 4:
+        raise InputError(f"{len(opened)} encoders were given, but a correlation needs at least 4 different ones")
+    frame_sets = [frames] if isinstance(frames, Artefact | Path | str) else list(frames)
+    frames_by_digest = {each.digest: each for each in (open_artefact(frame_set, "frames") for frame_set in frame_sets)}
+    opened_transfers = [open_artefact(transfer, TRANSFER) for transfer in transfers]
+    if not opened_transfers:
         raise InputError("there is no transfer to correlate with; name at least one")
-    outcomes = outcomes_of(found_transfers, config)
-    for setting, encoder in named:
+    outcomes = outcomes_of(opened_transfers, config)
+    for setting, encoder in opened:
         if encoder.digest not in outcomes:
             raise InputError(
-                f"no policy of {config.algorithm!r} stands on {encoder.folder} ({setting}) in the transfers"
+                f"no policy of {config.algorithm!r} in the transfers was trained on {encoder.folder} ({setting})"
             )
     with only_one(out):
         jobs = {
-            encoder.digest: _job(setting, encoder, by_digest, found_transfers, config, out)
-            for setting, encoder in named
+            encoder.digest: _job(setting, encoder, frames_by_digest, opened_transfers, config, out)
+            for setting, encoder in opened
         }
         run_jobs(list(jobs.values()), workers, out / "logs")
         measured = {digest: Artefact.load(job.folder, "measures") for digest, job in jobs.items()}
         record = {
-            "encoders": [[setting, encoder.digest] for setting, encoder in named],
-            "measures": [measured[encoder.digest].digest for _, encoder in named],
-            "transfers": [each.digest for each in found_transfers],
+            "encoders": [[setting, encoder.digest] for setting, encoder in opened],
+            "measures": [measured[encoder.digest].digest for _, encoder in opened],
+            "transfers": [transfer.digest for transfer in opened_transfers],
             "correlation": asdict(config),
         }
         folder = start_artefact(out / "correlation", KIND, record)
@@ -106,15 +105,15 @@ def correlate(
                 int(encoder.card["seed"]),
                 encoder.digest,
                 outcomes[encoder.digest][0],
-                read_measures(measured[encoder.digest]),
+                read_measures(measured[encoder.digest]).measures,
                 outcomes[encoder.digest][1],
             )
-            for setting, encoder in named
+            for setting, encoder in opened
         ]
         _write(folder, items, config)
-    inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in named}
-    inputs |= {f"transfer {each.config['task']['name']}": each.digest for each in found_transfers}
-    lie = {each.digest: os.path.relpath(each.folder, folder) for each in measured.values()}
+    inputs = {f"encoder {setting} {encoder.digest[:8]}": encoder.digest for setting, encoder in opened}
+    inputs |= {f"transfer {transfer.config['task']['name']}": transfer.digest for transfer in opened_transfers}
+    paths = {artefact.digest: os.path.relpath(artefact.folder, folder) for artefact in measured.values()}
     return complete_artefact(
         folder,
         KIND,
@@ -122,7 +121,7 @@ def correlate(
         seed=config.measures.seed,
         inputs=inputs,
         wall_seconds=time.monotonic() - started,
-        extra={MEASURE_PATHS: lie},
+        extra={MEASURE_PATHS: paths},
     )
 
 
@@ -134,13 +133,13 @@ def _job(
     config: CorrelationConfig,
     out: Path,
 ) -> Job:
-    learnt_from = encoder.card["inputs"].get("frames", "")
-    if learnt_from not in frames:
-        raise InputError(f"the frames that {encoder.folder} has learnt from are not among those given")
+    digest = encoder.card["inputs"].get("frames", "")
+    if digest not in frames:
+        raise InputError(f"the frames that {encoder.folder} was trained on are not among those given")
     folder = out / "encoders" / encoder.digest[:16]
     arguments = {
         "encoder": encoder.folder,
-        "frames": frames[learnt_from].folder,
+        "frames": frames[digest].folder,
         "out": folder,
         "tasks": _tasks(transfers),
         "config": config.measures,
@@ -149,9 +148,9 @@ def _job(
 
 
 def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
-    """Return the tasks whose states can be shown in other looks, each once."""
-    found = {each.config["task"]["name"]: task_from_dict(each.config["task"]) for each in transfers}
-    return [task for task in found.values() if isinstance(task.source, Domain)]
+    """Return the tasks whose states can be rendered in another appearance, each once."""
+    by_name = {transfer.config["task"]["name"]: task_from_dict(transfer.config["task"]) for transfer in transfers}
+    return [task for task in by_name.values() if isinstance(task.source, Domain)]
 
 
 def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConfig) -> None:
@@ -159,29 +158,11 @@ def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConf
     from darla.reports.figures.correlation import correlation_figure
     from darla.reports.figures.style import to_png
 
-    rows = correlations(items, config)
-    told = {
-        "confidence": config.confidence,
-        "algorithm": config.algorithm,
-        "encoders": [asdict(item) for item in items],
-        "correlations": rows,
-    }
-    write_json(folder / RESULT, told)
-    write_bytes(folder / TABLE, (correlation_table(told).markdown() + "\n").encode())
-    write_bytes(folder / "correlations.csv", _csv(rows))
-    write_bytes(folder / "encoders.csv", _csv([flat_record(item) for item in items]))
+    entries = correlations(items, config)
+    result = CorrelationResult(config.confidence, config.algorithm, tuple(items), tuple(entries))
+    write_json(folder / RESULT, to_json(result))
+    write_bytes(folder / TABLE, (correlation_table(result).markdown() + "\n").encode())
+    write_rows(folder / "correlations.csv", entries)
+    write_rows(folder / "encoders.csv", [flat_record(item) for item in items])
     for outcome in OUTCOMES:
-        write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(told, outcome)))
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV; what some of them lack is left empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _load(found: Artefact | Path | str, kind: str) -> Artefact:
-    return found if isinstance(found, Artefact) else Artefact.load(found, kind)
+        write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(result, outcome)))

@@ -1,6 +1,7 @@
-"""The second stage, learn to act: a policy in the source domain, on a frozen encoder's codes or on pixels.
+"""The second stage, learn to act: train a policy in the source domain, on a frozen encoder's codes or on pixels.
 
-Baselines act elsewhere or observe something else: `ActConfig.train_domain`, `augment`, `fine_tune`, `observation`.
+Baselines differ in where they are trained or in what they observe: `train_domain`, `augment`, `fine_tune` and
+`observation` of `ActConfig`.
 """
 
 from pathlib import Path
@@ -22,19 +23,19 @@ def act(
     workers: int = 1,
     label: str = "learn to act",
 ) -> Artefact:
-    """Train a policy in a task's source domain, or where `config.train_domain` says; it acts nowhere else.
+    """Train a policy in a task's source domain, or in `config.train_domain`, and nowhere else.
 
     Args:
         task: the transfer task or its name.
-        out: folder of the artefact; a call that was interrupted goes on there.
-        config: algorithm, environment steps and the rest, or the name of a preset; `ppo` if None.
-        encoder: what `darla.see` made; the policy learns from pixels if None, or from the ground truth.
+        out: folder of the artefact; an interrupted call resumes there.
+        config: algorithm, environment steps and so on, or the name of a preset; `ppo` if None.
+        encoder: an encoder artefact; if None, the policy is trained on pixels, or on the ground truth.
         seed: master seed.
         workers: processes that share the environments. The policy does not depend on it.
-        label: what progress calls this run.
+        label: name of this run in the progress output.
 
     Returns:
-        An artefact of kind `agent`, which `darla.transfer` takes.
+        An artefact of kind `agent`, an input of `darla.transfer`.
 
     Raises:
         InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
@@ -43,15 +44,15 @@ def act(
     """
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
-    chosen = tasks.get(task) if isinstance(task, str) else task
+    task = tasks.get(task) if isinstance(task, str) else task
     try:
         return train_agent(
             config,
-            chosen.training_domain(config.train_domain),
+            task.training_domain(config.train_domain),
             encoder,
             out,
             seed,
-            validation=chosen.validation if config.selection == "validation" else None,
+            validation=task.validation if config.selection == "validation" else None,
             workers=workers,
             label=label,
         )

@@ -1,4 +1,4 @@
-"""The first stage, learn to see: an encoder from frames alone, without labels and without rewards."""
+"""The first stage, learn to see: train an encoder on frames, without labels and without rewards."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,22 +20,23 @@ def see(
     """Train an encoder on frames of D_U.
 
     Args:
-        frames: what `darla.collect` made.
-        out: folder of the artefact; a call that was interrupted goes on there.
-        config: what to train and how, or the name of a preset; `darla` if None.
+        frames: a frames artefact.
+        out: folder of the artefact; an interrupted call resumes there.
+        config: model and training, or the name of a preset; `darla` if None.
         seed: master seed.
-        dae: a denoising autoencoder for the objective to compare features with, so that several encoders share it;
-            one is trained on the way if None and the objective needs one.
-        watch: metrics of the suite to write to TensorBoard and `watched/` during training; they change no result.
+        dae: a denoising autoencoder whose features the loss compares, so that several encoders can share it; if None
+            and the loss needs one, it is trained first.
+        watch: metrics of the suite that are logged to TensorBoard and `watched/` during training; they do not change
+            the result.
 
     Returns:
-        An artefact of kind `encoder`, which `darla.act` takes.
+        An artefact of kind `encoder`, an input of `darla.act`.
 
     Raises:
         InputError: the frames are damaged, there is no such preset, or the folder holds something else.
     """
-    chosen = config if isinstance(config, SeeConfig) else presets.encoder(config)
-    return train_encoder(chosen, open_frames(frames), out, seed, dae=dae, watch=watch)
+    config = config if isinstance(config, SeeConfig) else presets.encoder(config)
+    return train_encoder(config, open_frames(frames), out, seed, dae=dae, watch=watch)
 
 
 def train_denoiser(
@@ -46,7 +47,7 @@ def train_denoiser(
 
 
 def open_frames(frames: FrameSet | Artefact | Path | str) -> FrameSet:
-    """Return a set of frames in whichever form it was given."""
+    """Open a set of frames, unless it is open already."""
     if isinstance(frames, FrameSet):
         return frames
     return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)

@@ -1,10 +1,10 @@
-"""Choose an encoder without labels: train several, and take the one on whose latents its siblings agree.
+"""Choose an encoder without labels: train several, and rank them by how similar their latents are across seeds.
 
-Unsupervised disentanglement ranking (UDR, Duan et al. 2020, arXiv 1905.12614): models that differ in their seed alone
-are compared latent by latent. What disentangles, they hold in common; what is entangled, each entangles in its own way.
+Unsupervised disentanglement ranking (UDR, Duan et al. 2020, arXiv 1905.12614): models that differ only in their seed
+are compared latent by latent. Disentangled latents are similar across seeds; entangled ones differ from seed to seed.
 
     runs/selection/
-      denoisers/   what encoders on a perceptual loss compare with, one for each seed and setting
+      denoisers/   the DAEs of encoders with a perceptual loss, one for each seed and setting
       encoders/    the candidates
       ranking/     an artefact: selection.json, table.md, report.html, and the same as report.md with figures/
 """
@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
-from darla.common.files import read_json, write_bytes, write_json
+from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, factor_table
@@ -33,15 +34,15 @@ from darla.vision.metrics.scores.udr import METHODS
 KIND = "selection"
 RESULT, TABLE = "selection.json", "table.md"
 _ROWS = 2048
-"""Frames that the latents of two models are related on; the paper's 1,000 and a margin."""
+"""Frames on which latents of two models are compared; the paper uses 1,000."""
 _PROBES = ("kind", "bearing", "distance")
 _SCORES = ("mig", "dci", "sap", "factor_vae_score")
-_READ = "informativeness_test"
-"""The part of DCI that says what is read of each factor."""
-_SHOWN = "mig"
-"""The score whose matrix of latents by factors is shown, and that is followed during training."""
+_INFORMATIVENESS = "informativeness_test"
+"""The part of DCI that says how well each factor is predicted from the code."""
+_MONITORED = "mig"
+"""The score whose matrix of latents by factors is shown, and that is monitored during training."""
 _SCORED = 6000
-"""Frames that scores with labels are computed on."""
+"""Frames on which scores that need labels are computed."""
 
 
 def select(
@@ -53,54 +54,54 @@ def select(
     ranking: str = "lasso",
     workers: int | None = None,
 ) -> Artefact:
-    """Train encoders and rank them by UDR; an interrupted call goes on where it stopped.
+    """Train encoders and rank them by UDR; an interrupted call resumes.
 
     Args:
-        frames: what `darla.collect` made.
-        out: folder for everything that is made.
+        frames: a frames artefact.
+        out: folder for all results.
         settings: configurations by name, or names of presets.
         seeds: one encoder of each setting for each; at least two.
         ranking: variant of UDR that ranks, `lasso` or `spearman`; the table has both.
         workers: encoders trained at the same time, one thread each; one for each core if None.
 
     Returns:
-        An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and how well UDR agrees
-        with what labels say of them, where the frames have any; `report.html` is the page that compares them.
+        An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and the rank correlation
+        of UDR with scores that need labels, where the frames have labels; `report.html` compares the candidates.
 
     Raises:
         InputError: fewer than two seeds, an unknown preset, or an encoder that failed.
     """
     started = time.monotonic()
-    named = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
+    configs = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
     if ranking not in METHODS:
         raise InputError(f"ranking is {ranking!r}, but must be 'lasso' or 'spearman'")
     if len(set(seeds)) < 2 or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds are {tuple(seeds)}, but at least two different ones are needed: siblings are compared")
-    if not named:
+        raise InputError(f"seeds are {tuple(seeds)}, but UDR compares encoders of at least two different seeds")
+    if not configs:
         raise InputError("there is no setting to choose from")
-    shown = open_frames(frames)
+    frame_set = open_frames(frames)
     out = Path(out)
-    folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in named for seed in seeds}
+    folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in configs for seed in seeds}
     with only_one(out):
-        labelled = _labelled(shown)
-        watch = (_SHOWN,) if labelled is not None else ()
-        run_jobs(_jobs(shown, out, named, folders, watch), workers, out / "logs")
-        encoders = {key: Artefact.load(path, "encoder") for key, path in folders.items()}
+        labelled = _labelled(frame_set)
+        watch = (_MONITORED,) if labelled is not None else ()
+        run_jobs(_jobs(frame_set, out, configs, folders, watch), workers, out / "logs")
+        encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {
-            "frames": shown.digest,
+            "frames": frame_set.digest,
             "ranking": ranking,
             "encoders": [encoder.digest for encoder in encoders.values()],
         }
         folder = start_artefact(out / "ranking", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
-        found = [candidate for name in named for candidate in _ranked(name, seeds, folders, shown, labelled)]
-        found.sort(key=lambda candidate: -getattr(candidate, ranking))
-        _write(found, folder, ranking, labelled.names if labelled is not None else (), shown)
+        candidates = [each for name in configs for each in _candidates(name, seeds, folders, frame_set, labelled)]
+        candidates.sort(key=lambda candidate: -getattr(candidate, ranking))
+        _write(candidates, folder, ranking, labelled.names if labelled is not None else (), frame_set)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
         return complete_artefact(
-            folder, KIND, record, seed=min(seeds), inputs={"frames": shown.digest, **inputs}, wall_seconds=wall
+            folder, KIND, record, seed=min(seeds), inputs={"frames": frame_set.digest, **inputs}, wall_seconds=wall
         )
 
 
@@ -111,7 +112,7 @@ def _jobs(
     folders: Mapping[tuple[str, int], Path],
     watch: Sequence[str],
 ) -> list[Job]:
-    """Return the work: a denoiser for each seed and setting of one, and the encoders."""
+    """Return the jobs: the encoders, and a DAE for each seed and setting that needs one."""
     source = frames.artefact.folder
     jobs: dict[Path, Job] = {}
     for (name, seed), folder in folders.items():
@@ -119,11 +120,13 @@ def _jobs(
         arguments: dict[str, Any] = {"frames": source, "config": config, "seed": seed, "out": folder, "watch": watch}
         needs: tuple[Path, ...] = ()
         if config.vae.needs_dae:
-            alike = [other for other, known in settings.items() if _same_denoiser(known, config)]
+            alike = [other for other, other_config in settings.items() if _same_denoiser(other_config, config)]
             denoiser = out / "denoisers" / f"{alike[0]}-s{seed}"
-            work = {"frames": source, "config": config, "seed": seed, "out": denoiser}
+            dae_arguments = {"frames": source, "config": config, "seed": seed, "out": denoiser}
             label, steps = f"denoising autoencoder of {alike[0]}, seed {seed}", config.dae_training
-            jobs[denoiser] = Job(label, denoiser, train_denoiser, work, (), float(steps.steps * steps.batch_size))
+            jobs[denoiser] = Job(
+                label, denoiser, train_denoiser, dae_arguments, (), float(steps.steps * steps.batch_size)
+            )
             arguments["dae"], needs = denoiser, (denoiser,)
         cost = float(config.training.steps * config.training.batch_size)
         jobs[folder] = Job(f"encoder {name}, seed {seed}", folder, see, arguments, needs, cost)
@@ -139,52 +142,52 @@ def _same_denoiser(one: SeeConfig, other: SeeConfig) -> bool:
     )
 
 
-def _ranked(
+def _candidates(
     name: str,
     seeds: Sequence[int],
     folders: Mapping[tuple[str, int], Path],
     frames: FrameSet,
     labelled: FactorTable | None,
 ) -> list[Candidate]:
-    """Compare the encoders of one setting."""
+    """Score the encoders of one setting."""
     rows = np.sort(rng_for(0, "selection").permutation(len(frames))[:_ROWS])
     models = [load(folders[name, seed]) for seed in seeds]
     codes, kls = zip(*(_codes(model, frames, rows) for model in models), strict=True)
-    told = {method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values for method in METHODS}
-    found = []
+    udrs = {method: metrics.udr(np.stack(codes), kls=np.stack(kls), method=method).values for method in METHODS}
+    candidates = []
     for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
-        probes = read_json(folders[name, seed] / "probes.json")
-        labels = {probe: float(probes[probe]["nonlinear"]) for probe in _PROBES if probe in probes}
-        relation, read = None, {}
+        probes = EncoderProbes.load(folders[name, seed])
+        labels = {target: probes.targets[target].nonlinear for target in _PROBES if target in probes.targets}
+        relation, informativeness = None, {}
         if labelled is not None:
             results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
             dci = results["dci"]
             labels = {score: result.score for score, result in results.items()} | labels
-            labels["informativeness"] = float(dci.values[_READ])
-            read = dict(zip(labelled.names, map(float, dci.per_factor[_READ]), strict=True))
-            relation = results[_SHOWN]
-        udr = {method: float(values[f"model {place}"]) for method, values in told.items()}
-        found.append(
+            labels["informativeness"] = float(dci.values[_INFORMATIVENESS])
+            informativeness = dict(zip(labelled.names, map(float, dci.per_factor[_INFORMATIVENESS]), strict=True))
+            relation = results[_MONITORED]
+        udr = {method: float(values[f"model {place}"]) for method, values in udrs.items()}
+        candidates.append(
             Candidate(
                 name,
                 seed,
                 folders[name, seed],
                 lasso=udr["lasso"],
                 spearman=udr["spearman"],
-                active=int(probes["kl"]["active_units"]),
-                kl=float(probes["kl"]["total"]),
-                error=float(probes["reconstruction"]["mean_squared_error_as_displayed"]),
-                silent=probes.get("dead_units"),
+                active=0 if probes.kl is None else probes.kl.active_units,
+                kl=0.0 if probes.kl is None else probes.kl.total,
+                error=probes.reconstruction["mean_squared_error_as_displayed"],
+                dead_units=probes.dead_units,
                 supervised=labels,
-                read=read,
+                informativeness=informativeness,
                 relation=relation,
             )
         )
-    return found
+    return candidates
 
 
 def _labelled(frames: FrameSet) -> FactorTable | None:
-    """Return frames with the factors behind them; None where they tell of none that varies."""
+    """Return frames with their factors; None where no factor varies, or none is stored."""
     try:
         return factor_table(frames, _SCORED, 0)
     except InputError:
@@ -197,16 +200,18 @@ def _codes(
     """Return an encoder's codes of the frames, (N, D), and the mean KL of each latent, (D,)."""
     posterior = posterior_of(model, batches(model, frames, rows))
     kl = posterior.kl_per_latent().mean(0)
-    if not bool(kl.any()):  # codes without noise have none; what moves counts
+    if not bool(kl.any()):  # deterministic codes have no KL; use the variance
         kl = posterior.mean.var(0, correction=0)
     return posterior.mean.numpy(), kl.numpy()
 
 
-def _write(found: Sequence[Candidate], folder: Path, by: str, factors: Sequence[str], frames: FrameSet) -> None:
+def _write(
+    candidates: Sequence[Candidate], folder: Path, ranking: str, factors: Sequence[str], frames: FrameSet
+) -> None:
     agreement = {
-        label: {method: _rank_correlation(found, method, label) for method in METHODS}
-        for label in found[0].supervised
-        if all(label in each.supervised for each in found)
+        label: {method: _rank_correlation(candidates, method, label) for method in METHODS}
+        for label in candidates[0].supervised
+        if all(label in each.supervised for each in candidates)
     }
     listed = [
         {
@@ -217,23 +222,27 @@ def _write(found: Sequence[Candidate], folder: Path, by: str, factors: Sequence[
             "active_units": each.active,
             "kl": each.kl,
             "mean_squared_error": each.error,
-            "dead_units": each.silent,
+            "dead_units": each.dead_units,
             "supervised": dict(each.supervised),
-            "read": dict(each.read),
+            "informativeness": dict(each.informativeness),
         }
-        for each in found
+        for each in candidates
     ]
-    write_json(folder / RESULT, {"by": by, "candidates": listed, "rank_correlation": agreement})
-    tables = [settings_table(found, agreement, by), ranking_table(found, agreement), *factors_table(found, by)]
+    write_json(folder / RESULT, {"ranking": ranking, "candidates": listed, "rank_correlation": agreement})
+    tables = [
+        settings_table(candidates, agreement, ranking),
+        ranking_table(candidates, agreement),
+        *factors_table(candidates, ranking),
+    ]
     write_bytes(folder / TABLE, "\n\n".join(f"{table.markdown()}" for table in tables).encode() + b"\n")
-    of = str(frames.domain["name"])
-    write_document(selection_page(found, agreement, by, factors, of, len(frames)), folder)
+    domain = str(frames.domain["name"])
+    write_document(selection_page(candidates, agreement, ranking, factors, domain, len(frames)), folder)
 
 
-def _rank_correlation(found: Sequence[Candidate], method: str, label: str) -> float:
-    """Return Spearman's correlation of UDR and a supervised score over candidates, 0 where one of them is constant."""
-    ranked = [getattr(each, method) for each in found]
-    scores = [each.supervised[label] for each in found]
-    if len(set(ranked)) < 2 or len(set(scores)) < 2:
+def _rank_correlation(candidates: Sequence[Candidate], method: str, label: str) -> float:
+    """Return Spearman's correlation of UDR and a supervised score over candidates; 0 where one is constant."""
+    udr = [getattr(each, method) for each in candidates]
+    scores = [each.supervised[label] for each in candidates]
+    if len(set(udr)) < 2 or len(set(scores)) < 2:
         return 0.0
-    return float(spearmanr(ranked, scores).statistic)
+    return float(spearmanr(udr, scores).statistic)

@@ -34,27 +34,27 @@ def metrics(
     """Score an encoder.
 
     Args:
-        encoder: what `darla.see` made.
+        encoder: an encoder artefact.
         out: folder of the artefact.
-        data: `sprites`, `rooms`, any other ground-truth data, or frames that `darla.collect` made, whose varying
-            factors are then the ground truth. The image data that the encoder learnt from if None.
+        data: `sprites`, `rooms`, other ground-truth data, or a frames artefact, whose varying factors are then the
+            ground truth. None for the image data that the encoder was trained on.
         config: which metrics and how; all of them if None.
-        seed: names the images and whatever a metric draws.
-        device: where images are encoded and scores are computed.
+        seed: of the images, and of the random draws of metrics.
+        device: that encodes images and computes scores.
 
     Returns:
-        An artefact of kind `metrics`: `metrics.json` (each `Result`, and the names of the factors), `table.md`, and a
-        picture of latents by factors in `matrices/` for every metric that is made from such a matrix.
+        An artefact of kind `metrics`: `metrics.json` (each `Result`, and the names of the factors), `table.md`, and in
+        `matrices/` an image of latents by factors for every metric that has such a matrix.
 
     Raises:
-        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder reads, or
-            something else in `out`.
+        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder was trained on,
+            or something else in `out`.
     """
     started = time.monotonic()
     config = config or MetricsConfig()
     folder = encoder.folder if isinstance(encoder, Artefact) else Path(encoder)
     artefact = Artefact.load(folder, "encoder")
-    images = factor_table(_learnt_from(artefact) if data is None else data, config.rows, seed)
+    images = factor_table(_training_data(artefact) if data is None else data, config.rows, seed)
     try:
         record = {
             "encoder": artefact.digest,
@@ -86,24 +86,24 @@ def metrics(
     inputs = {"encoder": artefact.digest}
     if isinstance(images.source, FrameSet):
         inputs["frames"] = images.source.digest
-    lies = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # where a report finds it
+    paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
-    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=lies)
+    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=paths)
 
 
-def _learnt_from(encoder: Artefact) -> str:
+def _training_data(encoder: Artefact) -> str:
     domain = encoder.card["extra"].get("domain") or {}
     name = domain.get("name")
     if "factors" in domain and name in IMAGE_DATA:
         return str(name)
     raise InputError(
-        f"{encoder.folder} has not learnt from image data with known factors; say with --data what to score it on: "
-        f"{', '.join(IMAGE_DATA)}, or frames that darla collect made"
+        f"{encoder.folder} was not trained on image data with known factors; name with --data what to score it on: "
+        f"{', '.join(IMAGE_DATA)}, or a folder of frames"
     )
 
 
 def _encode(model: VisionModel, images: FactorTable) -> Posterior:
-    """Return the posterior of all images, on the model's device, and show how far that is."""
+    """Return the posterior of all images, on the model's device."""
     with Progress(len(images), "encoding", "image") as progress:
 
         def inputs() -> Iterator[Tensor]:

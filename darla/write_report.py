@@ -1,4 +1,4 @@
-"""The report of a run, as an artefact: an HTML page that stands alone, and Markdown with its pictures."""
+"""The report of a run, as an artefact: a self-contained HTML page, and Markdown with figures."""
 
 import time
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from darla.common import Artefact, complete_artefact, is_complete, start_artefact
 from darla.reports.csv_latex import write_tables
-from darla.reports.data import gather
-from darla.reports.page import compose, write_document
+from darla.reports.data import collect_artefacts
+from darla.reports.page import build_report, write_document
 
 KIND = "report"
 
@@ -16,9 +16,8 @@ def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: P
     """Write a report on one or more runs.
 
     Args:
-        runs: a transfer, which brings along the agents, encoders and frames it stands on; or any folders,
-        of which
-            every finished artefact at and below them goes into the report.
+        runs: a transfer, whose agents, encoders and frames are added to the report; or any folders: every finished
+            artefact in and below them goes into the report.
         out: folder of the artefact.
 
     Returns:
@@ -29,14 +28,14 @@ def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: P
         InputError: there is nothing to report on, an artefact is damaged, or `out` holds something else.
     """
     started = time.monotonic()
-    given = [runs] if isinstance(runs, Artefact | Path | str) else list(runs)
-    material = gather([run.folder if isinstance(run, Artefact) else run for run in given])
-    inputs = {f"{artefact.kind} {artefact.folder.name}": artefact.digest for artefact in material.all()}
-    record = {"artefacts": sorted(artefact.digest for artefact in material.all())}
+    folders = [runs] if isinstance(runs, Artefact | Path | str) else list(runs)
+    data = collect_artefacts([run.folder if isinstance(run, Artefact) else run for run in folders])
+    inputs = {f"{artefact.kind} {artefact.folder.name}": artefact.digest for artefact in data.all()}
+    record = {"artefacts": sorted(artefact.digest for artefact in data.all())}
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
-    document = compose(material)
+    document = build_report(data)
     write_document(document, folder)
     write_tables(document, folder)
     return complete_artefact(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)

@@ -114,7 +114,12 @@ def run_study(
                 if not is_complete(part.folder):
                     _print_status(f"{part.task}: evaluating all agents in the source and in the targets")
                 transfers[part.task] = transfer(
-                    part.task, part.agents, part.folder, study.transfer, workers=local_workers, played=out / EPISODES
+                    part.task,
+                    part.agents,
+                    part.folder,
+                    study.transfer,
+                    workers=local_workers,
+                    episode_cache=out / EPISODES,
                 )
         if failures:
             raise _without_report(failures, transfers, work)

@@ -36,11 +36,6 @@ class LearningCurve:
             self.rows.append((env_steps, round(sum(returns) / count, 6), round(sum(lengths) / count, 6), count))
             self.pending = []
 
-    def csv(self) -> str:
-        """Return the rows as comma-separated text with a header."""
-        lines = [",".join(HEADER), *(",".join(str(value) for value in row) for row in self.rows)]
-        return "\n".join(lines) + "\n"
-
     def to_dict(self) -> dict[str, Any]:
         """Return the state, for a checkpoint."""
         return {"rows": self.rows, "pending": self.pending}

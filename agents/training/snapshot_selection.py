@@ -68,12 +68,6 @@ def best(scores: list[SnapshotScore]) -> SnapshotScore:
     return max(scores, key=lambda score: (score.mean_return, score.env_steps))
 
 
-def csv(scores: list[SnapshotScore]) -> str:
-    """Return the scores as comma-separated text with a header."""
-    lines = [f"{score.snapshot},{score.env_steps},{score.mean_return},{score.episodes}" for score in scores]
-    return "\n".join(["snapshot,env_steps,mean_return,episodes", *lines]) + "\n"
-
-
 def returns_of(actor: Actor, envs: EpisodeEnvs, seeds: list[int], seed: int) -> list[float]:
     """Return the undiscounted return of one episode for each seed, with actions drawn from the policy.
 

@@ -23,7 +23,8 @@ from darla.agents.policy_io import (
     snapshot_file,
 )
 from darla.agents.training.callback import train
-from darla.agents.training.snapshot_selection import best, csv, score_snapshots
+from darla.agents.training.learning_curve import HEADER
+from darla.agents.training.snapshot_selection import best, score_snapshots
 from darla.agents.vec_env.augmentation import AugmentedVecEnv
 from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
 from darla.agents.vec_env.make_vec import make_vec
@@ -39,6 +40,7 @@ from darla.common import (
     seed_for,
     start_artefact,
 )
+from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def train_agent(
         vision=vision,
     )
     description = _select(config, description, frozen_encoder, folder, seed, validation, workers)
-    write_bytes(folder / CURVE, state.curve.csv().encode())
+    write_rows(folder / CURVE, [dict(zip(HEADER, row, strict=True)) for row in state.curve.rows], HEADER)
     save_description(folder, description)
     return complete_artefact(
         folder,
@@ -241,7 +243,7 @@ def _select(
         scores = score_snapshots(
             actors, list(last.snapshot_steps), validation, config.episodes_per_snapshot(), seed, workers
         )
-        write_bytes(folder / VALIDATION, csv(scores).encode())
+        write_rows(folder / VALIDATION, scores)
         chosen = best(scores).snapshot
     write_bytes(folder / WEIGHTS, (folder / snapshot_file(chosen)).read_bytes())
     return replace(last, env_steps=last.snapshot_steps[chosen - 1])

@@ -1,8 +1,8 @@
-"""Everything that is measured of an encoder without any policy: what may, or may not, predict transfer.
+"""Measures of an encoder that need no policy, as candidates for what predicts transfer.
 
-scores    of the metric suite, on frames of the D_U that the encoder learnt from
-probes    kind, bearing and distance of the nearest object, read from held-out codes by a small network
-kl, active latents, reconstruction error    as `probes.json` of the encoder has them
+scores    of the metric suite, on frames of the D_U that the encoder was trained on
+probes    kind, bearing and distance of the nearest object, predicted from held-out codes by a small network
+kl, active latents, reconstruction error    as in the encoder's `probes.json`
 drift     how far codes move from source to target (`darla.analysis.latent_drift`)
 """
 
@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.analysis.latent_drift import Drift, latent_drift
-from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
-from darla.common.files import read_json, write_json
+from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
+from darla.common.files import write_json
+from darla.common.json_records import load_json, to_json
 from darla.envs import TransferTask
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
@@ -25,7 +27,7 @@ from darla.vision.metrics.names import check_metrics
 KIND = "measures"
 MEASURES = "measures.json"
 DRIFT = "drift"
-"""The measure that is the mean relative drift over all targets."""
+"""Name of the mean relative drift over all targets."""
 LABELS = {
     "mig": "MIG",
     "dci": "DCI disentanglement",
@@ -41,7 +43,7 @@ LABELS = {
     "error": "reconstruction error",
     DRIFT: "latent drift",
 }
-"""What figures and tables call a measure; one that is missing here is called by its name."""
+"""Labels of measures in figures and tables; the name of a measure that is missing here."""
 _PROBES = ("kind", "bearing", "distance")
 
 
@@ -56,7 +58,7 @@ class MeasuresConfig:
     states: int = 256
     """States that drift is measured on, for each target."""
     seed: int = 0
-    """Names frames and states; encoders that are compared have the same."""
+    """Seed of frames and states; compare encoders that were measured with the same."""
 
     def __post_init__(self) -> None:
         check_metrics(self.scores)
@@ -65,6 +67,18 @@ class MeasuresConfig:
                 raise InputError(f"{name} is {getattr(self, name)}, but at least 2 are needed")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
+
+
+@dataclass(frozen=True)
+class EncoderMeasures:
+    """The content of `measures.json`."""
+
+    measures: Mapping[str, float]
+    """By name."""
+    chance: Mapping[str, float]
+    """Chance level of each metric."""
+    drift: Mapping[str, Mapping[str, Drift]]
+    """By task, from its source to each of its targets."""
 
 
 def measure(
@@ -77,78 +91,72 @@ def measure(
     """Measure one encoder.
 
     Args:
-        encoder: what `darla.see` made.
-        frames: the D_U that it learnt from.
+        encoder: an encoder artefact.
+        frames: the D_U that it was trained on.
         out: folder of the artefact.
         tasks: between whose source and targets drift is measured; none for no drift.
         config: what to measure.
 
     Returns:
-        An artefact of kind `measures`; `measures.json` holds numbers by name, and each target's drift.
+        An artefact of kind `measures`; `measures.json` holds `EncoderMeasures`.
 
     Raises:
-        InputError: a damaged encoder, frames of another D_U, a task whose states cannot be shown in other looks, or
-            something else in `out`.
+        InputError: a damaged encoder, frames of another D_U, a task whose states cannot be rendered in another
+            appearance, or something else in `out`.
     """
     started = time.monotonic()
     config = config or MeasuresConfig()
-    found = encoder if isinstance(encoder, Artefact) else Artefact.load(encoder, "encoder")
-    shown = frames if isinstance(frames, FrameSet) else FrameSet.open(_folder(frames))
-    if shown.digest != found.card["inputs"].get("frames"):
+    encoder = open_artefact(encoder, "encoder")
+    frames = frames if isinstance(frames, FrameSet) else FrameSet.open(_folder(frames))
+    if frames.digest != encoder.card["inputs"].get("frames"):
         raise InputError(
-            f"{found.folder} has not learnt from the frames in {shown.artefact.folder}; it is measured on its own D_U"
+            f"{encoder.folder} was not trained on the frames in {frames.artefact.folder}; it is measured on its own D_U"
         )
-    record = {"encoder": found.digest, "tasks": [task.to_dict() for task in tasks], **asdict(config)}
+    record = {"encoder": encoder.digest, "tasks": [task.to_dict() for task in tasks], **asdict(config)}
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
-    model = load(found.folder)
-    table = factor_table(shown, config.rows, config.seed)
-    results = metrics.evaluate(encode_frames(model, shown, table.rows), table.factors, config.scores, seed=config.seed)
+    model = load(encoder.folder)
+    table = factor_table(frames, config.rows, config.seed)
+    codes = encode_frames(model, frames, table.rows)
+    results = metrics.evaluate(codes, table.factors, config.scores, seed=config.seed)
     drifts = {task.name: latent_drift(model, task, states=config.states, seed=config.seed) for task in tasks}
-    every = [drift.relative for by_target in drifts.values() for drift in by_target.values()]
-    numbers = {name: result.score for name, result in results.items()} | _probed(found)
-    if every:
-        numbers[DRIFT] = sum(every) / len(every)
-    told = {
-        "measures": numbers,
-        "chance": {name: result.chance for name, result in results.items()},
-        "drift": {task: {target: drift.to_dict() for target, drift in each.items()} for task, each in drifts.items()},
-    }
-    write_json(folder / MEASURES, told)
+    relative = [drift.relative for by_target in drifts.values() for drift in by_target.values()]
+    numbers = {name: result.score for name, result in results.items()} | _probe_measures(encoder)
+    if relative:
+        numbers[DRIFT] = sum(relative) / len(relative)
+    content = EncoderMeasures(numbers, {name: result.chance for name, result in results.items()}, drifts)
+    write_json(folder / MEASURES, to_json(content))
     return complete_artefact(
         folder,
         KIND,
         record,
         seed=config.seed,
-        inputs={"encoder": found.digest, "frames": shown.digest},
+        inputs={"encoder": encoder.digest, "frames": frames.digest},
         wall_seconds=time.monotonic() - started,
-        extra={"encoder_path": os.path.relpath(found.folder.resolve(), folder.resolve())},
+        extra={"encoder_path": os.path.relpath(encoder.folder.resolve(), folder.resolve())},
     )
 
 
-def read_measures(artefact: Artefact) -> dict[str, float]:
-    """Return what `measure` found, by name."""
-    numbers: Mapping[str, float] = read_json(artefact.folder / MEASURES)["measures"]
-    return dict(numbers)
+def read_measures(artefact: Artefact) -> EncoderMeasures:
+    """Read what `measure` wrote.
+
+    Raises:
+        ArtefactError: the file is damaged.
+    """
+    return load_json(EncoderMeasures, artefact.folder / MEASURES)
 
 
-def read_drifts(artefact: Artefact) -> dict[str, dict[str, Drift]]:
-    """Return the drift from the source of each task to each of its targets."""
-    told = read_json(artefact.folder / MEASURES)["drift"]
-    return {task: {name: Drift.from_dict(data) for name, data in each.items()} for task, each in told.items()}
-
-
-def _probed(encoder: Artefact) -> dict[str, float]:
-    """Return what was found of an encoder when it was trained."""
-    probes = read_json(encoder.folder / "probes.json")
-    numbers = {name: float(probes[name]["nonlinear"]) for name in _PROBES if name in probes}
-    numbers["kl"] = float(probes["kl"]["total"])
-    numbers["active"] = float(probes["kl"]["active_units"])
-    if "mean_squared_error" in probes.get("reconstruction", {}):
-        numbers["error"] = float(probes["reconstruction"]["mean_squared_error"])
+def _probe_measures(encoder: Artefact) -> dict[str, float]:
+    """Return the measures that were taken when the encoder was trained."""
+    probes = EncoderProbes.load(encoder.folder)
+    numbers = {name: probes.targets[name].nonlinear for name in _PROBES if name in probes.targets}
+    if probes.kl is not None:
+        numbers |= {"kl": probes.kl.total, "active": float(probes.kl.active_units)}
+    if "mean_squared_error" in probes.reconstruction:
+        numbers["error"] = probes.reconstruction["mean_squared_error"]
     return numbers
 
 
-def _folder(given: Artefact | Path | str) -> Path:
-    return given.folder if isinstance(given, Artefact) else Path(given)
+def _folder(artefact: Artefact | Path | str) -> Path:
+    return artefact.folder if isinstance(artefact, Artefact) else Path(artefact)

@@ -1,22 +1,22 @@
-"""Latent drift: how far a code moves when a state keeps everything but the looks of its domain.
+"""Latent drift: how far a code moves when a state keeps everything but the appearance of its domain.
 
-A policy that stands on a frozen code can transfer only as far as the code of a state in the target is that of the same
-state in the source. Drift says how far it is not, for the whole code and latent by latent, without any policy.
+A policy on a frozen code can transfer only as far as a state has the same code in the target as in the source. Drift
+measures by how much the codes differ, over the whole code and for each latent, without any policy.
 
-The same states are rendered in the looks of source and target (`darla.envs.seek_avoid.paired_rendering`) and encoded
-as the policy sees them. With a_i and b_i the codes of state i:
+The same states are rendered in the appearance of source and target (`darla.envs.seek_avoid.paired_rendering`) and
+encoded as the policy sees them. With a_i and b_i the codes of state i:
 
-    relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 where the change is not noticed, 1 where the
-              same state is as far away as any other
-    shift     root mean square over states of each latent's move, in units of its standard deviation over D_U (of a
-              network's features, over the states themselves)
+    relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 if the code does not change, 1 if the same
+              state is as far away as a random other state
+    shift     root mean square over states of the change of each latent, in units of its standard deviation over D_U
+              (for the features of a network, over the states themselves)
 
 For one latent, `1 - relative^2` is Lin's concordance correlation between the two domains (Lin 1989, A concordance
 correlation coefficient to evaluate reproducibility), with the pairs i = k left out of its denominator.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +39,15 @@ class Drift:
     """How far the codes of N states move between two domains."""
 
     relative: float
-    """Of the whole code: 0 where it ignores the change, 1 where it forgets the state over it."""
+    """Of the whole code: 0 if it is unchanged; 1 if the same state is as far away as a random other state."""
     shift: float
-    """Root mean square of the latents' shifts."""
+    """Root mean square of the shifts of the latents."""
     per_latent_relative: tuple[float, ...]
-    """The same ratio for each of D latents alone; 0 for one that is constant."""
+    """The same ratio for each of D latents; 0 for a constant one."""
     per_latent_shift: tuple[float, ...]
-    """How far each latent moves, in units of its spread."""
+    """Root mean square change of each latent, in units of its spread."""
     states: int
     """N."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Drift":
-        """Return what `to_dict` was called on."""
-        lists = {name: tuple(map(float, data[name])) for name in ("per_latent_relative", "per_latent_shift")}
-        return cls(float(data["relative"]), float(data["shift"]), **lists, states=int(data["states"]))
 
 
 def drift(source: Codes, target: Codes, spread: Codes | None = None) -> Drift:
@@ -76,13 +66,13 @@ def drift(source: Codes, target: Codes, spread: Codes | None = None) -> Drift:
         raise InputError(f"codes must have one shape (states >= 2, latents), not {a.shape} and {b.shape}")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("codes must be finite")
-    centre = (a.mean(axis=0) + b.mean(axis=0)) / 2
-    a, b = a - centre, b - centre  # distances stay as they are, and rounding errors small
+    center = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    a, b = a - center, b - center  # differences are unchanged, and rounding errors smaller
     count = len(a)
     moved = np.square(a - b).mean(axis=0)
     # Mean over all pairs i, k of (a_i - b_k)^2, less the pairs i = k.
-    everyone = np.square(a).mean(axis=0) + np.square(b).mean(axis=0) - 2 * a.mean(axis=0) * b.mean(axis=0)
-    unrelated = (count * everyone - moved) / (count - 1)
+    all_pairs = np.square(a).mean(axis=0) + np.square(b).mean(axis=0) - 2 * a.mean(axis=0) * b.mean(axis=0)
+    unrelated = (count * all_pairs - moved) / (count - 1)
     unit = np.concatenate([a, b]).std(axis=0) if spread is None else np.asarray(spread, np.float64)
     shifts = np.sqrt(_ratio(moved, np.square(unit)))
     return Drift(
@@ -100,10 +90,10 @@ def latent_drift(
     """Measure how far an encoder's codes move from the source of a task to each of its targets.
 
     Args:
-        encoder: a model, or what `darla.see` made.
+        encoder: a model, or an encoder artefact.
         task: a task of SeekAvoid, or the name of one.
         states: states for each target.
-        seed: names the states; all encoders that are compared should be given the same.
+        seed: seed of the states; compare encoders on the same states.
 
     Returns:
         By the name of the target.
@@ -112,7 +102,7 @@ def latent_drift(
         InputError: a damaged encoder, one that reads other images, or a task of another environment.
     """
     model = encoder if isinstance(encoder, VisionModel) else load(_folder(encoder))
-    ones = np.ones(model.latent_dim)  # the normaliser has made D_U's standard deviation the unit
+    ones = np.ones(model.latent_dim)  # the normalizer has divided by the standard deviation over D_U
 
     def compare(pairs: PairedRendering) -> Drift:
         source, target = (encode_images(model, images, normalize=True) for images in (pairs.source, pairs.target))
@@ -124,37 +114,39 @@ def latent_drift(
 def feature_drift(
     agent: Agent | Artefact | Path | str, task: TransferTask | str, *, states: int = 256, seed: int = 0
 ) -> dict[str, Drift]:
-    """Measure the same on the features of an agent that learnt on pixels: what its last convolution hands on.
+    """Measure the same on the features of an agent on pixels: the output of its last convolution.
 
-    An agent with a frame stack is shown a world that stands still. See `latent_drift` for the rest; for an agent on
+    An agent with a frame stack gets the same frame several times. See `latent_drift` for the arguments; for an agent on
     codes call that with its encoder.
 
     Raises:
-        InputError: the agent does not learn on pixels, or its policy has no features.
+        InputError: the agent does not act on pixels, or its policy has no features.
     """
-    found = agent if isinstance(agent, Agent) else Agent.load(_folder(agent))
-    if found.description.observation != "pixels":
-        raise InputError(f"an agent on {found.description.observation} has no features of its own; measure its encoder")
+    loaded = agent if isinstance(agent, Agent) else Agent.load(_folder(agent))
+    if loaded.description.observation != "pixels":
+        raise InputError(
+            f"an agent on {loaded.description.observation} has no features of its own; measure its encoder"
+        )
 
     def compare(pairs: PairedRendering) -> Drift:
-        return drift(_features(found, pairs.source), _features(found, pairs.target))
+        return drift(_features(loaded, pairs.source), _features(loaded, pairs.target))
 
     return {name: compare(pairs) for name, pairs in _pairs(task, states, seed)}
 
 
 def mean_relative(drifts: Mapping[str, Drift]) -> float:
     """Return the mean over targets of the relative drift: one number for an encoder."""
-    return float(np.mean([each.relative for each in drifts.values()]))
+    return float(np.mean([drift.relative for drift in drifts.values()]))
 
 
 def _pairs(task: TransferTask | str, states: int, seed: int) -> Sequence[tuple[str, PairedRendering]]:
-    found = tasks.get(task) if isinstance(task, str) else task
-    return [(name, render_pairs(found.source, target, states, seed)) for name, target in found.targets.items()]
+    task = tasks.get(task) if isinstance(task, str) else task
+    return [(name, render_pairs(task.source, target, states, seed)) for name, target in task.targets.items()]
 
 
 @torch.inference_mode()
 def _features(agent: Agent, images: Images, batch_size: int = 256) -> Codes:
-    """Return what an agent's convolutions make of images, (N, F)."""
+    """Return the output of an agent's convolutions, (N, F)."""
     policy: Any = agent.policy
     network = getattr(policy, "q_net", policy)  # DQN keeps its features there
     extractor = getattr(network, "features_extractor", None)

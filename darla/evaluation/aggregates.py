@@ -1,8 +1,8 @@
-"""Statistics of transfer: what a matrix of scores, seeds by targets, says about a method.
+"""Statistics of transfer, computed from a matrix of scores: policy seeds by targets.
 
 Scores come as a matrix (S, D): one row for each policy seed, one column for each target domain. Every
-statistic also takes weights of the rows. A bootstrap resample is then a row of counts and no score is ever
-copied: ten thousand resamples of ten seeds in five targets cost milliseconds (`darla.evaluation.bootstrap`).
+statistic also takes weights of the rows. A bootstrap resample is then a row of counts, and no score is ever
+copied: ten thousand resamples of ten seeds in five targets take milliseconds (`darla.evaluation.bootstrap`).
 
 References:
     Agarwal et al. 2021, Deep RL at the edge of the statistical precipice (IQM, optimality gap, probability
@@ -24,20 +24,22 @@ from darla.common import InputError, rng_for
 FloatArray = NDArray[np.float64]
 _CELLS_AT_ONCE = 4_000_000
 """Bound on the temporary arrays of one bootstrap block, in numbers."""
-_EXCHANGES = 20_000
+MAX_EXCHANGES = 20_000
 """Exchanges of labels that a permutation test tries at most."""
+TESTABLE_RUNS = 6
+"""Independent runs from which on a paired permutation test can fall below 0.05: 2 / 2^6 is 0.03."""
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of successes and its Wilson interval over episodes."""
+    """A success rate and its Wilson interval over episodes."""
 
     value: float
     low: float
     high: float
     confidence: float
     scope: str = "within-policy"
-    """What the interval speaks about: other episodes of this very policy, never another training run."""
+    """What the interval is about: other episodes of this policy, never another training run."""
 
 
 def mean(scores: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
@@ -57,8 +59,8 @@ def mean(scores: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
 def iqm(scores: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
     """Return the interquartile mean over all seeds and targets.
 
-    The lowest and the highest quarter of the scores are left out, rounded down to whole scores on each side:
-    the 25 % trimmed mean that the literature reports. See `mean` for the arguments.
+    The lowest and the highest quarter of the scores are left out, rounded down to whole scores on each side: the 25 %
+    trimmed mean of Agarwal et al. 2021. See `mean` for the arguments.
     """
     scores, weights, scalar = prepare(scores, weights)
     seeds, targets = scores.shape
@@ -84,9 +86,9 @@ def worst_target(scores: ArrayLike, weights: FloatArray | None = None) -> FloatA
 
 
 def optimality_gap(scores: ArrayLike, weights: FloatArray | None = None, *, target: float = 1.0) -> FloatArray:
-    """Return by how much the scores fall short of `target` on average; none above makes up for one below.
+    """Return by how much scores fall short of `target` on average; those above it count as equal to it.
 
-    See `mean` for the other arguments. Scores are normalised as a rule, so that 1 is the reference agent.
+    See `mean` for the other arguments. Scores are usually normalized, so that 1 is the reference agent.
     """
     scores, weights, scalar = prepare(scores, weights)
     short = (target - np.minimum(scores, target)).mean(axis=1)
@@ -116,8 +118,8 @@ def probability_of_improvement(
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike, weights: FloatArray | None = None) -> FloatArray:
     """Return the share of all seeds and targets whose score lies above each threshold.
 
-    The score distribution of Agarwal et al. 2021: the higher curve is the better method at that level, and where curves
-    cross no single number ranks them.
+    The score distribution of Agarwal et al. 2021: the method with the higher curve is better at that level. Where
+    curves cross, no single number ranks the methods.
 
     Args:
         scores: (S, D), or (S,) for one target.
@@ -154,10 +156,9 @@ def wilson(successes: int, episodes: int, confidence: float = 0.95) -> Proportio
 def permutation_test(first: ArrayLike, second: ArrayLike, *, paired: bool, seed: int = 0) -> float:
     """Return the two-sided p-value of no difference between two sets of independent runs.
 
-    Under that hypothesis the labels may be exchanged: the sign of each difference if the runs are paired, the
-    membership of all runs if not. Up to 20,000 exchanges are all tried, of more as many are drawn. Three runs
-    against three can reach no less than 0.25 paired and 0.1 unpaired, whatever they score: so little do three
-    seeds prove.
+    Under that hypothesis labels are exchangeable: the sign of each difference if the runs are paired, the method of
+    each run if not. Up to 20,000 exchanges are all tried; if there are more, 20,000 are drawn. Three runs against three
+    cannot give a p-value below 0.25 paired and 0.1 unpaired, whatever they score.
 
     Args:
         first: (n,), one number for each independent run.
@@ -176,12 +177,12 @@ def permutation_test(first: ArrayLike, second: ArrayLike, *, paired: bool, seed:
         sums = chosen @ pooled
         observed = abs(float(one.mean() - two.mean()))
         exchanged = np.abs(sums / one.size - (pooled.sum() - sums) / two.size)
-    # A tolerance, since the observed labelling itself is summed in another order.
+    # A tolerance, since the observed labels themselves are summed in another order.
     return float(np.mean(exchanged >= observed - 1e-9 * max(1.0, observed)))
 
 
 def holm(p_values: ArrayLike) -> FloatArray:
-    """Return Holm's adjusted p-values: the whole family then errs at most as often as one test would."""
+    """Return Holm's adjusted p-values, which control the family-wise error rate."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
@@ -208,19 +209,19 @@ def prepare(scores: ArrayLike, weights: FloatArray | None) -> tuple[FloatArray, 
 
 def _signs(runs: int, rng: np.random.Generator) -> FloatArray:
     """Return every assignment of signs to `runs` differences, or many random ones, the observed first."""
-    if 2**runs <= _EXCHANGES:
+    if 2**runs <= MAX_EXCHANGES:
         return np.array(list(product((1.0, -1.0), repeat=runs)))
-    drawn = rng.choice((1.0, -1.0), size=(_EXCHANGES, runs))
+    drawn = rng.choice((1.0, -1.0), size=(MAX_EXCHANGES, runs))
     drawn[0] = 1.0
     return drawn
 
 
 def _memberships(runs: int, chosen: int, rng: np.random.Generator) -> FloatArray:
     """Return every choice of `chosen` out of `runs` as rows of 0 and 1, or as many random ones likewise."""
-    if comb(runs, chosen) <= _EXCHANGES:
+    if comb(runs, chosen) <= MAX_EXCHANGES:
         members = np.array(list(combinations(range(runs), chosen)))
     else:
-        members = np.argsort(rng.random((_EXCHANGES, runs)), axis=1)[:, :chosen]
+        members = np.argsort(rng.random((MAX_EXCHANGES, runs)), axis=1)[:, :chosen]
         members[0] = np.arange(chosen)
     rows = np.zeros((len(members), runs))
     np.put_along_axis(rows, members, 1.0, axis=1)

@@ -1,15 +1,16 @@
 """Intervals that resample policy seeds as whole rows over the targets.
 
-A policy that failed to learn fails in every target, so the entries of a row hang together, and an interval
-that redraws seeds for each target separately is too narrow however many seeds are added. Here a resample
-draws whole rows; where several policies stand on one encoder encoders come first, policies within them after.
+A policy that failed to learn fails in every target, so the entries of a row are correlated. An interval that resamples
+seeds for each target separately is too narrow, however many seeds are added. Here a resample draws whole rows: a
+*cluster bootstrap* over seeds. Where several policies share an encoder it is nested: encoders are drawn first, then
+policies within each encoder.
 
-A percentile interval of n rows is too narrow twice over: the resampled variance is (n - 1) / n of what it should be,
-and a normal quantile stands where Student's belongs. The *expanded* percentile interval reads the resamples further
-out by just that much (`tail_share`). It stays within what the statistic can be and needs no standard error, so that it
-serves ratios and shares as it serves means. What it covers was measured: `docs/statistics.md`.
+A percentile interval of n rows is too narrow for two reasons: the resampled variance is (n - 1) / n of the unbiased
+one, and a normal quantile is used in place of Student's. The *expanded* percentile interval corrects for both by its
+choice of percentiles (`tail_share`). It stays within the range of the statistic and needs no standard error, so it
+works for ratios and shares as well as for means. Its measured coverage is in `docs/statistics.md`.
 
-The intervals speak about other training runs, given the published evaluation episodes.
+The intervals are about other training runs, given the published evaluation episodes.
 
 References:
     Davison and Hinkley 1997, Bootstrap methods and their application, section 3.8 (nested resampling).
@@ -36,60 +37,52 @@ from darla.evaluation.aggregates import (
     require_same_targets,
     valid_confidence,
 )
+from darla.evaluation.score_types import Estimate
 
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 """(scores (S, D), weights (R, S)) -> values (R,)."""
 
 FEW_SEEDS = 10
-"""Below this many independent seeds an interval covers less often than it says (see `optimistic`)."""
+"""Below this many independent seeds an interval covers less often than it says (see `few_seeds`)."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number and the interval that resampling seeds gives it."""
+class BootstrapEstimate(Estimate):
+    """A number, the interval from resampling seeds, and what was resampled."""
 
-    value: float
-    """The statistic of the scores themselves; infinite for a ratio to a baseline that scores nothing."""
-    low: float | None
-    """Lower end; None where one seed alone leaves nothing to resample."""
-    high: float | None
-    """Upper end; infinite where the data do not bound it."""
     confidence: float
     """Nominal coverage, such as 0.95."""
     seeds: int
     """Policy seeds that were resampled: rows."""
     encoders: int
-    """Encoders that they stand on; equal to `seeds` where no two policies share one."""
+    """Encoders that they were trained on; equal to `seeds` where no two policies share one."""
     resamples: int
     """Bootstrap resamples."""
 
     @property
-    def optimistic(self) -> bool:
-        """Whether the interval rests on so few independent seeds that it is narrower than it should be.
+    def few_seeds(self) -> bool:
+        """Whether there are so few independent seeds that the interval is narrower than it should be.
 
         With seeds that either learn or fail, nominal 95 % intervals of the mean covered it 66 % of the time
-        at three seeds, 85 % at five, 95 % at ten and 96 % at twenty. What rests on one is called preliminary.
+        at three seeds, 85 % at five, 95 % at ten and 96 % at twenty (`docs/statistics.md`).
         """
         return min(self.seeds, self.encoders) < FEW_SEEDS
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can say it: an infinite end becomes None, and `unbounded` names it."""
-        numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {
-            **{name: None if number is None or abs(number) == inf else number for name, number in numbers.items()},
-            "unbounded": [name for name, number in numbers.items() if number is not None and abs(number) == inf],
-        }
+    @property
+    def estimate(self) -> Estimate:
+        """The number and its interval alone."""
+        return Estimate(self.value, self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One method against another over the same targets and the same evaluation episodes."""
 
-    difference: Estimate
+    difference: BootstrapEstimate
     """Mean of the first less mean of the second."""
-    ratio: Estimate
+    ratio: BootstrapEstimate
     """Mean of the first over mean of the second."""
-    improvement: Estimate
+    improvement: BootstrapEstimate
     """Probability that a random run of the first beats a random run of the second in a random target."""
     p_value: float
     """Two-sided permutation p-value of no difference; see `permutation_test`."""
@@ -105,14 +98,14 @@ def bootstrap(
     resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
-) -> Estimate:
+) -> BootstrapEstimate:
     """Estimate a statistic with an expanded percentile interval from resampled rows.
 
     Args:
         scores: (S, D), or (S,) for one target.
         statistic: one of this module's, or any function of (scores, weights).
-        encoders: for each row the encoder that its policy stands on; None if each has one of its own.
-            Encoders are drawn first, and then as many of each drawn encoder's policies as it has.
+        encoders: for each row the encoder that its policy was trained on; None if each has one of its own.
+            Encoders are drawn first, then as many policies of each drawn encoder as it has.
         resamples: bootstrap resamples.
         confidence: nominal coverage.
         seed: seed of the resampling.
@@ -126,7 +119,7 @@ def bootstrap(
     return _estimate(value, statistic(scores, counts), encoders, len(scores), confidence)
 
 
-def band(
+def bootstrap_curve(
     scores: ArrayLike,
     curve: Statistic,
     *,
@@ -173,7 +166,7 @@ def compare(
         first: (S1, D).
         second: (S2, D), the same targets in the same order.
         paired: draw row i of both together; they must have as many rows, the i-th of the same seed.
-        encoders: for the rows of each the encoder that the policy stands on; see `bootstrap`. If paired, rows
+        encoders: for the rows of each the encoder that the policy was trained on; see `bootstrap`. If paired, rows
             that share an encoder in the first stay together.
         resamples: bootstrap resamples.
         confidence: nominal coverage.
@@ -197,11 +190,11 @@ def compare(
     wins_resampled = probability_of_improvement(one, two, (counts_one, counts_two))
     wins = float(probability_of_improvement(one, two, (ones_one, ones_two))[0])
 
-    # The smaller side decides how far an interval can be trusted.
+    # The side with fewer independent units limits the interval.
     fewest = 0 if labels_one.max() <= labels_two.max() else 1
     rows, labels = (len(one), len(two))[fewest], encoders[fewest]
 
-    def estimate(value: float, resampled: FloatArray) -> Estimate:
+    def estimate(value: float, resampled: FloatArray) -> BootstrapEstimate:
         return _estimate(value, resampled, labels, rows, confidence)
 
     return Comparison(
@@ -268,18 +261,18 @@ def interval_ends(resampled: FloatArray, tail: float) -> tuple[FloatArray, Float
 
 def _estimate(
     value: float, resampled: FloatArray, encoders: Sequence[Hashable] | None, seeds: int, confidence: float
-) -> Estimate:
+) -> BootstrapEstimate:
     valid_confidence(confidence)
     low: float | None = None
     high: float | None = None
     if seeds > 1:
         low, high = map(float, interval_ends(resampled, tail_share(confidence, _units(encoders, seeds))))
     independent = seeds if encoders is None else len(set(encoders))
-    return Estimate(value, low, high, confidence, seeds, independent, resampled.size)
+    return BootstrapEstimate(value, low, high, confidence, seeds, independent, resampled.size)
 
 
 def _units(encoders: Sequence[Hashable] | None, seeds: int) -> int:
-    """Return how many independent units a resample draws: encoders; policies where all stand on one."""
+    """Return how many independent units a resample draws: encoders, or policies where all share one encoder."""
     independent = seeds if encoders is None else len(set(encoders))
     return independent if independent > 1 else seeds
 

@@ -1,29 +1,62 @@
-"""The table of episodes: one row each, from which anyone can recompute every score, and its averages."""
+"""One record per evaluation episode, from which every score can be recomputed, and the means over episodes."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from darla.common import InputError
-from darla.common.files import write_bytes
+from darla.common.csv_rows import read_rows, write_rows
 from darla.evaluation.aggregates import FloatArray
+from darla.evaluation.transfer_config import SPLITS, Split
 
-Split = Literal["source", "validation", "selection", "target"]
-SPLITS: tuple[Split, ...] = ("source", "validation", "selection", "target")
-
-_HEADER = {"total": "return"}
-"""Column names that Python does not allow as field names."""
+COLUMNS = (
+    "method",
+    "seed",
+    "agent",
+    "domain",
+    "split",
+    "leak",
+    "episode",
+    "episode_seed",
+    "return",
+    "length",
+    "success",
+    "truncated",
+    "collected_good",
+    "collected_bad",
+)
+"""Columns of `episodes.csv`."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One evaluation episode of one agent."""
+class Episode:
+    """The outcome of one episode."""
+
+    number: int
+    """From 0."""
+    seed: int
+    """Seed that the environment was reset with; the same for all agents."""
+    return_: float
+    """Undiscounted sum of the rewards."""
+    length: int
+    """Environment steps."""
+    success: bool | None
+    """What the environment reported at the end; None if it does not report success."""
+    truncated: bool
+    """Whether the time limit ended the episode."""
+    collected_good: int
+    """Good objects collected; in other environments, steps with a positive reward."""
+    collected_bad: int
+    """Bad objects collected; in other environments, steps with a negative reward."""
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """One evaluation episode of one agent in one domain."""
 
     method: str
     """The way of making an agent that this one is a sample of."""
@@ -34,98 +67,115 @@ class Row:
     domain: str
     """Name of the domain in which the episode took place."""
     split: Split
-    """What that domain is in the transfer task."""
+    """Role of that domain in the transfer task."""
     leak: str
     """Leak level of a target; empty for every other split."""
-    episode: int
-    """Number of the episode, from 0."""
-    episode_seed: int
-    """What the environment was reset with; the same for all agents."""
-    total: float
-    """Sum of the rewards: the undiscounted return."""
-    length: int
-    """Environment steps."""
-    success: bool | None
-    """What the environment said at the end; None if it says nothing."""
-    truncated: bool
-    """Whether the time limit ended the episode."""
-    collected_good: int
-    """Good objects collected; in other environments, steps with a positive reward."""
-    collected_bad: int
-    """Bad objects collected; in other environments, steps with a negative reward."""
+    episode: Episode
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the cells of its row in `episodes.csv`, by column."""
+        episode = self.episode
+        return {
+            "method": self.method,
+            "seed": self.seed,
+            "agent": self.agent,
+            "domain": self.domain,
+            "split": self.split,
+            "leak": self.leak,
+            "episode": episode.number,
+            "episode_seed": episode.seed,
+            "return": episode.return_,
+            "length": episode.length,
+            "success": episode.success,
+            "truncated": episode.truncated,
+            "collected_good": episode.collected_good,
+            "collected_bad": episode.collected_bad,
+        }
+
+    @classmethod
+    def from_row(cls, cells: Mapping[str, str]) -> "EpisodeRecord":
+        """Return what `to_row` was called on.
+
+        Raises:
+            KeyError: a column is missing.
+            ValueError: a cell is of another type.
+        """
+        split = next((split for split in SPLITS if split == cells["split"]), None)
+        if split is None:
+            raise ValueError(f"unknown split {cells['split']!r}")
+        episode = Episode(
+            number=int(cells["episode"]),
+            seed=int(cells["episode_seed"]),
+            return_=float(cells["return"]),
+            length=int(cells["length"]),
+            success=None if cells["success"] == "" else _flag(cells["success"]),
+            truncated=_flag(cells["truncated"]),
+            collected_good=int(cells["collected_good"]),
+            collected_bad=int(cells["collected_bad"]),
+        )
+        return cls(cells["method"], int(cells["seed"]), cells["agent"], cells["domain"], split, cells["leak"], episode)
 
 
 @dataclass(frozen=True)
 class EpisodeMeans:
-    """The mean over episodes of one quantity, for every policy in every domain."""
+    """Means over the episodes of each policy of one method in each domain."""
 
     seeds: tuple[int, ...]
-    """Rows."""
+    """Rows: S policies."""
     encoders: tuple[str, ...] | None
     """For each row the digest of its encoder; None for a method without encoders."""
     domains: tuple[str, ...]
-    """Columns."""
+    """Columns: D domains."""
     returns: FloatArray
     """(S, D) mean return."""
     successes: FloatArray | None
-    """(S, D) share of successful episodes; None where the environment does not say what success is."""
+    """(S, D) share of successful episodes; None where the environment does not report success."""
     truncated: FloatArray
-    """(S, D) share of episodes that ran into the time limit."""
+    """(S, D) share of episodes that the time limit ended."""
     lengths: FloatArray
     """(S, D) mean length in environment steps."""
     good: FloatArray
-    """(S, D) mean number of good pick-ups in an episode."""
+    """(S, D) mean number of good objects collected in an episode."""
     bad: FloatArray
-    """(S, D) mean number of bad ones."""
+    """(S, D) mean number of bad objects collected in an episode."""
 
     def column(self, domain: str) -> int:
         """Return the column of a domain."""
         return self.domains.index(domain)
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write `rows` as CSV with a header; the same rows give the same bytes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_HEADER.get(field.name, field.name) for field in fields(Row)])
-    for row in rows:
-        writer.writerow([_cell(getattr(row, field.name)) for field in fields(Row)])
-    write_bytes(path, text.getvalue().encode())
+def write_episodes(path: Path, records: Iterable[EpisodeRecord]) -> None:
+    """Write `records` as CSV with a header; the same records give the same bytes."""
+    write_rows(path, [record.to_row() for record in records], COLUMNS)
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read what `write_rows` wrote.
+def read_episodes(path: Path) -> list[EpisodeRecord]:
+    """Read what `write_episodes` wrote.
 
     Raises:
-        InputError: the file is missing or is not such a table.
+        ArtefactError: the file is missing, or a column or cell is not that of such a table.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [_row(record) for record in csv.DictReader(file)]
-    except OSError as error:
-        raise InputError(f"could not read {path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged: it is not a table of episodes ({error})") from error
+    return read_rows(path, EpisodeRecord.from_row)
 
 
-def mean_returns(rows: Sequence[Row], encoders: Mapping[str, str | None]) -> dict[str, EpisodeMeans]:
+def mean_returns(records: Sequence[EpisodeRecord], encoders: Mapping[str, str | None]) -> dict[str, EpisodeMeans]:
     """Average episodes into one table for each method, in the order in which names first appear.
 
     Args:
-        rows: one for each episode.
-        encoders: for the digest of each agent that of its encoder, None where it has none.
+        records: one for each episode.
+        encoders: by digest of an agent the digest of its encoder, None where it has none.
 
     Raises:
         InputError: an agent was not run in every domain for as many episodes as the others.
     """
-    domains = tuple(dict.fromkeys(row.domain for row in rows))
-    groups: dict[tuple[str, int, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.method, row.seed, row.domain), []).append(row)
+    domains = tuple(dict.fromkeys(record.domain for record in records))
+    groups: dict[tuple[str, int, str], list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault((record.method, record.seed, record.domain), []).append(record)
     episodes = max(map(len, groups.values()), default=0)
     tables = {}
-    for method in dict.fromkeys(row.method for row in rows):
-        seeds = tuple(dict.fromkeys(row.seed for row in rows if row.method == method))
+    for method in dict.fromkeys(record.method for record in records):
+        seeds = tuple(dict.fromkeys(record.seed for record in records if record.method == method))
         cells = [[groups.get((method, seed, domain), []) for domain in domains] for seed in seeds]
         for seed, of_seed in zip(seeds, cells, strict=True):
             for domain, cell in zip(domains, of_seed, strict=True):
@@ -134,50 +184,28 @@ def mean_returns(rows: Sequence[Row], encoders: Mapping[str, str | None]) -> dic
                         f"{method}, seed {seed}, has {len(cell)} of {episodes} episodes in {domain!r}: "
                         "every agent must be run in every domain on the same episodes"
                     )
-        stands_on = [encoders.get(of_seed[0][0].agent) for of_seed in cells]
+        row_encoders = [encoders.get(of_seed[0][0].agent) for of_seed in cells]
         average = partial(_average, cells)
-        says_success = all(row.success is not None for row in rows)
+        reports_success = all(record.episode.success is not None for record in records)
         tables[method] = EpisodeMeans(
             seeds=seeds,
-            encoders=None if any(e is None for e in stands_on) else tuple(map(str, stands_on)),
+            encoders=None if any(digest is None for digest in row_encoders) else tuple(map(str, row_encoders)),
             domains=domains,
-            returns=average(lambda row: row.total),
-            successes=average(lambda row: bool(row.success)) if says_success else None,
-            truncated=average(lambda row: row.truncated),
-            lengths=average(lambda row: row.length),
-            good=average(lambda row: row.collected_good),
-            bad=average(lambda row: row.collected_bad),
+            returns=average(lambda episode: episode.return_),
+            successes=average(lambda episode: bool(episode.success)) if reports_success else None,
+            truncated=average(lambda episode: episode.truncated),
+            lengths=average(lambda episode: episode.length),
+            good=average(lambda episode: episode.collected_good),
+            bad=average(lambda episode: episode.collected_bad),
         )
     return tables
 
 
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    return int(value) if isinstance(value, bool) else value
+def _average(cells: list[list[list[EpisodeRecord]]], value: Callable[[Episode], float]) -> FloatArray:
+    return np.array([[np.mean([value(record.episode) for record in cell]) for cell in of_seed] for of_seed in cells])
 
 
-def _row(record: dict[str, str]) -> Row:
-    split = next((known for known in SPLITS if known == record["split"]), None)
-    if split is None:
-        raise ValueError(f"unknown split {record['split']!r}")
-    return Row(
-        method=record["method"],
-        seed=int(record["seed"]),
-        agent=record["agent"],
-        domain=record["domain"],
-        split=split,
-        leak=record["leak"],
-        episode=int(record["episode"]),
-        episode_seed=int(record["episode_seed"]),
-        total=float(record["return"]),
-        length=int(record["length"]),
-        success=None if record["success"] == "" else record["success"] == "1",
-        truncated=record["truncated"] == "1",
-        collected_good=int(record["collected_good"]),
-        collected_bad=int(record["collected_bad"]),
-    )
-
-
-def _average(cells: list[list[list[Row]]], value: Callable[[Row], float]) -> FloatArray:
-    return np.array([[np.mean([value(row) for row in cell]) for cell in of_seed] for of_seed in cells])
+def _flag(cell: str) -> bool:
+    if cell not in ("0", "1"):
+        raise ValueError(f"{cell!r} is neither 0 nor 1")
+    return cell == "1"

@@ -1,69 +1,49 @@
-"""Who takes part in an evaluation: agents of the task, each with where it has acted and what it was told.
+"""The agents of an evaluation, opened and checked against the task.
 
-An agent that acted in the task's D_U or in its targets takes part if its configuration says that it was meant to, and
-its leak levels are computed from there. One that acted in a target under another name is refused.
+Leak levels are computed from where an agent was trained, so that has to be known. An agent that was trained in the
+task's D_U or in its targets is accepted if its configuration says so (`ActConfig.train_domain`); its leak levels are
+then its own. One that was trained in a target without saying so is refused.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
-from darla.common import Artefact, InputError, is_complete
-from darla.common.files import read_json
+from darla.common import Artefact, InputError, is_complete, open_artefact
 from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
-from darla.envs.domains.transfer_task import TrainDomain
-from darla.evaluation.scores import RANDOM
+from darla.evaluation.score_types import RANDOM, AgentRecord
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
-"""What agents are called that come without the name of a method."""
+"""Default method names of agents with and without an encoder."""
 
 
 @dataclass(frozen=True)
-class EvaluatedAgent:
-    """One agent, before it is loaded."""
+class EvaluatedAgent(AgentRecord):
+    """One agent with its open artefacts, before its policy is loaded."""
 
-    method: str
-    """The way of making an agent that this one is a sample of."""
-    seed: int
-    """Seed of its training."""
-    digest: str
-    """Digest of the agent artefact; the method's name for the random agent, which has none."""
-    folder: Path | None
-    """Where it lies; None for the random agent."""
-    encoder: str | None = None
-    """Digest of the encoder it stands on, or began with; None without one."""
-    algorithm: str = RANDOM
-    """What trained it."""
-    env_steps: int = 0
-    """Environment steps that the policy was trained for."""
-    snapshot_steps: tuple[int, ...] = ()
-    """Environment steps of its snapshots, in their order."""
-    train_domain: TrainDomain = "source"
-    """Where it acted while it learnt."""
-    observation: str = "images"
-    """What it was told: images, or the ground truth behind them."""
-    augment: tuple[str, ...] = ()
-    """How its images were changed while it learnt."""
-    fine_tune: bool = False
-    """Whether its encoder went on learning with it, so that it does not stand on the artefact's."""
+    artefact: Artefact | None = None
+    """The agent artefact; None for the random agent."""
+    encoder_artefact: Artefact | None = None
+    """The encoder that it was trained on; None without one, or where it is no longer in its place."""
 
     @property
-    def is_end_to_end(self) -> bool:
-        """Whether it learnt in the source from its images as they are, and from nothing else."""
-        plain = (self.train_domain, self.observation, self.augment) == ("source", "images", ())
-        return plain and self.encoder is None and self.folder is not None
+    def record(self) -> AgentRecord:
+        """What identifies it."""
+        return AgentRecord(**{field.name: getattr(self, field.name) for field in fields(AgentRecord)})
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what identifies it, as plain data; an agent stays the same when its folder is moved."""
-        unsaid = {"train_domain": "source", "observation": "images", "augment": (), "fine_tune": False}
-        return {
-            name: value
-            for name, value in asdict(self).items()
-            if name != "folder" and not (name in unsaid and value == unsaid[name])
-        }
+    def load(self, *, snapshot: int | None = None, loaded: Agent | None = None) -> Agent:
+        """Load the policy, without hashing its artefacts again.
+
+        Args:
+            snapshot: number of the snapshot, from 1; None for the policy that training selected.
+            loaded: this agent with another snapshot, whose encoder is shared.
+        """
+        assert self.artefact is not None, "the random agent has no policy to load"
+        encoder = self.encoder_artefact if self.observation == "images" and not self.fine_tune else None
+        return Agent.load(self.artefact, encoder if loaded is None else loaded.encoder, snapshot=snapshot)
 
 
 Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
@@ -71,7 +51,7 @@ Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
 
 
 def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAgent]:
-    """Read and check agents, and put the random agent before them.
+    """Open and check agents, and put the random agent before them. Every artefact is opened and hashed once.
 
     Args:
         task: what they will be evaluated on.
@@ -83,21 +63,23 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
     """
     if not agents:
         raise InputError("there is no agent to evaluate; name at least one")
-    evaluated = [EvaluatedAgent(RANDOM, 0, RANDOM, None)]
+    evaluated = [EvaluatedAgent(RANDOM, 0, RANDOM)]
+    encoders: dict[Path, Artefact] = {}
     for given in agents:
-        name, where = given if isinstance(given, tuple) else (None, given)
-        artefact = where if isinstance(where, Artefact) else Artefact.load(where, "agent")
-        evaluated.append(_admit(task, name, artefact))
+        name, agent = given if isinstance(given, tuple) else (None, given)
+        artefact = open_artefact(agent, "agent")
+        evaluated.append(_open(task, name, artefact, encoders))
     methods = [(agent.method, agent.seed) for agent in evaluated]
-    for number, agent in enumerate(evaluated):
-        if (agent.method, agent.seed) in methods[:number]:
-            if agent.method == RANDOM:
+    for number, entry in enumerate(evaluated):
+        if (entry.method, entry.seed) in methods[:number]:
+            if entry.method == RANDOM:
+                assert entry.artefact is not None
                 raise InputError(
-                    f"{RANDOM!r} is reserved for the random agent; give the agent in {agent.folder} another name "
-                    f"(NAME={agent.folder})"
+                    f"{RANDOM!r} is reserved for the random agent; give the agent in {entry.artefact.folder} another "
+                    f"name (NAME={entry.artefact.folder})"
                 )
             raise InputError(
-                f"two agents are called {agent.method!r} and have the seed {agent.seed}; "
+                f"two agents are called {entry.method!r} and have the seed {entry.seed}; "
                 "give each method a name of its own"
             )
     _check_alike(evaluated)
@@ -105,7 +87,7 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
 
 
 def _check_alike(agents: Sequence[EvaluatedAgent]) -> None:
-    """Refuse agents of one method that have acted in different domains, or were told different things."""
+    """Refuse agents of one method that differ in how they were trained."""
     first: dict[str, EvaluatedAgent] = {}
     for agent in agents:
         other = first.setdefault(agent.method, agent)
@@ -117,69 +99,89 @@ def _check_alike(agents: Sequence[EvaluatedAgent]) -> None:
                 )
 
 
-def _admit(task: TransferTask, name: str | None, artefact: Artefact) -> EvaluatedAgent:
+def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: dict[Path, Artefact]) -> EvaluatedAgent:
+    """Check an agent.
+
+    Args:
+        task: what it will be evaluated on.
+        name: of its method, if it was given.
+        artefact: the agent.
+        encoders: the encoders that are open already, by path; its own is added.
+    """
     folder = artefact.folder
-    if artefact.kind != "agent":
-        raise InputError(f"{folder} holds {artefact.kind!r}, and an agent is needed")
     _check_source(task, folder, artefact.config)
-    Agent.load(folder)  # with its encoder: what is damaged or missing shows now and not after an hour
     description = load_description(folder)
     act = artefact.config["act"]
+    encoder = None
     if description.encoder is not None:
-        _check_seen(task, folder, artefact.card["extra"].get(ENCODER_PATH))
-    return EvaluatedAgent(
+        encoder = _open_encoder(artefact, encoders)
+        if encoder is not None:
+            _check_unlabelled(task, folder, encoder)
+    agent = EvaluatedAgent(
         method=name or (ON_PIXELS if description.encoder is None else ON_LATENTS),
         seed=int(artefact.card["seed"]),
         digest=artefact.digest,
-        folder=folder,
         encoder=description.encoder,
         algorithm=description.algorithm,
         env_steps=description.env_steps,
         snapshot_steps=description.snapshot_steps,
-        train_domain=act.get("train_domain", "source"),
-        observation=act.get("observation", "images"),
-        augment=tuple(act.get("augment", ())),
-        fine_tune=act.get("fine_tune", False),
+        train_domain=act["train_domain"],
+        observation=act["observation"],
+        augment=tuple(act["augment"]),
+        fine_tune=act["fine_tune"],
+        artefact=artefact,
+        encoder_artefact=encoder,
     )
+    agent.load()  # what does not fit together is noticed now and not after an hour of episodes
+    return agent
 
 
-def _check_seen(task: TransferTask, folder: Path, encoder: str | None) -> None:
-    """Refuse an agent whose encoder has seen another D_U than the task's: its leak levels would not be the task's."""
-    if encoder is None or not is_complete(folder / encoder):
-        return
-    seen = read_json(folder / encoder / "card.json")["extra"].get("domain")
-    if seen is not None and seen != task.unlabelled.to_dict():
+def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact | None:
+    """Open the encoder that an agent was trained on; None where it is no longer in its place."""
+    place = agent.card["extra"].get(ENCODER_PATH)
+    if place is None or not is_complete(agent.folder / place):
+        return None
+    path = (agent.folder / place).resolve()
+    if path not in encoders:
+        encoders[path] = Artefact.load(agent.folder / place, "encoder")
+    return encoders[path]
+
+
+def _check_unlabelled(task: TransferTask, folder: Path, encoder: Artefact) -> None:
+    """Refuse an agent whose encoder was trained on another D_U: the task's leak levels would be wrong for it."""
+    domain = encoder.card["extra"].get("domain")
+    if domain is not None and domain != task.unlabelled.to_dict():
         raise InputError(
-            f"the encoder of {folder} has learnt from frames of another unlabelled domain than that of task "
-            f"{task.name!r}; how much of a target had leaked would be told wrongly"
+            f"the encoder of {folder} was trained on another unlabelled domain than that of task {task.name!r}; "
+            "its leak levels would be wrong"
         )
 
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:
-    """Refuse an agent that has acted in a target unasked, was selected in one, or learnt in another source."""
-    train_domain = config["act"].get("train_domain", "source")
+    """Refuse an agent that was trained or selected in a target without saying so, or trained in another source."""
+    train_domain = config["act"]["train_domain"]
     if train_domain != "source":
         if config["source"] != task.training_domain(train_domain).to_dict():
-            where = "the unlabelled domain" if train_domain == "unlabelled" else "the targets"
+            description = "the unlabelled domain" if train_domain == "unlabelled" else "the targets"
             raise InputError(
-                f"{folder} was trained in {where} of another task than {task.name!r}; how much of a target it has met"
-                " would be told wrongly"
+                f"{folder} was trained in {description} of another task than {task.name!r}; its leak levels would be "
+                "wrong"
             )
         return
-    for role, told in (("trained", config["source"]), ("selected", config.get("validation"))):
-        if told is None:
+    for role, stored in (("trained", config["source"]), ("selected", config.get("validation"))):
+        if stored is None:
             continue
-        domain: AnyDomain = domain_from_dict(told)
+        domain: AnyDomain = domain_from_dict(stored)
         if type(domain) is type(task.source):
-            met = replace(task, source=domain)
+            trained_there = replace(task, source=domain)
             for target in task.targets:
-                if leak_level(met, target) == "full":
+                if leak_level(trained_there, target) == "full":
                     raise InputError(
-                        f"{folder} was {role} in the target {target!r} of task {task.name!r}: "
-                        "what it scores there is no zero-shot transfer"
+                        f"{folder} was {role} in the target {target!r} of task {task.name!r}; its scores there would "
+                        "not be zero-shot transfer"
                     )
     if config["source"] != task.source.to_dict():
         raise InputError(
             f"{folder} was trained in the domain {config['source'].get('name')!r}, not in the source of task "
-            f"{task.name!r}; gap and retention would compare it with a place it has never learnt in"
+            f"{task.name!r}; gap and retention would be measured against a domain that it was not trained in"
         )

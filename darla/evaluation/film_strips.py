@@ -1,4 +1,4 @@
-"""RecordedEpisode strips: the same episode in source and target, as the agent saw it, with rewards on a time line."""
+"""Film strips: the same episode in source and target, as the agent saw it, with its rewards on a time line."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -13,199 +13,209 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from darla.agents import Actor
+from darla.agents import Actor, make_vec, rollout
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
-from darla.envs import FACTORS, AnyDomain, Context, Domain, make
-from darla.evaluation.rollout import EvaluationProtocol
-
-Picture = NDArray[np.uint8]
+from darla.envs import FACTORS, AnyDomain, Context, Domain
+from darla.evaluation.score_types import AgentRecord, StripEpisode, StripRecord
+from darla.evaluation.transfer_config import EvaluationProtocol
 
 _SCALE, _GAP, _MARGIN = 2, 6, 8
 _HEADER, _TIMELINE, _BETWEEN = 34, 40, 18
 _FONT_SIZE = 22
-# Grey that is read on white and on black: the strip is transparent and lies on either.
+# Gray that can be read on white and on black: the background of the strip is transparent.
 _INK = (118, 118, 118, 255)
 _GOOD, _BAD = (0, 148, 110, 255), (213, 94, 0, 255)
 _TRIES = 64
+"""Contexts of the source among which the one closest to the target's is chosen."""
 
 
 @dataclass(frozen=True)
 class RecordedEpisode:
-    """One episode as it was seen."""
+    """One episode with its images."""
 
     label: str
-    frames: list[Picture]
-    """What the agent saw before each step, and at the end."""
-    rewards: list[float]
-    """What each step gave."""
+    images: Sequence[NDArray[np.uint8]]
+    """What the agent saw before each step, and at the end, uint8 (H, W, C)."""
+    rewards: Sequence[float]
+    """Reward of each step."""
     context: Mapping[str, Any]
+    """Values of the domain's factors, where it has some."""
 
     @property
-    def total(self) -> float:
-        """The return."""
+    def return_(self) -> float:
+        """Undiscounted sum of the rewards."""
         return float(sum(self.rewards))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a caption says, as plain data."""
-        return {
-            "return": self.total,
-            "length": len(self.rewards),
-            "rises": sum(reward > 0 for reward in self.rewards),
-            "falls": sum(reward < 0 for reward in self.rewards),
-            "context": {name: value for name, value in self.context.items() if isinstance(value, str | int | float)},
-        }
+    def summary(self) -> StripEpisode:
+        """Return what a caption says."""
+        return StripEpisode(
+            return_=self.return_,
+            length=len(self.rewards),
+            positive_rewards=sum(reward > 0 for reward in self.rewards),
+            negative_rewards=sum(reward < 0 for reward in self.rewards),
+            context={name: value for name, value in self.context.items() if isinstance(value, str | int | float)},
+        )
 
 
-def shoot(
-    agent: Actor,
+def write_strip(
+    actor: Actor,
+    agent: AgentRecord,
     source: AnyDomain,
     target: AnyDomain,
-    name: str,
-    plan: EvaluationProtocol,
-    pictures: int,
+    target_name: str,
+    protocol: EvaluationProtocol,
+    columns: int,
     file: Path,
-) -> dict[str, Any]:
-    """RecordedEpisode one episode in the source and again in a target, and write both as one picture.
+) -> StripRecord:
+    """Record one episode in the source and again in a target, and write both as one image.
 
-    In SeekAvoid both begin with the same layout of the same objects where the domains allow it: only the
-    looks differ.
+    In SeekAvoid both start with the same layout of the same objects where the domains allow it, so that only the
+    appearance differs.
 
     Args:
-        agent: who acts.
+        actor: chooses the actions.
+        agent: identifies it.
         source: the source domain.
         target: the target domain.
-        name: what the target is called.
-        plan: gives the evaluation seed and the way of choosing actions.
-        pictures: in each strip.
+        target_name: name of the target in the task.
+        protocol: gives the evaluation seed, and whether actions are deterministic.
+        columns: images of each episode, at most.
         file: the PNG to write.
-
-    Returns:
-        File name, episode seed, steps between pictures, and what happened in both.
     """
-    seed = seed_for(plan.evaluation_seed, "strip", name)
-    looks = _contexts(source, target, plan.evaluation_seed, name)
-    films = [
-        _film(agent, domain, label, seed, look, plan)
-        for domain, label, look in ((source, "source", looks[0]), (target, name, looks[1]))
+    seed = seed_for(protocol.evaluation_seed, "strip", target_name)
+    source_context, target_context = _contexts(source, target, protocol.evaluation_seed, target_name)
+    episodes = [
+        record_episode(actor, source, "source", seed, source_context, protocol),
+        record_episode(actor, target, target_name, seed, target_context, protocol),
     ]
-    longest = max(len(film.rewards) for film in films)
-    every = max(1, ceil(longest / pictures))
-    pictures = min(pictures, longest // every + 1)
-    write_bytes(file, _png(draw(films, every, pictures)))
-    return {
-        "file": file.name,
-        "episode_seed": seed,
-        "every": every,
-        "source_episode": films[0].to_dict(),
-        "target_episode": films[1].to_dict(),
-    }
+    longest = max(len(episode.rewards) for episode in episodes)
+    interval = max(1, ceil(longest / columns))
+    columns = min(columns, longest // interval + 1)
+    write_bytes(file, _png(draw(episodes, interval, columns)))
+    return StripRecord(
+        method=agent.method,
+        seed=agent.seed,
+        target=target_name,
+        file=file.name,
+        episode_seed=seed,
+        frame_interval=interval,
+        source_episode=episodes[0].summary(),
+        target_episode=episodes[1].summary(),
+    )
 
 
-def draw(films: Sequence[RecordedEpisode], every: int, pictures: int) -> Image.Image:
-    """Lay films out under each other on one time axis.
+def record_episode(
+    actor: Actor, domain: AnyDomain, label: str, seed: int, context: Context | None, protocol: EvaluationProtocol
+) -> RecordedEpisode:
+    """Run one episode and keep its images.
 
     Args:
-        films: episodes.
-        every: steps between pictures.
-        pictures: columns.
+        actor: chooses the actions.
+        domain: where.
+        label: what the strip calls the episode; also part of the seed of sampled actions.
+        seed: the environment is reset with it.
+        context: values of the domain's factors; None draws them at the reset.
+        protocol: gives the evaluation seed, and whether actions are deterministic.
+    """
+    envs = make_vec(domain, 1)
+    try:
+        [episode] = rollout(
+            actor,
+            envs,
+            [seed],
+            lambda _: rng_for(protocol.evaluation_seed, "strip actions", label),
+            deterministic=protocol.deterministic,
+            options=[None if context is None else {"context": context}],
+            record_images=True,
+        )
+    finally:
+        envs.close()
+    return RecordedEpisode(label, episode.images, episode.rewards, episode.first_info.get("context", {}))
+
+
+def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Image.Image:
+    """Draw episodes below each other on one time axis.
+
+    Args:
+        episodes: with images of one size.
+        interval: environment steps between two images.
+        columns: images of each episode.
 
     Returns:
-        RGBA with a transparent ground.
+        RGBA with a transparent background.
     """
-    height, width = (side * _SCALE for side in films[0].frames[0].shape[:2])
+    height, width = (side * _SCALE for side in episodes[0].images[0].shape[:2])
     row = _HEADER + height + _TIMELINE
     canvas = Image.new(
         "RGBA",
         (
-            2 * _MARGIN + pictures * (width + _GAP) - _GAP,
-            2 * _MARGIN + len(films) * (row + _BETWEEN) - _BETWEEN,
+            2 * _MARGIN + columns * (width + _GAP) - _GAP,
+            2 * _MARGIN + len(episodes) * (row + _BETWEEN) - _BETWEEN,
         ),
         (0, 0, 0, 0),
     )
     pen = ImageDraw.Draw(canvas)
-    for number, film in enumerate(films):
+    for number, episode in enumerate(episodes):
         top = _MARGIN + number * (row + _BETWEEN)
-        ups, downs = (sum(sign * reward > 0 for reward in film.rewards) for sign in (1, -1))
-        pen.text((_MARGIN, top), f"{film.label}:  return {film.total:g}", _INK, _font(), stroke_width=0)
+        ups, downs = (sum(sign * reward > 0 for reward in episode.rewards) for sign in (1, -1))
+        pen.text((_MARGIN, top), f"{episode.label}:  return {episode.return_:g}", _INK, _font(), stroke_width=0)
         _legend(pen, canvas.width - _MARGIN, top, ups, downs)
-        for column in range(pictures):
-            step = column * every
-            if step < len(film.frames):
-                picture = Image.fromarray(film.frames[step]).resize((width, height), Image.Resampling.BICUBIC)
-                canvas.paste(picture, (_MARGIN + column * (width + _GAP), top + _HEADER))
-        _time_line(pen, film, every, pictures, width, top + _HEADER + height)
+        for column in range(columns):
+            step = column * interval
+            if step < len(episode.images):
+                image = Image.fromarray(episode.images[step]).resize((width, height), Image.Resampling.BICUBIC)
+                canvas.paste(image, (_MARGIN + column * (width + _GAP), top + _HEADER))
+        _time_line(pen, episode, interval, columns, width, top + _HEADER + height)
     return canvas
 
 
-def _film(
-    agent: Actor, domain: AnyDomain, label: str, seed: int, look: Context | None, plan: EvaluationProtocol
-) -> RecordedEpisode:
-    env = make(domain)
-    try:
-        options = None if look is None else {"context": look}
-        observation, info = env.reset(seed=seed, options=options)
-        context = info.get("context", {})
-        agent.reset(1)
-        rng = rng_for(plan.evaluation_seed, "strip actions", label)
-        frames, rewards, over = [observation], list[float](), False
-        while not over:
-            action = agent.act(observation[None], plan.actions == "greedy", rng, [info])[0]
-            observation, reward, terminated, truncated, info = env.step(int(action))
-            frames.append(observation)
-            rewards.append(float(reward))
-            over = terminated or truncated
-        return RecordedEpisode(label, frames, rewards, context)
-    finally:
-        env.close()
-
-
 def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tuple[Context | None, Context | None]:
-    """Draw a context of the target, and of the source the one that has most in common with it.
+    """Draw a context of the target, and take of 64 contexts of the source the one that shares most factors with it.
 
-    What is discrete counts first: the same kinds of objects make the episodes comparable.
+    Discrete factors count first: the same kinds of objects make the episodes comparable.
     """
     if not isinstance(source, Domain) or not isinstance(target, Domain):
         return None, None
     rng = rng_for(seed, "strip contexts", name)
-    there = target.sample(rng)
+    target_context = target.sample(rng)
 
-    def in_common(here: Context) -> tuple[int, int]:
-        shared = [factor for factor in FACTORS if here[factor] == there[factor]]
+    def in_common(context: Context) -> tuple[int, int]:
+        shared = [factor for factor in FACTORS if context[factor] == target_context[factor]]
         return sum(FACTORS[factor].kind == "discrete" for factor in shared), len(shared)
 
-    return max((source.sample(rng) for _ in range(_TRIES)), key=in_common), there
+    return max((source.sample(rng) for _ in range(_TRIES)), key=in_common), target_context
 
 
 def _time_line(
-    pen: ImageDraw.ImageDraw, film: RecordedEpisode, every: int, pictures: int, width: int, top: int
+    pen: ImageDraw.ImageDraw, episode: RecordedEpisode, interval: int, columns: int, width: int, top: int
 ) -> None:
-    """Draw a line with a tick below each picture, and a mark for each reward at its step."""
+    """Draw a line with a tick below each image, and a mark for each reward at its step."""
     pitch, middle = width + _GAP, top + _TIMELINE // 2
 
-    def across(step: float) -> float:
-        return _MARGIN + width / 2 + step / every * pitch
+    def x_of(step: float) -> float:
+        return _MARGIN + width / 2 + step / interval * pitch
 
-    end = min(across(len(film.rewards)), _MARGIN + pictures * pitch - _GAP)
-    pen.line([(across(0), middle), (end, middle)], _INK, 2)
-    for column in range(pictures):
-        if column * every <= len(film.rewards):
-            x = across(column * every)
+    end = min(x_of(len(episode.rewards)), _MARGIN + columns * pitch - _GAP)
+    pen.line([(x_of(0), middle), (end, middle)], _INK, 2)
+    for column in range(columns):
+        if column * interval <= len(episode.rewards):
+            x = x_of(column * interval)
             pen.line([(x, middle - 4), (x, middle + 4)], _INK, 2)
-    for step, reward in enumerate(film.rewards, start=1):
-        if reward and across(step) <= end:
-            _mark(pen, across(step), middle, reward > 0)
+    for step, reward in enumerate(episode.rewards, start=1):
+        if reward and x_of(step) <= end:
+            _mark(pen, x_of(step), middle, reward > 0)
 
 
 def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, good: bool) -> None:
-    """Draw a triangle: up above the line for a reward, down below it for a punishment."""
+    """Draw a triangle: above the line and up for a positive reward, below it and down for a negative one."""
     side, tip = (9, -16) if good else (9, 16)
     base = -3 if good else 3
     pen.polygon([(x - side, y + base), (x + side, y + base), (x, y + tip)], _GOOD if good else _BAD)
 
 
 def _legend(pen: ImageDraw.ImageDraw, right: int, top: int, ups: int, downs: int) -> None:
-    """Write how many rewards and punishments there were, right-aligned, beside their marks."""
+    """Write the number of positive and negative rewards, right-aligned, beside their marks."""
     x = float(right)
     for count, good in ((downs, False), (ups, True)):
         x -= pen.textlength(str(count), _font())
@@ -217,7 +227,7 @@ def _legend(pen: ImageDraw.ImageDraw, right: int, top: int, ups: int, downs: int
 
 @cache
 def _font() -> ImageFont.FreeTypeFont:
-    # Matplotlib brings this font along; it has the Greek letters and signs that domain names may hold.
+    # Ships with Matplotlib, and has the Greek letters and signs that may occur in the names of domains.
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), _FONT_SIZE)
 
 

@@ -1,15 +1,15 @@
-"""Performance profiles of a transfer: which share of a method's runs scores above each level, over all targets."""
+"""Performance profiles of a transfer: the share of a method's runs that score above each level, over all targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from darla.evaluation.aggregates import FloatArray, performance_profile
-from darla.evaluation.bootstrap import band
-from darla.evaluation.episode_records import Row, mean_returns
-from darla.evaluation.scores import normalised
+from darla.evaluation.bootstrap import bootstrap_curve
+from darla.evaluation.episode_records import EpisodeRecord, mean_returns
+from darla.evaluation.score_types import TransferScores
+from darla.evaluation.scores import normalized
 
 POINTS = 201
 """Levels at which a profile is computed."""
@@ -21,7 +21,7 @@ class Profile:
 
     method: str
     levels: FloatArray
-    """(T,), in normalised scores: 0 is the random agent there, 1 the baseline in the source."""
+    """(T,), in normalized scores: 0 is the random agent in the same target, 1 the baseline in the source."""
     share: FloatArray
     """(T,), share of seeds and targets that score above."""
     low: FloatArray | None
@@ -29,36 +29,34 @@ class Profile:
     high: FloatArray | None
 
 
-def profiles(scores: Mapping[str, Any], rows: Sequence[Row]) -> list[Profile]:
-    """Return the profile of each method, all at the same levels; none where there is no normalised score.
+def profiles(scores: TransferScores, records: Sequence[EpisodeRecord]) -> list[Profile]:
+    """Return the profile of each method, all at the same levels; none where there is no normalized score.
 
     Args:
-        scores: the content of `scores.json`.
-        rows: the episodes behind it.
+        scores: of a transfer.
+        records: the episodes behind them.
     """
-    tables = mean_returns(rows, {agent["digest"]: agent["encoder"] for agent in scores["agents"]})
-    targets = [domain["name"] for domain in scores["domains"] if domain["split"] == "target"]
+    tables = mean_returns(records, {agent.digest: agent.encoder for agent in scores.agents})
     matrices = {}
     for method, table in tables.items():
-        columns = [normalised(table, target, scores["anchors"]) for target in targets]
-        known = [column for column in columns if column is not None]
-        if known and len(known) == len(columns):
-            matrices[method] = np.stack(known, axis=1)
+        columns = [normalized(table, target, scores.anchors) for target in scores.targets]
+        defined = [column for column in columns if column is not None]
+        if defined and len(defined) == len(columns):
+            matrices[method] = np.stack(defined, axis=1)
     if not matrices:
         return []
-    every = np.concatenate([matrix.ravel() for matrix in matrices.values()])
-    low, high = float(every.min()), float(every.max())
-    margin = 0.03 * (high - low) or 0.1
-    levels = np.linspace(low - margin, high + margin, POINTS)
-    settings = scores["settings"]
-    found = []
+    all_scores = np.concatenate([matrix.ravel() for matrix in matrices.values()])
+    lowest, highest = float(all_scores.min()), float(all_scores.max())
+    margin = 0.03 * (highest - lowest) or 0.1
+    levels = np.linspace(lowest - margin, highest + margin, POINTS)
+    result = []
     for method, matrix in matrices.items():
-        share, below, above = band(
+        share, low, high = bootstrap_curve(
             matrix,
             lambda values, weights: performance_profile(values, levels, weights),
             encoders=tables[method].encoders,
-            confidence=settings["confidence"],
-            seed=settings["evaluation_seed"],
+            confidence=scores.settings.confidence,
+            seed=scores.settings.evaluation_seed,
         )
-        found.append(Profile(method, levels, share, below, above))
-    return found
+        result.append(Profile(method, levels, share, low, high))
+    return result

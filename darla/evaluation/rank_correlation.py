@@ -1,24 +1,22 @@
-"""Spearman's rank correlation over few items, with an interval and a test that do not lean on a normal law."""
+"""Spearman's rank correlation over few items, with an interval and a test that assume no distribution."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from darla.common import InputError, rng_for
-from darla.evaluation.aggregates import valid_confidence
+from darla.evaluation.aggregates import MAX_EXCHANGES, valid_confidence
 from darla.evaluation.bootstrap import FEW_SEEDS, interval_ends, row_counts
 
 FEWEST = 4
-"""Items below which a rank correlation is not told: three can be ordered in six ways."""
-_EXCHANGES = 20_000
+"""Items below which there is no rank correlation: three can be ordered in six ways only."""
 
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """How far two orders of the same items agree."""
+    """How far two rankings of the same items agree."""
 
     rho: float
     """Spearman's coefficient."""
@@ -29,16 +27,12 @@ class RankCorrelation:
     p_value: float
     """Two-sided permutation p-value of no relation."""
     items: int
-    """How many were ordered."""
+    """Number of items."""
 
     @property
     def preliminary(self) -> bool:
-        """Whether there are so few items that the interval is not to be relied on."""
+        """Whether there are so few items that the interval is unreliable."""
         return self.items < FEW_SEEDS
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {**asdict(self), "preliminary": self.preliminary}
 
 
 def rank_correlation(
@@ -49,14 +43,14 @@ def rank_correlation(
     Args:
         first: (n,).
         second: (n,).
-        confidence: nominal coverage of the interval, the plain percentile one over resampled items: ties make resampled
-            ranks vary more than ranks do, which is as much as a mean's interval lacks (`docs/statistics.md`). Resamples
-            in which one side is constant say nothing and are left out.
+        confidence: nominal coverage of the interval. It is a plain percentile interval over resampled items: ties make
+            resampled ranks vary more than ranks do, which makes up for what the expanded interval corrects in a mean
+            (`docs/statistics.md`). Resamples in which one side is constant have no rank correlation and are left out.
         resamples: bootstrap resamples.
         seed: seed of resampling and permutation.
 
     Returns:
-        None where the items are fewer than `FEWEST`, or one side is constant: there is no order then.
+        None where there are fewer than `FEWEST` items, or one side is constant and cannot be ranked.
 
     Raises:
         InputError: the two have different lengths, or a number is not finite.
@@ -76,7 +70,7 @@ def rank_correlation(
     low, high = interval_ends(resampled[np.isfinite(resampled)], (1 - valid_confidence(confidence)) / 2)
     # Ranks are permuted against each other; the observed order is one of the permutations.
     ranks = np.stack([rankdata(each) - (one.size + 1) / 2 for each in (one, two)])
-    shuffled = rng_for(seed, "permutation").permuted(np.tile(ranks[0], (_EXCHANGES, 1)), axis=1)
+    shuffled = rng_for(seed, "permutation").permuted(np.tile(ranks[0], (MAX_EXCHANGES, 1)), axis=1)
     shuffled[0] = ranks[0]
     strength = np.abs(shuffled @ ranks[1])
     p_value = float(np.mean(strength >= strength[0] * (1 - 1e-9)))

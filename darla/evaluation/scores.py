@@ -1,93 +1,96 @@
-"""From one row per episode to what can be said about each method: return, gap, retention, normalised score.
+"""From one row per episode to the scores of each method: return, gap, retention, normalized score, success rate.
 
-A *method* is a way of making an agent; its agents differ in their seeds. The interval of a number speaks
-about other seeds of the method and comes from resampling them as whole rows (`darla.evaluation.bootstrap`). The two
-anchors of the normalised score, the random agent and the baseline's source return, are measured in the same
-run and taken as fixed numbers.
+A *method* is a way of making an agent; its agents differ in their seeds. The interval of a number is about other seeds
+of the method. It comes from resampling agents as whole rows over the targets (`darla.evaluation.bootstrap`). The two
+anchors of the normalized score, the random agent's return and the baseline's return in the source, are measured in the
+same run and treated as fixed numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from darla.common import InputError
-from darla.evaluation.aggregates import FloatArray, holm, iqm, mean, optimality_gap, wilson, worst_target
-from darla.evaluation.bootstrap import Estimate, bootstrap, compare
-from darla.evaluation.episode_records import EpisodeMeans, Row, mean_returns
+from darla.evaluation.aggregates import (
+    FloatArray,
+    Proportion,
+    holm,
+    iqm,
+    optimality_gap,
+    wilson,
+    worst_target,
+)
+from darla.evaluation.bootstrap import BootstrapEstimate, bootstrap, compare
+from darla.evaluation.episode_records import EpisodeMeans, EpisodeRecord, mean_returns
+from darla.evaluation.score_types import (
+    ALL_TARGETS,
+    RANDOM,
+    Anchors,
+    BaselineComparison,
+    DomainScores,
+    EpisodeScores,
+    Estimate,
+    MethodScores,
+    NormalizedAggregates,
+    ReturnAggregates,
+    ScoredDomain,
+    TargetScores,
+)
+from darla.evaluation.transfer_config import Resampling
 
-RANDOM = "random"
-"""The method name of the agent that chooses actions uniformly."""
-ALL_TARGETS = "all targets"
-"""The name under which a comparison over all targets together stands."""
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How intervals are made."""
-
-    resamples: int = 10_000
-    """Bootstrap resamples."""
-    confidence: float = 0.95
-    """Nominal coverage of every interval."""
-    seed: int = 0
-    """Seed of the resampling."""
+_Estimator = Callable[..., BootstrapEstimate]
 
 
 def score(
-    rows: Sequence[Row],
+    records: Sequence[EpisodeRecord],
     encoders: Mapping[str, str | None],
     *,
     baseline: str | None,
-    resampling: Resampling = Resampling(),
-) -> dict[str, Any]:
-    """Compute everything that `scores.json` says about the episodes.
+    resampling: Resampling | None = None,
+    seed: int = 0,
+) -> EpisodeScores:
+    """Compute every score that follows from the episodes.
 
     Args:
-        rows: one for each episode.
-        encoders: for the digest of each agent that of its encoder, None where it has none.
-        baseline: the method that others are compared with, whose source return normalises the scores; None
-            for no comparison and no normalised score.
-        resampling: how intervals are made.
-
-    Returns:
-        Plain values: `domains`, `anchors`, `methods` and `comparisons`.
+        records: one for each episode.
+        encoders: by digest of an agent the digest of its encoder, None where it has none.
+        baseline: the method that others are compared with, whose source return normalizes the scores; None
+            for no comparison and no normalized score.
+        resampling: how intervals are made; None for the defaults.
+        seed: seed of the resampling.
 
     Raises:
-        InputError: there is no row of the source, or the table of agents and domains has holes.
+        InputError: there is no episode of the source, or an agent was not run in every domain on the same episodes.
     """
-    tables = mean_returns(rows, encoders)
-    # In the order of the domains; the leak level is that of the first agent, the random one, as the task has it.
-    where: dict[str, dict[str, str]] = {}
-    for row in rows:
-        where.setdefault(row.domain, {"name": row.domain, "split": row.split, "leak": row.leak})
-    sources = [name for name, domain in where.items() if domain["split"] == "source"]
-    targets = [name for name, domain in where.items() if domain["split"] == "target"]
+    resampling = resampling or Resampling()
+    tables = mean_returns(records, encoders)
+    # In the order of evaluation; the leak level is that of the first agent, the random one, as the task has it.
+    domains: dict[str, ScoredDomain] = {}
+    for record in records:
+        domains.setdefault(record.domain, ScoredDomain(record.domain, record.split, record.leak))
+    sources = [name for name, domain in domains.items() if domain.split == "source"]
+    targets = [name for name, domain in domains.items() if domain.split == "target"]
     if len(sources) != 1:
         raise InputError(f"scores need the episodes of exactly one source domain, not of {len(sources)}")
     if baseline is not None and baseline not in tables:
         raise InputError(f"the baseline {baseline!r} was not evaluated; there are {sorted(tables)}")
-    anchors = _anchors(tables, baseline, sources[0], tuple(where))
-    return {
-        "domains": list(where.values()),
-        "anchors": anchors,
-        "methods": [
-            {
-                **_method(method, table, rows, sources[0], targets, anchors, resampling),
-                **_leaks_of_its_own(method, rows, where),
-            }
-            for method, table in tables.items()
-        ],
-        "comparisons": _comparisons(tables, baseline, targets, resampling),
-    }
+    anchors = _anchors(tables, baseline, sources[0], tuple(domains))
+    methods = [
+        replace(
+            _method(method, table, records, sources[0], targets, anchors, resampling, seed),
+            leaks=_differing_leaks(method, records, domains),
+        )
+        for method, table in tables.items()
+    ]
+    comparisons = _comparisons(tables, baseline, targets, resampling, seed)
+    return EpisodeScores(tuple(domains.values()), anchors, tuple(methods), tuple(comparisons))
 
 
 def _anchors(
     tables: Mapping[str, EpisodeMeans], baseline: str | None, source: str, domains: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return what 0 and 1 mean in a normalised score: the random agent there, the baseline in the source."""
+) -> Anchors:
     random = {
         domain: float(tables[RANDOM].returns[:, tables[RANDOM].column(domain)].mean()) if RANDOM in tables else None
         for domain in domains
@@ -95,12 +98,15 @@ def _anchors(
     reference = None
     if baseline is not None:
         reference = float(tables[baseline].returns[:, tables[baseline].column(source)].mean())
-    return {"baseline": baseline, "reference_return": reference, "random_return": random}
+    return Anchors(baseline, reference, random)
 
 
-def normalised(table: EpisodeMeans, domain: str, anchors: Mapping[str, Any]) -> FloatArray | None:
-    """Return (S,) scores: 0 is random play, 1 the baseline in the source; None where 1 is not above 0."""
-    floor, ceiling = anchors["random_return"][domain], anchors["reference_return"]
+def normalized(table: EpisodeMeans, domain: str, anchors: Anchors) -> FloatArray | None:
+    """Return normalized scores, (S,): 0 is the random agent's return in the domain, 1 the baseline's in the source.
+
+    None where the baseline's return is not above the random agent's, so that the score is not defined.
+    """
+    floor, ceiling = anchors.random_return[domain], anchors.reference_return
     if floor is None or ceiling is None or ceiling <= floor:
         return None
     scores: FloatArray = (table.returns[:, table.column(domain)] - floor) / (ceiling - floor)
@@ -110,96 +116,101 @@ def normalised(table: EpisodeMeans, domain: str, anchors: Mapping[str, Any]) -> 
 def _method(
     method: str,
     table: EpisodeMeans,
-    rows: Sequence[Row],
+    records: Sequence[EpisodeRecord],
     source: str,
     targets: list[str],
-    anchors: Mapping[str, Any],
+    anchors: Anchors,
     resampling: Resampling,
-) -> dict[str, Any]:
-    estimate = partial(
+    seed: int,
+) -> MethodScores:
+    estimator = partial(
         bootstrap,
         encoders=table.encoders,
         resamples=resampling.resamples,
         confidence=resampling.confidence,
-        seed=resampling.seed,
+        seed=seed,
     )
-    home = table.returns[:, table.column(source)]
+    source_returns = table.returns[:, table.column(source)]
     domains = {}
     for domain in table.domains:
         column = table.column(domain)
-        here = table.returns[:, column]
-        said: dict[str, Any] = {
-            "return": estimate(here).to_dict(),
-            "return_by_seed": _by_seed(table, here),
-            "length": float(table.lengths[:, column].mean()),
-            "truncated": float(table.truncated[:, column].mean()),
-            "collected_good": float(table.good[:, column].mean()),
-            "collected_bad": float(table.bad[:, column].mean()),
-            "success": None if table.successes is None else estimate(table.successes[:, column]).to_dict(),
-            "success_within_policy": _within_policy(method, domain, rows, resampling.confidence),
-        }
-        scores = normalised(table, domain, anchors)
-        said["normalised"] = None if scores is None else estimate(scores).to_dict()
-        # A gap to a source in which nothing was learnt says nothing, so the random agent has none.
-        if domain in targets and method != RANDOM:
-            pair = np.stack([home, here], axis=1)
-            said["gap"] = estimate(home - here).to_dict()
-            said["retention"] = _ratio_of_columns(estimate, pair)
-        domains[domain] = said
+        returns = table.returns[:, column]
+        scores = normalized(table, domain, anchors)
+        # The random agent has learned nothing in the source that it could lose, so it has no gap.
+        has_gap = domain in targets and method != RANDOM
+        domains[domain] = DomainScores(
+            return_=estimator(returns).estimate,
+            return_by_seed={str(seed): float(value) for seed, value in zip(table.seeds, returns, strict=True)},
+            length=float(table.lengths[:, column].mean()),
+            truncated=float(table.truncated[:, column].mean()),
+            collected_good=float(table.good[:, column].mean()),
+            collected_bad=float(table.bad[:, column].mean()),
+            success=None if table.successes is None else estimator(table.successes[:, column]).estimate,
+            success_within_policy=_within_policy(method, domain, records, resampling.confidence),
+            normalized=None if scores is None else estimator(scores).estimate,
+            gap=estimator(source_returns - returns).estimate if has_gap else None,
+            retention=_retention(estimator, source_returns, returns) if has_gap else None,
+        )
+    return MethodScores(
+        method=method,
+        seeds=table.seeds,
+        encoders=None if table.encoders is None else len(set(table.encoders)),
+        few_seeds=estimator(source_returns).few_seeds,
+        domains=domains,
+        over_targets=_over_targets(method, table, source, targets, anchors, estimator),
+    )
+
+
+def _differing_leaks(
+    method: str, records: Sequence[EpisodeRecord], domains: Mapping[str, ScoredDomain]
+) -> dict[str, str]:
+    """Return the leak levels of a method that differ from the task's, since it was trained elsewhere."""
     return {
-        "method": method,
-        "seeds": list(table.seeds),
-        "encoders": None if table.encoders is None else len(set(table.encoders)),
-        "optimistic": estimate(home).optimistic,
-        "domains": domains,
-        "over_targets": _over_targets(method, table, source, targets, anchors, estimate),
+        record.domain: record.leak
+        for record in records
+        if record.method == method and record.leak != domains[record.domain].leak
     }
-
-
-def _leaks_of_its_own(
-    method: str, rows: Sequence[Row], where: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, str]]:
-    """Return as `leaks` the leak levels of a method that has acted elsewhere than in the source; nothing else."""
-    own = {row.domain: row.leak for row in rows if row.method == method and row.leak != where[row.domain]["leak"]}
-    return {"leaks": own} if own else {}
 
 
 def _over_targets(
-    method: str,
-    table: EpisodeMeans,
-    source: str,
-    targets: list[str],
-    anchors: Mapping[str, Any],
-    estimate: Callable[..., Estimate],
-) -> dict[str, Any] | None:
-    """Aggregate over all targets: the return by mean and worst target, the normalised score by all four."""
+    method: str, table: EpisodeMeans, source: str, targets: list[str], anchors: Anchors, estimator: _Estimator
+) -> TargetScores | None:
     if not targets:
         return None
-    returns = table.returns[:, [table.column(target) for target in targets]]
-    said: dict[str, Any] = {
-        "return": {"mean": estimate(returns).to_dict(), "worst": estimate(returns, worst_target).to_dict()},
-        "normalised": None,
-    }
-    if method != RANDOM:
-        home, away = table.returns[:, table.column(source)], returns.mean(axis=1)
-        said["gap"] = estimate(home - away).to_dict()
-        said["retention"] = _ratio_of_columns(estimate, np.stack([home, away], axis=1))
-    columns = [normalised(table, target, anchors) for target in targets]
-    scores = [column for column in columns if column is not None]
-    if len(scores) == len(targets):
-        statistics = {"mean": mean, "iqm": iqm, "worst": worst_target, "optimality_gap": optimality_gap}
-        matrix = np.stack(scores, axis=1)
-        said["normalised"] = {name: estimate(matrix, statistic).to_dict() for name, statistic in statistics.items()}
-    return said
+    columns = [table.column(target) for target in targets]
+    returns = table.returns[:, columns]
+    source_returns, target_returns = table.returns[:, table.column(source)], returns.mean(axis=1)
+    scores = [normalized(table, target, anchors) for target in targets]
+    defined = [column for column in scores if column is not None]
+    aggregates = None
+    if len(defined) == len(targets):
+        matrix = np.stack(defined, axis=1)
+        aggregates = NormalizedAggregates(
+            mean=estimator(matrix).estimate,
+            iqm=estimator(matrix, iqm).estimate,
+            worst=estimator(matrix, worst_target).estimate,
+            optimality_gap=estimator(matrix, optimality_gap).estimate,
+        )
+    return TargetScores(
+        return_=ReturnAggregates(estimator(returns).estimate, estimator(returns, worst_target).estimate),
+        success=None if table.successes is None else estimator(table.successes[:, columns]).estimate,
+        normalized=aggregates,
+        gap=None if method == RANDOM else estimator(source_returns - target_returns).estimate,
+        retention=None if method == RANDOM else _retention(estimator, source_returns, target_returns),
+    )
 
 
 def _comparisons(
-    tables: Mapping[str, EpisodeMeans], baseline: str | None, targets: list[str], resampling: Resampling
-) -> list[dict[str, Any]]:
-    """Compare every learnt method with the baseline: target by target, and over all of them."""
+    tables: Mapping[str, EpisodeMeans],
+    baseline: str | None,
+    targets: list[str],
+    resampling: Resampling,
+    seed: int,
+) -> list[BaselineComparison]:
+    """Compare every trained method with the baseline: in each target, and over all of them."""
     if baseline is None or not targets:
         return []
-    said: list[dict[str, Any]] = []
+    comparisons: list[BaselineComparison] = []
     for method in tables:
         if method in (baseline, RANDOM):
             continue
@@ -216,54 +227,51 @@ def _comparisons(
                 encoders=(first.encoders, second.encoders),
                 resamples=resampling.resamples,
                 confidence=resampling.confidence,
-                seed=resampling.seed,
+                seed=seed,
             )
-            said.append(
-                {
-                    "method": method,
-                    "baseline": baseline,
-                    "domain": name,
-                    "difference": result.difference.to_dict(),
-                    "ratio": result.ratio.to_dict(),
-                    "improvement": result.improvement.to_dict(),
-                    "p_value": result.p_value,
-                    "paired": result.paired,
-                    "seeds": result.difference.seeds,
-                    "independent": min(result.difference.seeds, result.difference.encoders),
-                    "optimistic": result.difference.optimistic,
-                }
+            comparisons.append(
+                BaselineComparison(
+                    method=method,
+                    baseline=baseline,
+                    domain=name,
+                    difference=result.difference.estimate,
+                    ratio=result.ratio.estimate,
+                    improvement=result.improvement.estimate,
+                    p_value=result.p_value,
+                    p_value_holm=None,
+                    paired=result.paired,
+                    seeds=result.difference.seeds,
+                    independent=min(result.difference.seeds, result.difference.encoders),
+                    few_seeds=result.difference.few_seeds,
+                )
             )
-    single = [entry for entry in said if entry["domain"] != ALL_TARGETS]
-    adjusted = holm([float(entry["p_value"]) for entry in single])
-    for entry, p_value in zip(single, adjusted, strict=True):
-        entry["p_value_holm"] = float(p_value)
-    return said
+    single = [number for number, entry in enumerate(comparisons) if entry.domain != ALL_TARGETS]
+    adjusted = holm([comparisons[number].p_value for number in single])
+    for number, p_value in zip(single, adjusted, strict=True):
+        comparisons[number] = replace(comparisons[number], p_value_holm=float(p_value))
+    return comparisons
 
 
-def _ratio_of_columns(estimate: Callable[..., Estimate], pair: FloatArray) -> dict[str, Any] | None:
-    """Return the second column's mean over the first's; None unless the first is positive for every seed."""
-    if pair[:, 0].min() <= 0:
+def _retention(estimator: _Estimator, source: FloatArray, target: FloatArray) -> Estimate | None:
+    """Return the mean in the target over the mean in the source; None unless every seed's source return is positive."""
+    if source.min() <= 0:
         return None
 
     def ratio(scores: FloatArray, weights: FloatArray) -> FloatArray:
         quotient: FloatArray = (weights @ scores[:, 1]) / (weights @ scores[:, 0])
         return quotient
 
-    return estimate(pair, ratio).to_dict()
-
-
-def _by_seed(table: EpisodeMeans, values: FloatArray) -> dict[str, float]:
-    return {str(seed): float(value) for seed, value in zip(table.seeds, values, strict=True)}
+    return estimator(np.stack([source, target], axis=1), ratio).estimate
 
 
 def _within_policy(
-    method: str, domain: str, rows: Sequence[Row], confidence: float
-) -> dict[str, dict[str, Any]] | None:
-    """Return for each policy the share of its successful episodes, with an interval over episodes alone."""
-    counts: dict[str, list[bool]] = {}
-    for row in rows:
-        if row.method == method and row.domain == domain:
-            if row.success is None:
+    method: str, domain: str, records: Sequence[EpisodeRecord], confidence: float
+) -> dict[str, Proportion] | None:
+    """Return each policy's share of successful episodes, by seed, with an interval over episodes."""
+    successes: dict[str, list[bool]] = {}
+    for record in records:
+        if record.method == method and record.domain == domain:
+            if record.episode.success is None:
                 return None
-            counts.setdefault(str(row.seed), []).append(row.success)
-    return {seed: vars(wilson(sum(successes), len(successes), confidence)) for seed, successes in counts.items()}
+            successes.setdefault(str(record.seed), []).append(record.episode.success)
+    return {seed: wilson(sum(episodes), len(episodes), confidence) for seed, episodes in successes.items()}

@@ -1,7 +1,8 @@
-"""What a transfer artefact holds: its kind, its files, and the entries of its card."""
+"""The kind of a transfer artefact, its files, and an entry of its card."""
 
 TRANSFER = "transfer"
 """Kind of the artefact."""
 EPISODES, SCORES, CURVES, STRIPS = "episodes.csv", "scores.json", "curves.csv", "strips"
+CURVE_COLUMNS = ("method", "seed", "domain", "split", "env_steps", "episodes", "mean_return")
 AGENT_PATHS = "agent_paths"
-"""Entry of a transfer's card: by digest where each agent lay, relative to the transfer."""
+"""Entry of a transfer's card: by digest where each agent lies, relative to the transfer."""

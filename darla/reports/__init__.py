@@ -1,1 +1,1 @@
-"""Everything that is written for people: pages, tables, figures."""
+"""Reports: pages, tables and figures."""

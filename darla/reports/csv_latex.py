@@ -1,11 +1,10 @@
 """Tables as files for other programs: LaTeX for a paper, CSV for a spreadsheet."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from darla.common.csv_rows import csv_text
 from darla.common.files import write_bytes
 from darla.reports.document import Block, Cell, Collapsible, Document, Section, Table
 
@@ -39,9 +38,9 @@ _SPECIAL = str.maketrans(_LATEX | {letter: rf"$\{name}$" for letter, name in _GR
 
 
 def to_latex(table: Table, label: str = "") -> str:
-    """Return a table as a LaTeX float; it needs the package booktabs and nothing else.
+    """Return a table as a LaTeX float; it needs no package but booktabs.
 
-    The details of a heading stand in a line of their own below it. A cell's detail follows it in a smaller size.
+    The details of headings are a second line of the header. A cell's detail follows it in a smaller size.
 
     Args:
         table: its captions and cells may use `**bold**`, `*emphasis*` and code in backquotes.
@@ -70,14 +69,10 @@ def to_latex(table: Table, label: str = "") -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV: the text of each cell, and its detail in a column of its own where a column has any."""
+    """Return a table as CSV. Where cells of a column have details, these are a column of their own."""
     detailed = [any(row[place].detail for row in table.rows) for place in range(len(table.header))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_split([Cell(_plain(f"{cell.text} {cell.detail}")) for cell in table.header], detailed, "detail"))
-    for row in table.rows:
-        writer.writerow(_split(row, detailed))
-    return text.getvalue()
+    header = _split([Cell(_plain(f"{cell.text} {cell.detail}")) for cell in table.header], detailed, "detail")
+    return csv_text(header, [_split(row, detailed) for row in table.rows])
 
 
 def write_tables(document: Document, out: Path) -> None:
@@ -106,8 +101,8 @@ def _split(row: Iterable[Cell], detailed: list[bool], heading: str = "") -> list
 
 
 def _plain(text: str) -> str:
-    """Return text without marks, numbers with the minus that programs read, and nothing where there is no number."""
-    bare = re.sub(r"\*\*(.+?)\*\*|`(.+?)`", lambda found: found[1] or found[2], text).replace("\u00a0", " ").strip()
+    """Return text without markup, with an ASCII minus sign, and empty where there is no number."""
+    bare = re.sub(r"\*\*(.+?)\*\*|`(.+?)`", lambda match: match[1] or match[2], text).replace("\u00a0", " ").strip()
     return "" if bare == "–" else bare.replace("−", "-")
 
 
@@ -120,7 +115,7 @@ def _small(detail: str) -> str:
 
 
 def _latex(text: str) -> str:
-    said = text.translate(_SPECIAL)
-    said = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", said)
-    said = re.sub(r"(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])", r"\\emph{\1}", said)
-    return re.sub(r"`(.+?)`", r"\\texttt{\1}", said)
+    latex = text.translate(_SPECIAL)
+    latex = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", latex)
+    latex = re.sub(r"(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])", r"\\emph{\1}", latex)
+    return re.sub(r"`(.+?)`", r"\\texttt{\1}", latex)

@@ -1,8 +1,7 @@
-"""What a report is written from: finished artefacts at and below some folders, and what they stand on."""
+"""The input of a report: finished artefacts in and below some folders, and the artefacts that these were made from."""
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,30 +11,31 @@ from darla.analysis.encoder_correlation import KIND as CORRELATION
 from darla.analysis.encoder_correlation import MEASURE_PATHS
 from darla.analysis.encoder_measures import KIND as MEASURES
 from darla.common import Artefact, InputError, is_complete
+from darla.common.csv_rows import read_rows
 from darla.common.files import read_json
-from darla.evaluation.episode_records import Row, read_rows
-from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
+from darla.evaluation.episode_records import EpisodeRecord, read_episodes
+from darla.evaluation.score_types import TransferScores
+from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, STRIPS, TRANSFER
 from darla.reports.figures.learning_curves import Curves
 from darla.vision.metrics.metric_files import METRICS
 
 _KINDS = ("frames", "dae", "encoder", METRICS, MEASURES, "agent", TRANSFER, CORRELATION)
 _SUBJECTS = ("encoder", METRICS, MEASURES, TRANSFER, CORRELATION)
-"""What a report can be about; the rest is told along with them."""
+"""Kinds that a report can be about; artefacts of other kinds are added to it where these were made from them."""
 _NEAR = 3
-"""Folders above an artefact, and below that, in which what it was made from is looked for."""
+"""How many parent folders, and levels below each, are searched for an artefact's inputs."""
 
 
 @dataclass(frozen=True)
 class TransferData:
-    """A transfer with its numbers read."""
+    """A transfer whose files are read when they are needed."""
 
     artefact: Artefact
 
     @cached_property
-    def scores(self) -> dict[str, Any]:
+    def scores(self) -> TransferScores:
         """The content of `scores.json`."""
-        scores: dict[str, Any] = read_json(self.artefact.folder / SCORES)
-        return scores
+        return TransferScores.load(self.artefact.folder)
 
     @property
     def task(self) -> dict[str, Any]:
@@ -44,33 +44,31 @@ class TransferData:
         return task
 
     @cached_property
-    def episodes(self) -> list[Row]:
-        """One row for each evaluation episode."""
-        return read_rows(self.artefact.folder / EPISODES)
+    def episodes(self) -> list[EpisodeRecord]:
+        """One record for each evaluation episode."""
+        return read_episodes(self.artefact.folder / EPISODES)
 
     @cached_property
     def curves(self) -> Curves:
         """Return of snapshots by method and domain; see `curve_figure.curve_figure`."""
-        found: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
-        path = self.artefact.folder / CURVES
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    seeds = found.setdefault((row["method"], row["domain"]), {})
-                    point = int(row["env_steps"]), float(row["mean_return"])
-                    seeds.setdefault(int(row["seed"]), []).append(point)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} cannot be read as learning curves: {error}") from error
-        return found
+        curves: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
+        for method, domain, seed, point in read_rows(self.artefact.folder / CURVES, _curve_point):
+            curves.setdefault((method, domain), {}).setdefault(seed, []).append(point)
+        return curves
 
     def strip(self, file: str) -> Path:
         """Return the path of a film strip."""
         return self.artefact.folder / STRIPS / file
 
 
+def _curve_point(cells: Mapping[str, str]) -> tuple[str, str, int, tuple[int, float]]:
+    point = int(cells["env_steps"]), float(cells["mean_return"])
+    return cells["method"], cells["domain"], int(cells["seed"]), point
+
+
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report tells of."""
+    """The artefacts of a report."""
 
     transfers: list[TransferData] = field(default_factory=list)
     agents: list[Artefact] = field(default_factory=list)
@@ -84,15 +82,14 @@ class ReportData:
     def all(self) -> list[Artefact]:
         """Return every artefact in the order of the stages."""
         transfers = [transfer.artefact for transfer in self.transfers]
-        seen = [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.measures]
-        return [*seen, *self.agents, *transfers, *self.correlations]
+        vision = [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.measures]
+        return [*vision, *self.agents, *transfers, *self.correlations]
 
 
-def gather(runs: Sequence[Path | str]) -> ReportData:
+def collect_artefacts(runs: Sequence[Path | str]) -> ReportData:
     """Find the artefacts of a report and check them.
 
-    What a transfer or an agent was made from is followed to where it lay, and left out if it is there no
-    more.
+    The artefacts that a transfer or an agent was made from are added, unless they have been moved or deleted.
 
     Args:
         runs: folders that are artefacts, or hold some at any depth.
@@ -100,18 +97,18 @@ def gather(runs: Sequence[Path | str]) -> ReportData:
     Raises:
         InputError: a folder does not exist, holds nothing to report on, or an artefact is damaged.
     """
-    found: dict[str, Artefact] = {}
+    artefacts: dict[str, Artefact] = {}
     for run in map(Path, runs):
         if not run.is_dir():
             raise InputError(f"no artefact at {run}: there is no such folder")
         for folder in _artefacts_below(run):
-            _add(found, Artefact.load(folder))
-    if not any(artefact.kind in _SUBJECTS for artefact in found.values()):
-        where = ", ".join(map(str, runs))
-        raise InputError(f"there is nothing to report on in {where}: no finished transfer and no encoder")
-    for artefact in list(found.values()):
-        _follow(found, artefact)
-    by_kind = {kind: [artefact for artefact in found.values() if artefact.kind == kind] for kind in _KINDS}
+            _add(artefacts, Artefact.load(folder))
+    if not any(artefact.kind in _SUBJECTS for artefact in artefacts.values()):
+        folders = ", ".join(map(str, runs))
+        raise InputError(f"there is nothing to report on in {folders}: no finished transfer and no encoder")
+    for artefact in list(artefacts.values()):
+        _add_inputs(artefacts, artefact)
+    by_kind = {kind: [artefact for artefact in artefacts.values() if artefact.kind == kind] for kind in _KINDS}
     return ReportData(
         transfers=[TransferData(artefact) for artefact in by_kind[TRANSFER]],
         agents=by_kind["agent"],
@@ -124,45 +121,46 @@ def gather(runs: Sequence[Path | str]) -> ReportData:
     )
 
 
-def _add(found: dict[str, Artefact], artefact: Artefact) -> bool:
-    if artefact.kind not in _KINDS or artefact.digest in found:
+def _add(artefacts: dict[str, Artefact], artefact: Artefact) -> bool:
+    if artefact.kind not in _KINDS or artefact.digest in artefacts:
         return False
-    found[artefact.digest] = artefact
+    artefacts[artefact.digest] = artefact
     return True
 
 
-def _follow(found: dict[str, Artefact], artefact: Artefact) -> None:
-    """Add what an artefact stands on: a transfer's agents, their encoders, these encoders' frames and DAE."""
-    for folder, digest in _leads(artefact):
-        if digest in found or not is_complete(folder) or _digest_on_card(folder) != digest:
+def _add_inputs(artefacts: dict[str, Artefact], artefact: Artefact) -> None:
+    """Add what an artefact was made from: a transfer's agents, their encoders, the encoders' frames and DAE."""
+    for folder, digest in _inputs(artefact):
+        if digest in artefacts or not is_complete(folder) or _digest_on_card(folder) != digest:
             continue
-        below = Artefact.load(folder)
-        if _add(found, below):
-            _follow(found, below)
+        made_from = Artefact.load(folder)
+        if _add(artefacts, made_from):
+            _add_inputs(artefacts, made_from)
 
 
-def _leads(artefact: Artefact) -> Iterator[tuple[Path, str]]:
+def _inputs(artefact: Artefact) -> Iterator[tuple[Path, str]]:
+    """Yield where the inputs of an artefact may lie, and their digests."""
     extra, inputs = artefact.card.get("extra", {}), artefact.card.get("inputs", {})
     for digest, path in (extra.get(AGENT_PATHS, {}) | extra.get(MEASURE_PATHS, {})).items():
         yield artefact.folder / path, digest
     if "encoder_path" in extra and "encoder" in inputs:
         yield artefact.folder / extra["encoder_path"], inputs["encoder"]
-    # An encoder does not say where its frames lay: they are looked for near it.
-    wanted = {inputs[name] for name in ("frames", "dae") if name in inputs}
-    if artefact.kind in ("encoder", "dae") and wanted:
+    # The card of an encoder has no path of its frames: they are searched for near it.
+    digests = {inputs[name] for name in ("frames", "dae") if name in inputs}
+    if artefact.kind in ("encoder", "dae") and digests:
         for folder in _artefacts_near(artefact.folder):
             digest = _digest_on_card(folder)
-            if digest in wanted:
+            if digest in digests:
                 yield folder, digest
 
 
 def _artefacts_near(folder: Path) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for above in list(folder.resolve().parents)[: _NEAR - 1]:
-        for found in _artefacts_below(above, _NEAR):
-            if found not in seen:
-                seen.add(found)
-                yield found
+    visited: set[Path] = set()
+    for parent in list(folder.resolve().parents)[: _NEAR - 1]:
+        for artefact in _artefacts_below(parent, _NEAR):
+            if artefact not in visited:
+                visited.add(artefact)
+                yield artefact
 
 
 def _artefacts_below(folder: Path, depth: int | None = None) -> Iterable[Path]:
@@ -175,9 +173,9 @@ def _artefacts_below(folder: Path, depth: int | None = None) -> Iterable[Path]:
 
 
 def _digest_on_card(folder: Path) -> str:
-    """Return an artefact's digest without reading its files; they are checked once it is wanted."""
+    """Return an artefact's digest without reading its files; they are checked when the artefact is opened."""
     try:
         card = read_json(folder / "card.json")
     except InputError:
-        return ""  # a damaged neighbour is no reason not to report on the rest
+        return ""  # a damaged artefact nearby does not prevent a report on the others
     return Artefact(folder, "", {}, card).digest if isinstance(card, dict) and "files" in card else ""

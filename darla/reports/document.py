@@ -1,4 +1,4 @@
-"""What a report is made of, before it is a web page or Markdown: text, tables and pictures in sections.
+"""The parts of a report, before it is written as HTML or Markdown: text, tables and figures in sections.
 
 Text may use `**bold**`, `*emphasis*` and code in backquotes.
 """
@@ -16,7 +16,7 @@ class Cell:
 
     text: str
     detail: str = ""
-    """Said in a smaller voice: an interval, a leak level."""
+    """Shown smaller: an interval, a leak level."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Table:
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
-    """What a reader must know to read it."""
+    """Sentences below the table."""
     labels: int = 1
-    """Columns of words at the left; those after them are numbers and stand at the right."""
+    """Number of columns of words at the left; the columns after them are numbers and are right-aligned."""
 
     def transposed(self) -> "Table":
         """Return the table with its rows as columns."""
@@ -37,7 +37,7 @@ class Table:
         return Table(self.caption, header, tuple(rows), self.notes)
 
     def markdown(self) -> str:
-        """Return the table as Markdown, aligned so that its source can be read as well."""
+        """Return the table as Markdown with aligned columns."""
         rows = [[_joined(cell).replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         rule = [
@@ -63,17 +63,17 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure or an image, with what it shows in words."""
+class FigureBlock:
+    """A figure or an image, with a caption."""
 
     name: str
-    """Unique within the report; the stem of its file where it becomes one."""
+    """Unique within the report; the stem of its file name in the Markdown report."""
     content: Figure | Image.Image
     caption: str
     alt: str
-    """What a reader who cannot see it should know."""
+    """Alternative text."""
     ground: Literal["page", "white"] = "page"
-    """`white` for images with dark labels of their own, which need white behind them on a dark page."""
+    """`white` for images with dark labels, which need a white background on a dark page."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,14 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Code:
-    """Commands or numbers, as they are."""
+    """Preformatted commands or numbers."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Collapsible:
-    """Blocks that may be folded away behind a line of text."""
+    """Blocks that can be collapsed to a line of text."""
 
     summary: str
     blocks: tuple["Block", ...]
@@ -108,13 +108,13 @@ class Collapsible:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and the blocks below it."""
 
     title: str
     blocks: tuple["Block", ...]
 
 
-Block = Text | Bullets | Code | Table | Picture | Collapsible | Section
+Block = Text | Bullets | Code | Table | FigureBlock | Collapsible | Section
 
 
 @dataclass(frozen=True)

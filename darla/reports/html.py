@@ -1,21 +1,22 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no file beside it."""
+"""A report as one self-contained HTML page, without scripts, fonts or other files."""
 
 import base64
 import io
 import re
 from collections.abc import Iterable
+from functools import cache
 from html import escape
+from importlib import resources
 
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, Picture, Section, Table, Text
+from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.style import to_svg
-from darla.reports.style import STYLE
 
 _WEBP_QUALITY = 90
 _SMALL = 900
-"""Pixels below which an image is shown in its own size and not stretched to the column."""
+"""Pixels up to which an image is shown in its own size and not stretched to the width of the column."""
 
 
 def to_html(document: Document) -> str:
@@ -29,11 +30,11 @@ def to_html(document: Document) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(document.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(document.title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{_inline(document.title)}</h1>\n"
         f'<p class="subtitle">{_inline(document.subtitle)}</p>\n'
         f'<nav aria-label="Sections">{links}</nav>\n</header>\n<main>\n{body}</main>\n'
-        "<footer>Written by darla. The page is complete in itself: keep it, send it, print it.</footer>\n"
+        "<footer>Written by darla. This page is self-contained.</footer>\n"
         "</body>\n</html>\n"
     )
 
@@ -73,8 +74,8 @@ class _Page:
                 return self.section(block, level)
             case Table():
                 return self._table(block)
-            case Picture():
-                return self._picture(block)
+            case FigureBlock():
+                return self._figure(block)
 
     def _table(self, table: Table) -> str:
         self._tables += 1
@@ -85,9 +86,9 @@ class _Page:
                 _cell("th" if number == 0 else "td", cell, number, table.labels, "row" if number == 0 else "")
                 for number, cell in enumerate(row)
             ]
-            # A row without a name of its own goes on with the one above.
-            goes_on = "" if row[0].text else ' class="on"'
-            body.append(f"<tr{goes_on}>{''.join(cells)}</tr>\n")
+            # A row without a name belongs to the row above.
+            continued = "" if row[0].text else ' class="on"'
+            body.append(f"<tr{continued}>{''.join(cells)}</tr>\n")
         notes = "".join(f'<p class="notes">{_inline(note)}</p>\n' for note in table.notes)
         name = f"table-{self._tables}"
         return (
@@ -96,22 +97,22 @@ class _Page:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(body)}</tbody>\n</table></div>\n{notes}</div>\n"
         )
 
-    def _picture(self, picture: Picture) -> str:
+    def _figure(self, figure: FigureBlock) -> str:
         self._figures += 1
-        if isinstance(picture.content, Figure):
-            label = f'role="img" aria-label="{escape(picture.alt)}"'
-            shown = f'<div class="scroll">{to_svg(picture.content).replace("<svg", f"<svg {label}", 1)}</div>'
+        if isinstance(figure.content, Figure):
+            label = f'role="img" aria-label="{escape(figure.alt)}"'
+            markup = f'<div class="scroll">{to_svg(figure.content).replace("<svg", f"<svg {label}", 1)}</div>'
         else:
-            image = picture.content
+            image = figure.content
             kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
-            shown = (
+            markup = (
                 f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
-                f'alt="{escape(picture.alt)}" loading="lazy">'
+                f'alt="{escape(figure.alt)}" loading="lazy">'
             )
-            if picture.ground == "white":
-                shown = f'<div class="white">{shown}</div>'
-        caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(picture.caption)}</figcaption>"
-        return f"<figure>\n{shown}\n{caption}\n</figure>\n"
+            if figure.ground == "white":
+                markup = f'<div class="white">{markup}</div>'
+        caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(figure.caption)}</figcaption>"
+        return f"<figure>\n{markup}\n{caption}\n</figure>\n"
 
 
 def _cell(tag: str, cell: Cell, column: int, labels: int, scope: str) -> str:
@@ -122,11 +123,17 @@ def _cell(tag: str, cell: Cell, column: int, labels: int, scope: str) -> str:
 
 
 def _inline(words: str) -> str:
-    """Turn bold, emphasis and code into HTML; everything else is text."""
-    said = escape(words, quote=False)
-    said = re.sub(r"`([^`]+)`", r"<code>\1</code>", said)
-    said = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", said)
-    return re.sub(r"(?<![\w*])\*(\S(?:.*?\S)?)\*(?![\w*])", r"<em>\1</em>", said)
+    """Return text as HTML, with bold, emphasis and code."""
+    html = escape(words, quote=False)
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
+    html = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html)
+    return re.sub(r"(?<![\w*])\*(\S(?:.*?\S)?)\*(?![\w*])", r"<em>\1</em>", html)
+
+
+@cache
+def _style() -> str:
+    """Return the style sheet, for light and dark screens and for paper."""
+    return "\n" + resources.files("darla.reports").joinpath("report.css").read_text(encoding="utf-8")
 
 
 def _anchor(title: str) -> str:
@@ -134,7 +141,7 @@ def _anchor(title: str) -> str:
 
 
 def _data(image: Image.Image) -> str:
-    """Return an image as a data address: WebP where Pillow can write it, a fifth of the size of PNG."""
+    """Return an image as a data URL: WebP where Pillow can write it, which is a fifth of the size of PNG."""
     data = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     if kind == "webp":

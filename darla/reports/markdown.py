@@ -1,4 +1,4 @@
-"""A report as Markdown with its pictures beside it, for repositories and notebooks."""
+"""A report as Markdown with its figures as PNG files, for repositories and notebooks."""
 
 import io
 import re
@@ -6,26 +6,26 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from darla.reports.document import Block, Bullets, Code, Collapsible, Document, Picture, Section, Table, Text
+from darla.reports.document import Block, Bullets, Code, Collapsible, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.style import to_png
 
 FIGURES = "figures"
-"""Folder of the pictures, beside the Markdown file."""
+"""Folder of the figures, beside the Markdown file."""
 
 
 def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
-    """Return the text of the report, and its pictures as PNG by their path from the text."""
+    """Return the text of the report, and its figures as PNG by their path relative to the text."""
     writer = _Writer()
     parts = [f"# {document.title}", document.subtitle]
     parts += [part for section in document.sections for part in writer.section(section, 2)]
-    return "\n\n".join(parts) + "\n", writer.pictures
+    return "\n\n".join(parts) + "\n", writer.images
 
 
 class _Writer:
-    """Counts figures and tables while the text is written, and gathers the pictures."""
+    """Counts figures and tables while the text is written, and collects the figures."""
 
     def __init__(self) -> None:
-        self.pictures: dict[str, bytes] = {}
+        self.images: dict[str, bytes] = {}
         self._figures = self._tables = 0
 
     def section(self, section: Section, level: int) -> list[str]:
@@ -49,20 +49,20 @@ class _Writer:
             case Table():
                 self._tables += 1
                 return [f"**Table {self._tables}.** {block.caption}", block.markdown()]
-            case Picture():
-                return self._picture(block)
+            case FigureBlock():
+                return self._figure(block)
 
-    def _picture(self, picture: Picture) -> list[str]:
+    def _figure(self, figure: FigureBlock) -> list[str]:
         self._figures += 1
-        path = f"{FIGURES}/{self._figures:02d}-{_file_name(picture.name)}.png"
-        if isinstance(picture.content, Figure):
-            self.pictures[path] = to_png(picture.content)
+        path = f"{FIGURES}/{self._figures:02d}-{_file_name(figure.name)}.png"
+        if isinstance(figure.content, Figure):
+            self.images[path] = to_png(figure.content)
         else:
             data = io.BytesIO()
-            picture.content.save(data, "PNG", optimize=True)
-            self.pictures[path] = data.getvalue()
-        alt = picture.alt.replace("[", "(").replace("]", ")")
-        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {picture.caption}"]
+            figure.content.save(data, "PNG", optimize=True)
+            self.images[path] = data.getvalue()
+        alt = figure.alt.replace("[", "(").replace("]", ")")
+        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {figure.caption}"]
 
 
 def _file_name(name: str) -> str:

@@ -9,7 +9,8 @@ from darla.agents.vec_env.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
 from darla.envs.seek_avoid.state_vector import state_vector
-from darla.evaluation.rollout import EvaluationProtocol, VecEvaluator
+from darla.evaluation.rollout import VecEvaluator
+from darla.evaluation.transfer_config import EvaluationProtocol
 
 STEPS = 9
 
@@ -55,10 +56,10 @@ def test_an_agent_acts_on_what_the_environment_tells_and_not_on_the_image(knowin
 
 
 def test_an_agent_on_the_ground_truth_plays_whole_episodes(knowing, room):
-    with VecEvaluator(room, 2) as arena:
+    with VecEvaluator(room, 2) as evaluator:
         agent = Agent.load(knowing.folder)
-        arena.check_compatible(agent)
-        played = arena.play(agent, EvaluationProtocol(3, 2))
+        evaluator.check_compatible(agent)
+        played = evaluator.evaluate(agent, EvaluationProtocol(3, 2))
     assert [episode.length for episode in played] == [STEPS] * 3
 
 

@@ -1,6 +1,7 @@
 """Measures of encoders against the transfer of their policies, one item for each encoder."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,21 @@ import pytest
 from scipy.stats import spearmanr
 
 import darla
-from darla.analysis.encoder_correlation import CorrelationConfig
-from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_drifts, read_measures
+from darla.analysis.encoder_correlation import ALL_TASKS, CorrelationConfig, read_correlation
+from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_measures
 from darla.common import Artefact, InputError, complete_artefact, start_artefact
 from darla.common.files import read_json, write_json
+from darla.common.json_records import to_json
 from darla.correlate_encoders import correlate
 from darla.envs.domains import tasks
 from darla.envs.frames.collect import CollectConfig
-from darla.evaluation.episode_records import Row, write_rows
-from darla.reports.data import gather
+from darla.evaluation.episode_records import Episode, EpisodeRecord, write_episodes
+from darla.evaluation.score_types import AgentRecord, Anchors, TransferScores
+from darla.evaluation.transfer_config import TransferConfig
+from darla.reports.data import collect_artefacts
 from darla.reports.figures.correlation import correlation_figure
-from darla.reports.page import compose
-from darla.reports.tables.correlation import ALL_TASKS, correlation_table
+from darla.reports.page import build_report
+from darla.reports.tables.correlation import correlation_table
 from darla.vision import SeeConfig, TrainingConfig
 
 MEASURES = MeasuresConfig(scores=("mig", "sap"), rows=120, states=4)
@@ -56,22 +60,33 @@ def make_transfer(folder: Path, task: str, encoders: list[tuple[str, Path]]) -> 
     for place, (_, encoder) in enumerate(encoders):
         for seed in (0, 1):
             digest = f"agent {place} {seed}"
-            told = {"method": "DARLA", "seed": 2 * place + seed, "digest": digest, "algorithm": "ppo"}
-            agents.append(told | {"encoder": Artefact.load(encoder).digest})
-            home = -1.0 if place == 0 else 10.0
-            totals = {"source": home, **{target: float(place + seed) for target in tasks.get(task).targets}}
+            encoder_digest = Artefact.load(encoder).digest
+            agents.append(AgentRecord("DARLA", 2 * place + seed, digest, encoder_digest, algorithm="ppo"))
+            source = -1.0 if place == 0 else 10.0
+            returns = {"source": source, **{target: float(place + seed) for target in tasks.get(task).targets}}
             rows += [
-                Row("DARLA", 2 * place + seed, digest, domain, "source" if domain == "source" else "target", "", 0, 0,
-                    total, 1, None, True, 0, 0)
-                for domain, total in totals.items()
-            ]  # fmt: skip
-    # Another learner on the same encoder has no part in it.
-    agents.append(agents[0] | {"digest": "other", "algorithm": "dqn"})
-    rows.append(Row("DARLA", 9, "other", "source", "source", "", 0, 0, 99.0, 1, None, True, 0, 0))
+                EpisodeRecord(
+                    "DARLA",
+                    2 * place + seed,
+                    digest,
+                    domain,
+                    "source" if domain == "source" else "target",
+                    "",
+                    Episode(0, 0, return_, 1, None, True, 0, 0),
+                )
+                for domain, return_ in returns.items()
+            ]
+    # Policies of another algorithm on the same encoder do not count.
+    agents.append(replace(agents[0], digest="other", algorithm="dqn"))
+    other = Episode(0, 0, 99.0, 1, None, True, 0, 0)
+    rows.append(EpisodeRecord("DARLA", 9, "other", "source", "source", "", other))
     record = {"task": tasks.get(task).to_dict()}
     start_artefact(folder, "transfer", record)
-    write_json(folder / "scores.json", {"agents": agents, "domains": [], "methods": []})
-    write_rows(folder / "episodes.csv", rows)
+    scores = TransferScores(
+        (), Anchors(None, None, {}), (), (), task, TransferConfig(), tuple(agents), episode_seeds={}, strips=()
+    )
+    write_json(folder / "scores.json", to_json(scores))
+    write_episodes(folder / "episodes.csv", rows)
     return complete_artefact(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
 
 
@@ -83,16 +98,16 @@ def transfers(encoders, tmp_path_factory: pytest.TempPathFactory) -> list[Artefa
 
 def test_an_encoder_is_measured_on_what_it_has_learnt_from(frames, encoder, tmp_path):
     made = measure(encoder, frames, tmp_path / "m", [tasks.get("conjunction")], MEASURES)
-    numbers = read_measures(made)
+    numbers = read_measures(made).measures
     probes = read_json(encoder / "probes.json")
     probed = {name for name in ("kind", "bearing", "distance") if name in probes}
     assert set(numbers) == {"mig", "sap", "kl", "active", "error", DRIFT} | probed
     assert numbers["kl"] == probes["kl"]["total"]
     assert all(numbers[name] == probes[name]["nonlinear"] for name in probed)
-    assert numbers[DRIFT] == read_drifts(made)["conjunction"]["A in room 2"].relative
+    assert numbers[DRIFT] == read_measures(made).drift["conjunction"]["A in room 2"].relative
     assert measure(encoder, frames, tmp_path / "again", [tasks.get("conjunction")], MEASURES).digest == made.digest
     other = darla.collect(CollectConfig(task="conjunction", frames=20, seed=1), tmp_path / "other")
-    with pytest.raises(InputError, match="has not learnt from the frames"):
+    with pytest.raises(InputError, match="was not trained on the frames"):
         measure(encoder, other, tmp_path / "wrong", [], MEASURES)
 
 
@@ -105,28 +120,28 @@ def made(frames, encoders, transfers, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.slow
 def test_every_encoder_is_one_item_with_the_mean_of_its_policies(made, encoders):
-    told = read_json(made.folder / "correlation.json")
-    assert [item["setting"] for item in told["encoders"]] == [name for name, _ in encoders]
-    assert {item["policies"] for item in told["encoders"]} == {2}  # the same two in both tasks
-    for place, item in enumerate(told["encoders"]):
+    items = read_correlation(made).encoders
+    assert [item.setting for item in items] == [name for name, _ in encoders]
+    assert {item.policies for item in items} == {2}  # the same two in both tasks
+    for place, item in enumerate(items):
         for group in (*NAMES, ALL_TASKS):
-            assert item["outcomes"][group]["return"] == pytest.approx(place + 0.5)
-        assert ("retention" in item["outcomes"][ALL_TASKS]) == (place > 0)  # nothing was learnt on the first
+            assert item.outcomes[group]["return"] == pytest.approx(place + 0.5)
+        assert ("retention" in item.outcomes[ALL_TASKS]) == (place > 0)  # nothing was learnt on the first
 
 
 @pytest.mark.slow
 def test_correlations_are_the_librarys_over_encoders(made):
-    told = read_json(made.folder / "correlation.json")
-    found = {(each["measure"], each["task"], each["outcome"]): each for each in told["correlations"]}
+    result = read_correlation(made)
+    entries = {(entry.measure, entry.task, entry.outcome): entry for entry in result.correlations}
     for name in ("kl", DRIFT):
-        values = [item["measures"][name] for item in told["encoders"]]
-        returns = [item["outcomes"][ALL_TASKS]["return"] for item in told["encoders"]]
-        each = found[name, ALL_TASKS, "return"]
-        assert each["rho"] == pytest.approx(spearmanr(values, returns).statistic)
-        assert each["items"] == 4
-        assert each["preliminary"]
-        assert each["p_value_holm"] >= each["p_value"]
-    assert not any(outcome == "retention" for _, _, outcome in found)  # three encoders have one: too few
+        values = [item.measures[name] for item in result.encoders]
+        returns = [item.outcomes[ALL_TASKS]["return"] for item in result.encoders]
+        entry = entries[name, ALL_TASKS, "return"]
+        assert entry.rho == pytest.approx(spearmanr(values, returns).statistic)
+        assert entry.items == 4
+        assert entry.preliminary
+        assert entry.p_value_holm >= entry.p_value
+    assert not any(outcome == "retention" for _, _, outcome in entries)  # three encoders have one: too few
 
 
 @pytest.mark.slow
@@ -136,11 +151,11 @@ def test_a_correlation_is_written_as_table_figure_and_numbers(made):
     assert len(rows) == 4
     assert all(np.isfinite(float(row["mig"])) for row in rows)
     assert (made.folder / "return.png").read_bytes().startswith(b"\x89PNG")
-    told = read_json(made.folder / "correlation.json")
-    table = correlation_table(told)
+    result = read_correlation(made)
+    table = correlation_table(result)
     assert {row[0].text for row in table.rows} >= {"latent drift", "KL, nats"}
     assert any("preliminary" in note for note in table.notes)
-    panels = [axes for axes in correlation_figure(told, "return").axes if axes.get_visible()]
+    panels = [axes for axes in correlation_figure(result, "return").axes if axes.get_visible()]
     assert len(panels) == len(table.rows)
 
 
@@ -153,9 +168,9 @@ def test_a_finished_correlation_is_returned_as_it_is(made, frames, encoders, tra
 
 @pytest.mark.slow
 def test_the_report_shows_drift_and_correlation(made, frames, encoders):
-    material = gather([made.folder, *(folder for _, folder in encoders), frames.folder])
+    material = collect_artefacts([made.folder, *(folder for _, folder in encoders), frames.folder])
     assert len(material.measures) == 4  # found by way of the correlation
-    document = compose(material)
+    document = build_report(material)
     (why,) = [section for section in document.sections if section.title == "Why policies transfer"]
     captions = [block.caption for block in why.blocks if hasattr(block, "caption")]
     assert any(caption.startswith("Latent drift") for caption in captions)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from darla.analysis.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
 from darla.common import InputError
+from darla.common.json_records import from_json, to_json
 from darla.envs import Domain, tasks
 from darla.envs.seek_avoid.paired_rendering import PairedRendering, render_pairs
 from darla.vision import Posterior, VisionModel
@@ -111,7 +112,7 @@ def test_drift_is_compared_with_every_pair_of_unrelated_states():
     assert found.relative == pytest.approx(np.sqrt(moved / unrelated))
     rms = np.sqrt(((one - other) ** 2).mean(axis=0))
     np.testing.assert_allclose(found.per_latent_shift, rms / [1, 2, 4])
-    assert Drift.from_dict(found.to_dict()) == found
+    assert from_json(Drift, to_json(found), "measures.json") == found
     assert mean_relative({"a": found, "b": drift(one, one)}) == pytest.approx(found.relative / 2)
 
 

@@ -86,7 +86,7 @@ def test_a_frame_depends_on_its_number_alone(frames: FrameSet, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "random_policy"])
-def test_the_number_of_workers_changes_no_byte(poses: str, tmp_path: Path) -> None:
+def test_the_number_of_workers_changes_no_byte(sampling: str, tmp_path: Path) -> None:
     config = CollectConfig(frames=50, shard_size=20, seed=3, sampling=poses)  # type: ignore[arg-type]
     alone = collect(config, tmp_path / "alone", workers=1)
     together = collect(config, tmp_path / "together", workers=2)

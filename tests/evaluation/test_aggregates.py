@@ -11,6 +11,7 @@ from scipy.stats import permutation_test as scipy_test
 from scipy.stats import t as student_t
 
 from darla.common import InputError, rng_for
+from darla.common.errors import ArtefactError
 from darla.evaluation.aggregates import (
     holm,
     iqm,
@@ -22,7 +23,8 @@ from darla.evaluation.aggregates import (
     wilson,
     worst_target,
 )
-from darla.evaluation.bootstrap import band, bootstrap, compare, interval_ends, row_counts, tail_share
+from darla.evaluation.bootstrap import bootstrap, bootstrap_curve, compare, interval_ends, row_counts, tail_share
+from darla.evaluation.score_types import Estimate
 
 RNG = np.random.default_rng(7)
 STATISTICS = [mean, iqm, worst_target, optimality_gap]
@@ -157,7 +159,7 @@ def test_policies_on_one_encoder_alone_are_resampled_as_themselves():
     shared = bootstrap(scores, encoders=["a"] * 5)
     assert (shared.low, shared.high) != (None, None)
     assert shared.low < shared.value < shared.high
-    assert shared.optimistic
+    assert shared.few_seeds
 
 
 def test_performance_profile_is_the_survival_function_of_the_scores():
@@ -169,11 +171,12 @@ def test_performance_profile_is_the_survival_function_of_the_scores():
 
 def test_profiles_are_resampled_by_whole_rows():
     scores = np.repeat((np.arange(12) % 3 > 0).astype(float)[:, None], 6, axis=1)
-    value, low, high = band(scores, lambda rows, weights: performance_profile(rows, [0.5], weights))
+    value, low, high = bootstrap_curve(scores, lambda rows, weights: performance_profile(rows, [0.5], weights))
     whole = bootstrap(scores, resamples=2_000)
     assert value == pytest.approx([whole.value])
     assert (low, high) == (pytest.approx([whole.low]), pytest.approx([whole.high]))
-    assert band(scores[:1], lambda rows, weights: performance_profile(rows, [0.5], weights))[1:] == (None, None)
+    _, low, high = bootstrap_curve(scores[:1], lambda rows, weights: performance_profile(rows, [0.5], weights))
+    assert low is high is None
 
 
 def test_bootstrap_spread_is_the_analytic_standard_error():
@@ -226,16 +229,16 @@ def test_the_same_seed_gives_the_same_interval_and_another_does_not():
     assert (first.low, first.high) != (other.low, other.high)
 
 
-def test_few_seeds_and_few_encoders_are_flagged_optimistic():
-    assert bootstrap(RNG.normal(size=(9, 2))).optimistic
-    assert not bootstrap(RNG.normal(size=(10, 2))).optimistic
-    assert bootstrap(RNG.normal(size=(12, 2)), encoders=["a", "b", "c"] * 4).optimistic
+def test_few_seeds_and_few_encoders_are_flagged():
+    assert bootstrap(RNG.normal(size=(9, 2))).few_seeds
+    assert not bootstrap(RNG.normal(size=(10, 2))).few_seeds
+    assert bootstrap(RNG.normal(size=(12, 2)), encoders=["a", "b", "c"] * 4).few_seeds
 
 
 def test_one_seed_has_no_interval():
     estimate = bootstrap([[3.0, 5.0]])
     assert (estimate.value, estimate.low, estimate.high) == (4.0, None, None)
-    assert estimate.to_dict()["low"] is None
+    assert estimate.estimate.to_json()["low"] is None
 
 
 def test_large_tables_are_resampled_in_blocks_with_the_same_result(monkeypatch):
@@ -293,9 +296,12 @@ def test_ratio_to_a_baseline_that_may_score_nothing_is_unbounded_and_never_nan()
     comparison = compare([[10.0], [11.0], [12.0]], [[-0.5], [0.5], [1.0]], paired=False)
     assert comparison.ratio.high == math.inf
     assert comparison.ratio.low > 5
-    said = comparison.ratio.to_dict()
-    assert said["high"] is None
-    assert said["unbounded"] == ["high"]
+    stored = comparison.ratio.estimate.to_json()
+    assert stored["high"] is None
+    assert stored["unbounded"] == ["high"]
+    assert Estimate.from_json(stored, "scores.json", "ratio") == comparison.ratio.estimate
+    with pytest.raises(ArtefactError, match=r"scores\.json is damaged: ratio\.low is 'x'"):
+        Estimate.from_json({**stored, "low": "x"}, "scores.json", "ratio")
     nothing = compare([[0.0], [0.0]], [[0.0], [0.0]], paired=True).ratio
     assert nothing.value == 0.0
 
@@ -303,7 +309,7 @@ def test_ratio_to_a_baseline_that_may_score_nothing_is_unbounded_and_never_nan()
 def test_a_comparison_is_flagged_by_its_smaller_side():
     comparison = compare(RNG.normal(size=(20, 2)), RNG.normal(size=(3, 2)), paired=False)
     assert comparison.difference.seeds == 3
-    assert comparison.difference.optimistic
+    assert comparison.difference.few_seeds
 
 
 def test_comparisons_of_what_does_not_fit_are_refused():

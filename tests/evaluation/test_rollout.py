@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from countdown import ENV_ID, Countdown, Reader
 
-from darla.agents import RandomAgent
+from darla.agents import PerEpisodeGenerators, RandomAgent
 from darla.common import InputError, rng_for, seed_for
 from darla.envs import Context, Domain, EnvDomain, tasks
-from darla.evaluation.rollout import Episode, EvaluationProtocol, PerEpisodeGenerators, VecEvaluator
+from darla.evaluation.episode_records import Episode
+from darla.evaluation.rollout import VecEvaluator
+from darla.evaluation.transfer_config import EvaluationProtocol
 
 TOY = EnvDomain("toy", ENV_ID)
 PLAN = EvaluationProtocol(episodes=13, n_envs=4)
 
 
 def play(agent, plan=PLAN, domain=TOY, n_envs=None) -> list[Episode]:
-    with VecEvaluator(domain, n_envs or plan.n_envs) as arena:
-        return arena.play(agent, plan)
+    with VecEvaluator(domain, n_envs or plan.n_envs) as evaluator:
+        return evaluator.evaluate(agent, plan)
 
 
 def test_every_episode_is_reset_with_its_published_seed():
@@ -33,7 +35,7 @@ def test_all_agents_meet_the_same_episodes():
     able, random = play(Reader()), play(RandomAgent(3))
     assert [e.seed for e in able] == [e.seed for e in random]
     assert [e.length for e in able] == [e.length for e in random]
-    assert sum(e.total for e in able) > sum(e.total for e in random)
+    assert sum(e.return_ for e in able) > sum(e.return_ for e in random)
 
 
 def test_other_domains_and_other_evaluation_seeds_have_other_episodes():
@@ -42,8 +44,8 @@ def test_other_domains_and_other_evaluation_seeds_have_other_episodes():
 
 
 @pytest.mark.parametrize("n_envs", [1, 3, 8, 20])
-def test_rows_do_not_depend_on_how_many_are_played_together(environments):
-    assert play(Reader(0.5), n_envs=environments) == play(Reader(0.5))
+def test_rows_do_not_depend_on_how_many_are_played_together(n_envs):
+    assert play(Reader(0.5), n_envs=n_envs) == play(Reader(0.5))
 
 
 def test_short_episodes_are_counted_no_more_often_than_long_ones():
@@ -63,16 +65,16 @@ def test_the_agent_sees_all_environments_in_one_batch_of_one_size():
 
 
 def test_actions_are_drawn_from_a_stream_of_the_episodes_own():
-    alone = [play(Reader(0.3), replace(PLAN, n_envs=1))[number].total for number in range(13)]
-    assert [e.total for e in play(Reader(0.3))] == alone
-    assert [e.total for e in play(Reader(0.3), replace(PLAN, evaluation_seed=3))] != alone
+    alone = [play(Reader(0.3), replace(PLAN, n_envs=1))[number].return_ for number in range(13)]
+    assert [e.return_ for e in play(Reader(0.3))] == alone
+    assert [e.return_ for e in play(Reader(0.3), replace(PLAN, evaluation_seed=3))] != alone
 
 
-@pytest.mark.parametrize(("actions", "deterministic"), [("sampled", False), ("greedy", True)])
-def test_the_agent_is_told_how_to_choose(actions, deterministic):
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_actions_are_sampled_or_deterministic_as_the_protocol_says(deterministic):
     agent = Reader()
-    play(agent, replace(PLAN, actions=actions))
-    assert {told for _, told in agent.calls} == {deterministic}
+    play(agent, replace(PLAN, deterministic=deterministic))
+    assert {value for _, value in agent.calls} == {deterministic}
 
 
 def test_a_stream_draws_each_row_from_its_episode():
@@ -90,7 +92,7 @@ def test_a_stream_draws_each_row_from_its_episode():
 def test_what_an_environment_does_not_say_is_counted_from_rewards():
     for episode in play(Reader(0.5)):
         assert episode.collected_good + episode.collected_bad == episode.length
-        assert episode.collected_good - episode.collected_bad == episode.total
+        assert episode.collected_good - episode.collected_bad == episode.return_
         assert episode.success == (episode.collected_good >= 3)
     silent = EnvDomain("toy", ENV_ID, ({"says": None},))
     assert {episode.success for episode in play(Reader(), domain=silent)} == {None}
@@ -102,12 +104,12 @@ def test_a_time_limit_is_told_from_an_end():
 
 
 def test_an_episode_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("darla.evaluation.rollout._LONGEST", 30)
+    monkeypatch.setattr("darla.agents.episodes._MAX_STEPS", 30)
     with pytest.raises(InputError, match="time limit"):
         play(Reader(), domain=EnvDomain("toy", ENV_ID, ({"ends": "never"},)))
 
 
-@pytest.mark.parametrize("change", [{"episodes": 0}, {"n_envs": 0}, {"evaluation_seed": -1}, {"actions": "best"}])
+@pytest.mark.parametrize("change", [{"episodes": 0}, {"n_envs": 0}, {"evaluation_seed": -1}])
 def test_plans_that_mean_nothing_are_refused(change):
     with pytest.raises(InputError, match=next(iter(change))):
         replace(PLAN, **change)
@@ -116,15 +118,15 @@ def test_plans_that_mean_nothing_are_refused(change):
 def test_seek_avoid_tells_what_was_collected():
     played = play(RandomAgent(3), EvaluationProtocol(episodes=4, n_envs=4), tasks.get("conjunction").source)
     for episode in played:
-        assert episode.total == episode.collected_good - episode.collected_bad
+        assert episode.return_ == episode.collected_good - episode.collected_bad
         assert (episode.length, episode.truncated) == (150, True)
-        assert episode.success == (episode.total >= 5)
+        assert episode.success == (episode.return_ >= 5)
 
 
 def test_a_room_beside_another_does_not_change_its_episodes():
     plan = EvaluationProtocol(episodes=2, n_envs=2)
     green = Domain.of(Context({"wall_hue": 0.33}), "room")
     alone = play(RandomAgent(3), plan, green)
-    with VecEvaluator(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, VecEvaluator(green, 2) as arena:
-        other.play(RandomAgent(3), plan)
-        assert arena.play(RandomAgent(3), plan) == alone
+    with VecEvaluator(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, VecEvaluator(green, 2) as evaluator:
+        other.evaluate(RandomAgent(3), plan)
+        assert evaluator.evaluate(RandomAgent(3), plan) == alone

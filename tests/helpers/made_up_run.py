@@ -1,8 +1,6 @@
 """A run whose numbers are made up: real frames; encoders and transfers written by hand in their formats."""
 
-import csv
 import io
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +8,17 @@ import numpy as np
 from PIL import Image
 
 from darla.common import Artefact, complete_artefact, start_artefact
+from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
+from darla.common.json_records import to_json
 from darla.envs import leak_level, tasks
 from darla.envs.frames.collect import CollectConfig, collect
-from darla.evaluation.episode_records import Row, write_rows
+from darla.evaluation.episode_records import Episode, EpisodeRecord, write_episodes
 from darla.evaluation.film_strips import RecordedEpisode, draw
-from darla.evaluation.scores import Resampling, score
-from darla.zero_shot import TransferConfig
+from darla.evaluation.score_types import AgentRecord, StripRecord, TransferScores
+from darla.evaluation.scores import score
+from darla.evaluation.transfer_config import Resampling, TransferConfig
+from darla.evaluation.transfer_files import CURVE_COLUMNS
 
 EPISODES = 4
 METHODS = ("random", "end to end", "DARLA (β-VAE, β = 4)", "DARLA (β-VAE_DAE)")
@@ -61,46 +63,49 @@ def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: flo
 def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int = 3) -> Artefact:
     """Write a transfer artefact with returns drawn from a generator."""
     task, rng = tasks.get(name), np.random.default_rng(3)
-    places = [
+    domains = [
         ("source", "source", ""),
         *((target, "target", leak_level(task, target)) for target in task.targets),
     ]
     agents = [
-        {
-            "method": method,
-            "seed": seed,
-            "digest": f"{method} {seed}",
-            "encoder": encoders.get(_ENCODERS.get(method, "")),
-        }
+        AgentRecord(
+            method=method,
+            seed=seed,
+            digest=f"{method} {seed}",
+            encoder=encoders.get(_ENCODERS.get(method, "")),
+            algorithm="random" if method == "random" else "ppo",
+        )
         for method in METHODS
         for seed in range(1 if method == "random" else seeds)
     ]
-    settings = {**asdict(TransferConfig(episodes=EPISODES, snapshot_eval_episodes=2)), "baseline": "end to end"}
-    record = {"task": task.to_dict(), "transfer": settings, "agents": agents}
+    settings = TransferConfig(episodes=EPISODES, snapshot_eval_episodes=2, baseline="end to end")
+    record = {"task": task.to_dict(), "transfer": to_json(settings), "agents": to_json(agents)}
     start_artefact(folder, "transfer", record)
     rows, curves, strips = [], [], []
     for method in METHODS:
         for seed in range(1 if method == "random" else seeds):
             digest = f"{method} {seed}"
-            for domain, split, leak in places:
+            for domain, split, leak in domains:
                 level = 0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
                 totals = np.round(level + rng.normal(0, 1.5, size=EPISODES))
                 rows += [
-                    Row(
+                    EpisodeRecord(
                         method=method,
                         seed=seed,
                         agent=digest,
                         domain=domain,
                         split="source" if split == "source" else "target",
                         leak=leak,
-                        episode=number,
-                        episode_seed=number,
-                        total=float(total),
-                        length=150,
-                        success=bool(total >= 5),
-                        truncated=True,
-                        collected_good=int(max(total, 0)),
-                        collected_bad=1,
+                        episode=Episode(
+                            number=number,
+                            seed=number,
+                            return_=float(total),
+                            length=150,
+                            success=bool(total >= 5),
+                            truncated=True,
+                            collected_good=int(max(total, 0)),
+                            collected_bad=1,
+                        ),
                     )
                     for number, total in enumerate(totals)
                 ]
@@ -110,45 +115,31 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
             for target in task.targets:
                 file = f"{len(strips):02d}.png"
                 _strip(folder / "strips" / file, target)
-                episode = {"return": 1.0, "length": 3, "rises": 2, "falls": 1, "context": {}}
-                strips.append(
-                    {
-                        "method": method,
-                        "seed": 0,
-                        "target": target,
-                        "file": file,
-                        "every": 1,
-                        "episode_seed": 7,
-                        "source_episode": episode,
-                        "target_episode": episode,
-                    }
-                )
-    said = score(
+                episode = RecordedEpisode("", (), [1.0, -1.0, 1.0], {}).summary()
+                strips.append(StripRecord(method, 0, target, file, 7, 1, episode, episode))
+    scores = score(
         rows,
-        {agent["digest"]: agent["encoder"] for agent in agents},
+        {agent.digest: agent.encoder for agent in agents},
         baseline="end to end",
         resampling=Resampling(resamples=200),
     )
-    seeds_told = {place[0]: list(range(EPISODES)) for place in places}
-    said |= {
-        "task": name,
-        "settings": settings,
-        "agents": agents,
-        "episode_seeds": seeds_told,
-        "strips": strips,
-    }
-    write_json(folder / "scores.json", said)
-    write_rows(folder / "episodes.csv", rows)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("method", "seed", "domain", "split", "env_steps", "episodes", "mean_return"), *curves])
-    write_bytes(folder / "curves.csv", text.getvalue().encode())
+    content = TransferScores(
+        **vars(scores),
+        task=name,
+        settings=settings,
+        agents=tuple(agents),
+        episode_seeds={domain: tuple(range(EPISODES)) for domain, _, _ in domains},
+        strips=tuple(strips),
+    )
+    write_json(folder / "scores.json", to_json(content))
+    write_episodes(folder / "episodes.csv", rows)
+    write_rows(folder / "curves.csv", [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in curves], CURVE_COLUMNS)
     return complete_artefact(folder, "transfer", record, seed=2017, inputs={}, wall_seconds=75.0)
 
 
 def _strip(path: Path, target: str) -> None:
     frames = [np.full((64, 64, 3), 60 * number, np.uint8) for number in range(4)]
-    films = [RecordedEpisode(label, frames, [1.0, -1.0, 1.0], {}) for label in ("source", target)]
+    episodes = [RecordedEpisode(label, frames, [1.0, -1.0, 1.0], {}) for label in ("source", target)]
     data = io.BytesIO()
-    draw(films, every=1, pictures=4).save(data, "PNG")
+    draw(episodes, interval=1, columns=4).save(data, "PNG")
     write_bytes(path, data.getvalue())

@@ -1,56 +1,53 @@
-"""Figures of transfers with more methods than colours can tell apart: each method is named where it is drawn."""
+"""Figures of transfers with more methods than colors: each method is labelled where it is drawn."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_up_run import make_run
 
-from darla.common.files import read_json
 from darla.evaluation.performance_profiles import profiles
-from darla.reports.data import Transfer, gather
+from darla.evaluation.score_types import TransferScores
+from darla.reports.data import TransferData, collect_artefacts
 from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.figures.style import CROWD, PALETTE, named_styles, styles, to_svg
 
-Scores = dict[str, Any]
-
 
 @pytest.fixture(scope="module")
-def transfer(tmp_path_factory: pytest.TempPathFactory) -> Transfer:
+def transfer(tmp_path_factory: pytest.TempPathFactory) -> TransferData:
     folder: Path = make_run(tmp_path_factory.mktemp("many"), names=("recolour",))
-    return gather([folder]).transfers[0]
+    return collect_artefacts([folder]).transfers[0]
 
 
 @pytest.fixture
-def many(transfer: Transfer) -> Scores:
+def many(transfer: TransferData) -> TransferScores:
     """The scores of that transfer, its last method repeated under names of its own."""
-    scores: Scores = read_json(transfer.artefact.folder / "scores.json")
-    last = scores["methods"][-1]
-    scores["methods"] += [{**last, "method": f"method {number}"} for number in range(CROWD)]
-    return scores
+    last = transfer.scores.methods[-1]
+    added = tuple(replace(last, method=f"method {number}") for number in range(CROWD))
+    return replace(transfer.scores, methods=(*transfer.scores.methods, *added))
 
 
-def test_scores_name_each_method_once_and_each_domain(many: Scores) -> None:
+def test_scores_name_each_method_once_and_each_domain(many: TransferScores) -> None:
     svg = to_svg(score_figure(many))
-    for method in many["methods"]:
-        assert svg.count(f">{method['method']}</text>") == 1
-    for domain in many["domains"]:
-        assert f">{domain['name']}</text>" in svg
+    for method in many.methods:
+        assert svg.count(f">{method.method}</text>") == 1
+    for domain in many.domains:
+        assert f">{domain.name}</text>" in svg
 
 
-def test_only_baseline_and_random_agent_stand_out_among_many(many: Scores) -> None:
-    names = [method["method"] for method in many["methods"]]
+def test_only_baseline_and_random_agent_stand_out_among_many(many: TransferScores) -> None:
+    names = [method.method for method in many.methods]
     look = named_styles(names, "end to end")
     assert {look[name] for name in names if name not in ("random", "end to end")} == {(PALETTE[2], "o")}
     assert len(set(look.values())) == 3
     assert named_styles(names[:4], "end to end") == styles(names[:4], "end to end")
 
 
-def test_curves_of_many_methods_have_a_panel_for_each(transfer: Transfer, many: Scores) -> None:
+def test_curves_of_many_methods_have_a_panel_for_each(transfer: TransferData, many: TransferScores) -> None:
     drawn = {f"method {number}": {0: [(1_000, 1.0), (2_000, 2.0)]} for number in range(CROWD)}
-    places = [domain["name"] for domain in many["domains"]]
+    places = [domain.name for domain in many.domains]
     svg = to_svg(curve_figure({(name, place): drawn[name] for name in drawn for place in places}, many))
     for name in drawn:
         assert svg.count(f">{name}</text>") == 1
@@ -66,7 +63,7 @@ def test_training_curves_need_no_legend() -> None:
     assert svg.count(">DARLA</text>") == svg.count(">end to end</text>") == 1
 
 
-def test_profiles_of_many_methods_have_a_panel_for_each(transfer: Transfer, many: Scores) -> None:
+def test_profiles_of_many_methods_have_a_panel_for_each(transfer: TransferData, many: TransferScores) -> None:
     found = [profile for profile in profiles(transfer.scores, transfer.episodes) if profile.method != "random"]
     svg = to_svg(profile_figure(found, many))
     for profile in found:

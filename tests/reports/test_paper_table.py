@@ -9,12 +9,15 @@ import pytest
 
 from darla.analysis.study_scores import baselines, study_rows
 from darla.common import Artefact, complete_artefact, start_artefact
-from darla.common.files import read_json, write_json
+from darla.common.files import write_json
+from darla.common.json_records import to_json
 from darla.evaluation.aggregates import holm, iqm
 from darla.evaluation.bootstrap import bootstrap, compare
-from darla.evaluation.episode_records import Row, read_rows, write_rows
+from darla.evaluation.episode_records import Episode, EpisodeRecord, read_episodes, write_episodes
 from darla.evaluation.performance_profiles import profiles
-from darla.evaluation.scores import Resampling, score
+from darla.evaluation.score_types import AgentRecord, TransferScores
+from darla.evaluation.scores import score
+from darla.evaluation.transfer_config import Resampling, TransferConfig
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.style import PALETTE, styles
 from darla.reports.tables.paper import difference_table, return_table, write_paper_table
@@ -24,7 +27,7 @@ TARGETS = ("near", "far")
 SEEDS = 7
 
 
-def transfer(folder: Path, seeds: int = SEEDS) -> Artefact:
+def transfer(folder: Path, seeds: int = SEEDS, success=lambda level: None) -> Artefact:
     """Write a transfer whose returns are drawn around a level for each method; policies are good or bad as a whole."""
     rng = np.random.default_rng(2)
     agents, rows = [], []
@@ -32,43 +35,50 @@ def transfer(folder: Path, seeds: int = SEEDS) -> Artefact:
         algorithm = "random" if method == "random" else "dqn" if "DQN" in method else "ppo"
         encoder = "DARLA" in method
         for seed in range(1 if method == "random" else seeds):
-            agent = {
-                "method": method,
-                "seed": seed,
-                "digest": f"{method} {seed}",
-                "encoder": f"encoder {seed // 2}" if encoder else None,
-                "algorithm": algorithm,
-            }
-            agents.append(agent | ({"train_domain": "targets"} if method == "ceiling" else {}))
+            agents.append(
+                AgentRecord(
+                    method=method,
+                    seed=seed,
+                    digest=f"{method} {seed}",
+                    encoder=f"encoder {seed // 2}" if encoder else None,
+                    algorithm=algorithm,
+                    train_domain="targets" if method == "ceiling" else "source",
+                )
+            )
             own = rng.normal(0, 1)
             for domain in ("source", *TARGETS):
                 split = "source" if domain == "source" else "target"
                 rows += [
-                    Row(
+                    EpisodeRecord(
                         method,
                         seed,
                         f"{method} {seed}",
                         domain,
                         split,
                         "" if split == "source" else "visual",
-                        number,
-                        number,
-                        level + own + (3 if split == "source" else 0) + rng.normal(0, 0.5),
-                        150,
-                        None,
-                        True,
-                        0,
-                        0,
+                        Episode(
+                            number,
+                            number,
+                            level + own + (3 if split == "source" else 0) + rng.normal(0, 0.5),
+                            150,
+                            success(level),
+                            True,
+                            0,
+                            0,
+                        ),
                     )
                     for number in range(3)
                 ]
     record = {"task": {"name": "t"}}
     start_artefact(folder, "transfer", record)
-    said = score(rows, {agent["digest"]: agent["encoder"] for agent in agents}, baseline="end to end",
-                 resampling=Resampling(200))  # fmt: skip
-    settings = {"resamples": 500, "confidence": 0.95, "evaluation_seed": 3}
-    write_json(folder / "scores.json", said | {"task": "t", "agents": agents, "settings": settings})
-    write_rows(folder / "episodes.csv", rows)
+    encoders = {agent.digest: agent.encoder for agent in agents}
+    scores = score(rows, encoders, baseline="end to end", resampling=Resampling(200))
+    settings = TransferConfig(resamples=500, evaluation_seed=3)
+    content = TransferScores(
+        **vars(scores), task="t", agents=tuple(agents), settings=settings, episode_seeds={}, strips=()
+    )
+    write_json(folder / "scores.json", to_json(content))
+    write_episodes(folder / "episodes.csv", rows)
     return complete_artefact(folder, "transfer", record, seed=0, inputs={}, wall_seconds=1.0)
 
 
@@ -83,7 +93,7 @@ def rows(made):
 
 
 def test_a_learner_is_compared_with_its_own_end_to_end_agent(made, rows):
-    assert baselines(read_json(made.folder / "scores.json")) == {"ppo": "end to end", "dqn": "end to end (DQN)"}
+    assert baselines(TransferScores.load(made.folder)) == {"ppo": "end to end", "dqn": "end to end (DQN)"}
     assert rows["DARLA (DQN)", "all targets"].baseline == "end to end (DQN)"
     assert rows["DARLA", "near"].baseline == "end to end"
     for method in ("random", "end to end", "end to end (DQN)"):
@@ -92,13 +102,15 @@ def test_a_learner_is_compared_with_its_own_end_to_end_agent(made, rows):
 
 
 def test_numbers_are_those_of_the_statistics(made, rows):
-    episodes = read_rows(made.folder / "episodes.csv")
+    episodes = read_episodes(made.folder / "episodes.csv")
 
     def returns(method):
         return np.array(
             [
                 [
-                    np.mean([e.total for e in episodes if (e.method, e.seed, e.domain) == (method, seed, target)])
+                    np.mean(
+                        [e.episode.return_ for e in episodes if (e.method, e.seed, e.domain) == (method, seed, target)]
+                    )
                     for target in TARGETS
                 ]
                 for seed in range(SEEDS)
@@ -141,7 +153,14 @@ def test_the_best_of_a_column_is_bold_and_no_bound_is(rows):
     table = return_table(list(rows.values()))
     bold = {(row[0].text, place) for row in table.rows for place, cell in enumerate(row) if cell.text.startswith("**")}
     assert bold == {("DARLA", 1), ("DARLA", 2)}
-    assert any("no rivals, and never bold: ceiling" in note for note in table.notes)
+    assert any("upper bounds are never bold: ceiling" in note for note in table.notes)
+
+
+def test_success_stands_beside_return_where_there_is_any(rows, tmp_path):
+    (random, *_, ceiling) = return_table(study_rows({"t": transfer(tmp_path / "t", 2, lambda level: level > 5)})).rows
+    assert random[1].detail == "0 %"
+    assert ceiling[1].detail.endswith("] 100 %") or ceiling[1].detail.endswith("]† 100 %")
+    assert "%" not in return_table(list(rows.values())).markdown()
 
 
 def test_few_seeds_are_called_preliminary_and_ten_are_not(rows):
@@ -178,8 +197,8 @@ def test_every_form_is_written(made, tmp_path):
 
 
 def test_profiles_fall_from_one_to_none_and_the_better_method_is_above(made):
-    scores = read_json(made.folder / "scores.json")
-    found = {profile.method: profile for profile in profiles(scores, read_rows(made.folder / "episodes.csv"))}
+    scores = TransferScores.load(made.folder)
+    found = {profile.method: profile for profile in profiles(scores, read_episodes(made.folder / "episodes.csv"))}
     for profile in found.values():
         assert (profile.share[0], profile.share[-1]) == (1.0, 0.0)
         assert (np.diff(profile.share) <= 0).all()

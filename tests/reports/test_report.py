@@ -1,5 +1,6 @@
 """The report: one page that stands alone, the same in Markdown, and every number of the transfer in it."""
 
+import copy
 import re
 import shutil
 from dataclasses import replace
@@ -10,14 +11,17 @@ import pytest
 from made_up_run import METHODS, make_encoder, make_run, make_transfer
 
 from darla.common import Artefact, InputError
-from darla.common.files import read_json
-from darla.reports.data import gather
+from darla.common.errors import ArtefactError
+from darla.common.files import read_json, write_json
+from darla.common.json_records import to_json
+from darla.evaluation.score_types import TransferScores
+from darla.reports.data import collect_artefacts
 from darla.reports.document import Cell, Document, Section, Table, Text
 from darla.reports.figures.scores import score_figure
 from darla.reports.figures.style import PALETTE, to_svg
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
-from darla.reports.page import compose
+from darla.reports.page import build_report
 from darla.reports.sections.protocol import compute_table
 from darla.reports.sections.vision import effect_table, find_models, probe_table
 from darla.reports.tables.transfer import comparison_table, number, score_table, success_table
@@ -72,8 +76,8 @@ def page(made: Artefact) -> str:
 
 
 @pytest.fixture
-def scores(run: Path) -> dict:
-    return read_json(run / "recolour" / "scores.json")
+def scores(run: Path) -> TransferScores:
+    return TransferScores.load(run / "recolour")
 
 
 def test_the_page_is_well_formed_and_needs_nothing_beside_it(page):
@@ -103,8 +107,8 @@ def test_all_that_was_found_is_told(page):
         "Summary",
         "Scores",
         "Learning curves",
-        "RecordedEpisode strips",
-        "What the encoders saw and kept",
+        "Film strips",
+        "Encoders",
         "How it was measured",
         "Provenance",
         "Task conjunction",
@@ -119,14 +123,46 @@ def test_all_that_was_found_is_told(page):
 
 def test_every_return_and_interval_is_in_the_table(scores):
     table = score_table(scores)
-    for row, method in zip(table.rows, scores["methods"], strict=True):
-        assert row[0].text == method["method"]
-        for cell, domain in zip(row[1:], scores["domains"], strict=False):
-            said = method["domains"][domain["name"]]["return"]
-            assert cell.text == number(said["value"])
-            if said["low"] is not None:
-                assert cell.detail == f"[{number(said['low'])}, {number(said['high'])}]†"
-    assert any("optimistic" in note for note in table.notes)
+    for row, method in zip(table.rows, scores.methods, strict=True):
+        assert row[0].text == method.method
+        for cell, domain in zip(row[1::2], scores.domains, strict=False):
+            estimate = method.domains[domain.name].return_
+            assert cell.text == number(estimate.value)
+            if estimate.low is not None:
+                assert cell.detail == f"[{number(estimate.low)}, {number(estimate.high)}]†"
+    assert any("too narrow" in note for note in table.notes)
+
+
+def test_success_stands_beside_return(scores, page):
+    table = score_table(scores)
+    places = [place for place, cell in enumerate(table.header) if cell.detail == "success"]
+    assert [table.header[place].text for place in places] == [*(d.name for d in scores.domains), "all targets"]
+    for row, method in zip(table.rows, scores.methods, strict=True):
+        assert method.over_targets is not None
+        shares = [*(method.domains[domain.name].success for domain in scores.domains), method.over_targets.success]
+        assert [row[place].text for place in places] == [f"{100 * share.value:.0f} %" for share in shares]
+    assert re.search(r"succeeds in \d+ % of the episodes", page)
+
+
+def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
+    content = read_json(run / "recolour" / "scores.json")
+    for change, sentence in (
+        (lambda data: data["methods"][1].pop("few_seeds"), r"lacks the field methods\[1\]\.few_seeds"),
+        (lambda data: data["anchors"].update(random_return={"source": "x"}), r"anchors\.random_return\.source is 'x'"),
+        (lambda data: data["domains"][0].update(split="sauce"), r"domains\[0\]\.split is 'sauce', not one of 'source'"),
+        (lambda data: data["settings"].update(episodes=0), r"in settings: episodes is 0"),
+        (lambda data: data.update(extra=1), r"unknown field extra"),
+        (lambda data: data["methods"][0]["domains"]["source"].update({"return": None}), r"source\.return is None"),
+    ):
+        damaged = copy.deepcopy(content)
+        change(damaged)
+        write_json(tmp_path / "scores.json", damaged)
+        with pytest.raises(ArtefactError, match=rf"scores\.json .*{sentence}"):
+            TransferScores.load(tmp_path)
+
+
+def test_scores_are_read_as_they_were_written(scores, run):
+    assert to_json(scores) == read_json(run / "recolour" / "scores.json")
 
 
 def test_the_page_follows_the_reader_into_the_dark(page):
@@ -140,7 +176,7 @@ def test_the_page_follows_the_reader_into_the_dark(page):
 def test_figures_carry_text_as_text_and_no_names_that_could_meet(scores):
     svg = to_svg(score_figure(scores))
     assert ">return per episode</text>" in svg
-    assert f">{scores['domains'][-1]['name']}</text>" in svg
+    assert f">{scores.domains[-1].name}</text>" in svg
     assert not re.search(r"<g id=", svg)
     assert "DejaVu" not in svg
 
@@ -196,13 +232,13 @@ def test_one_task_needs_no_headings_of_its_own(run, tmp_path):
 
 
 def test_one_seed_has_no_interval_and_says_so(run, tmp_path):
-    scores = read_json(make_transfer(tmp_path / "recolour", "recolour", {}, seeds=1).folder / "scores.json")
+    scores = TransferScores.load(make_transfer(tmp_path / "recolour", "recolour", {}, seeds=1).folder)
     table = score_table(scores)
     assert {cell.detail for row in table.rows for cell in row} == {""}
     assert any("one seed has no interval" in note for note in table.notes)
     shares = success_table(scores)
     assert shares is not None
-    assert "within-policy only" in shares.notes[0]
+    assert "they say nothing of other seeds" in shares.notes[0]
 
 
 def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
@@ -210,7 +246,7 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
     assert few is not None
     assert [cell.text for cell in few.header][-1] == "P(improvement)"
     assert "with 1 independent run a permutation test cannot reach 0.05" in few.notes[-1]
-    many = read_json(make_transfer(tmp_path / "many", "recolour", {}, seeds=6).folder / "scores.json")
+    many = TransferScores.load(make_transfer(tmp_path / "many", "recolour", {}, seeds=6).folder)
     table = comparison_table(many)
     assert table is not None
     assert table.header[-1] == Cell("p", "Holm")
@@ -218,7 +254,12 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
 
 def test_compute_is_summed_by_stage():
     def made(kind: str, seconds: float, **card: dict) -> Artefact:
-        return Artefact(Path(), kind, {"act": {"algorithm": "dqn"}}, {"wall_seconds": seconds, "inputs": {}, **card})
+        return Artefact(
+            Path(),
+            kind,
+            {"act": {"algorithm": "dqn", "observation": "images"}},
+            {"wall_seconds": seconds, "inputs": {}, **card},
+        )
 
     table = compute_table(
         [made("encoder", 60), made("encoder", 120), made("agent", 30), made("agent", 10, inputs={"encoder": "x"})]
@@ -232,7 +273,7 @@ def test_compute_is_summed_by_stage():
 
 
 def test_probes_show_each_model_and_what_the_perceptual_loss_changes(run):
-    models = find_models(gather([run]))
+    models = find_models(collect_artefacts([run]))
     assert [model.loss for model in models] == ["pixel", "perceptual"]
     assert models[1].used_by == ["DARLA (β-VAE_DAE)"]
     table = probe_table(models)
@@ -249,17 +290,17 @@ def test_encoders_that_differ_in_their_seed_are_one_model(run, tmp_path):
     one = make_encoder(tmp_path / "one", frames, {"loss": "pixel", "beta": 4.0}, 0.6)
     two = make_encoder(tmp_path / "two", frames, {"loss": "pixel", "beta": 4.0}, 0.8)
     other = make_encoder(tmp_path / "other", frames, {"loss": "pixel", "beta": 4.0, "width": 2}, 0.8)
-    material = replace(gather([run / "frames", run / "beta-4"]), encoders=[one, two, other])
-    models = find_models(material)
+    data = replace(collect_artefacts([run / "frames", run / "beta-4"]), encoders=[one, two, other])
+    models = find_models(data)
     assert [len(model.members) for model in models] == [2, 1]
     assert models[1].label == f"{models[0].label}, variant 2"
     assert probe_table(models).rows[0][1] == Cell("0.70", "0.60 to 0.80")
 
 
 def test_frames_are_found_near_the_encoder_they_taught(run):
-    material = gather([run / "beta-4"])
-    assert [frames.digest for frames in material.frames] == [Artefact.load(run / "frames").digest]
-    assert compose(material).title == "Learning to see"
+    data = collect_artefacts([run / "beta-4"])
+    assert [frames.digest for frames in data.frames] == [Artefact.load(run / "frames").digest]
+    assert build_report(data).title == "Learning to see"
 
 
 def test_what_cannot_be_reported_on_is_refused(run, tmp_path):
@@ -268,10 +309,10 @@ def test_what_cannot_be_reported_on_is_refused(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no finished transfer"):
         report(tmp_path / "empty", tmp_path / "out")
-    copy = Path(shutil.copytree(run / "conjunction", tmp_path / "copy"))
-    (copy / "curves.csv").write_text("method\n")
+    damaged = Path(shutil.copytree(run / "conjunction", tmp_path / "copy"))
+    (damaged / "curves.csv").write_text("method\n")
     with pytest.raises(InputError, match=r"curves\.csv is not the file"):
-        report(copy, tmp_path / "out")
+        report(damaged, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -281,7 +322,7 @@ def test_numbers_have_true_minus_signs_and_no_negative_zero():
 
 def test_a_table_for_the_terminal_is_aligned(scores):
     lines = score_table(scores).transposed().terminal().splitlines()
-    assert lines[0] == "Return per episode, task recolour"
+    assert lines[0] == "Return per episode and share of successful episodes, task recolour"
     rule = lines[3]
     assert set(rule) == {"─"}
     assert all(len(line) <= len(rule) for line in lines[2 : lines.index(rule, 4)])

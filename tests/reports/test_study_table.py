@@ -1,39 +1,74 @@
 """The table of a study: a row for each method, the source and every target, intervals where there are seeds."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from darla.common import Artefact
 from darla.common.files import write_json
+from darla.common.json_records import to_json
+from darla.evaluation.score_types import (
+    Anchors,
+    DomainScores,
+    Estimate,
+    MethodScores,
+    ReturnAggregates,
+    ScoredDomain,
+    TargetScores,
+    TransferScores,
+)
+from darla.evaluation.transfer_config import TransferConfig
 from darla.reports.tables.study import study_table
 
 
-def estimate(value: float, seeds: int) -> dict[str, Any]:
-    return {"value": value, "low": value - 1 if seeds > 1 else None, "high": value + 1 if seeds > 1 else None}
+def estimate(value: float, seeds: int) -> Estimate:
+    return Estimate(value, value - 1 if seeds > 1 else None, value + 1 if seeds > 1 else None)
 
 
-def transfer(folder: Path, targets: list[str], seeds: int) -> Artefact:
+def in_domain(value: float, seeds: int, success: float | None) -> DomainScores:
+    return DomainScores(
+        return_=estimate(value, seeds),
+        return_by_seed={},
+        length=1.0,
+        truncated=0.0,
+        collected_good=0.0,
+        collected_bad=0.0,
+        success=None if success is None else estimate(success, 1),
+        success_within_policy=None,
+        normalized=None,
+        gap=None,
+        retention=None,
+    )
+
+
+def transfer(folder: Path, targets: list[str], seeds: int, success: float | None = None) -> Artefact:
     domains = [
-        {"name": "source", "split": "source", "leak": ""},
-        {"name": "validation", "split": "validation", "leak": ""},
+        ScoredDomain("source", "source", ""),
+        ScoredDomain("validation", "validation", ""),
+        *(ScoredDomain(name, "target", "visual") for name in targets),
     ]
-    domains += [{"name": name, "split": "target", "leak": "visual"} for name in targets]
-    method = {
-        "method": "DARLA",
-        "seeds": list(range(seeds)),
-        "domains": {domain["name"]: {"return": estimate(10.0 + n, seeds)} for n, domain in enumerate(domains)},
-        "over_targets": {"return": {"mean": estimate(12.5, seeds)}, "retention": estimate(1.25, seeds)},
-    }
-    random = {**method, "method": "random", "over_targets": {"return": {"mean": estimate(0.0, 1)}}}
-    write_json(folder / "scores.json", {"domains": domains, "methods": [random, method]})
-    return Artefact(folder, "transfer", {"transfer": {"episodes": 100, "confidence": 0.95}}, {})
+    shares = None if success is None else estimate(success, 1)
+    over = TargetScores(ReturnAggregates(estimate(12.5, seeds), estimate(1.0, seeds)), shares, None, None, None)
+    darla = MethodScores(
+        "DARLA",
+        tuple(range(seeds)),
+        None,
+        few_seeds=seeds < 10,
+        domains={domain.name: in_domain(10.0 + n, seeds, success) for n, domain in enumerate(domains)},
+        over_targets=replace(over, retention=estimate(1.25, seeds)),
+    )
+    random = replace(darla, method="random", over_targets=over)
+    anchors = Anchors(None, None, {})
+    scores = TransferScores(tuple(domains), anchors, (random, darla), (), "t", TransferConfig(), (), {}, ())
+    write_json(folder / "scores.json", to_json(scores))
+    return Artefact(folder, "transfer", {}, {})
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     table = study_table({"conjunction": transfer(tmp_path, ["A in room 2"], 1)})
     assert "### conjunction" in table
-    assert "| DARLA  | 10.00  | 12.00 " in table
-    assert "A in room 2 (new to the policy)" in table
+    (row,) = [line for line in table.splitlines() if line.startswith("| DARLA")]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["DARLA", "10.00", "12.00", "1.25"]
+    assert "A in room 2 (leak: visual)" in table
     assert "validation" not in table
     assert "mean of targets" not in table
     assert "one policy seed" in table
@@ -54,9 +89,17 @@ def test_several_seeds_and_targets(tmp_path: Path) -> None:
     (random,) = [line for line in table.splitlines() if line.startswith("| random")]
     assert random.strip("| ").endswith("–")
     assert "mean of targets" in table
-    assert "3 policy seeds, 95% intervals from resampling them (preliminary: optimistic with so few)." in table
+    assert "3 policy seeds, 95% intervals from resampling them (preliminary: too narrow with so few)." in table
 
 
 def test_ten_seeds_are_not_preliminary(tmp_path: Path) -> None:
     table = study_table({"recolour": transfer(tmp_path, ["red"], 10)})
     assert table.endswith("10 policy seeds, 95% intervals from resampling them.")
+
+
+def test_success_stands_beside_return(tmp_path: Path) -> None:
+    table = study_table({"recolour": transfer(tmp_path, ["red", "blue"], 1, success=0.4)})
+    (row,) = [line for line in table.splitlines() if line.startswith("| DARLA")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:5] == ["10.00, 40 %", "12.00, 40 %", "13.00, 40 %", "12.50, 40 %"]
+    assert "share of successful episodes" in table

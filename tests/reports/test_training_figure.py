@@ -27,8 +27,8 @@ def test_two_estimates_of_total_correlation_have_a_panel_each():
     assert len(panels["KL, nats"].lines) == 6  # for each setting its seed and the mean
 
 
-def test_silent_units_are_drawn_in_per_cent_where_they_were_counted():
+def test_dead_units_are_drawn_in_per_cent_where_they_were_counted():
     panels = panels_of({"old": [rows()], "new": [rows(dead_units=0.62)]})
-    lines = panels["silent units of the encoder, %"].lines
+    lines = panels["dead units of the encoder, %"].lines
     assert [line.get_ydata()[-1] for line in lines] == [62.0, 62.0]
     assert "active latents" not in panels

@@ -3,7 +3,7 @@
 import pytest
 from short_rooms import hasty_agent, hasty_encoder, short_task
 
-from darla.evaluation.episode_records import read_rows
+from darla.evaluation.episode_records import read_episodes
 from darla.vision import MODELS
 from darla.zero_shot import TransferConfig, transfer
 
@@ -15,6 +15,6 @@ def test_a_model_sees_for_an_agent_from_frames_to_scores(model, tmp_path):
     encoder = hasty_encoder(tmp_path / "see", model)
     agent = hasty_agent(tmp_path / "act", 0, encoder=encoder)
     scores = transfer(short_task(), [(model, agent)], tmp_path / "transfer", CONFIG)
-    played = [row for row in read_rows(scores.folder / "episodes.csv") if row.method == model]
+    played = [row for row in read_episodes(scores.folder / "episodes.csv") if row.method == model]
     assert {row.domain for row in played} == {"source", "validation", "shown", "new"}
     assert len(played) == 4 * CONFIG.episodes

@@ -44,8 +44,8 @@ def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
     assert best.latent_dim == 6
     for each in listed:
         assert 0 <= each["dead_units"] <= 1
-        told = list(each["read"].values())
-        assert each["supervised"]["informativeness"] == pytest.approx(sum(told) / len(told))
+        by_factor = list(each["informativeness"].values())
+        assert each["supervised"]["informativeness"] == pytest.approx(sum(by_factor) / len(by_factor))
 
 
 def test_the_page_compares_numbers_training_and_pictures(made):
@@ -53,7 +53,7 @@ def test_the_page_compares_numbers_training_and_pictures(made):
     for name in SETTINGS:
         assert f"{name}, seed" in page
     text = (made.folder / "report.md").read_text()
-    for picture in ("udr", "training", "known", "traversals-weak", "relation-features"):
+    for picture in ("udr", "training", "factors", "traversals-weak", "relation-features"):
         (shown,) = (made.folder / "figures").glob(f"*-{picture}.png")
         assert shown.name in text
 
@@ -87,7 +87,7 @@ def test_the_ranking_tells_each_encoder_and_how_labels_agree():
 
 
 def test_each_factor_is_told_as_it_is_read_from_the_whole_code():
-    known = [replace(each, read={"hue": each.lasso, "object_kind": 0.5}) for each in FOUND]
+    known = [replace(each, informativeness={"hue": each.lasso, "object_kind": 0.5}) for each in FOUND]
     (table,) = factors_table(known, "lasso")
     assert [cell.text for cell in table.header] == ["setting", "hue", "object kind"]
     assert [row[0].text for row in table.rows] == ["a", "b"]
@@ -103,7 +103,7 @@ def test_settings_are_ranked_by_the_mean_over_their_seeds():
 
 
 def test_what_cannot_be_ranked_is_refused(frames, tmp_path):
-    with pytest.raises(InputError, match="at least two different ones"):
+    with pytest.raises(InputError, match="at least two different seeds"):
         darla.select(frames, tmp_path / "a", SETTINGS, seeds=(0,))
     with pytest.raises(InputError, match="did you mean 'beta-4'"):
         darla.select(frames, tmp_path / "b", ("beta-44",))

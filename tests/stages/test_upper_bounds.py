@@ -7,10 +7,10 @@ from short_rooms import hasty_agent, short_task
 
 from darla.agents import ActConfig, PPOSettings
 from darla.common import InputError
-from darla.common.files import read_json
 from darla.envs import leak_level
-from darla.evaluation.episode_records import read_rows
+from darla.evaluation.episode_records import read_episodes
 from darla.evaluation.evaluated_agents import load_agents
+from darla.evaluation.score_types import TransferScores
 from darla.learn_to_act import act
 from darla.reports.tables.study import study_table
 from darla.reports.tables.transfer import leak_notes
@@ -45,27 +45,27 @@ def test_agents_act_where_their_configuration_says(agents):
     for name, where in ELSEWHERE.items():
         assert agents[name].config["source"] == task.training_domain(where).to_dict()
     assert agents["end to end"].config["source"] == task.source.to_dict()
-    assert "train_domain" not in agents["end to end"].config["act"]
+    assert agents["end to end"].config["act"]["train_domain"] == "source"
 
 
 def test_every_row_has_the_leak_level_of_its_own_agent(played):
     task = short_task()
-    for row in read_rows(played.folder / "episodes.csv"):
+    for row in read_episodes(played.folder / "episodes.csv"):
         expected = leak_level(task, row.domain, ELSEWHERE.get(row.method, "source")) if row.split == "target" else ""
         assert row.leak == expected
-    leaks = {(row.method, row.domain): row.leak for row in read_rows(played.folder / "episodes.csv")}
+    leaks = {(row.method, row.domain): row.leak for row in read_episodes(played.folder / "episodes.csv")}
     assert leaks["end to end", "shown"] == "visual"
     assert leaks["randomised", "shown"] == leaks["on the targets", "shown"] == leaks["on the targets", "new"] == "full"
     assert leaks["randomised", "new"] == "none"
 
 
 def test_scores_and_tables_say_which_methods_have_met_more_than_the_others(played):
-    scores = read_json(played.folder / "scores.json")
-    assert [domain["leak"] for domain in scores["domains"] if domain["split"] == "target"] == ["visual", "none"]
-    own = {method["method"]: method["leaks"] for method in scores["methods"] if "leaks" in method}
+    scores = TransferScores.load(played.folder)
+    assert [domain.leak for domain in scores.domains if domain.split == "target"] == ["visual", "none"]
+    own = {method.method: method.leaks for method in scores.methods if method.leaks}
     assert own == {"randomised": {"shown": "full"}, "on the targets": {"shown": "full", "new": "full"}}
     notes = leak_notes(scores)
-    assert "randomised has acted in the unlabelled domain D_U; its leak level is *full* in shown." in notes
+    assert "randomised was trained in the unlabelled domain D_U; its leak level is *full* in shown." in notes
     assert all(note in study_table({"short": played}) for note in notes)
 
 
@@ -96,5 +96,5 @@ def test_agents_of_one_method_were_told_the_same(agents, tmp_path):
 
 
 def test_the_validation_split_chooses_no_policy_that_did_not_learn_in_the_source():
-    with pytest.raises(InputError, match="this one trains in 'targets'"):
+    with pytest.raises(InputError, match="this policy trains in 'targets'"):
         ActConfig(train_domain="targets", selection="validation")

@@ -12,13 +12,13 @@ from PIL import Image
 from short_rooms import hasty_agent, hasty_encoder, room, short_task
 
 from darla.common import Artefact, InputError
-from darla.common.files import read_json, write_json
 from darla.envs import Domain, leak_level, make, tasks
-from darla.evaluation.episode_records import read_rows
-from darla.evaluation.evaluated_agents import _check_seen
+from darla.evaluation.episode_records import read_episodes
+from darla.evaluation.evaluated_agents import _check_unlabelled
 from darla.evaluation.film_strips import _contexts
-from darla.evaluation.jobs import EvaluationWorker, places
-from darla.reports.data import gather
+from darla.evaluation.jobs import EvaluationWorker, evaluation_domains
+from darla.evaluation.score_types import TransferScores
+from darla.reports.data import collect_artefacts
 from darla.zero_shot import TransferConfig, transfer
 
 CONFIG = TransferConfig(episodes=5, n_envs=2, snapshot_eval_episodes=3, strip_frames=3, resamples=100)
@@ -36,7 +36,7 @@ def whole(agents: list[tuple[str, Path]], tmp_path_factory: pytest.TempPathFacto
 
 
 def test_all_agents_and_the_random_one_are_measured_on_the_same_episodes(whole):
-    rows = read_rows(whole.folder / "episodes.csv")
+    rows = read_episodes(whole.folder / "episodes.csv")
     assert {(row.method, row.seed) for row in rows} == {("random", 0), ("pixels", 0), ("pixels", 1)}
     assert {row.domain: row.split for row in rows} == {
         "source": "source",
@@ -46,7 +46,7 @@ def test_all_agents_and_the_random_one_are_measured_on_the_same_episodes(whole):
     }
     for domain in ("source", "shown"):
         played = {
-            method: [row.episode_seed for row in rows if (row.method, row.seed, row.domain) == (*method, domain)]
+            method: [row.episode.seed for row in rows if (row.method, row.seed, row.domain) == (*method, domain)]
             for method in {(row.method, row.seed) for row in rows}
         }
         assert len({tuple(seeds) for seeds in played.values()}) == 1
@@ -54,7 +54,7 @@ def test_all_agents_and_the_random_one_are_measured_on_the_same_episodes(whole):
 
 
 def test_leak_levels_are_those_of_the_task(whole):
-    rows = read_rows(whole.folder / "episodes.csv")
+    rows = read_episodes(whole.folder / "episodes.csv")
     assert {row.domain: row.leak for row in rows if row.split == "target"} == {
         name: leak_level(short_task(), name) for name in short_task().targets
     }
@@ -62,38 +62,40 @@ def test_leak_levels_are_those_of_the_task(whole):
 
 
 def test_scores_follow_from_the_rows_alone(whole):
-    rows = read_rows(whole.folder / "episodes.csv")
-    scores = read_json(whole.folder / "scores.json")
-    for method in scores["methods"]:
-        for domain, said in method["domains"].items():
-            mine = [row.total for row in rows if (row.method, row.domain) == (method["method"], domain)]
-            assert said["return"]["value"] == pytest.approx(np.mean(mine))
-    assert scores["anchors"]["baseline"] == "pixels"
-    assert scores["episode_seeds"]["new"] == [row.episode_seed for row in rows if row.domain == "new"][:5]
+    rows = read_episodes(whole.folder / "episodes.csv")
+    scores = TransferScores.load(whole.folder)
+    for method in scores.methods:
+        for name, domain in method.domains.items():
+            returns = [row.episode.return_ for row in rows if (row.method, row.domain) == (method.method, name)]
+            assert domain.return_.value == pytest.approx(np.mean(returns))
+    assert scores.anchors.baseline == scores.settings.baseline == "pixels"
+    assert list(scores.episode_seeds["new"]) == [row.episode.seed for row in rows if row.domain == "new"][:5]
 
 
 def test_curves_run_over_the_snapshots_and_end_in_the_final_policy(whole):
-    rows = read_rows(whole.folder / "episodes.csv")
+    rows = read_episodes(whole.folder / "episodes.csv")
     with (whole.folder / "curves.csv").open() as file:
         curves = list(csv.DictReader(file))
     assert {row["domain"] for row in curves} == {"source", "shown", "new"}
     for seed in (0, 1):
         points = [row for row in curves if row["domain"] == "shown" and row["seed"] == str(seed)]
         assert [int(row["env_steps"]) for row in points] == [64, 128]
-        first = [row.total for row in rows if (row.method, row.seed, row.domain) == ("pixels", seed, "shown")][:3]
+        first = [
+            row.episode.return_ for row in rows if (row.method, row.seed, row.domain) == ("pixels", seed, "shown")
+        ][:3]
         assert float(points[-1]["mean_return"]) == pytest.approx(np.mean(first))
 
 
 def test_there_is_a_film_strip_for_each_method_and_target(whole):
-    strips = read_json(whole.folder / "scores.json")["strips"]
-    assert [(strip["method"], strip["target"]) for strip in strips] == [
+    strips = TransferScores.load(whole.folder).strips
+    assert [(strip.method, strip.target) for strip in strips] == [
         ("pixels", "shown"),
         ("pixels", "new"),
     ]
     for strip in strips:
-        with Image.open(whole.folder / "strips" / strip["file"]) as image:
+        with Image.open(whole.folder / "strips" / strip.file) as image:
             assert image.mode == "RGBA"
-        assert strip["source_episode"]["length"] == strip["target_episode"]["length"] == 12
+        assert strip.source_episode.length == strip.target_episode.length == 12
 
 
 def test_worker_processes_give_the_same_bytes(whole, agents, tmp_path):
@@ -106,37 +108,37 @@ def test_agents_on_latents_are_evaluated_with_their_encoder(agents, tmp_path):
     seeing = [("DARLA", hasty_agent(tmp_path / f"agent-{seed}", seed, encoder=encoder).folder) for seed in (0, 1)]
     alone = transfer(short_task(), [*agents, *seeing], tmp_path / "one", CONFIG)
     assert transfer(short_task(), [*agents, *seeing], tmp_path / "two", CONFIG, workers=2).digest == alone.digest
-    scores = read_json(alone.folder / "scores.json")
-    assert {method["method"]: method["encoders"] for method in scores["methods"]} == {
+    scores = TransferScores.load(alone.folder)
+    assert {method.method: method.encoders for method in scores.methods} == {
         "random": None,
         "pixels": None,
         "DARLA": 1,
     }
-    assert {entry["method"] for entry in scores["comparisons"]} == {"DARLA"}
-    made = gather([alone.folder])
+    assert {entry.method for entry in scores.comparisons} == {"DARLA"}
+    made = collect_artefacts([alone.folder])
     assert [found.digest for found in made.encoders] == [encoder.digest]
     assert len(made.agents) == 4
     assert len(made.frames) == 1
 
 
 def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_path, monkeypatch):
-    play, played = EvaluationWorker.play, []
+    play, played = EvaluationWorker.run, []
 
     def stop_after(limit: int):
-        def until(self, cell, progress=None):
+        def until(self, job, progress=None):
             if len(played) == limit:
                 raise KeyboardInterrupt
-            played.append(cell)
-            play(self, cell, progress)
+            played.append(job)
+            play(self, job, progress)
 
         return until
 
     for limit in (3, 7):
-        monkeypatch.setattr(EvaluationWorker, "play", stop_after(limit))
+        monkeypatch.setattr(EvaluationWorker, "run", stop_after(limit))
         with pytest.raises(KeyboardInterrupt):
             transfer(short_task(), agents, tmp_path / "out", CONFIG)
         assert not (tmp_path / "out" / "card.json").exists()
-    monkeypatch.setattr(EvaluationWorker, "play", stop_after(1_000))
+    monkeypatch.setattr(EvaluationWorker, "run", stop_after(1_000))
     resumed = transfer(short_task(), agents, tmp_path / "out", CONFIG)
     assert resumed.digest == whole.digest
     assert len(played) == len(set(played)) == 12 + 2
@@ -144,7 +146,7 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_bytes(whole, agents, tmp_
 
 
 def test_a_finished_evaluation_is_not_played_again(whole, agents, monkeypatch):
-    monkeypatch.setattr(EvaluationWorker, "play", None)
+    monkeypatch.setattr(EvaluationWorker, "run", None)
     assert transfer(short_task(), agents, whole.folder, CONFIG).digest == whole.digest
 
 
@@ -152,9 +154,9 @@ def test_episodes_that_are_kept_are_played_once_for_all_who_ask_the_same(whole, 
     """Whoever shares the agent, the domain and the plan; a task with one target more plays that target alone."""
     episodes, played = EvaluationWorker._episodes, []
 
-    def counted(self, cell, progress):
-        played.append((cell.agent, self._evaluation.places[cell.place].name))
-        return episodes(self, cell, progress)
+    def counted(self, job, progress):
+        played.append((job.agent, self._evaluation.domains[job.domain].name))
+        return episodes(self, job, progress)
 
     monkeypatch.setattr(EvaluationWorker, "_episodes", counted)
     keep = tmp_path / "played"
@@ -162,14 +164,14 @@ def test_episodes_that_are_kept_are_played_once_for_all_who_ask_the_same(whole, 
     fewer = replace(
         short_task(), targets={other: domain for other, domain in short_task().targets.items() if other != name}
     )
-    transfer(fewer, agents, tmp_path / "fewer", CONFIG, played=keep)
+    transfer(fewer, agents, tmp_path / "fewer", CONFIG, episode_cache=keep)
     assert len(played) == 3 * 3
     played.clear()
-    shared = transfer(short_task(), agents, tmp_path / "all", CONFIG, played=keep)
+    shared = transfer(short_task(), agents, tmp_path / "all", CONFIG, episode_cache=keep)
     assert sorted(played) == [(number, name) for number in range(3)]
     assert shared.digest == whole.digest
     played.clear()
-    transfer(short_task(), agents, tmp_path / "longer", replace(CONFIG, episodes=6), played=keep)
+    transfer(short_task(), agents, tmp_path / "longer", replace(CONFIG, episodes=6), episode_cache=keep)
     assert len(played) == 3 * 4, "another plan is another question"
 
 
@@ -186,10 +188,10 @@ def test_contexts_for_choosing_encoders_are_played_apart_from_the_targets(tmp_pa
     config = replace(CONFIG, splits=("source", "selection"), snapshot_eval_episodes=0, strip_frames=0, episodes=2)
     agent = hasty_agent(tmp_path / "agent", 4)
     found = transfer(task, [agent], tmp_path / "out", config)
-    scores = read_json(found.folder / "scores.json")
-    assert [domain["name"] for domain in scores["domains"]] == ["source", "selection"]
-    assert scores["comparisons"] == []
-    assert {row.domain for row in read_rows(found.folder / "episodes.csv")} == {"source", "selection"}
+    scores = TransferScores.load(found.folder)
+    assert [domain.name for domain in scores.domains] == ["source", "selection"]
+    assert scores.comparisons == ()
+    assert {row.domain for row in read_episodes(found.folder / "episodes.csv")} == {"source", "selection"}
 
 
 def test_an_agent_that_has_acted_in_a_target_is_refused(tmp_path):
@@ -226,7 +228,7 @@ def test_settings_that_mean_nothing_are_refused(change, sentence, agents, tmp_pa
 def test_agents_that_cannot_be_told_apart_are_refused(agents, tmp_path):
     with pytest.raises(InputError, match="two agents are called 'pixels' and have the seed 0"):
         transfer(short_task(), [agents[0], agents[0]], tmp_path / "out", CONFIG)
-    with pytest.raises(InputError, match="name of the random agent"):
+    with pytest.raises(InputError, match="reserved for the random agent"):
         transfer(short_task(), [("random", agents[0][1])], tmp_path / "out", CONFIG)
     with pytest.raises(InputError, match="no agent"):
         transfer(short_task(), [], tmp_path / "out", CONFIG)
@@ -235,14 +237,14 @@ def test_agents_that_cannot_be_told_apart_are_refused(agents, tmp_path):
 def test_what_is_no_agent_is_refused(whole, tmp_path):
     with pytest.raises(InputError, match="'agent'"):
         transfer(short_task(), [whole.folder], tmp_path / "out", CONFIG)
-    with pytest.raises(InputError, match="an agent is needed"):
+    with pytest.raises(InputError, match="an 'agent' artefact is needed"):
         transfer(short_task(), [whole], tmp_path / "out", CONFIG)
 
 
 def test_a_target_named_like_another_part_is_refused():
     task = replace(short_task(), targets={"validation": room("validation", 0.9)})
-    with pytest.raises(InputError, match="another part"):
-        places(task, ("source", "validation", "target"))
+    with pytest.raises(InputError, match="another split"):
+        evaluation_domains(task, ("source", "validation", "target"))
 
 
 @pytest.fixture
@@ -271,7 +273,7 @@ def test_film_strips_show_the_same_start_in_both_domains(name, rooms):
 
 
 def test_selection_contexts_of_the_builtin_tasks_can_be_played():
-    names = [place.name for place in places(tasks.get("conjunction"), ("source", "selection", "target"))]
+    names = [domain.name for domain in evaluation_domains(tasks.get("conjunction"), ("source", "selection", "target"))]
     assert names[:2] == ["source", "selection"]
     assert isinstance(tasks.get("conjunction").selection, Domain)
 
@@ -279,11 +281,10 @@ def test_selection_contexts_of_the_builtin_tasks_can_be_played():
 def test_an_encoder_that_has_seen_another_unlabelled_domain_is_refused(tmp_path):
     """The leak level is computed from the task's D_U, so the encoder must have seen that one and no other."""
     task = tasks.get("unseen")
-    (tmp_path / "agent").mkdir()
     for seen, fits in ((task.unlabelled, True), (tasks.get("sim2sim").unlabelled, False)):
-        write_json(tmp_path / "encoder" / "card.json", {"extra": {"domain": seen.to_dict()}})
+        encoder = Artefact(tmp_path, "encoder", {}, {"extra": {"domain": seen.to_dict()}})
         if fits:
-            _check_seen(task, tmp_path / "agent", "../encoder")
+            _check_unlabelled(task, tmp_path / "agent", encoder)
         else:
             with pytest.raises(InputError, match="another unlabelled domain than that of task 'unseen'"):
-                _check_seen(task, tmp_path / "agent", "../encoder")
+                _check_unlabelled(task, tmp_path / "agent", encoder)

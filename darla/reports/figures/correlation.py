@@ -1,28 +1,25 @@
 """The figure of a correlation: every measure of the encoders against how their policies transfer."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darla.analysis.encoder_correlation import OUTCOMES, main_group
+from darla.analysis.encoder_correlation import OUTCOMES, CorrelationResult
 from darla.analysis.encoder_measures import LABELS
 from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 from darla.reports.tables.transfer import number
 
 
-def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
-    """Draw a panel for each measure: the measure to the right, the outcome upwards, a dot for each encoder.
+def correlation_figure(result: CorrelationResult, outcome: str) -> Figure:
+    """Draw a panel for each measure: the measure on the x axis, the outcome on the y axis, a dot for each encoder.
 
     Args:
-        told: the content of `correlation.json`.
+        result: encoders with their measures and outcomes, and the correlations.
         outcome: `retention` or `return`.
     """
-    group = main_group(told)
-    shown = [each for each in told["correlations"] if (each["task"], each["outcome"]) == (group, outcome)]
-    look = styles(list(dict.fromkeys(item["setting"] for item in told["encoders"])), None)
+    group = result.main_group
+    shown = [entry for entry in result.correlations if (entry.task, entry.outcome) == (group, outcome)]
+    look = styles(list(dict.fromkeys(encoder.setting for encoder in result.encoders)), None)
     columns = max(1, min(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
     lines = legend_lines(list(look))
@@ -30,16 +27,16 @@ def correlation_figure(told: Mapping[str, Any], outcome: str) -> Figure:
         height = rows * 2.15 + 0.35 + 0.2 * lines
         figure = Figure(figsize=(WIDTH, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        for place, (panel, each) in enumerate(zip(grid.flat, shown, strict=False)):
-            for item in told["encoders"]:
-                across = item["measures"].get(each["measure"])
-                upwards = item["outcomes"].get(group, {}).get(outcome)
-                if across is not None and upwards is not None:
-                    color, marker = look[item["setting"]]
-                    panel.plot([across], [upwards], linestyle="", color=color, marker=marker, markersize=5.2)
-            panel.set_title(LABELS.get(each["measure"], each["measure"].replace("_", " ")), loc="left", pad=15)
-            ends = f"[{number(each['low'], 2)}, {number(each['high'], 2)}]"
-            panel.text(0, 1.05, f"ρ {number(each['rho'], 2)} {ends}", color=MUTED, fontsize=8.0,
+        for place, (panel, entry) in enumerate(zip(grid.flat, shown, strict=False)):
+            for encoder in result.encoders:
+                x = encoder.measures.get(entry.measure)
+                y = encoder.outcomes.get(group, {}).get(outcome)
+                if x is not None and y is not None:
+                    color, marker = look[encoder.setting]
+                    panel.plot([x], [y], linestyle="", color=color, marker=marker, markersize=5.2)
+            panel.set_title(LABELS.get(entry.measure, entry.measure.replace("_", " ")), loc="left", pad=15)
+            interval = f"[{number(entry.low, 2)}, {number(entry.high, 2)}]"
+            panel.text(0, 1.05, f"ρ {number(entry.rho, 2)} {interval}", color=MUTED, fontsize=8.0,
                        transform=panel.transAxes)  # fmt: skip
             panel.grid(axis="both")
             panel.set_axisbelow(True)

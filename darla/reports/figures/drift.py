@@ -1,4 +1,4 @@
-"""The figure of latent drift: how far each latent moves between domains while the state stays as it is."""
+"""The figure of latent drift: how far each latent moves between domains while the state is the same."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_line
 
 
 def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
-    """Draw a panel for each target: latents sorted by their move, the move upwards, a line for each encoder.
+    """Draw a panel for each target: latents sorted by their shift, the shift on the y axis, a line for each encoder.
 
     Args:
         drifts: by setting, for each of its encoders the drift by target.
@@ -32,8 +32,8 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
                 color, marker = look[setting]
                 for each in members:
                     if target in each:
-                        moves = np.sort(each[target].per_latent_shift)[::-1]
-                        panel.plot(np.arange(1, len(moves) + 1), moves, color=color, linewidth=1.2, marker=marker,
+                        shifts = np.sort(each[target].per_latent_shift)[::-1]
+                        panel.plot(np.arange(1, len(shifts) + 1), shifts, color=color, linewidth=1.2, marker=marker,
                                    markersize=3.4, markevery=[0])  # fmt: skip
             panel.set_title(target, loc="left")
             panel.grid(axis="y")
@@ -43,7 +43,7 @@ def drift_figure(drifts: Mapping[str, Sequence[Mapping[str, Drift]]]) -> Figure:
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             panel.yaxis.set_major_locator(MaxNLocator(5))
             if place % columns == 0:
-                panel.set_ylabel("move, standard deviations")
+                panel.set_ylabel("shift, standard deviations")
             if place + columns >= len(targets):
                 panel.set_xlabel("latents, sorted")
                 panel.tick_params(labelbottom=True)

@@ -1,7 +1,6 @@
 """The figure of learning curves: return against environment steps of training."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from darla.evaluation.score_types import TransferScores
 from darla.reports.figures.style import (
     CROWD,
     PALETTE,
@@ -18,42 +18,40 @@ from darla.reports.figures.style import (
     named_styles,
     panel_title,
     short,
-    shown_split,
+    split_label,
     styles,
 )
 
 Curves = Mapping[tuple[str, str], Mapping[int, Sequence[tuple[int, float]]]]
 """By method and domain, for each seed the pairs of environment steps and mean return."""
 _COLUMNS = 4
-"""Panels beside each other where each method has its own."""
+"""Panels in a row where each method has its own."""
 Look = Mapping[str, tuple[str, str]]
 
 
-def curve_figure(curves: Curves, scores: Mapping[str, Any]) -> Figure:
+def curve_figure(curves: Curves, scores: TransferScores) -> Figure:
     """Draw return against environment steps of training, a panel for each domain, a line for each method.
 
-    Where methods are more than colours can tell apart, each has a panel of its own, and domains are the lines. Thick
-    lines are means over seeds, thin ones single seeds; the dashed line is the random agent.
+    Where there are more methods than colors, each method has a panel, and domains are the lines. Thick lines are means
+    over seeds, thin ones single seeds; the dashed line is the random agent.
 
     Args:
-        curves: what `curves.csv` holds.
-        scores: the content of `scores.json`, for the order of methods and the random agent.
+        curves: the content of `curves.csv`.
+        scores: of the same transfer, for the order of methods and the random agent.
     """
-    names = [method["method"] for method in scores["methods"]]
-    shown = [domain for domain in scores["domains"] if any(key[1] == domain["name"] for key in curves)]
+    names = [method.method for method in scores.methods]
+    shown = [domain for domain in scores.domains if any(key[1] == domain.name for key in curves)]
     if len(names) > CROWD:
-        by_domain = {
-            domain["name"]: {name: curves.get((name, domain["name"]), {}) for name in names} for domain in shown
-        }
-        drawn = [name for name in names if any(found[name] for found in by_domain.values())]
-        lines = {name: {domain: found[name] for domain, found in by_domain.items()} for name in drawn}
+        by_domain = {domain.name: {name: curves.get((name, domain.name), {}) for name in names} for domain in shown}
+        drawn = [name for name in names if any(by_name[name] for by_name in by_domain.values())]
+        lines = {name: {domain: by_name[name] for domain, by_name in by_domain.items()} for name in drawn}
         return _panels(lines, [(name, "") for name in drawn], styles([*by_domain], None), None)
     lines = {
-        domain["name"]: {name: curves[name, domain["name"]] for name in names if (name, domain["name"]) in curves}
+        domain.name: {name: curves[name, domain.name] for name in names if (name, domain.name) in curves}
         for domain in shown
     }
-    titles = [(domain["name"], shown_split(domain)) for domain in shown]
-    return _panels(lines, titles, styles(names, scores["anchors"]["baseline"]), scores["anchors"]["random_return"])
+    titles = [(domain.name, split_label(domain)) for domain in shown]
+    return _panels(lines, titles, styles(names, scores.anchors.baseline), scores.anchors.random_return)
 
 
 def training_curve_figure(
@@ -73,13 +71,13 @@ def _panels(
     lines: Mapping[str, Mapping[str, Mapping[int, Sequence[tuple[int, float]]]]],
     titles: Sequence[tuple[str, str]],
     look: Look,
-    random: Mapping[str, float] | None,
+    random: Mapping[str, float | None] | None,
 ) -> Figure:
-    """Draw a panel for each title; a legend, unless every panel has but the line that it is named after."""
-    # Four panels fill two rows of two; other numbers leave least room empty in rows of three.
+    """Draw a panel for each title; with a legend, unless every panel has only the line that it is named after."""
+    # Four panels fill two rows of two; rows of three waste least space for other numbers.
     columns = _COLUMNS if len(titles) > 2 * _COLUMNS else 2 if len(titles) == 4 else min(3, len(titles))
     rows = -(-len(titles) // columns)
-    needs_legend = any(set(found) != {name} for name, found in lines.items())
+    needs_legend = any(set(in_panel) != {name} for name, in_panel in lines.items())
     above = 0.66 if needs_legend else 0.3
     with matplotlib.rc_context(STYLE):
         height = rows * (2.25 if columns < _COLUMNS else 1.7) + above + 0.1
@@ -89,8 +87,9 @@ def _panels(
             for line, seeds in lines[name].items():
                 if seeds:
                     _draw(panel, seeds, *look[line], crowded=columns == _COLUMNS)
-            if random is not None and name in random:
-                panel.axhline(random[name], color=PALETTE[0], linewidth=1.1, linestyle=(0, (4, 3)))
+            level = None if random is None else random.get(name)
+            if level is not None:
+                panel.axhline(level, color=PALETTE[0], linewidth=1.1, linestyle=(0, (4, 3)))
             panel_title(panel, short(name, 30 if columns < _COLUMNS else 32), role, small=columns == _COLUMNS)
             _axes(panel)
         for panel in grid.flat[len(titles) :]:
@@ -116,7 +115,10 @@ def _draw(
         for points in seeds.values():
             panel.plot(*zip(*points, strict=True), color=color, linewidth=0.7, alpha=0.45)
     steps = sorted({step for points in seeds.values() for step, _ in points})
-    means = [np.mean([value for points in seeds.values() for at, value in points if at == step]) for step in steps]
+    means = [
+        np.mean([value for points in seeds.values() for env_steps, value in points if env_steps == step])
+        for step in steps
+    ]
     size = None if crowded else 3.6
     panel.plot(steps, means, color=color, linewidth=1.8, marker="" if crowded else marker, markersize=size)
 

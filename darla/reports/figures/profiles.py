@@ -1,7 +1,6 @@
 """The figure of performance profiles."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darla.evaluation.performance_profiles import Profile
-from darla.evaluation.scores import RANDOM
+from darla.evaluation.score_types import RANDOM, TransferScores
 from darla.reports.figures.style import (
     CROWD,
     MUTED,
@@ -25,25 +24,25 @@ from darla.reports.figures.style import (
 )
 
 _BANDS = 6
-"""Methods up to which their intervals are drawn in one panel: more bands hide each other."""
+"""Largest number of methods whose intervals are drawn in one panel: more bands hide each other."""
 _COLUMNS = 4
-_SCORE = "normalised score: 0 is the random agent, 1 the baseline in the source"
+_SCORE = "normalized score: 0 is the random agent, 1 the baseline in the source"
 Look = Mapping[str, tuple[str, str]]
 
 
-def profile_figure(profiles: Sequence[Profile], scores: Mapping[str, Any]) -> Figure:
-    """Draw the share of runs above each normalised score.
+def profile_figure(profiles: Sequence[Profile], scores: TransferScores) -> Figure:
+    """Draw the share of runs above each normalized score.
 
-    A line for each method, and bands while these are few. Where methods are more than colours can tell apart, each has
-    a panel of its own, with the baseline's profile behind it.
+    A line for each method, and bands for up to six. Where there are more methods than colors, each has a panel, with
+    the baseline's profile behind it.
 
     Args:
         profiles: from `darla.evaluation.performance_profiles.profiles`. The random agent's is left out; at least one
             other is needed.
-        scores: the content of `scores.json`, for the order of methods.
+        scores: of the same transfer, for the order of methods.
     """
-    names = [method["method"] for method in scores["methods"]]
-    baseline = scores["anchors"]["baseline"]
+    names = [method.method for method in scores.methods]
+    baseline = scores.anchors.baseline
     profiles = [profile for profile in profiles if profile.method != RANDOM]  # 0 by definition
     with matplotlib.rc_context(STYLE):
         if len(names) > CROWD:

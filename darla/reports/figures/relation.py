@@ -1,4 +1,4 @@
-"""The relation matrix of a metric as a picture: latents by factors."""
+"""The relation matrix of a metric as an image: latents by factors."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from darla.reports.figures.style import INK, MUTED, PALETTE, STYLE
 from darla.vision.metrics import Result
 
 _CELL, _LEFT, _ABOVE, _BELOW = 0.34, 0.5, 0.62, 0.15
-"""Inches: side of a cell, room for the names of latents, for the title, and below."""
+"""Inches: side of a cell, space for the names of latents, for the title, and below."""
 _FEWEST_CELLS = 7
 """Width, in cells, that the title needs."""
-_COLOURS = LinearSegmentedColormap.from_list("relation", ["#f3f3f0", PALETTE[2]])
+_COLORS = LinearSegmentedColormap.from_list("relation", ["#f3f3f0", PALETTE[2]])
 
 
 def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
-    """Draw how much each latent has to do with each factor: the darker, the more.
+    """Draw how strongly each latent is related to each factor: the darker, the stronger.
 
     Args:
-        result: of a metric that is made from a matrix, (D, K).
+        result: of a metric with a matrix, (D, K).
         factors: names of the K factors.
     """
     assert result.matrix is not None, result.name
@@ -32,12 +32,12 @@ def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
     above = _ABOVE + 0.055 * letters
     width = _LEFT + _CELL * max(count, _FEWEST_CELLS) + 0.062 * letters
     height = above + _CELL * latents + _BELOW
-    # From 0 to 1 where a matrix stays below: what is weak has to look weak.
+    # At least from 0 to 1, so that weak relations look weak.
     top = max(float(matrix.max()), 1.0)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((_LEFT / width, _BELOW / height, _CELL * count / width, _CELL * latents / height))
-        axes.imshow(matrix, cmap=_COLOURS, vmin=0.0, vmax=top, aspect="auto")
+        axes.imshow(matrix, cmap=_COLORS, vmin=0.0, vmax=top, aspect="auto")
         for latent in range(latents):
             for factor in range(count):
                 share = matrix[latent, factor] / top
@@ -50,7 +50,7 @@ def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
         axes.xaxis.tick_top()
         axes.set_yticks(range(latents), [f"z{latent}" for latent in range(latents)])
         for latent, label in enumerate(axes.get_yticklabels()):
-            # A latent that hardly moves is shown, and shown to be left out.
+            # The label of an inactive latent is lighter: the metric leaves it out.
             label.set_color(MUTED if active is None or active[latent] else "#b9b9b4")
         axes.tick_params(length=0)
         for side in axes.spines.values():
@@ -60,7 +60,7 @@ def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
         axes.grid(which="minor", color="white", linewidth=2.0)
         axes.tick_params(which="minor", length=0)
         title = f"{result.name.replace('_', ' ')}  {result.score:.2f}"
-        said = f"chance {result.chance:.2f}, ceiling {result.ceiling:.2f}"
+        levels = f"chance {result.chance:.2f}, ceiling {result.ceiling:.2f}"
         figure.text(0.08 / width, 1 - 0.10 / height, title, ha="left", va="top", fontsize=9.5, color=INK)
-        figure.text(0.08 / width, 1 - 0.30 / height, said, ha="left", va="top", fontsize=8.0, color=MUTED)
+        figure.text(0.08 / width, 1 - 0.30 / height, levels, ha="left", va="top", fontsize=8.0, color=MUTED)
     return figure

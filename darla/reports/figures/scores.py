@@ -1,13 +1,11 @@
 """The figure of scores: return by method, a panel for each domain."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from darla.evaluation.score_types import DomainScores, ScoredDomain, TransferScores
 from darla.reports.figures.style import (
     INK,
     MUTED,
@@ -18,26 +16,23 @@ from darla.reports.figures.style import (
     named_styles,
     panel_title,
     short,
-    shown_split,
+    split_label,
 )
 
 _PANELS = 4
-"""Domains beside each other."""
+"""Domains in a row."""
 _PITCH = 0.2
 """Inches from method to method."""
 
 
-def score_figure(scores: Mapping[str, Any]) -> Figure:
+def score_figure(scores: TransferScores) -> Figure:
     """Draw return by domain and method: the mean, its interval, and every seed as a ring.
 
-    Methods are named where they are drawn, so there may be any number of them. A dotted line is the baseline's mean.
-
-    Args:
-        scores: the content of `scores.json`.
+    Methods are labelled on the y axis, so there may be any number of them. A dotted line is the baseline's mean.
     """
-    methods, domains = scores["methods"], scores["domains"]
-    names = [method["method"] for method in methods]
-    baseline = scores["anchors"]["baseline"]
+    methods, domains = scores.methods, scores.domains
+    names = [method.method for method in methods]
+    baseline = scores.anchors.baseline
     look = named_styles(names, baseline)
     rows = -(-len(domains) // _PANELS)
     columns = -(-len(domains) // rows)
@@ -50,9 +45,9 @@ def score_figure(scores: Mapping[str, Any]) -> Figure:
         for panel, domain in zip(grid.flat, domains, strict=False):
             _panel(panel, domain, 29 if columns < _PANELS else 24)
             for row, method in enumerate(methods):
-                _score(panel, method["domains"][domain["name"]], row, look[method["method"]])
-                if method["method"] == baseline:
-                    mean = method["domains"][domain["name"]]["return"]["value"]
+                _score(panel, method.domains[domain.name], row, look[method.method])
+                if method.method == baseline:
+                    mean = method.domains[domain.name].return_.value
                     panel.axvline(mean, color=PALETTE[1], linewidth=0.9, linestyle=(0, (1, 2)), zorder=0.5)
         for panel in grid.flat[len(domains) :]:
             panel.set_visible(False)
@@ -70,9 +65,9 @@ def score_figure(scores: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _panel(panel: Axes, domain: Mapping[str, str], width: int) -> None:
-    """Say above a panel which domain it is, and what that is to the policies."""
-    panel_title(panel, short(domain["name"], width), shown_split(domain))
+def _panel(panel: Axes, domain: ScoredDomain, width: int) -> None:
+    """Write above a panel which domain it is, and its role."""
+    panel_title(panel, short(domain.name, width), split_label(domain))
     panel.axvline(0, color=MUTED, linewidth=0.8)
     panel.grid(axis="x")
     panel.set_axisbelow(True)
@@ -81,14 +76,14 @@ def _panel(panel: Axes, domain: Mapping[str, str], width: int) -> None:
     panel.tick_params(length=0)
 
 
-def _score(panel: Axes, said: Mapping[str, Any], y: float, look: tuple[str, str]) -> None:
+def _score(panel: Axes, domain: DomainScores, y: float, look: tuple[str, str]) -> None:
     color, marker = look
-    estimate = said["return"]
-    if estimate["low"] is not None and estimate["high"] is not None:
-        panel.plot([estimate["low"], estimate["high"]], [y, y], color=color, linewidth=2.4, alpha=0.55,
+    estimate = domain.return_
+    if estimate.low is not None and estimate.high is not None:
+        panel.plot([estimate.low, estimate.high], [y, y], color=color, linewidth=2.4, alpha=0.55,
                    solid_capstyle="butt")  # fmt: skip
-    seeds = list(said["return_by_seed"].values())
+    seeds = list(domain.return_by_seed.values())
     if len(seeds) > 1:
         panel.plot(seeds, [y] * len(seeds), linestyle="none", marker="o", markersize=3.0, color=color,
                    markerfacecolor="none", markeredgewidth=0.8)  # fmt: skip
-    panel.plot([estimate["value"]], [y], marker=marker, markersize=5.6, color=color, linestyle="none")
+    panel.plot([estimate.value], [y], marker=marker, markersize=5.6, color=color, linestyle="none")

@@ -1,4 +1,4 @@
-"""The figure of a selection: UDR, which needs no labels, against what labels say of the same encoders."""
+"""The figure of a selection: UDR, which needs no labels, against scores that need labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ Points = Mapping[str, Sequence[tuple[float, Mapping[str, float]]]]
 
 
 def selection_figure(points: Points, correlation: Mapping[str, float], by: str) -> Figure:
-    """Draw a panel for each supervised score: UDR to the right, the score upwards, a dot for each encoder.
+    """Draw a panel for each supervised score: UDR on the x axis, the score on the y axis, a dot for each encoder.
 
     Args:
         points: the encoders.
@@ -29,8 +29,8 @@ def selection_figure(points: Points, correlation: Mapping[str, float], by: str) 
         for number, (panel, score) in enumerate(zip(grid.flat, correlation, strict=False)):
             for setting, encoders in points.items():
                 color, marker = look[setting]
-                across, upwards = zip(*((udr, scores[score]) for udr, scores in encoders), strict=True)
-                panel.plot(across, upwards, linestyle="", color=color, marker=marker, markersize=5.6)
+                x, y = zip(*((udr, scores[score]) for udr, scores in encoders), strict=True)
+                panel.plot(x, y, linestyle="", color=color, marker=marker, markersize=5.6)
             panel.set_title(f"{score}: rank correlation {correlation[score]:+.2f}", loc="left")
             panel.grid(axis="both")
             panel.set_axisbelow(True)

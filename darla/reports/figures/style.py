@@ -1,7 +1,7 @@
-"""How every figure looks: its fonts, colours and markers, its legend, and how it becomes SVG or PNG.
+"""The style of all figures: fonts, colors, markers, legend, and how they become SVG or PNG.
 
-Figures are drawn with the colours of `PALETTE` and no background. The report puts them into its page as SVG whose
-colours are the page's own, so that they follow it into dark mode.
+Figures are drawn with the colors of `PALETTE` and no background. In the HTML report they are SVG whose colors are CSS
+variables of the page, so that they follow it into dark mode.
 """
 
 import io
@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from darla.evaluation.scores import RANDOM
+from darla.evaluation.score_types import RANDOM, ScoredDomain
 
 INK, MUTED, RULE = "#1b1d22", "#62666e", "#dcdcd6"
 PALETTE = ("#858a93", "#c4501b", "#1f6fb2", "#12876a", "#8a4fa3", "#a87b00", "#3d4a9c", "#a33a5e")
-"""Grey for the random agent, vermilion for the baseline, then the methods in their order."""
+"""Gray for the random agent, vermilion for the baseline, then the methods in their order."""
 MARKERS = ("o", "s", "o", "D", "^", "v", "P", "X")
-"""Shapes in the same order: colour alone carries nothing."""
+"""Shapes in the same order, so that no information is in the color alone."""
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -47,40 +47,40 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 WIDTH = 9.4
-"""Inches; at 100 units an inch the width of the report's column."""
+"""Inches: the width of the report's column at 100 pixels per inch."""
 _LINE, _MARK = 118, 7
-"""Characters that a line of a legend has room for, and that a mark takes."""
+"""Characters in a line of a legend, and characters that a mark takes."""
 CROWD = len(PALETTE)
-"""Methods that one panel can tell apart; with more of them each is named where it is drawn."""
+"""Largest number of methods with different colors in one panel; of more, each is labelled where it is drawn."""
 
 
 def styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str, str]]:
-    """Return a colour and a marker for each method, the same in every figure.
+    """Return a color and a marker for each method, the same in every figure.
 
     Args:
         methods: in the order of the tables.
         baseline: which of them is the baseline, if any.
     """
-    found: dict[str, tuple[str, str]] = {}
+    look: dict[str, tuple[str, str]] = {}
     colors, shapes = PALETTE[2:], MARKERS[2:]
     others = 0
     for method in methods:
         if method == RANDOM:
-            found[method] = PALETTE[0], MARKERS[0]
+            look[method] = PALETTE[0], MARKERS[0]
         elif method == baseline:
-            found[method] = PALETTE[1], MARKERS[1]
+            look[method] = PALETTE[1], MARKERS[1]
         else:
-            # Where colours begin again, shapes go on by one, so that a pair comes back after 36 methods only.
-            found[method] = colors[others % len(colors)], shapes[(others + others // len(colors)) % len(shapes)]
+            # When the colors repeat, shapes are shifted by one, so that a pair repeats after 36 methods only.
+            look[method] = colors[others % len(colors)], shapes[(others + others // len(colors)) % len(shapes)]
             others += 1
-    return found
+    return look
 
 
 def named_styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str, str]]:
-    """Return a colour and a marker for methods that are named where they are drawn.
+    """Return a color and a marker for methods that are labelled where they are drawn.
 
-    Those of `styles`, unless there are more methods than colours can tell apart. Then all but the random agent and the
-    baseline share one.
+    Those of `styles`, unless there are more methods than colors. Then all but the random agent and the baseline share
+    one.
     """
     look = styles(methods, baseline)
     if len(methods) <= CROWD:
@@ -89,7 +89,7 @@ def named_styles(methods: Sequence[str], baseline: str | None) -> dict[str, tupl
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG for a page: text stays text, and colours are CSS variables of the page."""
+    """Return a figure as SVG for a page: text remains text, and colors are CSS variables of the page."""
     data = io.StringIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
@@ -100,9 +100,9 @@ def to_svg(figure: Figure) -> str:
         svg = svg.replace(color, f"var(--{name})")
     svg = svg.replace("font-family: 'DejaVu Sans'; ", "")
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Several figures share a page: names that nothing points to would only meet each other there.
+    # Several figures share a page, where equal ids would clash; nothing refers to these.
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    # The page decides how large a figure is shown; its shape is in the viewBox.
+    # The page sets the size of a figure; its aspect ratio is in the viewBox.
     head, rest = svg.split(">", 1)
     return re.sub(r' (?:width|height)="[^"]*"', "", head) + ">" + rest
 
@@ -119,10 +119,10 @@ def legend(figure: Figure, look: Mapping[str, tuple[str, str]], top: float, *, d
     """Put a legend of methods at the top left of a figure.
 
     Args:
-        figure: whose legend it is.
-        look: what `styles` gave.
+        figure: without a legend.
+        look: from `styles`.
         top: upper end, as a share of the figure's height.
-        dashed: for lines in place of marks; the random agent's is dashed.
+        dashed: lines in place of marks; the random agent's is dashed.
     """
     handles = [
         Line2D([], [], color=color, linewidth=1.1, linestyle=(0, (4, 3)), label=method)
@@ -144,12 +144,12 @@ def legend(figure: Figure, look: Mapping[str, tuple[str, str]], top: float, *, d
 
 
 def legend_lines(names: Sequence[str]) -> int:
-    """Return how many lines a legend of these methods has; 0.2 inches each."""
+    """Return the number of lines in a legend of these methods; 0.2 inches each."""
     return -(-len(names) // _columns(names)) if names else 0
 
 
 def _columns(names: Sequence[str]) -> int:
-    """Return the most columns that fit beside each other; Matplotlib fills them one after the other."""
+    """Return the largest number of columns that fit; Matplotlib fills them one after the other."""
     for columns in range(len(names), 1, -1):
         widths = [max(len(name) for name in column) for column in np.array_split(list(names), columns)]
         if sum(width + _MARK for width in widths) <= _LINE:
@@ -162,15 +162,15 @@ def short(name: str, width: int) -> str:
     return textwrap.shorten(name, width, placeholder="…")
 
 
-def shown_split(domain: Mapping[str, str]) -> str:
-    """Return what a domain of `scores.json` is to the policies, in words for a figure."""
-    if domain["split"] == "target":
-        return f"target, leak: {domain['leak']}"
-    return {"source": "trained here", "validation": "source, new episodes"}.get(domain["split"], domain["split"])
+def split_label(domain: ScoredDomain) -> str:
+    """Return the role of a domain as a figure names it."""
+    if domain.split == "target":
+        return f"target, leak: {domain.leak}"
+    return {"source": "trained here", "validation": "source, new episodes"}.get(domain.split, domain.split)
 
 
 def panel_title(panel: Axes, name: str, role: str = "", *, small: bool = False) -> None:
-    """Write a panel's name above it, and between the two what it is, if that is said."""
+    """Write a panel's name above it, with its role below the name, if it has one."""
     panel.set_title(name, loc="left", pad=15 if role else 4, fontsize=8.0 if small else None)
     if role:
         panel.annotate(role, (0, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", color=MUTED,

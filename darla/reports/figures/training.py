@@ -1,4 +1,4 @@
-"""Figures of training an encoder: its loss terms, and what its code knows of each factor."""
+"""Figures of training an encoder: its loss terms, and the mutual information of its latents with each factor."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,12 +18,12 @@ _PANELS = (
     ("total correlation (discriminator)", "total_correlation", "discriminator"),
     ("total correlation (sampling)", "total_correlation", "mutual_information"),
     ("active latents", "active_units"),
-    ("silent units of the encoder, %", "dead_units"),
+    ("dead units of the encoder, %", "dead_units"),
 )
-"""A panel's title, its column of `history.csv`, and others that have to be there: two estimates of a total correlation
-do not share an axis, since that of β-TCVAE holds a constant. Reconstruction terms are on a logarithmic scale."""
+"""A panel's title, its column of `history.csv`, and further columns that a model must have: the two estimates of total
+correlation do not share an axis, since that of β-TCVAE includes a constant. Reconstruction terms have a log scale."""
 _METRIC = "mig"
-"""The watched metric whose matrix tells what a latent knows of a factor."""
+"""The monitored metric with the mutual information of latents and factors."""
 
 
 def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
@@ -35,15 +35,15 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
     look = styles(list(histories), None)
     shown: list[tuple[str, str, dict[str, list[Rows]]]] = []
     for title, *columns in _PANELS:
-        known = {name: [rows for rows in seeds if rows[0].keys() >= set(columns)] for name, seeds in histories.items()}
-        if any(known.values()):
-            shown.append((title, columns[0], known))
+        logged = {name: [rows for rows in seeds if rows[0].keys() >= set(columns)] for name, seeds in histories.items()}
+        if any(logged.values()):
+            shown.append((title, columns[0], logged))
     figure, panels = _panels(len(shown), look)
     with matplotlib.rc_context(STYLE):
-        for panel, (title, column, known) in zip(panels, shown, strict=True):
+        for panel, (title, column, logged) in zip(panels, shown, strict=True):
             share = title.endswith("%")
             scale = 100.0 if share else 1.0
-            for name, seeds in known.items():
+            for name, seeds in logged.items():
                 _lines(panel, [_column(rows, "step", column, scale) for rows in seeds], *look[name])
             panel.set_title(title, loc="left")
             if share:
@@ -58,26 +58,26 @@ def training_figure(histories: Mapping[str, Sequence[Rows]]) -> Figure:
     return figure
 
 
-def figure_named(watched: Mapping[str, Sequence[Rows]], across: str) -> Figure:
-    """Draw what the code knows of each factor during training, a panel for each setting, a line for each factor.
+def factor_figure(monitored: Mapping[str, Sequence[Rows]], x_column: str) -> Figure:
+    """Draw the largest mutual information of a latent with each factor during training, a panel for each setting.
 
     Args:
-        watched: by setting, for each seed the rows of `watched/metrics.csv`, with `mig` among them.
-        across: `step`, or `kl`: the code's KL in nats at that moment.
+        monitored: by setting, for each seed the rows of the monitored metrics, with `mig` among them.
+        x_column: `step`, or `kl`: the code's KL in nats at that moment.
     """
-    first = next(iter(watched.values()))[0][0]
+    first = next(iter(monitored.values()))[0][0]
     factors = [name.removeprefix(f"{_METRIC}/") for name in first if name.startswith(f"{_METRIC}/")]
     look = styles([factor.replace("_", " ") for factor in factors], None)
-    figure, panels = _panels(len(watched), look)
+    figure, panels = _panels(len(monitored), look)
     with matplotlib.rc_context(STYLE):
-        for panel, (name, seeds) in zip(panels, watched.items(), strict=True):
+        for panel, (name, seeds) in zip(panels, monitored.items(), strict=True):
             for factor in factors:
-                known = [_column(rows, across, f"{_METRIC}/{factor}") for rows in seeds]
-                _lines(panel, known, *look[factor.replace("_", " ")])
+                lines = [_column(rows, x_column, f"{_METRIC}/{factor}") for rows in seeds]
+                _lines(panel, lines, *look[factor.replace("_", " ")])
             panel.set_title(name, loc="left")
             panel.set_ylim(0, None)
-            panel.set_xlabel("training steps" if across == "step" else "KL of the code, nats")
-            if across == "step":
+            panel.set_xlabel("training steps" if x_column == "step" else "KL of the code, nats")
+            if x_column == "step":
                 panel.xaxis.set_major_formatter(FuncFormatter(_thousands))
     return figure
 
@@ -104,18 +104,18 @@ def _panels(count: int, look: Mapping[str, tuple[str, str]]) -> tuple[Figure, li
     return figure, list(grid.flat[:count])
 
 
-def _column(rows: Rows, across: str, upwards: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
-    known = [row for row in rows if across in row and upwards in row]
-    return [row[across] for row in known], [scale * row[upwards] for row in known]
+def _column(rows: Rows, x: str, y: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
+    complete = [row for row in rows if x in row and y in row]
+    return [row[x] for row in complete], [scale * row[y] for row in complete]
 
 
 def _lines(panel: Axes, seeds: Sequence[tuple[list[float], list[float]]], color: str, marker: str) -> None:
-    """Draw a thin line for each seed and a thick one for their mean, where they were looked at in step."""
-    for across, upwards in seeds:
-        panel.plot(across, upwards, color=color, linewidth=0.7, alpha=0.45)
-    if len({len(across) for across, _ in seeds}) == 1:
-        across, upwards = (list(np.mean([seed[axis] for seed in seeds], axis=0)) for axis in (0, 1))
-        panel.plot(across, upwards, color=color, linewidth=1.8, marker=marker, markersize=4.0, markevery=[-1])
+    """Draw a thin line for each seed, and a thick one for their mean if all were logged at the same steps."""
+    for x, y in seeds:
+        panel.plot(x, y, color=color, linewidth=0.7, alpha=0.45)
+    if len({len(x) for x, _ in seeds}) == 1:
+        x, y = (list(np.mean([seed[axis] for seed in seeds], axis=0)) for axis in (0, 1))
+        panel.plot(x, y, color=color, linewidth=1.8, marker=marker, markersize=4.0, markevery=[-1])
 
 
 def _thousands(value: float, _: object) -> str:

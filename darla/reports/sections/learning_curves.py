@@ -1,13 +1,13 @@
-"""What a report shows of learning: snapshots in source and targets, or else the return in training."""
+"""Learning curves in a report: return of snapshots in source and targets, or else the return in training."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from darla.agents.training.train import CURVE
-from darla.common import Artefact, InputError
+from darla.common import Artefact
+from darla.common.csv_rows import read_rows
 from darla.reports.data import ReportData, TransferData
-from darla.reports.document import Block, Picture, Section
+from darla.reports.document import Block, FigureBlock, Section
 from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
 from darla.reports.figures.style import CROWD
 from darla.reports.tables.transfer import count
@@ -15,32 +15,32 @@ from darla.reports.tables.transfer import count
 Points = Sequence[tuple[int, float]]
 
 
-def curves_section(material: ReportData) -> Section | None:
-    """Return the section on learning curves: for each task its snapshots', or else those of training.
+def curves_section(data: ReportData) -> Section | None:
+    """Return the section on learning curves: for each task those of snapshots, or else those of training.
 
-    Agents that several tasks share are shown with the first.
+    Agents that several tasks share are shown with the first of them.
     """
-    agents = {agent.digest: agent for agent in material.agents}
+    agents = {agent.digest: agent for agent in data.agents}
     shown: set[str] = set()
-    found = []
-    for transfer in material.transfers:
+    curves = []
+    for transfer in data.transfers:
         blocks = _snapshots(transfer) if transfer.curves else _training(transfer, agents, shown)
         if blocks:
-            found.append((transfer, blocks))
-    if len(found) == 1:
-        return Section("Learning curves", tuple(found[0][1]))
-    parts = [Section(f"Task {transfer.scores['task']}", tuple(blocks)) for transfer, blocks in found]
+            curves.append((transfer, blocks))
+    if len(curves) == 1:
+        return Section("Learning curves", tuple(curves[0][1]))
+    parts = [Section(f"Task {transfer.scores.task}", tuple(blocks)) for transfer, blocks in curves]
     return Section("Learning curves", tuple(parts)) if parts else None
 
 
 def _snapshots(transfer: TransferData) -> list[Block]:
     scores = transfer.scores
-    episodes = scores["settings"]["snapshot_eval_episodes"]
-    by_method = len(scores["methods"]) > CROWD
-    domains = ", ".join(domain["name"] for domain in scores["domains"] if domain["split"] in ("source", "target"))
+    episodes = scores.settings.snapshot_eval_episodes
+    by_method = len(scores.methods) > CROWD
+    domains = ", ".join(domain.name for domain in scores.domains if domain.split in ("source", "target"))
     return [
-        Picture(
-            f"curves {scores['task']}",
+        FigureBlock(
+            f"curves {scores.task}",
             curve_figure(transfer.curves, scores),
             "Return of snapshots against environment steps of training in the source, "
             f"{count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds"
@@ -52,34 +52,30 @@ def _snapshots(transfer: TransferData) -> list[Block]:
 
 
 def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[str]) -> list[Block]:
-    """Show the return in training of those agents of a transfer that are not in `shown`, and add them to it."""
+    """Return the curves in training of those agents of a transfer that are not in `shown`, and add them to it."""
     curves: dict[str, dict[int, Points]] = {}
-    for said in transfer.scores["agents"]:
-        agent = agents.get(said["digest"])
-        if agent is None or said["digest"] in shown:
+    for record in transfer.scores.agents:
+        agent = agents.get(record.digest)
+        if agent is None or record.digest in shown:
             continue
-        shown.add(said["digest"])
+        shown.add(record.digest)
         if points := _read(agent.folder / CURVE):
-            curves.setdefault(said["method"], {})[said["seed"]] = points
+            curves.setdefault(record.method, {})[record.seed] = points
     if not curves:
         return []
     return [
-        Picture(
-            f"training {transfer.scores['task']}",
-            training_curve_figure(curves, transfer.scores["anchors"]["baseline"]),
-            "Return of training episodes against environment steps, each method where it is trained and as it explores "
-            "there. Thick: mean over seeds; thin: single seeds.",
+        FigureBlock(
+            f"training {transfer.scores.task}",
+            training_curve_figure(curves, transfer.scores.anchors.baseline),
+            "Return of training episodes against environment steps, in the domain that a method is trained in and with "
+            "its exploration. Thick: mean over seeds; thin: single seeds.",
             f"Learning curves, a panel for each method: {', '.join(curves)}.",
         )
     ]
 
 
 def _read(path: Path) -> Points:
-    """Return pairs of environment steps and mean return; none where an agent was not trained here."""
+    """Return pairs of environment steps and mean return; none where an agent has no such file."""
     if not path.is_file():
         return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [(int(row["env_steps"]), float(row["mean_return"])) for row in csv.DictReader(file)]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a learning curve: {error}") from error
+    return read_rows(path, lambda cells: (int(cells["env_steps"]), float(cells["mean_return"])))

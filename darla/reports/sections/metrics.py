@@ -1,30 +1,30 @@
-"""What a report says of the metric suite: scores with chance level and ceiling, and the matrices behind them."""
+"""Scores of the metric suite in a report, with chance level and ceiling, and the matrices they are computed from."""
 
 from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
 from darla.common import Artefact
-from darla.reports.document import Block, Cell, Collapsible, Picture, Table, Text
+from darla.reports.document import Block, Cell, Collapsible, FigureBlock, Table, Text
 from darla.vision.metrics import METRICS, Result
 from darla.vision.metrics.metric_files import MATRICES, read_results
 
 
 def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list[Block]:
-    """Return tables and pictures of what `darla metrics` found.
+    """Return tables and matrices of the results of `darla metrics`.
 
     Args:
         scored: artefacts of kind `metrics`.
-        labels: what the report calls each encoder, by its digest.
+        labels: of encoders in the report, by digest.
     """
     if not scored:
         return []
     blocks: list[Block] = [
         Text(
-            "How disentangled the codes are, on images whose factors are known. **Modularity**: a latent holds one "
-            "factor. **Compactness**: a factor is in one latent. **Informativeness**: factors can be read from the "
-            "codes. No score of one of these alone ranks encoders. Chance is what codes score that know nothing of "
-            "the factors, the ceiling what the best codes could."
+            "How disentangled the codes are, on images with known factors. **Modularity**: a latent encodes one "
+            "factor. **Compactness**: a factor is encoded in one latent. **Informativeness**: factors can be predicted "
+            "from the codes. No score of a single kind ranks encoders. Chance is the score of codes that are "
+            "independent of the factors, the ceiling is the score of perfect codes."
         )
     ]
     for number, artefact in enumerate(scored):
@@ -33,44 +33,44 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         results, factors = read_results(artefact)
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
         blocks.append(_table(caption, results))
-        pictures = [
+        figures = [
             _matrix(artefact, f"metrics {number + 1} {name}", name, f"{label}, {data}", factors)
             for name, result in results.items()
             if result.matrix is not None
         ]
-        if pictures:
-            blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(pictures)))
+        if figures:
+            blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(figures)))
     return blocks
 
 
 def _table(caption: str, results: Mapping[str, Result]) -> Table:
     rows = []
     for name, result in results.items():
-        known = METRICS[name]
+        metric = METRICS[name]
         detail = "" if result.interval is None else "{:.3f} to {:.3f}".format(*result.interval)
-        about = known.kind if known.better == "higher" else f"{known.kind}, lower is better"
+        kind = metric.kind if metric.better == "higher" else f"{metric.kind}, lower is better"
         rows.append(
             (
                 Cell(name.replace("_", " ")),
-                Cell(about),
+                Cell(kind),
                 Cell(f"{result.score:.3f}", detail),
                 Cell(f"{result.chance:.3f}"),
                 Cell(f"{result.ceiling:.3f}"),
             )
         )
-    header = tuple(map(Cell, ("metric", "about", "score", "chance", "ceiling")))
+    header = tuple(map(Cell, ("metric", "kind", "score", "chance", "ceiling")))
     return Table(caption, header, tuple(rows), labels=2)
 
 
-def _matrix(artefact: Artefact, stem: str, name: str, of: str, factors: Sequence[str]) -> Picture:
+def _matrix(artefact: Artefact, stem: str, name: str, of: str, factors: Sequence[str]) -> FigureBlock:
     path = artefact.folder / MATRICES / f"{name}.png"
     with Image.open(path) as image:
-        shown = image.convert("RGB")
-    said = name.replace("_", " ")
-    return Picture(
+        matrix = image.convert("RGB")
+    metric = name.replace("_", " ")
+    return FigureBlock(
         stem,
-        shown,
-        f"{said} of {of}: each latent's share in each factor, the darker the more.",
-        f"Matrix of latents (rows) by the factors {', '.join(factors)} (columns), as {said} reads it.",
+        matrix,
+        f"{metric} of {of}: the relation of each latent with each factor, the darker the stronger.",
+        f"Matrix of latents (rows) by the factors {', '.join(factors)} (columns), from which {metric} is computed.",
         ground="white",
     )

@@ -1,18 +1,16 @@
-"""What a report says about how it was measured, and about what made it."""
+"""How the results of a report were measured, and the artefacts, commands and machines behind them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from darla.common import Artefact
 from darla.common.progress import duration
+from darla.evaluation.transfer_config import TransferConfig
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Section, Table, Text
 from darla.reports.tables.transfer import LEAKS, count, leak_table
 
-_ACTIONS = {
-    "sampled": "Actions were sampled from the policy, as in training, by each episode's own generator.",
-    "greedy": "The most probable action was taken at every step.",
-}
+_SAMPLED = "Actions were sampled from the policy, as in training, with a generator for each episode."
+_DETERMINISTIC = "The most probable action was taken at every step."
 
 
 def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
@@ -20,53 +18,52 @@ def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
     if not transfers:
         return None
     blocks: list[Block] = []
-    told: list[Mapping[str, Any]] = []
+    described: list[TransferConfig] = []
     for transfer in transfers:
-        settings = transfer.scores["settings"]
-        if settings not in told:
-            told.append(settings)
-            blocks += _settings(settings, transfer.scores["task"] if told[1:] else "")
+        settings = transfer.scores.settings
+        if settings not in described:
+            described.append(settings)
+            blocks += _settings(settings, transfer.scores.task if described[1:] else "")
     blocks += [leak_table(transfer.scores, transfer.task) for transfer in transfers]
-    shown = {domain["leak"] for transfer in transfers for domain in transfer.scores["domains"]}
+    shown = {domain.leak for transfer in transfers for domain in transfer.scores.domains}
     for transfer in transfers:
-        shown.update(leak for method in transfer.scores["methods"] for leak in method.get("leaks", {}).values())
+        shown.update(leak for method in transfer.scores.methods for leak in method.leaks.values())
     levels = tuple(f"*{level}*: {meaning}." for level, meaning in LEAKS.items() if level in shown)
     if levels:
         blocks += [Text("Leak levels are computed from the contexts, not declared:"), Bullets(levels)]
     blocks += [
-        Collapsible(f"Published seeds of the evaluation episodes, task {transfer.scores['task']}", (_seeds(transfer),))
+        Collapsible(f"Published seeds of the evaluation episodes, task {transfer.scores.task}", (_seeds(transfer),))
         for transfer in transfers
     ]
     return Section("How it was measured", tuple(blocks))
 
 
-def _settings(settings: Mapping[str, Any], task: str) -> list[Block]:
-    where = f"In task {task}, every" if task else "Every"
+def _settings(settings: TransferConfig, task: str) -> list[Block]:
+    scope = f"In task {task}, every" if task else "Every"
     return [
         Text(
-            f"{where} episode was reset with a seed of its own, derived from "
-            f"{settings['evaluation_seed']}, the name of the domain and the number of the episode; all "
-            f"agents met the same {settings['episodes']} episodes in each domain. "
-            f"{_ACTIONS[settings['actions']]} The policies are those that training had chosen, never the "
-            "best on a target."
+            f"{scope} episode was reset with its own seed, derived from {settings.evaluation_seed}, the name of the "
+            f"domain and the number of the episode; all agents were evaluated on the same {settings.episodes} episodes "
+            f"in each domain. {_DETERMINISTIC if settings.deterministic else _SAMPLED} The policies are those that "
+            "training selected, never the best in a target."
         ),
         Text(
-            f"Intervals of {100 * settings['confidence']:g} % come from {settings['resamples']:,} "
-            "bootstrap resamples of whole rows: a policy with its scores in all targets, encoders "
-            "before the policies that share them. They speak about other training runs, not about other "
-            "episodes. The random agent and the normalising source return are taken as fixed."
+            f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of "
+            "whole rows: a policy with its scores in all targets, encoders before the policies that share them. They "
+            "are about other training runs, not about other episodes. The random agent and the return that normalizes "
+            "the scores are treated as fixed."
         ),
     ]
 
 
 def _seeds(transfer: TransferData) -> Code:
-    found = transfer.scores["episode_seeds"]
-    return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in found.items()))
+    by_domain = transfer.scores.episode_seeds
+    return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in by_domain.items()))
 
 
-def provenance_section(material: ReportData) -> Section:
+def provenance_section(data: ReportData) -> Section:
     """Return the section on artefacts, commands, versions and hardware."""
-    artefacts = material.all()
+    artefacts = data.all()
     rows = tuple(
         (
             Cell(artefact.kind),
@@ -100,7 +97,7 @@ def provenance_section(material: ReportData) -> Section:
 
 
 def compute_table(artefacts: Sequence[Artefact]) -> Table:
-    """Return how long each stage took: one process's wall time, summed over its artefacts."""
+    """Return how long each stage took: the wall time of its artefacts."""
     seconds: dict[str, list[float]] = {}
     for artefact in artefacts:
         seconds.setdefault(_stage(artefact), []).append(float(artefact.card["wall_seconds"]))
@@ -115,8 +112,8 @@ def compute_table(artefacts: Sequence[Artefact]) -> Table:
         (Cell("stage"), Cell("artefacts"), Cell("wall time", "mean"), Cell("wall time", "sum")),
         tuple(rows),
         (
-            "Parts that ran at the same time are summed all the same; of a transfer, the time until all its workers "
-            "were done counts.",
+            "Artefacts that were made at the same time are summed. The time of a transfer ends when its last worker "
+            "is done.",
         ),
     )
 
@@ -126,14 +123,14 @@ def _stage(artefact: Artefact) -> str:
     if artefact.kind != "agent":
         return names.get(artefact.kind, artefact.kind)
     act = artefact.config["act"]
-    sees = (
+    observation = (
         "codes"
         if artefact.card["inputs"].get("encoder")
         else "the state"
-        if act.get("observation") == "state"
+        if act["observation"] == "state"
         else "pixels"
     )
-    return f"agents, {str(act['algorithm']).upper()} on {sees}"
+    return f"agents, {str(act['algorithm']).upper()} on {observation}"
 
 
 def _machine(artefact: Artefact) -> str:

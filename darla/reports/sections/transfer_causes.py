@@ -1,16 +1,15 @@
-"""What a report says about why a policy transfers: how far codes drift, and which measures of an encoder predict it."""
+"""Latent drift and correlation in a report: how far codes move, and which measures of an encoder predict transfer."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from darla.analysis.encoder_correlation import OUTCOMES, RESULT
-from darla.analysis.encoder_measures import read_drifts
+from darla.analysis.encoder_correlation import OUTCOMES, read_correlation
+from darla.analysis.encoder_measures import read_measures
 from darla.analysis.latent_drift import Drift
 from darla.common import Artefact
-from darla.common.files import read_json
 from darla.reports.data import ReportData
-from darla.reports.document import Block, Cell, Picture, Section, Table, Text
+from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.figures.correlation import correlation_figure
 from darla.reports.figures.drift import drift_figure
 from darla.reports.sections.vision import find_models
@@ -18,90 +17,93 @@ from darla.reports.tables.correlation import correlation_table
 from darla.reports.tables.transfer import NOTHING, number
 
 Drifts = Mapping[str, Mapping[str, Drift]]
-"""By what an encoder is called and by target."""
+"""By label of an encoder and by target."""
 _NAMED = 3
-"""Latents that the table of drift names."""
+"""Latents that the table of drift lists."""
 
 
-def why_section(material: ReportData) -> Section | None:
+def causes_section(data: ReportData) -> Section | None:
     """Return the section on drift and correlation; None where neither was measured."""
-    blocks = [*_drift(material), *(block for found in material.correlations for block in _correlation(found))]
+    blocks = [*_drift(data), *(block for artefact in data.correlations for block in _correlation(artefact))]
     return Section("Why policies transfer", tuple(blocks)) if blocks else None
 
 
 def drift_table(drifts: Drifts) -> Table:
-    """Return the relative drift of each encoder to each target, and the latents that move most."""
+    """Return the relative drift of each encoder to each target, and the latents with the largest shift."""
     targets = list(dict.fromkeys(target for by_target in drifts.values() for target in by_target))
     rows = []
     for name, by_target in drifts.items():
         row = [Cell(name)]
         for target in targets:
-            found = by_target.get(target)
-            row.append(NOTHING if found is None else Cell(number(found.relative, 2), _most_moved(found)))
+            drift = by_target.get(target)
+            row.append(NOTHING if drift is None else Cell(number(drift.relative, 2), _largest_shifts(drift)))
         rows.append(tuple(row))
     notes = (
-        "How far the code of a state in the target is from that of the same state in the source, as a share of the "
-        "distance to any other state: 0, the change is not noticed; 1, the state is forgotten over it. Below it the "
-        "latents that move most, in units of their standard deviation over D_U.",
+        "Relative drift: 0 means that the code of a state is the same in source and target; 1 means that it is as far "
+        "away as the code of a random other state. Below it the latents with the largest shift, in units of their "
+        "standard deviation over D_U.",
     )
     return Table("Latent drift from the source", (Cell("encoder"), *map(Cell, targets)), tuple(rows), notes)
 
 
-def _most_moved(found: Drift) -> str:
-    order = np.argsort(found.per_latent_shift)[::-1][:_NAMED]
-    return ", ".join(f"z{latent} {number(found.per_latent_shift[latent], 2)}" for latent in order)
+def _largest_shifts(drift: Drift) -> str:
+    order = np.argsort(drift.per_latent_shift)[::-1][:_NAMED]
+    return ", ".join(f"z{latent} {number(drift.per_latent_shift[latent], 2)}" for latent in order)
 
 
-def _drift(material: ReportData) -> list[Block]:
-    labels = {member.digest: model.label for model in find_models(material) for member in model.members}
-    seeds = {encoder.digest: encoder.card["seed"] for encoder in material.encoders}
+def _drift(data: ReportData) -> list[Block]:
+    labels = {member.digest: model.label for model in find_models(data) for member in model.members}
+    seeds = {encoder.digest: encoder.card["seed"] for encoder in data.encoders}
     settings: dict[str, dict[str, Mapping[str, Drift]]] = {}
-    for artefact in sorted(material.measures, key=lambda each: int(seeds.get(each.card["inputs"]["encoder"], 0))):
+    for artefact in sorted(data.measures, key=lambda each: int(seeds.get(each.card["inputs"]["encoder"], 0))):
         encoder = artefact.card["inputs"]["encoder"]
-        by_target = {target: drift for each in read_drifts(artefact).values() for target, drift in each.items()}
+        by_target = {
+            target: drift for drifts in read_measures(artefact).drift.values() for target, drift in drifts.items()
+        }
         if by_target:
             label = labels.get(encoder, "an encoder that is not in this report")
             name = f"seed {seeds[encoder]}" if encoder in seeds else encoder[:8]
             settings.setdefault(label, {})[name] = by_target
     if not settings:
         return []
-    named = {f"{label}, {name}": drifts for label, members in settings.items() for name, drifts in members.items()}
+    by_encoder = {f"{label}, {name}": drifts for label, members in settings.items() for name, drifts in members.items()}
     curves = {label: list(members.values()) for label, members in settings.items()}
     return [
         Text(
-            "A policy on a frozen code can do in a target only what the code lets it. The same states (layout, pose, "
-            "objects) were rendered in the looks of source and target, and encoded: what moves then, moves because of "
-            "the looks alone."
+            "A policy on a frozen code can transfer only if a state has a similar code in the target. The same states "
+            "(layout, pose, objects) were rendered in the appearance of source and target and encoded, so any "
+            "change in the code is caused by appearance."
         ),
-        drift_table(named),
-        Picture(
+        drift_table(by_encoder),
+        FigureBlock(
             "drift",
             drift_figure(curves),
-            "How far each latent moves from source to target when the state stays as it is, in units of its standard "
-            "deviation over D_U; latents in the order of their move, a line for each encoder.",
-            "A panel for each target: the move of each latent upwards, latents sorted, a line for each encoder.",
+            "Shift of each latent from source to target while the state is the same, in units of its standard "
+            "deviation over D_U; latents sorted by their shift, a line for each encoder.",
+            "A panel for each target: the shift of each latent on the y axis, latents sorted, a line for each encoder.",
         ),
     ]
 
 
-def _correlation(found: Artefact) -> Sequence[Block]:
-    told = read_json(found.folder / RESULT)
+def _correlation(artefact: Artefact) -> Sequence[Block]:
+    result = read_correlation(artefact)
     blocks: list[Block] = [
         Text(
-            "Does disentanglement predict transfer? Every measure of an encoder, taken without any policy, against how "
-            "the policies on it do in the targets. An encoder is one item, however many policies stand on it."
+            "Does disentanglement predict transfer? Rank correlation of measures of an encoder, which need no policy, "
+            "with the transfer of the policies that were trained on it. An encoder counts once, however many policies "
+            "were trained on it."
         )
     ]
-    shown = {each["outcome"] for each in told["correlations"]}
+    outcomes = {entry.outcome for entry in result.correlations}
     blocks += [
-        Picture(
+        FigureBlock(
             f"correlation {outcome}",
-            correlation_figure(told, outcome),
+            correlation_figure(result, outcome),
             f"{label[0].upper()}{label[1:]} against measures of the encoder; a dot for each encoder, ρ: Spearman's "
             "rank correlation with its interval.",
-            f"A panel for each measure: the measure to the right, {label} upwards, a dot for each encoder.",
+            f"A panel for each measure: the measure on the x axis, {label} on the y axis, a dot for each encoder.",
         )
         for outcome, label in OUTCOMES.items()
-        if outcome in shown
+        if outcome in outcomes
     ]
-    return [*blocks, correlation_table(told)]
+    return [*blocks, correlation_table(result)]

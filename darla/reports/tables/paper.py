@@ -1,7 +1,7 @@
-"""A study in the layout of Table 1 of the DARLA paper: what agents see by what trained them, their return in targets.
+"""A study in the layout of Table 1 of the DARLA paper: return in the targets, by vision and RL algorithm.
 
-    table 1    a row for each vision (end to end, DARLA, ...), a column for each task and learner
-    table 2    the same, less the end-to-end agent that the same learner trained: paired differences
+    table 1    a row for each vision (end to end, DARLA, ...), a column for each task and algorithm
+    table 2    the same, less the end-to-end agent of the same algorithm: paired differences
 
 Higgins et al. 2017, DARLA: improving zero-shot transfer in reinforcement learning, Table 1.
 """
@@ -9,33 +9,34 @@ Higgins et al. 2017, DARLA: improving zero-shot transfer in reinforcement learni
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from darla.analysis.study_scores import StudyRow, study_rows, write_rows
+from darla.analysis.study_scores import StudyRow, study_rows, write_study_rows
 from darla.common import Artefact
-from darla.common.files import read_json, write_bytes
+from darla.common.files import write_bytes
+from darla.evaluation.aggregates import TESTABLE_RUNS
 from darla.evaluation.bootstrap import FEW_SEEDS
-from darla.evaluation.scores import RANDOM
-from darla.evaluation.transfer_files import SCORES
+from darla.evaluation.score_types import RANDOM, TransferScores
 from darla.reports.csv_latex import to_csv, to_latex
 from darla.reports.document import Cell, Table
-from darla.reports.tables.transfer import NOTHING, leak_notes, number
+from darla.reports.tables.transfer import NOTHING, count, leak_notes, number, percent
 
 STEM, ROWS = "paper-table", "scores.csv"
-_TESTABLE = 6
-"""Independent runs from which on a paired permutation test can fall below 0.05."""
 
 
 def return_table(rows: Sequence[StudyRow], *, statistic: str = "mean", notes: Sequence[str] = ()) -> Table:
-    """Return the mean return over the targets of each task, with its interval; the best of each column is bold.
+    """Return the return over the targets of each task, with interval and success rate; the best of a column is bold.
 
     Args:
-        rows: what `study_rows` found.
+        rows: from `study_rows`.
         statistic: `mean`, `iqm`, or `worst` for the target where it is lowest.
-        notes: more that a reader must know.
+        notes: further notes below the table.
     """
 
     def cell(row: StudyRow) -> Cell:
         low, high = getattr(row, f"{statistic}_low"), getattr(row, f"{statistic}_high")
-        return _estimate(getattr(row, statistic), low, high, row.preliminary)
+        shown = _estimate(getattr(row, statistic), low, high, row.preliminary)
+        if row.success is None:
+            return shown
+        return Cell(shown.text, f"{shown.detail} {percent(row.success)}".strip())
 
     def worth(row: StudyRow) -> float:
         value: float = getattr(row, statistic)
@@ -47,34 +48,34 @@ def return_table(rows: Sequence[StudyRow], *, statistic: str = "mean", notes: Se
         "worst": "Mean return in the worst target",
     }
     where = "" if statistic == "worst" else " over the targets of each task"
-    return _pivot(f"{names[statistic]}{where}", rows, cell, worth, [*_said(rows), *notes])
+    return _pivot(f"{names[statistic]}{where}", rows, cell, worth, [*_notes(rows), *notes])
 
 
 def difference_table(rows: Sequence[StudyRow]) -> Table:
-    """Return how much more than the same learner's end-to-end agent each method returns over the targets.
+    """Return the difference of each method to the end-to-end agent of the same algorithm, over the targets.
 
-    P-values stand where there are enough independent runs for a test to say anything.
+    P-values are shown where there are enough independent runs for a test to reach 0.05.
     """
-    tested = any(row.p_value is not None and min(row.seeds, row.encoders or row.seeds) >= _TESTABLE for row in rows)
+    tested = any(row.p_value is not None and min(row.seeds, row.encoders or row.seeds) >= TESTABLE_RUNS for row in rows)
 
     def cell(row: StudyRow) -> Cell:
         if row.difference is None:
             return NOTHING
-        said = _estimate(row.difference, row.difference_low, row.difference_high, row.preliminary, signed=True)
+        shown = _estimate(row.difference, row.difference_low, row.difference_high, row.preliminary, signed=True)
         p_value = f" p {number(row.p_value_holm, 3)}" if tested and row.p_value_holm is not None else ""
-        return Cell(said.text, f"{said.detail}{p_value}".strip())
+        return Cell(shown.text, f"{shown.detail}{p_value}".strip())
 
-    shown = [row for row in rows if row.learner != RANDOM]
+    trained = [row for row in rows if row.learner != RANDOM]
     paired = all(row.paired for row in rows if row.paired is not None)
     notes = [
-        "Mean return over the targets less that of the end-to-end agent that the same learner trained; "
-        + ("seeds are paired." if paired else "seeds are paired where both have the same.")
+        "Mean return over the targets less that of the end-to-end agent of the same algorithm; "
+        + ("seeds are paired." if paired else "seeds are paired where both methods have the same.")
     ]
     if tested:
         notes.append(
-            "p: permutation test over seeds, adjusted by Holm's method over the methods of a task and learner."
+            "p: permutation test over seeds, adjusted by Holm's method over the methods of a task and algorithm."
         )
-    return _pivot("Against the end-to-end agent of the same learner", shown, cell, None, [*notes, *_warning(rows)])
+    return _pivot("Against the end-to-end agent of the same algorithm", trained, cell, None, [*notes, *_warning(rows)])
 
 
 def write_paper_table(transfers: Mapping[str, Artefact], folder: Path) -> str:
@@ -88,14 +89,14 @@ def write_paper_table(transfers: Mapping[str, Artefact], folder: Path) -> str:
         The Markdown.
     """
     rows = study_rows(transfers)
-    leaks = [note for transfer in transfers.values() for note in leak_notes(read_json(transfer.folder / SCORES))]
+    leaks = [note for transfer in transfers.values() for note in leak_notes(TransferScores.load(transfer.folder))]
     tables = return_table(rows, notes=list(dict.fromkeys(leaks))), difference_table(rows)
     text = "\n\n".join(f"**{table.caption}**\n\n{table.markdown()}" for table in tables) + "\n"
     write_bytes(folder / f"{STEM}.md", text.encode())
     write_bytes(folder / f"{STEM}.csv", to_csv(tables[0]).encode())
     latex = "\n".join(to_latex(table, name) for table, name in zip(tables, ("returns", "differences"), strict=True))
     write_bytes(folder / f"{STEM}.tex", latex.encode())
-    write_rows(folder / ROWS, rows)
+    write_study_rows(folder / ROWS, rows)
     return text
 
 
@@ -106,7 +107,7 @@ def _pivot(
     worth: Callable[[StudyRow], float] | None,
     notes: Sequence[str],
 ) -> Table:
-    """Put what the rows over all targets say into visions by tasks and learners."""
+    """Arrange the rows over all targets: visions by tasks and algorithms."""
     overall = [row for row in rows if row.split == "targets"]
     learners = [learner for learner in dict.fromkeys(row.learner for row in overall) if learner != RANDOM]
     columns = [
@@ -115,10 +116,10 @@ def _pivot(
         for learner in learners
         if any((row.task, row.learner) == (task, learner) for row in overall)
     ]
-    # The random agent has no learner: it stands beside each.
-    found = {(row.vision, row.task, row.learner): row for row in overall}
+    # The random agent has no algorithm: it stands beside each.
+    by_place = {(row.vision, row.task, row.learner): row for row in overall}
     visions = list(dict.fromkeys(row.vision for row in overall))
-    # The first method, the random one, has met of the targets what any policy of the source has.
+    # The random agent comes first, and its leak levels are those of any policy that was trained in the source.
     leaks = {task: next(row.leak for row in overall if row.task == task) for task, _ in columns}
     best: dict[tuple[str, str], float] = {}
     if worth is not None:
@@ -129,13 +130,13 @@ def _pivot(
     for vision in visions:
         line = [Cell(vision)]
         for task, learner in columns:
-            there = found.get((vision, task, learner)) or found.get((vision, task, RANDOM))
-            if there is None:
+            entry = by_place.get((vision, task, learner)) or by_place.get((vision, task, RANDOM))
+            if entry is None:
                 line.append(NOTHING)
                 continue
-            said = cell(there)
-            wins = worth is not None and not there.bound and best.get((task, learner)) == worth(there)
-            line.append(Cell(f"**{said.text}**", said.detail) if wins else said)
+            shown = cell(entry)
+            wins = worth is not None and not entry.bound and best.get((task, learner)) == worth(entry)
+            line.append(Cell(f"**{shown.text}**", shown.detail) if wins else shown)
         body.append(tuple(line))
     header = [
         Cell("vision"),
@@ -144,32 +145,32 @@ def _pivot(
     return Table(caption, tuple(header), tuple(body), tuple(notes))
 
 
-def _said(rows: Sequence[StudyRow]) -> list[str]:
-    learnt = [row for row in rows if row.learner != RANDOM]
-    seeds = sorted({row.seeds for row in learnt})
-    told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    bounds = list(dict.fromkeys(row.vision for row in learnt if row.bound))
-    aside = f"; no rivals, and never bold: {', '.join(bounds)}" if bounds else ""
+def _notes(rows: Sequence[StudyRow]) -> list[str]:
+    trained = [row for row in rows if row.learner != RANDOM]
+    seeds = sorted({row.seeds for row in trained})
+    number_of_seeds = count(seeds[0], "policy seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} policy seeds"
+    bounds = list(dict.fromkeys(row.vision for row in trained if row.bound))
+    aside = f"; upper bounds are never bold: {', '.join(bounds)}" if bounds else ""
+    success = " Percentages: successful episodes." if any(row.success is not None for row in rows) else ""
     return [
-        f"{told} policy seed{'s' * (seeds[-1] > 1)} for each method; brackets: intervals from resampling them as whole "
-        f"rows, encoders before the policies that share them. Bold: the best of its column{aside}.",
-        *_warning(learnt),
+        f"{number_of_seeds} for each method; brackets: intervals from resampling them as whole rows, encoders before "
+        f"the policies that share them.{success} Bold: the best of its column{aside}.",
+        *_warning(trained),
     ]
 
 
 def _warning(rows: Sequence[StudyRow]) -> list[str]:
-    """Return the warning that a table of few seeds carries."""
+    """Return the warning below a table of few seeds."""
     if not any(row.preliminary for row in rows if row.learner != RANDOM):
         return []
     return [
-        f"**Preliminary**: intervals marked † rest on fewer than {FEW_SEEDS} independent seeds, and cover the truth "
-        "less often than they say."
+        f"**Preliminary**: intervals marked † come from fewer than {FEW_SEEDS} independent seeds and are too narrow."
     ]
 
 
 def _estimate(value: float, low: float | None, high: float | None, preliminary: bool, *, signed: bool = False) -> Cell:
-    said = number(value, 2)
-    text = f"+{said}" if signed and value > 0 else said
+    text = number(value, 2)
+    text = f"+{text}" if signed and value > 0 else text
     if low is None or high is None:
         return Cell(text)
     return Cell(text, f"[{number(low, 2)}, {number(high, 2)}]{'†' if preliminary else ''}")

@@ -1,21 +1,14 @@
-"""The table of a study: mean return of each method in the source and in every target, and how much of it is kept."""
+"""The table of a study: return and success rate of each method in the source and in every target, and the retention."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from math import isfinite
 
 from darla.common import Artefact
-from darla.common.files import read_json
 from darla.evaluation.bootstrap import FEW_SEEDS
-from darla.evaluation.scores import RANDOM
+from darla.evaluation.score_types import RANDOM, Estimate, MethodScores, ScoredDomain, TransferScores
+from darla.reports.document import Cell, Table
 from darla.reports.tables.study_summary import MethodSummary, summary_sentence
-from darla.reports.tables.transfer import leak_notes
-
-_LEAKS = {
-    "none": "new to encoder and policy",
-    "visual": "new to the policy",
-    "conjunction": "new as a conjunction",
-    "full": "known",
-}
+from darla.reports.tables.transfer import leak_notes, percent, reports_success
 
 
 def study_table(transfers: Mapping[str, Artefact]) -> str:
@@ -24,89 +17,76 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
     Args:
         transfers: artefacts of kind `transfer`, by the name of the task.
     """
+    scores = {task: TransferScores.load(transfer.folder) for task, transfer in transfers.items()}
     parts = []
-    for task, found in transfers.items():
-        scores = read_json(found.folder / "scores.json")
-        summary = _summary(task, scores)
-        parts.append(
-            "\n\n".join([f"### {task}", *([summary] if summary else []), _task_table(scores), *leak_notes(scores)])
-        )
-    return "\n\n".join([*parts, _note(transfers)])
+    for task, of_task in scores.items():
+        summary = _summary(task, of_task)
+        table = _task_table(of_task).markdown()
+        parts.append("\n\n".join([f"### {task}", *([summary] if summary else []), table, *leak_notes(of_task)]))
+    return "\n\n".join([*parts, _note(next(iter(scores.values())), any(map(reports_success, scores.values())))])
 
 
-def _summary(task: str, scores: Mapping[str, Any]) -> str | None:
-    """Return the sentence above a task's table, if there is something to see."""
-    source = next(domain["name"] for domain in scores["domains"] if domain["split"] == "source")
+def _summary(task: str, scores: TransferScores) -> str | None:
+    """Return the sentence above a task's table, if methods differ enough for one."""
+    (source,) = (domain.name for domain in scores.domains if domain.split == "source")
     methods = []
-    for method in scores["methods"]:
-        # `leaks` has a method's own leak levels where it acted elsewhere than in the source, such as in the targets.
-        if method["method"] != RANDOM and method["over_targets"] and "full" not in method.get("leaks", {}).values():
-            success = method["domains"][source].get("success")
-            methods.append(
-                MethodSummary(
-                    method["method"],
-                    method["domains"][source]["return"]["value"],
-                    method["over_targets"]["return"]["mean"]["value"],
-                    success["value"] if success else None,
-                )
-            )
+    for method in scores.methods:
+        # A method that was trained in the targets has leak levels of its own, and shows nothing about transfer.
+        if method.method != RANDOM and method.over_targets and "full" not in method.leaks.values():
+            in_source = method.domains[source]
+            success = None if in_source.success is None else in_source.success.value
+            target_return = method.over_targets.return_.mean.value
+            methods.append(MethodSummary(method.method, in_source.return_.value, target_return, success))
     return summary_sentence(task, methods)
 
 
-def _task_table(scores: Mapping[str, Any]) -> str:
-    shown = [domain for domain in scores["domains"] if domain["split"] in ("source", "target")]
-    targets = [domain["name"] for domain in shown if domain["split"] == "target"]
-    header = ["method", *(_heading(domain) for domain in shown)]
-    if len(targets) > 1:
+def _task_table(scores: TransferScores) -> Table:
+    shown = [domain for domain in scores.domains if domain.split in ("source", "target")]
+    header = ["method", *map(_heading, shown)]
+    if len(scores.targets) > 1:
         header.append("mean of targets")
     header.append("retention")
-    rows = [[method["method"], *_cells(method, shown, targets)] for method in scores["methods"]]
-    return _aligned([header, *rows])
+    rows = [tuple(map(Cell, (method.method, *_cells(method, shown)))) for method in scores.methods]
+    return Table(scores.task, tuple(map(Cell, header)), tuple(rows))
 
 
-def _heading(domain: Mapping[str, str]) -> str:
-    if domain["split"] == "source":
-        return "source"
-    return f"{domain['name']} ({_LEAKS.get(domain['leak'], domain['leak'])})"
+def _heading(domain: ScoredDomain) -> str:
+    return "source" if domain.split == "source" else f"{domain.name} (leak: {domain.leak})"
 
 
-def _cells(method: Mapping[str, Any], shown: Sequence[Mapping[str, str]], targets: Sequence[str]) -> list[str]:
-    cells = [_number(method["domains"][domain["name"]]["return"]) for domain in shown]
-    if len(targets) > 1:
-        cells.append(_number(method["over_targets"]["return"]["mean"]))
-    kept = (method["over_targets"] or {}).get("retention")
-    cells.append(_number(kept) if kept and kept["value"] is not None else "–")  # random play has nothing to keep
+def _cells(method: MethodScores, shown: Sequence[ScoredDomain]) -> list[str]:
+    cells = []
+    for domain in shown:
+        of_domain = method.domains[domain.name]
+        cells.append(_number(of_domain.return_, of_domain.success))
+    over = method.over_targets
+    if over is not None and sum(domain.split == "target" for domain in shown) > 1:
+        cells.append(_number(over.return_.mean, over.success))
+    retention = None if over is None else over.retention
+    cells.append(_number(retention) if retention is not None and isfinite(retention.value) else "–")
     return cells
 
 
-def _number(estimate: Mapping[str, Any]) -> str:
-    value, low, high = (estimate[name] for name in ("value", "low", "high"))
-    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+def _number(estimate: Estimate, success: Estimate | None = None) -> str:
+    text = f"{estimate.value:.2f}"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return text if success is None else f"{text}, {percent(success.value)}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    rule = (
-        "|"
-        + "|".join("-" * (width + 2) if column == 0 else "-" * (width + 1) + ":" for column, width in enumerate(widths))
-        + "|"
-    )
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def _note(transfers: Mapping[str, Artefact]) -> str:
-    config = next(iter(transfers.values())).config["transfer"]
-    scores = read_json(next(iter(transfers.values())).folder / "scores.json")
-    seeds = max(len(method["seeds"]) for method in scores["methods"])
-    told = (
-        f"Mean return of {config['episodes']} episodes; the same episode seeds for every method; "
-        "retention is the mean over the targets as a share of the source; "
+def _note(scores: TransferScores, successes: bool) -> str:
+    settings = scores.settings
+    seeds = max(len(method.seeds) for method in scores.methods)
+    note = (
+        f"Mean return of {settings.episodes} episodes"
+        f"{' and share of successful episodes' if successes else ''}; the same episode seeds for every method; "
+        "retention is the mean return over the targets as a share of that in the source; "
     )
     if seeds == 1:
-        return told + "one policy seed, so nothing here says how another seed would do."
-    alone = [min(len(m["seeds"]), m.get("encoders") or seeds) for m in scores["methods"] if m["method"] != RANDOM]
-    warning = " (preliminary: optimistic with so few)" if min(alone, default=seeds) < FEW_SEEDS else ""
-    return told + f"{seeds} policy seeds, {config['confidence']:.0%} intervals from resampling them{warning}."
+        return note + "one policy seed, so the table does not show how other seeds would do."
+    independent = [
+        min(len(method.seeds), method.encoders or seeds) for method in scores.methods if method.method != RANDOM
+    ]
+    few = min(independent, default=seeds) < FEW_SEEDS
+    warning = " (preliminary: too narrow with so few)" if few else ""
+    return note + f"{seeds} policy seeds, {settings.confidence:.0%} intervals from resampling them{warning}."

@@ -1,31 +1,31 @@
-"""The tables of a transfer: scores, comparisons with the baseline, successes, aggregates, leak levels."""
+"""The tables of a transfer: scores, comparisons with the baseline, success rates, aggregates, leak levels."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
-from darla.evaluation.scores import ALL_TARGETS, RANDOM
+from darla.evaluation.aggregates import TESTABLE_RUNS
+from darla.evaluation.bootstrap import FEW_SEEDS
+from darla.evaluation.score_types import (
+    ALL_TARGETS,
+    RANDOM,
+    DomainScores,
+    Estimate,
+    MethodScores,
+    ScoredDomain,
+    TransferScores,
+)
 from darla.reports.document import Cell, Table
 
-Scores = Mapping[str, Any]
-"""The content of `scores.json`."""
-
 NOTHING = Cell("–")
-_OPTIMISTIC = (
-    "Intervals marked † rest on fewer than ten independent seeds and are optimistic: "
-    "they cover the truth less often than {confidence}."
-)
-_TESTABLE = 6
-"""Independent runs from which on a paired permutation test can fall below 0.05."""
 LEAKS = {
-    "none": "some values of its factors are new to the policy, and the encoder has been shown none of these",
-    "visual": "some values of its factors are new to the policy; the encoder has been shown some of these",
-    "conjunction": "the policy has met every value of every factor, but never together",
-    "full": "the policy has learnt in these very contexts: nothing is transferred",
+    "none": "some factor values are new to the policy, and the encoder was not trained on them either",
+    "visual": "some factor values are new to the policy; the encoder was trained on some of them",
+    "conjunction": "the policy was trained on every factor value, but never on this combination",
+    "full": "the policy was trained in these very contexts: nothing is transferred",
 }
 """What each leak level means."""
-
-
-_ACTED = {
+_TRAINED_IN = {
     "source": "another source",
     "unlabelled": "the unlabelled domain D_U",
     "targets": "the targets themselves",
@@ -34,180 +34,179 @@ _ACTED = {
 
 def number(value: float, digits: int = 1) -> str:
     """Return a number with a true minus sign; never a negative zero."""
-    said = f"{value:.{digits}f}"
-    return (said[1:] if said.startswith("-") and not float(said) else said).replace("-", "−")
+    if value == inf:
+        return "∞"
+    text = f"{value:.{digits}f}"
+    return (text[1:] if text.startswith("-") and not float(text) else text).replace("-", "−")
 
 
-def estimate(said: Mapping[str, Any] | None, digits: int = 1, *, optimistic: bool = False, unit: str = "") -> Cell:
+def percent(share: float) -> str:
+    """Return a share in percent, without decimals."""
+    return f"{number(100 * share, 0)} %"
+
+
+def estimate(value: Estimate | None, digits: int = 1, *, few_seeds: bool = False, unit: str = "") -> Cell:
     """Return a cell with an estimate and its interval.
 
     Args:
-        said: value, low, high and what of them is unbounded, as in `scores.json`; None where there is none.
+        value: None where there is none.
         digits: after the point.
-        optimistic: whether to mark the interval.
+        few_seeds: whether to mark the interval as too narrow.
         unit: what follows the value, such as `×`.
     """
-    if said is None:
+    if value is None:
         return NOTHING
-    ends = [
-        number(said[end], digits) if said[end] is not None else "∞" if end in said["unbounded"] else None
-        for end in ("value", "low", "high")
-    ]
-    value = f"{ends[0]}{unit}"
-    if ends[1] is None or ends[2] is None:
-        return Cell(value)
-    return Cell(value, f"[{ends[1]}, {ends[2]}]{'†' if optimistic else ''}")
+    text = f"{number(value.value, digits)}{unit}"
+    if value.low is None or value.high is None:
+        return Cell(text)
+    return Cell(text, f"[{number(value.low, digits)}, {number(value.high, digits)}]{'†' if few_seeds else ''}")
 
 
-def score_table(scores: Scores) -> Table:
-    """Return the return of each method in each domain, and how much of the source's return is retained."""
-    targets = _targets(scores)
-    header = [Cell("method"), *(_heading(domain) for domain in scores["domains"])]
-    if targets:
-        header += [Cell("all targets", "mean"), Cell("all targets", "worst")] if len(targets) > 1 else []
+def score_table(scores: TransferScores) -> Table:
+    """Return each method's return and success rate in each domain, and its retention of the return in the source."""
+    succeeds = reports_success(scores)
+    header = [Cell("method")]
+    for domain in scores.domains:
+        header += [_heading(domain)] + ([Cell(domain.name, "success")] if succeeds else [])
+    if scores.targets:
+        if len(scores.targets) > 1:
+            header += [Cell(ALL_TARGETS, "mean"), Cell(ALL_TARGETS, "worst")]
+            header += [Cell(ALL_TARGETS, "success")] if succeeds else []
         header.append(Cell("retention", "targets / source"))
     rows = []
-    for method in scores["methods"]:
-        flag = method["optimistic"]
-        row = [Cell(method["method"])]
-        row += [estimate(method["domains"][d["name"]]["return"], optimistic=flag) for d in scores["domains"]]
-        if targets:
-            over = method["over_targets"]
-            if len(targets) > 1:
-                row += [estimate(over["return"][part], optimistic=flag) for part in ("mean", "worst")]
-            row.append(estimate(over.get("retention"), 2, optimistic=flag))
+    for method in scores.methods:
+        row = [Cell(method.method)]
+        for domain in scores.domains:
+            of_domain = method.domains[domain.name]
+            row.append(estimate(of_domain.return_, few_seeds=method.few_seeds))
+            row += [_success(of_domain.success)] if succeeds else []
+        over = method.over_targets
+        if over is not None:
+            if len(scores.targets) > 1:
+                row += [estimate(part, few_seeds=method.few_seeds) for part in (over.return_.mean, over.return_.worst)]
+                row += [_success(over.success)] if succeeds else []
+            row.append(estimate(over.retention, 2, few_seeds=method.few_seeds))
         rows.append(tuple(row))
-    return Table(
-        f"Return per episode, task {scores['task']}",
-        tuple(header),
-        tuple(rows),
-        (_episodes(scores), *_optimism(scores)),
-    )
+    caption = "Return per episode and share of successful episodes" if succeeds else "Return per episode"
+    notes = (_episodes(scores), *_few_seeds_notes(scores))
+    return Table(f"{caption}, task {scores.task}", tuple(header), tuple(rows), notes)
 
 
-def success_table(scores: Scores) -> Table | None:
-    """Return the share of successful episodes; None where the environment does not say what success is."""
-    rows = []
-    for method in scores["methods"]:
-        row = [Cell(method["method"])]
-        for domain in scores["domains"]:
-            said = method["domains"][domain["name"]]
-            if said["success"] is None:
-                return None
-            alone = said["success_within_policy"]
-            if len(alone) == 1:
-                only = next(iter(alone.values()))
-                row.append(Cell(_percent(only["value"]), f"({_percent(only['low'])}–{_percent(only['high'])})"))
-            else:
-                shares = {end: said["success"][end] for end in ("value", "low", "high")}
-                scaled = {end: None if share is None else 100 * share for end, share in shares.items()}
-                row.append(estimate({**scaled, "unbounded": []}, 0, optimistic=method["optimistic"]))
-        rows.append(tuple(row))
-    note = "Intervals in round brackets are Wilson's, over the episodes of one policy: within-policy only."
-    alone_shown = any(len(method["seeds"]) == 1 for method in scores["methods"])
-    header = (Cell("method"), *(_heading(domain) for domain in scores["domains"]))
-    return Table(
-        f"Successful episodes in per cent, task {scores['task']}",
-        header,
-        tuple(rows),
-        (note,) if alone_shown else (),
-    )
+def reports_success(scores: TransferScores) -> bool:
+    """Return whether the environment reports success."""
+    return all(domain.success is not None for method in scores.methods for domain in method.domains.values())
 
 
-def comparison_table(scores: Scores) -> Table | None:
-    """Return each method against the baseline; None without one."""
-    if not scores["comparisons"]:
+def success_table(scores: TransferScores) -> Table | None:
+    """Return success rates with their intervals; None where the environment does not report success."""
+    if not reports_success(scores):
         return None
-    baseline = scores["anchors"]["baseline"]
-    seeds = min(entry["seeds"] for entry in scores["comparisons"])
-    independent = min(entry["independent"] for entry in scores["comparisons"])
-    tested = independent >= _TESTABLE
+    rows = [
+        (Cell(method.method), *(_success_interval(method.domains[domain.name], method) for domain in scores.domains))
+        for method in scores.methods
+    ]
+    single_policy = any(len(method.seeds) == 1 for method in scores.methods)
+    note = "Intervals in round brackets are Wilson's, over the episodes of one policy: they say nothing of other seeds."
+    return Table(
+        f"Successful episodes in percent, task {scores.task}",
+        (Cell("method"), *map(_heading, scores.domains)),
+        tuple(rows),
+        (note,) if single_policy else (),
+    )
+
+
+def comparison_table(scores: TransferScores) -> Table | None:
+    """Return each method against the baseline; None without one."""
+    if not scores.comparisons:
+        return None
+    baseline = scores.anchors.baseline
+    seeds = min(entry.seeds for entry in scores.comparisons)
+    independent = min(entry.independent for entry in scores.comparisons)
+    tested = independent >= TESTABLE_RUNS
+    succeeds = reports_success(scores)
     header = [Cell("method"), Cell("target"), Cell("difference"), Cell("ratio")]
+    header += [Cell("success", "method / baseline")] if succeeds else []
     header += [Cell("P(improvement)")] if seeds > 1 else []
     header += [Cell("p", "Holm")] if tested else []
+    methods = {method.method: method for method in scores.methods}
     rows = []
     previous = None
-    for entry in scores["comparisons"]:
-        flag = entry["optimistic"]
-        together = entry["domain"] == ALL_TARGETS
+    for entry in scores.comparisons:
         row = [
-            Cell("" if entry["method"] == previous else entry["method"]),
-            Cell(f"**{ALL_TARGETS}**" if together else entry["domain"]),
-            estimate(entry["difference"], optimistic=flag),
-            estimate(entry["ratio"], optimistic=flag, unit="×"),
+            Cell("" if entry.method == previous else entry.method),
+            Cell(f"**{ALL_TARGETS}**" if entry.domain == ALL_TARGETS else entry.domain),
+            estimate(entry.difference, few_seeds=entry.few_seeds),
+            estimate(entry.ratio, few_seeds=entry.few_seeds, unit="×"),
         ]
-        row += [estimate(entry["improvement"], 2, optimistic=flag)] if seeds > 1 else []
-        row += [Cell(number(entry["p_value" if together else "p_value_holm"], 3))] if tested else []
+        if succeeds:
+            own, theirs = (_success_in(methods[name], entry.domain) for name in (entry.method, entry.baseline))
+            row.append(Cell(f"{_success(own).text} / {_success(theirs).text}"))
+        row += [estimate(entry.improvement, 2, few_seeds=entry.few_seeds)] if seeds > 1 else []
+        p_value = entry.p_value if entry.p_value_holm is None else entry.p_value_holm
+        row += [Cell(number(p_value, 3))] if tested else []
         rows.append(tuple(row))
-        previous = entry["method"]
-    notes = ["Mean return less the baseline's, and as a multiple of it."]
+        previous = entry.method
+    notes = ["Difference: mean return less the baseline's. Ratio: mean return over the baseline's."]
     if seeds > 1:
-        notes[0] += f" P(improvement): how often a run of the method beats one of {baseline}."
+        notes[0] += f" P(improvement): probability that a run of the method returns more than a run of {baseline}."
     if tested:
         notes.append("p: permutation test over seeds; for single targets adjusted by Holm's method over all of them.")
     elif seeds > 1:
         runs = count(independent, "independent run")
         notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
-    return Table(f"Against {baseline}, task {scores['task']}", tuple(header), tuple(rows), tuple(notes), labels=2)
+    return Table(f"Against {baseline}, task {scores.task}", tuple(header), tuple(rows), tuple(notes), labels=2)
 
 
-def aggregate_table(scores: Scores) -> Table | None:
-    """Return aggregates of the normalised score over all targets; None where there is no normalised score."""
-    shown = [m for m in scores["methods"] if m["over_targets"] and m["over_targets"]["normalised"]]
-    if not shown:
-        return None
+def aggregate_table(scores: TransferScores) -> Table | None:
+    """Return aggregates of the normalized score over all targets; None where there is no normalized score."""
     names = {"mean": "mean", "iqm": "IQM", "worst": "worst target", "optimality_gap": "optimality gap"}
-    if len(_targets(scores)) == 1:
+    if len(scores.targets) == 1:
         del names["worst"]
-    rows = tuple(
-        (
-            Cell(method["method"]),
-            *(
-                estimate(method["over_targets"]["normalised"][name], 2, optimistic=method["optimistic"])
-                for name in names
-            ),
-        )
-        for method in shown
-    )
-    anchors = scores["anchors"]
+    succeeds = reports_success(scores)
+    rows = []
+    for method in scores.methods:
+        over = method.over_targets
+        if over is not None and over.normalized is not None:
+            cells = [estimate(getattr(over.normalized, name), 2, few_seeds=method.few_seeds) for name in names]
+            rows.append((Cell(method.method), *cells, *((_success(over.success),) if succeeds else ())))
+    if not rows:
+        return None
+    reference = scores.anchors.reference_return
+    assert reference is not None, "scores are normalized by it"
     note = (
-        f"0 is the random agent in the same target, 1 the return of {anchors['baseline']} in the source "
-        f"({number(anchors['reference_return'])}). IQM: mean of the middle half of all seeds and targets. "
-        "Optimality gap: how far scores fall short of 1, on average."
+        f"0 is the random agent in the same target, 1 the return of {scores.anchors.baseline} in the source "
+        f"({number(reference)}). IQM: interquartile mean over all seeds and targets. "
+        "Optimality gap: by how much scores fall short of 1, on average."
     )
-    return Table(
-        f"Normalised score over all targets, task {scores['task']}",
-        (Cell("method"), *map(Cell, names.values())),
-        rows,
-        (note,),
-    )
+    header = (Cell("method"), *map(Cell, names.values()), *((Cell("success"),) if succeeds else ()))
+    return Table(f"Normalized score over all targets, task {scores.task}", header, tuple(rows), (note,))
 
 
-def leak_notes(scores: Scores) -> tuple[str, ...]:
-    """Return a sentence for each method whose leak levels are not the task's, since it has acted elsewhere."""
-    acted = {agent["method"]: agent.get("train_domain", "source") for agent in scores.get("agents", ())}
+def leak_notes(scores: TransferScores) -> tuple[str, ...]:
+    """Return a sentence for each method whose leak levels differ from the task's, since it was trained elsewhere."""
+    train_domain = {agent.method: agent.train_domain for agent in scores.agents}
     return tuple(
-        f"{method['method']} has acted in {_ACTED[acted.get(method['method'], 'source')]}; its leak level is "
-        + ", ".join(f"*{leak}* in {target}" for target, leak in method["leaks"].items())
+        f"{method.method} was trained in {_TRAINED_IN[train_domain[method.method]]}; its leak level is "
+        + ", ".join(f"*{leak}* in {target}" for target, leak in method.leaks.items())
         + "."
-        for method in scores["methods"]
-        if method.get("leaks")
+        for method in scores.methods
+        if method.leaks
     )
 
 
-def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
-    """Return what each domain of a task is and how much of it the learners had met.
+def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
+    """Return the contexts of each domain of a task, and its leak level.
 
     Args:
-        scores: the content of `scores.json`.
+        scores: of a transfer.
         task: the task as plain data.
     """
-    rows = [(Cell("unlabelled"), Cell("D_U", "shown to the encoder"), Cell(describe_domain(task["unlabelled"])))]
-    for domain in scores["domains"]:
-        told = task["targets"].get(domain["name"]) or task[domain["split"]]
-        rows.append((Cell(domain["name"]), _role(domain), Cell(describe_domain(told))))
+    rows = [(Cell("unlabelled"), Cell("D_U", "trains the encoder"), Cell(describe_domain(task["unlabelled"])))]
+    for domain in scores.domains:
+        contexts = task["targets"].get(domain.name) or task[domain.split]
+        rows.append((Cell(domain.name), _role(domain), Cell(describe_domain(contexts))))
     return Table(
-        f"Domains of task {scores['task']}",
+        f"Domains of task {scores.task}",
         (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
         tuple(rows),
         leak_notes(scores),
@@ -216,7 +215,11 @@ def leak_table(scores: Scores, task: Mapping[str, Any]) -> Table:
 
 
 def describe_domain(domain: Mapping[str, Any]) -> str:
-    """Return a domain's contexts in one line."""
+    """Return a domain's contexts in one line.
+
+    Args:
+        domain: as plain data.
+    """
     if "factors" in domain:
         return ", ".join(f"{name.replace('_', ' ')} {size} values" for name, size in domain["factors"].items())
     if "env_id" in domain:
@@ -226,65 +229,80 @@ def describe_domain(domain: Mapping[str, Any]) -> str:
 
 
 def _describe_component(component: Mapping[str, Any]) -> str:
-    said = []
+    factors = []
     for name, spec in component.items():
         if isinstance(spec, Mapping):
             low_high = spec.get("uniform")
             value = "{:g} to {:g}".format(*low_high) if low_high else " or ".join(map(str, spec["choice"]))
         else:
             value = f"{spec:g}" if isinstance(spec, float) else str(spec)
-        said.append(f"{name.replace('_', ' ')} {value}")
-    return ", ".join(said) or "default"
+        factors.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(factors) or "default"
 
 
-def _targets(scores: Scores) -> list[str]:
-    return [domain["name"] for domain in scores["domains"] if domain["split"] == "target"]
+def _heading(domain: ScoredDomain) -> Cell:
+    if domain.split == "target":
+        return Cell(domain.name, f"leak: {domain.leak}")
+    return Cell(domain.name)
 
 
-def _heading(domain: Mapping[str, str]) -> Cell:
-    if domain["split"] == "target":
-        return Cell(domain["name"], f"leak: {domain['leak']}")
-    return Cell(domain["name"])
+def _role(domain: ScoredDomain) -> Cell:
+    if domain.split == "target":
+        return Cell("D_T", f"leak: {domain.leak}")
+    return Cell("D_S") if domain.split == "source" else Cell(domain.split, "not used in training")
 
 
-def _role(domain: Mapping[str, str]) -> Cell:
-    if domain["split"] == "target":
-        return Cell("D_T", f"leak: {domain['leak']}")
-    return Cell("D_S") if domain["split"] == "source" else Cell(domain["split"], "no part of training")
+def _success(share: Estimate | None) -> Cell:
+    return NOTHING if share is None else Cell(percent(share.value))
 
 
-def _seeds(method: Mapping[str, Any]) -> str:
-    seeds, encoders = len(method["seeds"]), method["encoders"]
-    shared = f" on {encoders} encoder{'s' * (encoders > 1)}" if encoders is not None and encoders < seeds else ""
-    return f"{seeds} seed{'s' * (seeds > 1)}{shared}"
+def _success_in(method: MethodScores, domain: str) -> Estimate | None:
+    """Return a method's success rate in a target, or over all of them."""
+    if domain != ALL_TARGETS:
+        return method.domains[domain].success
+    return None if method.over_targets is None else method.over_targets.success
 
 
-def _episodes(scores: Scores) -> str:
-    settings = scores["settings"]
-    learnt = {method["method"]: _seeds(method) for method in scores["methods"] if method["method"] != RANDOM}
-    same = len(set(learnt.values())) == 1
-    seeds = f"{next(iter(learnt.values()))} for each method" if same else ", ".join(map(": ".join, learnt.items()))
+def _success_interval(domain: DomainScores, method: MethodScores) -> Cell:
+    """Return a success rate in percent with its interval: over episodes if there is one policy, else over seeds."""
+    if domain.success is None or domain.success_within_policy is None:
+        return NOTHING
+    if len(domain.success_within_policy) == 1:
+        only = next(iter(domain.success_within_policy.values()))
+        value, low, high = (number(100 * share, 0) for share in (only.value, only.low, only.high))
+        return Cell(value, f"({low}–{high})")
+    return estimate(domain.success.scaled(100), 0, few_seeds=method.few_seeds)
+
+
+def _seeds(method: MethodScores) -> str:
+    seeds, encoders = len(method.seeds), method.encoders
+    shared = f" on {count(encoders, 'encoder')}" if encoders is not None and encoders < seeds else ""
+    return f"{count(seeds, 'seed')}{shared}"
+
+
+def _episodes(scores: TransferScores) -> str:
+    settings = scores.settings
+    seeds = {method.method: _seeds(method) for method in scores.methods if method.method != RANDOM}
+    same = len(set(seeds.values())) == 1
+    listed = f"{next(iter(seeds.values()))} for each method" if same else ", ".join(map(": ".join, seeds.items()))
     return (
-        f"Mean over {settings['episodes']} episodes for each agent and domain, the same for all methods; "
-        f"actions {settings['actions']}; {seeds}."
+        f"Mean over {settings.episodes} episodes for each agent and domain, the same for all methods; "
+        f"actions {'deterministic' if settings.deterministic else 'sampled'}; {listed}."
     )
 
 
-def _optimism(scores: Scores) -> Sequence[str]:
-    marked = [m for m in scores["methods"] if m["optimistic"] and len(m["seeds"]) > 1]
-    alone = [m for m in scores["methods"] if len(m["seeds"]) == 1 and m["method"] != RANDOM]
+def _few_seeds_notes(scores: TransferScores) -> Sequence[str]:
     notes = []
-    if marked:
-        notes.append(_OPTIMISTIC.format(confidence=f"{scores['settings']['confidence']:.0%}".replace("%", " %")))
-    if alone:
-        notes.append("A method with one seed has no interval: nothing here says how another seed would do.")
+    if any(method.few_seeds and len(method.seeds) > 1 for method in scores.methods):
+        notes.append(
+            f"Intervals marked † come from fewer than {FEW_SEEDS} independent seeds and are too narrow: they cover the "
+            f"truth less often than {100 * scores.settings.confidence:g} %."
+        )
+    if any(len(method.seeds) == 1 and method.method != RANDOM for method in scores.methods):
+        notes.append("A method with one seed has no interval: the table does not show how other seeds would do.")
     return notes
 
 
 def count(amount: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where that is due."""
+    """Return a number with its noun, in the plural unless the number is 1."""
     return f"{amount} {noun}{'s' * (amount != 1)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}"
