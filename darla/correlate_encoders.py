@@ -151,7 +151,7 @@ def _job(
 def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
     """Return the tasks whose states can be shown in other looks, each once."""
     found = {each.config["task"]["name"]: task_from_dict(each.config["task"]) for each in transfers}
-    return [task for task in found.values() if isinstance(task.source, Domain)]
+    return [task for task in found.values() if isinstance(task.source, Domain) and task.source.world.paired]
 
 
 def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConfig) -> None:

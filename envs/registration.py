@@ -10,4 +10,4 @@ def register() -> None:
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
     if "darla/CarRacing-v0" not in gymnasium.registry:
         # It counts frames, of which an action lasts several.
-        gymnasium.register("darla/CarRacing-v0", entry_point="darla.envs.car_racing.env:RecolouredCarRacing")
+        gymnasium.register("darla/CarRacing-v0", entry_point="darla.envs.car_racing.env:RecoloredCarRacing")

@@ -13,7 +13,7 @@ from darla.common import InputError
 
 Observation = Literal["latents", "pixels", "state"]
 """What a policy sees: codes of a frozen encoder; the images themselves, through SB3's NatureCNN or through an encoder
-that is trained along; or the ground truth behind them (`darla.envs.seek_avoid.state_vector`)."""
+that is trained along; or the ground truth behind them (`darla.envs.state_vector`)."""
 
 _MAY_BE_ZERO = {
     "entropy_coefficient",

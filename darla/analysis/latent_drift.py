@@ -3,7 +3,7 @@
 A policy that stands on a frozen code can transfer only as far as the code of a state in the target is that of the same
 state in the source. Drift says how far it is not, for the whole code and latent by latent, without any policy.
 
-The same states are rendered in the looks of source and target (`darla.envs.seek_avoid.paired_rendering`) and encoded
+The same states are rendered in the looks of source and target (`darla.envs.paired_rendering`) and encoded
 as the policy sees them. With a_i and b_i the codes of state i:
 
     relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 where the change is not noticed, 1 where the
@@ -27,7 +27,7 @@ import torch
 from darla.agents import Agent
 from darla.common import Artefact, InputError
 from darla.envs import TransferTask, tasks
-from darla.envs.seek_avoid.paired_rendering import Images, PairedRendering, render_pairs
+from darla.envs.paired_rendering import Images, PairedRendering, render_pairs
 from darla.vision import VisionModel, load
 from darla.vision.encoders.encode import encode_images
 
@@ -101,7 +101,7 @@ def latent_drift(
 
     Args:
         encoder: a model, or what `darla.see` made.
-        task: a task of SeekAvoid, or the name of one.
+        task: a task of a paired world, or the name of one.
         states: states for each target.
         seed: names the states; all encoders that are compared should be given the same.
 
@@ -109,7 +109,7 @@ def latent_drift(
         By the name of the target.
 
     Raises:
-        InputError: a damaged encoder, one that reads other images, or a task of another environment.
+        InputError: a damaged encoder, one that reads other images, or a task of an environment without factors.
     """
     model = encoder if isinstance(encoder, VisionModel) else load(_folder(encoder))
     ones = np.ones(model.latent_dim)  # the normaliser has made D_U's standard deviation the unit

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from darla.agents import Actor
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
-from darla.envs import FACTORS, AnyDomain, Context, Domain, make
+from darla.envs import AnyDomain, Context, Domain, make
 from darla.evaluation.rollout import EvaluationProtocol
 
 Picture = NDArray[np.uint8]
@@ -68,8 +68,8 @@ def shoot(
 ) -> dict[str, Any]:
     """RecordedEpisode one episode in the source and again in a target, and write both as one picture.
 
-    In SeekAvoid both begin with the same layout of the same objects where the domains allow it: only the
-    looks differ.
+    In a world whose states can be rendered in any context both begin with the same state where the domains allow it,
+    so that only the looks differ.
 
     Args:
         agent: who acts.
@@ -165,14 +165,14 @@ def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tup
 
     What is discrete counts first: the same kinds of objects make the episodes comparable.
     """
-    if not isinstance(source, Domain) or not isinstance(target, Domain):
+    if not isinstance(source, Domain) or not isinstance(target, Domain) or not target.world.paired:
         return None, None
-    rng = rng_for(seed, "strip contexts", name)
+    rng, space = rng_for(seed, "strip contexts", name), target.world.space
     there = target.sample(rng)
 
     def in_common(here: Context) -> tuple[int, int]:
-        shared = [factor for factor in FACTORS if here[factor] == there[factor]]
-        return sum(FACTORS[factor].kind == "discrete" for factor in shared), len(shared)
+        shared = [factor for factor in space.values() if here[factor.name] == there[factor.name]]
+        return sum(factor.kind == "discrete" for factor in shared), len(shared)
 
     return max((source.sample(rng) for _ in range(_TRIES)), key=in_common), there
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
-from darla.envs.domains.factors import FACTORS
+from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain
+from darla.envs.domains.specs import covers, overlaps, uncovered
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
@@ -18,10 +18,10 @@ TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabelled", "targets")
 
 @dataclass(frozen=True)
 class TransferTask:
-    """Everything that a zero-shot experiment is about, but the learners.
+    """What a zero-shot experiment trains and tests in.
 
     Raises:
-        InputError: the domains are not all of one kind, or there is no target.
+        InputError: the domains are not all of one world or all of other environments, or there is no target.
     """
 
     name: str
@@ -40,10 +40,11 @@ class TransferTask:
     def __post_init__(self) -> None:
         if not self.targets:
             raise InputError(f"task {self.name!r} has no target, but needs at least one")
-        kinds = {type(part) for part in (self.unlabelled, self.source, self.validation, *self.targets.values())}
-        if len(kinds) > 1:
+        domains = (self.unlabelled, self.source, self.validation, *self.targets.values())
+        worlds = {domain.world.name if isinstance(domain, Domain) else "environments by id" for domain in domains}
+        if len(worlds) > 1:
             raise InputError(
-                f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all"
+                f"the domains of task {self.name!r} are of {' and '.join(sorted(worlds))}; use one world for all"
             )
 
     def domain(self, name: str) -> AnyDomain:
@@ -119,13 +120,14 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
         return _leak_of_environments(task.unlabelled, task.source, aim)
     assert isinstance(task.source, Domain)
     assert isinstance(task.unlabelled, Domain)
-    if all(any(_inside(part, known) for known in task.source.components) for part in aim.components):
+    source, unlabelled, space = task.source, task.unlabelled, aim.world.space
+    if all(any(_inside(source, part, outer) for outer in source.components) for part in aim.components):
         return "full"
-    new = {name: uncovered(name, task.source.support(name), aim.support(name)) for name in FACTORS}
+    new = {name: uncovered(factor, source.support(name), aim.support(name)) for name, factor in space.items()}
     if not any(new.values()):
         return "conjunction"
-    shown = any(overlaps(name, task.unlabelled.support(name), values) for name, values in new.items())
-    return "visual" if shown else "none"
+    in_unlabelled = any(overlaps(space[name], unlabelled.support(name), values) for name, values in new.items())
+    return "visual" if in_unlabelled else "none"
 
 
 def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
@@ -138,18 +140,20 @@ def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
             raise InputError("the targets are of several environments, and a policy is trained in one")
         variants = [part for each in domains if isinstance(each, EnvDomain) for part in _repeated(each.variants, whole)]
         return EnvDomain(name, first.env_id, tuple(variants))
-    return Domain(
-        name, tuple(part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, whole))
-    )
+    components = [part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, whole)]
+    return Domain(name, tuple(components), world=first.world)
 
 
 def _repeated(parts: tuple[T, ...], whole: int) -> tuple[T, ...]:
     return parts * (whole // len(parts))
 
 
-def _inside(part: Component, known: Component) -> bool:
-    small, big = Domain("part", (part,)), Domain("known", (known,))
-    return all(covers(name, big.support(name), small.support(name)) for name in FACTORS)
+def _inside(domain: Domain, inner: Component, outer: Component) -> bool:
+    """Tell whether a component allows nothing that another does not allow, factor by factor."""
+    return all(
+        covers(factor, (outer.get(name, factor.default),), (inner.get(name, factor.default),))
+        for name, factor in domain.world.space.items()
+    )
 
 
 def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from darla.envs.domains.factors import Context
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images, checked_factors
 from darla.envs.seek_avoid.opengl import FrameBuffer
 from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
+from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 HUES = 16
 """Equal steps around the colour wheel, beginning at red."""
@@ -62,7 +62,8 @@ class Rooms(GroundTruthData):
             thing = SceneObject(
                 mesh, _HEIGHTS[mesh], _CAMERA_X + _DISTANCE, _MIDDLE, turn, tint(hue / HUES, 1.0), plain=True
             )
-            scene.build(Context({"wall_hue": wall / HUES, "floor_hue": floor / HUES, **_SURFACES}), [thing])
+            context = SEEK_AVOID.space.context({"wall_hue": wall / HUES, "floor_hue": floor / HUES, **_SURFACES})
+            scene.build(context, [thing])
             aside = _YAW_LIMIT * (2 * yaw / (YAWS - 1) - 1)
             images[row] = scene.picture(frame, Camera(_CAMERA_X, _MIDDLE, _CAMERA_HEIGHT, aside, _PITCH, _FOV), _LIGHT)
         return images

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.envs.domains.factors import Context
+from darla.envs.domains.factor_space import Context
 from darla.envs.seek_avoid.opengl import FrameBuffer, context, gl
 
 from miniworld.miniworld import Room  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)

@@ -1,8 +1,9 @@
-"""What can be read from the codes: the kind, bearing and distance of the nearest object, by simple readers.
+"""Probes: what simple readers read from the codes about the state behind an image.
 
-A linear reader tells how the codes hold it, a small network whether they hold it at all. Each is fitted on
-some images and scored on others. Kind is scored by balanced accuracy, so that a frequent kind buys nothing;
-bearing and distance by R^2, which is 0 for always answering the mean and negative for worse.
+A linear reader shows whether the codes hold a fact linearly, a small network whether they hold it at all. Each is
+fitted on some images and scored on others. Classes, such as the kind of the nearest object in SeekAvoid, are scored by
+balanced accuracy, so that frequent classes count no more than rare ones; numbers, such as its bearing and distance, by
+R^2, which is 0 for always answering the mean and negative for worse.
 """
 
 import warnings
@@ -21,7 +22,6 @@ from darla.common import InputError, rng_for, seed_for
 from darla.vision.training.loop import build_seeded
 
 Array = np.ndarray[Any, Any]
-TARGETS = ("kind", "bearing", "distance")
 FEWEST = 50
 """Images with an object in view below which nothing is said."""
 
@@ -35,20 +35,21 @@ def probe(
     steps: int = 2000,
     hidden: int = 128,
 ) -> dict[str, Any]:
-    """Score how well the nearest visible object is read from codes.
+    """Score how well facts about the state are read from codes.
 
     Args:
         codes: float (N, D), in units in which 1 is a usual deviation; those of a VAE are.
-        state: `kind` (int; negative for none), `bearing` (rad), `distance` (m), `visible` (bool), each (N,).
+        state: facts by name, (N,) each: classes as integers, negative for none; numbers as floats; and masks as bools.
+            Images where a mask is false or a class negative are left out.
         seed: names the split and the network's weights and batches.
         held_out: bool (N,), the images to score on; a random 30 % if None. Readers are fitted on the others.
         steps: Adam steps of the non-linear reader.
         hidden: units in each of its two hidden layers.
 
     Returns:
-        For each of `kind`, `bearing`, `distance` that `state` has: `linear` and `nonlinear` scores, `chance`,
-        `ceiling`, and `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. Empty of
-        targets where too few images show an object.
+        For each class and number of `state` that varies: `linear` and `nonlinear` scores, `chance`, `ceiling`, and
+        `measure`. Beside them `images_fitted` and `images_scored`, and `latents`. No facts where too few images are
+        left.
 
     Raises:
         InputError: codes and state are of different lengths, or the codes are not finite.
@@ -73,17 +74,16 @@ def probe(
     # what a collapsed posterior holds in the last digits of its mean does not count.
     scale = max(float(codes[fit].std(axis=0).max()), 1.0)
     inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
-    for name in TARGETS:
-        if name not in state:
+    for name, answers in state.items():
+        if answers.dtype == np.bool_:
             continue
-        answers = state[name]
-        if name == "kind":
+        if np.issubdtype(answers.dtype, np.integer):
             known = np.unique(answers[fit])
             scored = score[np.isin(answers[score], known)]
             if len(known) < 2 or len(scored) < FEWEST:
                 continue
             labels = np.searchsorted(known, answers)
-            report[name] = _classify(inputs, labels, fit, scored, len(known), seed, steps, hidden)
+            report[name] = _classify(inputs, labels, fit, scored, len(known), seed_for(seed, name), steps, hidden)
         else:
             if answers[fit].std() == 0 or answers[score].std() == 0:
                 continue
@@ -93,10 +93,11 @@ def probe(
 
 def _shown(state: Mapping[str, Array], count: int) -> Array:
     shown = np.ones(count, dtype=bool)
-    if "visible" in state:
-        shown &= state["visible"].astype(bool)
-    if "kind" in state:
-        shown &= state["kind"] >= 0
+    for values in state.values():
+        if values.dtype == np.bool_:
+            shown &= values
+        elif np.issubdtype(values.dtype, np.integer):
+            shown &= values >= 0
     return shown
 
 
@@ -110,7 +111,7 @@ def _classify(
     counts = np.bincount(labels[fit], minlength=classes)
     weights = torch.as_tensor(len(fit) / (classes * counts), dtype=torch.float32)
     outputs = _network(
-        inputs, torch.as_tensor(labels), fit, score, classes, seed_for(seed, "kind"), steps, hidden,
+        inputs, torch.as_tensor(labels), fit, score, classes, seed, steps, hidden,
         lambda answer, truth: functional.cross_entropy(answer, truth, weight=weights),
     )  # fmt: skip
     return {
