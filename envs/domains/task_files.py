@@ -62,16 +62,13 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
             raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL))
     if not isinstance(data["targets"], Mapping):
         raise InputError(f"{where}: targets must be an object with a domain for each name")
-    world = data.get("world")
-    domains = {
-        "unlabelled": data["unlabelled"],
-        "source": data["source"],
-        "validation": data.get("validation") or {**_mapping("source", data["source"], where), "name": "validation"},
-    }
-    selection = data.get("selection")
+    world, selection = data.get("world"), data.get("selection")
+    validation = data.get("validation") or {**_mapping("source", data["source"], where), "name": "validation"}
     return TransferTask(
         str(data["name"]),
-        *(_domain(role, domain, world, where) for role, domain in domains.items()),
+        _domain("unlabelled", data["unlabelled"], world, where),
+        _domain("source", data["source"], world, where),
+        _domain("validation", validation, world, where),
         {str(name): _domain(str(name), target, world, where) for name, target in data["targets"].items()},
         _domain("selection", selection, world, where) if selection else None,
         str(data.get("about", "")),

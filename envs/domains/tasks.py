@@ -4,7 +4,7 @@ A task names D_U (what the unlabelled frames are drawn from), D_S (where the pol
 split, contexts for choosing between encoders, and its targets. How much of a target the learners have met is computed
 from these domains (`leak_level`).
 
-Every module of `darla.envs.tasks` registers tasks; another package offers one by an entry point of the group
+Every module of `darla.envs.transfer_tasks` registers tasks; another package offers one by an entry point of the group
 `darla.tasks` whose name is that of the task.
 """
 
@@ -18,7 +18,7 @@ from darla.envs.domains.transfer_task import Leak, TransferTask, leak_level
 
 __all__ = ["TASKS", "Leak", "TransferTask", "environment_task", "get", "leak_level", "names", "register"]
 
-TASKS: Registry[TransferTask] = Registry("task", "darla.envs.tasks", "darla.tasks")
+TASKS: Registry[TransferTask] = Registry("task", "darla.envs.transfer_tasks", "darla.tasks")
 """Every task by name."""
 
 
@@ -42,9 +42,11 @@ def register(task: TransferTask) -> TransferTask:
     Raises:
         InputError: another task has that name.
     """
-    if task.name in TASKS and TASKS[task.name] != task:
-        raise InputError(f"there is a task {task.name!r} already; choose another name")
-    return TASKS.register(task.name)(task)
+    len(TASKS)  # imports darla's own tasks, so that one of their names is noticed here and not later
+    try:
+        return TASKS.register(task.name)(task)
+    except ValueError as error:
+        raise InputError(f"there is a task {task.name!r} already; choose another name") from error
 
 
 def environment_task(

@@ -11,7 +11,7 @@ where the module ends with `register_world(World("squares", env_id=..., space=Fa
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -91,7 +91,7 @@ class World:
 
     name: str
     env_id: str
-    """Gymnasium id."""
+    """Gymnasium id; in the form `module:id` Gymnasium imports the module first."""
     space: FactorSpace
     accepts: Literal["context", "domain"] = "context"
     """What the environment takes: a `context` at each reset; or, as a keyword of its constructor, the `domain` whose
@@ -122,6 +122,9 @@ class World:
     def __hash__(self) -> int:
         return hash((self.name, self.env_id, self.space))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, tuple(getattr(self, part.name) for part in fields(self))
+
     @property
     def fact_type(self) -> "np.dtype[Any] | None":
         """Structured NumPy type of the facts of one image; None where there are none."""
@@ -141,7 +144,15 @@ class World:
             values = info["state"] if self.read_facts is None else self.read_facts(info)
             return tuple(number for fact in self.facts for number in fact.row(values[fact.name]))
         except KeyError as error:
-            raise InputError(f"{self.env_id} does not give the fact {error} of world {self.name!r} in its info") from error
+            raise InputError(
+                f"{self.env_id} does not give the fact {error} of world {self.name!r} in its info"
+            ) from error
+
+
+def _unpickled(*values: Any) -> World:
+    # The look-up imports the module that registers the world, and with it the environment, in a worker process too.
+    world = World(*values)
+    return WORLDS[world.name] if world.name in WORLDS and WORLDS[world.name] == world else world
 
 
 def register_world(world: World) -> World:
@@ -160,5 +171,3 @@ def world_named(world: World | str) -> World:
         InputError: there is no such world.
     """
     return WORLDS[world] if isinstance(world, str) else world
-
-

@@ -129,7 +129,9 @@ def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
         if config.sampling == "grid":
             raise InputError("sampling 'grid' is for image data, whose factors have finitely many values")
     elif config.sampling == "random_policy":
-        raise InputError(f"{domain.name} are image data, which have no actions to walk with; use sampling 'uniform' or 'grid'")
+        raise InputError(
+            f"{domain.name} are image data, which have no actions to walk with; use sampling 'uniform' or 'grid'"
+        )
     elif config.sampling == "grid" and config.frames != len(domain):
         raise InputError(f"frames is {config.frames}, but the grid of {domain.name} has {len(domain)}")
 
@@ -198,4 +200,3 @@ def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, fol
         "facts": [fact.to_dict() for fact in world.facts] if world else [],
     }
     write_json(folder / INDEX, index)
-

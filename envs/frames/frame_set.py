@@ -87,13 +87,13 @@ class FrameSet:
         return int(self._ends[-1])
 
     def __getitem__(self, index: Index) -> Images:
-        """Copy frames out of the maps.
+        """Copy frames from the memory maps.
 
         Args:
             index: an int, a slice, or integers in any order.
 
         Returns:
-            uint8 (n, height, width, channels) in the order asked for; without the n for an int.
+            uint8 (n, height, width, channels) in the order of `index`; without the n for an int.
         """
         if isinstance(index, slice):
             index = np.arange(*index.indices(len(self)))

@@ -118,4 +118,3 @@ class FrameDrawer:
                     # The context stays the same in an episode, so an environment need give it only at the reset.
                     yield image, {**info, "context": reset_info.get("context", {})}
             episode += 1
-

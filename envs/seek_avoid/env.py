@@ -60,7 +60,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         actions: 3 (turn left, turn right, forward) or 9 (also back, strafe, forward while turning, wait).
         steps: length of an episode in steps; the size's own if None.
         resolution: side of the observation in pixels.
-        render_mode: `"rgb_array"` for `render()` to return a picture of 256 x 256 pixels.
+        render_mode: `"rgb_array"` for `render()` to return an image of 256 x 256 pixels.
         view: what `render()` shows: the `"agent"`'s view or the room from the `"top"`.
 
     Raises:
@@ -144,7 +144,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return self.render_obs(), self._info()
 
     def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
-        """Move, collect what is touched, and look."""
+        """Move, collect what is touched, and render."""
         self.step_count += 1
         ahead, aside, turn = self._moves[int(action)]
         agent = self.agent
@@ -153,7 +153,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         if ahead or aside:
             x = agent.pos[0] + STEP * (ahead * cos + aside * sin)
             z = agent.pos[2] + STEP * (aside * cos - ahead * sin)
-            # Along a wall the agent slides; stock MiniWorld would leave it stuck there.
+            # The agent slides along walls; in stock MiniWorld it would not move at all.
             agent.pos[0] = min(max(x, AGENT_RADIUS), self.width - AGENT_RADIUS)
             agent.pos[2] = min(max(z, AGENT_RADIUS), self.depth - AGENT_RADIUS)
         reward = self._collect()
@@ -166,24 +166,24 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return self.render_obs(), reward, terminated, truncated, info
 
     def _collect(self) -> float:
-        touched = [thing for thing in self.entities if self._gap(thing) < 0.0]
-        for thing in touched:
-            self.entities.remove(thing)
-            if thing.kind.good:
+        touched = [entity for entity in self.entities if self._gap(entity) < 0.0]
+        for entity in touched:
+            self.entities.remove(entity)
+            if entity.kind.good:
                 self.picked_good += 1
             else:
                 self.picked_bad += 1
         if self.room_size.respawn:
-            for thing in touched:
-                self._put(thing.kind, away=1.5)
+            for entity in touched:
+                self._put(entity.kind, away=1.5)
         if touched:
             self._build()
-        return float(sum(thing.kind.worth for thing in touched))
+        return float(sum(entity.kind.worth for entity in touched))
 
-    def _gap(self, thing: EntityObject) -> float:
-        at = self.agent.pos
-        apart = math.hypot(thing.prop.x - at[0], thing.prop.z - at[2])
-        return apart - AGENT_RADIUS - thing.kind.radius - self.room_size.reach
+    def _gap(self, entity: EntityObject) -> float:
+        position = self.agent.pos
+        apart = math.hypot(entity.prop.x - position[0], entity.prop.z - position[2])
+        return apart - AGENT_RADIUS - entity.kind.radius - self.room_size.reach
 
     def _fill(self) -> None:
         good, bad = OBJECT_SETS[self.context.name("object_set")]
@@ -201,7 +201,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         columns, rows = self.room_size.cells
         cells = rng.choice(columns * rows, size=len(kinds) + 1, replace=False)
         spots = [
-            ((cell % columns + 0.5) * self.room_size.cell, (cell // columns + 0.5) * self.room_size.cell) for cell in cells
+            ((cell % columns + 0.5) * self.room_size.cell, (cell // columns + 0.5) * self.room_size.cell)
+            for cell in cells
         ]
         self._place_agent(*spots[0])
         for kind, (x, z) in zip(kinds, spots[1:], strict=True):
@@ -243,7 +244,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent.cam_fov_y = context.number("camera_fov")
 
     def _build(self) -> None:
-        self.scene.build(self.context, (thing.prop for thing in self.entities))
+        self.scene.build(self.context, (entity.prop for entity in self.entities))
 
     def _camera(self, shake: tuple[float, float] = (0.0, 0.0)) -> Camera:
         agent = self.agent
@@ -258,13 +259,13 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return east, LIGHT_UP, south
 
     def render_obs(self, frame_buffer: FrameBuffer | None = None) -> Image:
-        """Return what the agent sees now, uint8 (height, width, 3)."""
+        """Return the agent's current view, uint8 (height, width, 3)."""
         shake = (0.0, 0.0)
         jitter = math.radians(self.context.number("camera_jitter"))
         if jitter > 0.0 and frame_buffer is None:
             yaw, pitch = self.np_random.normal(0.0, jitter, 2)
             shake = (float(yaw), float(pitch))
-        return self.scene.picture(frame_buffer or self.obs_fb, self._camera(shake), self._light())
+        return self.scene.render(frame_buffer or self.obs_fb, self._camera(shake), self._light())
 
     def _render_world(self, frame_buffer: FrameBuffer, render_agent: bool) -> Image:
         """Draw into a frame whose camera MiniWorld has set; serves `render_top_view`."""
@@ -275,7 +276,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return frame_buffer.resolve()
 
     def render(self) -> Image | None:
-        """Return a larger picture, uint8 (256, 256, 3), or None without a render mode."""
+        """Return a larger image, uint8 (256, 256, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
         context.switch_to()
@@ -287,7 +288,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return top
 
     def close(self) -> None:
-        """Free everything on the graphics side; closing twice is harmless."""
+        """Free all graphics resources; closing twice is harmless."""
         if not self._closed:
             self._closed = True
             context.switch_to()
@@ -309,5 +310,5 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
     def state(self) -> dict[str, Any]:
         """Return the ground truth: the agent's pose and every object, nearest first; see `seek_avoid.state`."""
         return describe(
-            self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
+            self._camera(), [entity.prop for entity in self.entities], [entity.kind for entity in self.entities]
         )

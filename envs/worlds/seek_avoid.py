@@ -1,5 +1,6 @@
 """SeekAvoid as a world: its factors, and what is known about the state behind an image."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from darla.envs.domains.factor_space import Factor, FactorSpace
@@ -58,9 +59,10 @@ SPACE = FactorSpace(
 """Everything that decides how a room looks. Where things stand is the state of an episode and no factor."""
 
 
-def nearest_visible(info: Info) -> dict[str, Any]:
+def nearest_visible(info: Info) -> Mapping[str, Any]:
     """Return kind, bearing and distance of the nearest visible object; no kind and zeros where none is visible."""
-    for entry in info["state"]["objects"]:  # nearest first
+    objects: list[Mapping[str, Any]] = info["state"]["objects"]  # nearest first
+    for entry in objects:
         if entry["visible"]:
             return entry
     return {"kind": None, "bearing": 0.0, "distance": 0.0, "visible": False}

@@ -94,7 +94,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "collect conjunction --out OUT --sampling unifrm",
             "unknown value of --sampling: 'unifrm'; did you mean 'uniform'?",
         ),
-        ("collect conjunction --out OUT --stride 4", "stride is for poses 'random_policy'"),
+        ("collect conjunction --out OUT --stride 4", "stride is for sampling 'random_policy'"),
         ("collect conjunction --out OUT --workers 0", "workers is 0"),
         ("collect conjunction", "--out must be given"),
         ("see nowhere --out OUT", "darla see: no artefact at nowhere: there is no such folder"),

@@ -11,9 +11,15 @@ from darla.common.stopwatch import Stopwatch
 
 def test_seconds_add_up_over_parts_and_stand_still_after_each(tmp_path: Path) -> None:
     file = tmp_path / "seconds.json"
-    with pytest.raises(RuntimeError), Stopwatch(file) as first:
-        time.sleep(0.02)
-        raise RuntimeError
+    first = Stopwatch(file)
+
+    def interrupted() -> None:
+        with first:
+            time.sleep(0.02)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
     after = first.seconds
     assert 0.02 <= after == json.loads(file.read_text()) == first.seconds
     with Stopwatch(file) as second:

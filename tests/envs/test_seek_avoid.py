@@ -9,8 +9,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
-from darla.envs import FACTORS, OBJECT_SETS, Context, make, tasks
+from darla.envs import SEEK_AVOID, make, tasks
 from darla.envs.seek_avoid.env import SeekAvoid
+from darla.envs.seek_avoid.objects import OBJECT_SETS
 
 
 @pytest.mark.parametrize("size", ["small", "paper"])
@@ -165,7 +166,7 @@ def test_random_play_is_worth_nothing() -> None:
 def test_info_tells_context_and_state() -> None:
     env = make(tasks.get("conjunction").targets["A in room 2"])
     _, info = env.reset(seed=0)
-    assert set(info["context"]) == set(FACTORS)
+    assert set(info["context"]) == set(SEEK_AVOID.space)
     assert info["context"]["object_set"] == "A"
     assert info["context"]["floor_hue"] == 0.60
     objects = info["state"]["objects"]
@@ -221,10 +222,10 @@ def test_objects_stand_out_in_every_room(task: str, object_set: str) -> None:
     assert np.min(contrasts) > 20
 
 
-@pytest.mark.parametrize("name", list(FACTORS))
+@pytest.mark.parametrize("name", list(SEEK_AVOID.space))
 def test_every_factor_changes_the_picture(name: str) -> None:
-    factor = FACTORS[name]
-    base = Context({"tint_strength": 0.3, "light_motion": 0.5}).to_dict()
+    factor = SEEK_AVOID.space[name]
+    base = SEEK_AVOID.space.context({"tint_strength": 0.3, "light_motion": 0.5}).to_dict()
     if factor.kind == "discrete":
         other = next(value for value in factor.choices if value != base[name])
     elif factor.kind == "circular":

@@ -8,7 +8,7 @@ from countdown import ENV_ID, Countdown, Reader
 
 from darla.agents import RandomAgent
 from darla.common import InputError, rng_for, seed_for
-from darla.envs import Context, Domain, EnvDomain, tasks
+from darla.envs import SEEK_AVOID, Domain, EnvDomain, tasks
 from darla.evaluation.rollout import Episode, EvaluationProtocol, PerEpisodeGenerators, VecEvaluator
 
 TOY = EnvDomain("toy", ENV_ID)
@@ -123,8 +123,9 @@ def test_seek_avoid_tells_what_was_collected():
 
 def test_a_room_beside_another_does_not_change_its_episodes():
     plan = EvaluationProtocol(episodes=2, n_envs=2)
-    green = Domain.of(Context({"wall_hue": 0.33}), "room")
+    green = Domain("room", ({"wall_hue": 0.33},), world=SEEK_AVOID)
     alone = play(RandomAgent(3), plan, green)
-    with VecEvaluator(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, VecEvaluator(green, 2) as arena:
+    red = Domain("other", ({"wall_hue": 0.0},), world=SEEK_AVOID)
+    with VecEvaluator(red, 2) as other, VecEvaluator(green, 2) as arena:
         other.play(RandomAgent(3), plan)
         assert arena.play(RandomAgent(3), plan) == alone

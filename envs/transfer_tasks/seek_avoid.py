@@ -78,9 +78,7 @@ def _sim2sim() -> TransferTask:
             *({**part, **_SURFACES, **_MOVING, **_SHAKING} for part in _SOURCE_PARTS),
         ),
     )
-    selection = _domain(
-        "selection", {"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING}
-    )
+    selection = _domain("selection", {"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING})
     return TransferTask(
         "sim2sim",
         _domain("unlabelled", plain, real),
