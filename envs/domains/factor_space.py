@@ -146,8 +146,10 @@ class FactorSpace(Mapping[str, Factor]):
         Continuous and circular factors are float64, discrete ones text as wide as the longest value among these.
 
         Raises:
-            InputError: there is no context.
+            InputError: there is no context; at least one is needed.
         """
+        if not contexts:
+            raise InputError("there is no context to put into an array, but at least one is needed")
         return structured({name: [context[name] for context in contexts] for name in self._factors})
 
     def from_array(self, table: npt.NDArray[Any]) -> list["Context"]:
@@ -227,15 +229,13 @@ class Context(Mapping[str, Value]):
 
 
 def structured(columns: Mapping[str, Sequence[Any]]) -> npt.NDArray[Any]:
-    """Put columns of equal length n into one array (n,) with named fields: numbers as float64, all else as text."""
+    """Put one or more columns of length n into one array (n,) of named fields: numbers as float64, all else as text."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, values in columns.items():
         numeric = all(isinstance(value, int | float) for value in values)
         arrays[name] = np.array(
             values if numeric else [str(value) for value in values], np.float64 if numeric else np.str_
         )
-    if not arrays:
-        raise InputError("there is no column to put into an array")
     table = np.empty(len(next(iter(arrays.values()))), [(name, array.dtype) for name, array in arrays.items()])
     for name, array in arrays.items():
         table[name] = array

@@ -2,8 +2,8 @@
 
 After the DeepMind Lab rooms that SCAN (Higgins et al. 2018, arXiv 1707.03389) was trained on: 16 hues each of wall,
 floor and object, 3 kinds of object, and, unnamed there, the rotation of the object about its vertical axis and of the
-camera. Drawn by SeekAvoid's renderer; about a thousand images a second on one core, so a set that is used more than once is
-better collected to disk (`darla collect rooms`).
+camera. SeekAvoid's renderer draws about a thousand of them a second on one core; collect a set that is used more than
+once to disk (`darla collect rooms`).
 """
 
 import math

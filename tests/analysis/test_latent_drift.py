@@ -124,7 +124,7 @@ def test_features_of_an_agent_on_pixels_drift_too(tmp_path: Path):
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(InputError, match="no domain of SeekAvoid"):
+    with pytest.raises(InputError, match="has no factors or is of a world that is not paired"):
         latent_drift(MeanColour(blind=True), short_task(), states=4)
     with pytest.raises(InputError, match="at least 2"):
         render_pairs(TASK.source, TASK.targets[TARGET], 1, 0)
