@@ -81,7 +81,7 @@ class RecoloredCarRacing(CarRacing):
             raise InputError(f"frame_skip is {frame_skip}, but must be at least 1")
         self._default_context = CAR_RACING.space.context(context)
         self._skip, self._draws, self._frames = frame_skip, True, 0
-        self._road = np.zeros((1, 3))
+        self._road: tuple[Any, ...] = ()  # directions, x and y of the tiles of the track
         self._play(self._default_context)
         super().__init__(render_mode=render_mode, continuous=False)
         self.observation_space = spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
@@ -133,7 +133,8 @@ class RecoloredCarRacing(CarRacing):
         """
         if action is None and self.car is not None:  # the step within `reset`: track and car are new, not drawn yet
             self.car.hull.color = self._palette.car
-            self._road = np.array(self.track)[:, 1:]
+            _, directions, x, y = zip(*self.track, strict=True)
+            self._road = directions, np.array(x), np.array(y)
         total, over, info = 0.0, False, {}
         self._draws = False
         for _ in range(1 if action is None else self._skip):
@@ -154,16 +155,17 @@ class RecoloredCarRacing(CarRacing):
         if self.car is None:
             return {}
         hull = self.car.hull
-        position, (speed_x, speed_y) = np.array(hull.position), hull.linearVelocity
-        tile = int(np.square(self._road[:, 1:] - position).sum(axis=1).argmin())
-        direction = self._road[tile, 0]
-        across = np.array([math.cos(direction), math.sin(direction)])  # to the right of the road
-        offset = float((position - self._road[tile, 1:]) @ across) / TRACK_WIDTH
-        heading, speed = _wrapped(hull.angle - direction), math.hypot(speed_x, speed_y)
-        turns = [_wrapped(self._road[(tile + ahead) % len(self._road), 0] - direction) for ahead in _AHEAD]
+        (x, y), (speed_x, speed_y), angle = hull.position, hull.linearVelocity, hull.angle
+        directions, road_x, road_y = self._road
+        tile = int(((road_x - x) ** 2 + (road_y - y) ** 2).argmin())
+        direction = directions[tile]
+        # (cos, sin) of a tile's direction points to the right of the road.
+        offset = ((x - road_x[tile]) * math.cos(direction) + (y - road_y[tile]) * math.sin(direction)) / TRACK_WIDTH
+        heading, speed = _wrapped(angle - direction), math.hypot(speed_x, speed_y)
+        turns = [_wrapped(directions[(tile + ahead) % len(directions)] - direction) for ahead in _AHEAD]
         vector = [offset, math.sin(heading), math.cos(heading), speed / _FAST, *turns]
         return {
-            "offset": offset,
+            "offset": float(offset),
             "heading": heading,
             "speed": speed,
             "curve": turns[1],

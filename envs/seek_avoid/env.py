@@ -40,11 +40,11 @@ Image = npt.NDArray[np.uint8]
 class EntityObject(MeshEnt):  # type: ignore[misc]
     """An object in the room, as an entity of MiniWorld."""
 
-    def __init__(self, kind: Kind, prop: SceneObject) -> None:
+    def __init__(self, kind: Kind, scene_object: SceneObject) -> None:
         super().__init__(kind.name, kind.height, static=False)
-        self.kind, self.prop = kind, prop
+        self.kind, self.scene_object = kind, scene_object
         self.radius = kind.radius
-        self.pos, self.dir = np.array([prop.x, 0.0, prop.z]), prop.heading
+        self.pos, self.dir = np.array([scene_object.x, 0.0, scene_object.z]), scene_object.heading
 
 
 class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
@@ -182,7 +182,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
 
     def _gap(self, entity: EntityObject) -> float:
         position = self.agent.pos
-        apart = math.hypot(entity.prop.x - position[0], entity.prop.z - position[2])
+        apart = math.hypot(entity.scene_object.x - position[0], entity.scene_object.z - position[2])
         return apart - AGENT_RADIUS - entity.kind.radius - self.room_size.reach
 
     def _fill(self) -> None:
@@ -220,7 +220,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             x, z = rng.uniform(margin, self.width - margin), rng.uniform(margin, self.depth - margin)
             room = math.hypot(x - self.agent.pos[0], z - self.agent.pos[2]) - reach - margin - away
             for other in self.entities:
-                apart = math.hypot(x - other.prop.x, z - other.prop.z) - 2 * margin
+                apart = math.hypot(x - other.scene_object.x, z - other.scene_object.z) - 2 * margin
                 room = min(room, apart - 2 * AGENT_RADIUS)
             if best is None or room > best[0]:
                 best = (room, x, z)
@@ -244,7 +244,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent.cam_fov_y = context.number("camera_fov")
 
     def _build(self) -> None:
-        self.scene.build(self.context, (entity.prop for entity in self.entities))
+        self.scene.build(self.context, (entity.scene_object for entity in self.entities))
 
     def _camera(self, shake: tuple[float, float] = (0.0, 0.0)) -> Camera:
         agent = self.agent
@@ -310,5 +310,5 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
     def state(self) -> dict[str, Any]:
         """Return the ground truth: the agent's pose and every object, nearest first; see `seek_avoid.state`."""
         return describe(
-            self._camera(), [entity.prop for entity in self.entities], [entity.kind for entity in self.entities]
+            self._camera(), [entity.scene_object for entity in self.entities], [entity.kind for entity in self.entities]
         )

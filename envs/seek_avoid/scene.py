@@ -159,8 +159,8 @@ class Scene:
         self.room = Room(corners, wall_height=height, wall_tex="white", floor_tex="white", ceil_tex="white")
         self._open = True
 
-    def build(self, looks: Context, props: Iterable[SceneObject]) -> None:
-        """Compile the room in the context `looks`, with `props` in it."""
+    def build(self, looks: Context, objects: Iterable[SceneObject]) -> None:
+        """Compile the room in the context `looks`, with `objects` in it."""
         context.switch_to()
         textures = (looks.name("wall_texture"), looks.name("floor_texture"))
         if textures != self._textures:
@@ -168,7 +168,8 @@ class Scene:
             self.room._gen_static_data(DEFAULT_PARAMS, None)
             self._textures = textures
         lists = [
-            (prop, _mesh_list(prop.mesh, prop.plain), prop.height / float(mesh_extent(prop.mesh)[1])) for prop in props
+            (entry, _mesh_list(entry.mesh, entry.plain), entry.height / float(mesh_extent(entry.mesh)[1]))
+            for entry in objects
         ]
         self._light_level = looks.number("light_level")
         gl.glNewList(self._list, gl.GL_COMPILE)
@@ -179,13 +180,13 @@ class Scene:
         gl.glColorMaterial(gl.GL_FRONT_AND_BACK, gl.GL_AMBIENT_AND_DIFFUSE)
         gl.glEnable(gl.GL_TEXTURE_2D)
         self._draw_room(looks)
-        for prop, mesh, scale in lists:
+        for scene_object, mesh, scale in lists:
             gl.glPushMatrix()
-            gl.glTranslatef(prop.x, 0.0, prop.z)
+            gl.glTranslatef(scene_object.x, 0.0, scene_object.z)
             gl.glScalef(scale, scale, scale)
-            gl.glRotatef(math.degrees(prop.heading), 0.0, 1.0, 0.0)
-            own = (1.0, 1.0, 1.0) if prop.plain else mesh_color(prop.mesh)
-            gl.glColor3f(*(part * tinted for part, tinted in zip(own, prop.tint, strict=True)))
+            gl.glRotatef(math.degrees(scene_object.heading), 0.0, 1.0, 0.0)
+            own = (1.0, 1.0, 1.0) if scene_object.plain else mesh_color(scene_object.mesh)
+            gl.glColor3f(*(part * tinted for part, tinted in zip(own, scene_object.tint, strict=True)))
             gl.glCallList(mesh)
             gl.glPopMatrix()
         gl.glDisable(gl.GL_TEXTURE_2D)

@@ -10,12 +10,12 @@ from darla.envs.seek_avoid.scene import Camera, SceneObject
 _HALF_WIDTH = 0.35  # of an object as it is seen, in metres
 
 
-def describe(camera: Camera, props: Sequence[SceneObject], kinds: Sequence[Kind]) -> dict[str, Any]:
+def describe(camera: Camera, scene_objects: Sequence[SceneObject], kinds: Sequence[Kind]) -> dict[str, Any]:
     """Return the agent's pose and every object, nearest first.
 
     Args:
         camera: the agent's camera, without jitter.
-        props: the objects as they are drawn.
+        scene_objects: the objects as they are drawn.
         kinds: the kind of each.
 
     Returns:
@@ -25,16 +25,16 @@ def describe(camera: Camera, props: Sequence[SceneObject], kinds: Sequence[Kind]
     """
     x, z = float(camera.x), float(camera.z)
     objects: list[dict[str, Any]] = []
-    for prop, kind in zip(props, kinds, strict=True):
-        dx, dz = prop.x - x, prop.z - z
+    for scene_object, kind in zip(scene_objects, kinds, strict=True):
+        dx, dz = scene_object.x - x, scene_object.z - z
         bearing = (math.atan2(-dz, dx) - camera.heading + math.pi) % (2 * math.pi) - math.pi
         distance = math.hypot(dx, dz)
         objects.append(
             {
                 "kind": kind.name,
                 "good": kind.good,
-                "x": prop.x,
-                "z": prop.z,
+                "x": scene_object.x,
+                "z": scene_object.z,
                 "bearing": bearing,
                 "distance": distance,
                 "visible": _in_image(camera, bearing, distance, kind.height / 2),
