@@ -11,7 +11,7 @@ where the module ends with `register_world(World("squares", env_id=..., space=Fa
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +30,7 @@ WORLDS: Registry["World"] = Registry("world", "darla.envs.worlds", "darla.worlds
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is known about the state behind an image; what probes try to read from the codes.
+    """A named property of the state behind an image, which probes try to predict from codes.
 
     Raises:
         InputError: an unknown kind, or a class without values.
@@ -97,20 +97,20 @@ class World:
     """What the environment takes: a `context` at each reset; or, as a keyword of its constructor, the `domain` whose
     contexts it then draws itself."""
     facts: tuple[Fact, ...] = ()
-    """What the state behind an image holds that a probe can be asked for."""
+    """Properties of the state behind an image, stored with each frame."""
     read_facts: Callable[[Info], Mapping[str, Any]] | None = None
     """From an `info` to the value of each fact; if None they are entries of `info["state"]`."""
     content: tuple[str, ...] = ()
-    """Factors that decide what there is and not how it looks. Two renderings of one state share their values."""
+    """Factors that decide which objects exist and not how they look. Paired renderings share their values."""
     paired: bool = True
     """Whether one state can be rendered in two contexts, by two resets with one seed."""
-    random_start: Mapping[str, Any] | None = field(default=None)
+    random_start: Mapping[str, Any] | None = None
     """Options of a `reset` after which the agent may be anywhere, for frames of independent states; None if the
     environment has none."""
     requires: str = ""
     """What to install for it beyond darla, as `pip install` takes it."""
-    licence: str = ""
-    """Licence of the environment where it is not darla's own."""
+    license: str = ""
+    """License of the environment where it is not darla's own."""
     about: str = ""
 
     def __post_init__(self) -> None:

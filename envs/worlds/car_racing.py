@@ -41,7 +41,7 @@ CAR_RACING = register_world(
         ),
         random_start={"start": "anywhere"},
         requires="darla[car-racing]",
-        licence="MIT (Gymnasium)",
+        license="MIT (Gymnasium)",
         about="Gymnasium's CarRacing in other colors",
     )
 )

@@ -254,6 +254,6 @@ def test_every_stage_takes_it(tmp_path):
     assert all(each.states == 8 and each.shift > 0 for each in drift.values())
 
 
-def test_poses_need_an_environment_that_can_be_asked_for_them():
+def test_uniform_sampling_needs_an_environment_that_starts_anywhere():
     with pytest.raises(InputError, match="use sampling 'random_policy'"):
         FrameDrawer(EnvDomain("stock", "CarRacing-v3", ({"continuous": False},)), None, 0)

@@ -21,7 +21,9 @@ from darla.envs import (
     TransferTask,
     Uniform,
     World,
+    make,
     register_world,
+    tasks,
 )
 from darla.envs.domains.task_files import task_from_dict
 from darla.envs.make_env import ContextEnv
@@ -198,6 +200,21 @@ def test_a_task_in_json_names_its_world_once():
 def test_mistakes_in_a_task_file_are_named(change, sentence):
     with pytest.raises(InputError, match=sentence):
         task_from_dict({**TASK, **change})
+
+
+def test_a_missing_package_of_a_world_is_named(tmp_path, monkeypatch):
+    (tmp_path / "needy_env.py").write_text("import a_package_that_is_not_installed\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gymnasium.register("test/Needy-v0", entry_point="needy_env:Needy")
+    world = World("needy", "test/Needy-v0", SPACE, requires="needy-package")
+    with pytest.raises(InputError, match=r"a_package_that_is_not_installed.*pip install 'needy-package'"):
+        make(Domain("d", world=world))
+
+
+def test_the_name_of_a_task_of_darla_is_taken():
+    room = Domain("room", world=SEEK_AVOID)
+    with pytest.raises(InputError, match="there is a task 'conjunction' already"):
+        tasks.register(TransferTask("conjunction", room, room, room, {"room": room}))
 
 
 def test_context_compares_as_a_mapping():
