@@ -13,7 +13,7 @@ from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.common import Artefact, InputError, open_artefact
-from darla.envs.seek_avoid.state_vector import places_of, state_vectors
+from darla.envs.state_vector import state_vectors
 
 if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
@@ -92,7 +92,7 @@ class Agent:
         self._algorithm = ALGORITHMS[description.algorithm]
         self._stack: np.ndarray[Any, Any] | None = None
         on_state = description.observation == "state" and description.latent_dim is not None
-        self._places = places_of(description.latent_dim) if on_state and description.latent_dim else None
+        self._state_size = description.latent_dim if on_state else None
 
     @classmethod
     def load(
@@ -198,10 +198,10 @@ class Agent:
 
     def _encode(self, observations: Images, infos: Infos | None) -> np.ndarray[Any, Any]:
         """Return the input of the policy: codes, images or states."""
-        if self._places is not None:
+        if self._state_size is not None:
             if infos is None:
                 raise InputError("a policy on the ground-truth state needs the infos that came with the images")
-            return state_vectors(infos, self._places)
+            return state_vectors(infos, self._state_size)
         return observations if self.encoder is None else self.encoder.encode(observations)
 
     def _stack_frames(self, frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

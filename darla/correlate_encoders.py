@@ -150,7 +150,7 @@ def _job(
 def _tasks(transfers: Sequence[Artefact]) -> list[TransferTask]:
     """Return the tasks whose states can be rendered in another appearance, each once."""
     by_name = {transfer.config["task"]["name"]: task_from_dict(transfer.config["task"]) for transfer in transfers}
-    return [task for task in by_name.values() if isinstance(task.source, Domain)]
+    return [task for task in by_name.values() if isinstance(task.source, Domain) and task.source.world.paired]
 
 
 def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConfig) -> None:

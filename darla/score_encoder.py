@@ -58,7 +58,7 @@ def metrics(
     try:
         record = {
             "encoder": artefact.digest,
-            "data": images.told,
+            "data": images.origin,
             "names": sorted(config.names),
             "preset": config.preset,
             "rows": len(images),
@@ -123,7 +123,7 @@ def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
     for name, result in results.items():
         if result.matrix is not None:
             write_bytes(out / MATRICES / f"{name}.png", to_png(relation_figure(result, images.names)))
-    text = f"{len(images)} images of {images.told['name']}; factors: {', '.join(images.names)}\n\n"
+    text = f"{len(images)} images of {images.origin['name']}; factors: {', '.join(images.names)}\n\n"
     write_bytes(out / TABLE, (text + table(results, "markdown") + "\n").encode())
     write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
 

@@ -1,33 +1,39 @@
-"""Domains: named factors, contexts, the SeekAvoid task on MiniWorld, transfer tasks, and frames of them.
+"""Worlds with named factors, domains of their contexts, transfer tasks, and frames of them.
 
-Importing this registers `darla/SeekAvoid-v0` with Gymnasium and opens no graphics; the first environment does.
+Importing this registers darla's environments with Gymnasium and opens no graphics; the first environment does.
 """
 
 from darla.envs.domains import tasks
-from darla.envs.domains.domain import AnyDomain, Choice, Domain, EnvDomain, Uniform, domain_from_dict
-from darla.envs.domains.factors import FACTORS, Context, Factor
+from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain, domain_from_dict
+from darla.envs.domains.factor_space import Context, Factor, FactorSpace
+from darla.envs.domains.specs import Choice, Uniform
 from darla.envs.domains.tasks import TransferTask, leak_level
+from darla.envs.domains.world import WORLDS, Fact, World, register_world
 from darla.envs.make_env import make
 from darla.envs.registration import register
-from darla.envs.seek_avoid.objects import KIND_NAMES, KINDS, OBJECT_SETS
+from darla.envs.worlds.car_racing import CAR_RACING
+from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 register()
 
 __all__ = [
-    "FACTORS",
-    "KINDS",
-    "KIND_NAMES",
-    "OBJECT_SETS",
+    "CAR_RACING",
+    "SEEK_AVOID",
+    "WORLDS",
     "AnyDomain",
     "Choice",
     "Context",
     "Domain",
     "EnvDomain",
+    "Fact",
     "Factor",
+    "FactorSpace",
     "TransferTask",
     "Uniform",
+    "World",
     "domain_from_dict",
     "leak_level",
     "make",
+    "register_world",
     "tasks",
 ]

@@ -1,4 +1,4 @@
-"""From a domain to a running environment."""
+"""Make the environment of a domain."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,69 +8,112 @@ import numpy as np
 
 from darla.common import InputError
 from darla.common.graphics import prepare_renderer
-from darla.envs.domains.domain import AnyDomain, EnvDomain
+from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain
 from darla.envs.registration import register
 
 
+class ContextEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment that plays contexts of a domain; the seed of an episode decides which.
+
+    A context in the options of `reset` is played instead. Nothing is drawn for it then, so that one seed gives one
+    state in all given contexts.
+
+    Args:
+        env: takes a context in the options of its `reset`.
+        domain: what contexts are drawn from.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], domain: Domain) -> None:
+        super().__init__(env)
+        self.domain = domain
+        self._rng, _ = gymnasium.utils.seeding.np_random(None)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Draw a context, then reset the environment with a seed drawn after it.
+
+        Args:
+            seed: of the context and the episode.
+            options: passed on, with the `context` to play.
+
+        Raises:
+            InputError: a given context has unknown factors or values.
+        """
+        if seed is not None:
+            self._rng, _ = gymnasium.utils.seeding.np_random(seed)
+        given = (options or {}).get("context")
+        component = self.domain.sample_component(self._rng) if given is None else {}
+        episode_seed = int(self._rng.integers(np.iinfo(np.int32).max))
+        if given is None:
+            # A generator of its own: ranges and choices draw more or fewer numbers, and the state must not change.
+            context = self.domain.sample_within(component, np.random.default_rng([episode_seed, 1]))
+        else:
+            context = self.domain.world.space.context(given)
+        observation, info = self.env.reset(seed=episode_seed, options={**(options or {}), "context": context.to_dict()})
+        return observation, {**info, "context": context.to_dict()}
+
+
 class Variants(gymnasium.Env[Any, Any]):
-    """Several variants of one environment behind one face: the seed of an episode decides which is played."""
+    """Several variants of one environment behind one interface: the seed of an episode decides which is played."""
 
     def __init__(self, domain: EnvDomain, **kwargs: Any) -> None:
         self._domain, self._kwargs = domain, kwargs
-        self._made: dict[int, gymnasium.Env[Any, Any]] = {}
-        self._now = self._variant(0)
-        self.observation_space, self.action_space = self._now.observation_space, self._now.action_space
-        self.render_mode = self._now.render_mode
-        self.metadata = self._now.metadata
+        self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
+        self._current = self._variant(0)
+        self.observation_space, self.action_space = self._current.observation_space, self._current.action_space
+        self.render_mode = self._current.render_mode
+        self.metadata = self._current.metadata
 
     def _variant(self, index: int) -> gymnasium.Env[Any, Any]:
-        if index not in self._made:
-            made = _gym_make(self._domain.env_id, {**self._domain.variants[index], **self._kwargs})
-            if self._made and (made.observation_space, made.action_space) != (
+        if index not in self._envs:
+            env = _gym_make(self._domain.env_id, {**self._domain.variants[index], **self._kwargs})
+            if self._envs and (env.observation_space, env.action_space) != (
                 self.observation_space,
                 self.action_space,
             ):
                 raise InputError(f"the variants of domain {self._domain.name!r} differ in observation or action space")
-            self._made[index] = made
-        return self._made[index]
+            self._envs[index] = env
+        return self._envs[index]
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Draw the variant, then reset it with a seed drawn after that."""
         super().reset(seed=seed)
         index = int(self.np_random.integers(len(self._domain.variants)))
         inner = int(self.np_random.integers(np.iinfo(np.int32).max))
-        self._now = self._variant(index)
-        observation, info = self._now.reset(seed=inner, options=options)
+        self._current = self._variant(index)
+        observation, info = self._current.reset(seed=inner, options=options)
         return observation, {**info, "context": _context(self._domain, index)}
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the variant that is being played."""
-        return self._now.step(action)
+        return self._current.step(action)
 
     @property
     def starts_anywhere(self) -> bool:
         """Whether episodes start anywhere where `reset(options={"start": "anywhere"})` asks for it."""
-        return bool(getattr(self._now.unwrapped, "starts_anywhere", False))
+        return bool(getattr(self._current.unwrapped, "starts_anywhere", False))
 
     def render(self) -> Any:
         """Render the variant that is being played."""
-        return self._now.render()
+        return self._current.render()
 
     def close(self) -> None:
         """Close every variant that was opened."""
-        for made in self._made.values():
-            made.close()
+        for env in self._envs.values():
+            env.close()
 
 
 def _context(domain: EnvDomain, index: int) -> dict[str, Any]:
     return {"env_id": domain.env_id, **domain.variants[index]}
 
 
-def _gym_make(env_id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+def _gym_make(env_id: str, kwargs: Mapping[str, Any], requires: str = "") -> gymnasium.Env[Any, Any]:
     register()
     prepare_renderer()  # any environment may open one: a MiniWorld of the user's own, for instance
     try:
         return gymnasium.make(env_id, **kwargs)
+    except ImportError as error:
+        install = f"; install it with: pip install '{requires}'" if requires else ""
+        raise InputError(f"environment {env_id!r} needs {error.name or error}{install}") from error
     except gymnasium.error.Error as error:
         raise InputError(f"environment {env_id!r} cannot be made: {str(error).splitlines()[0]}") from error
     except TypeError as error:
@@ -81,7 +124,7 @@ def make(domain: AnyDomain, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Make the environment of a domain.
 
     Args:
-        domain: a SeekAvoid domain, or any environment's.
+        domain: of a world, or of any environment.
         **kwargs: passed on to the environment.
 
     Raises:
@@ -90,8 +133,10 @@ def make(domain: AnyDomain, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """
     if isinstance(domain, EnvDomain):
         env: gymnasium.Env[Any, Any] = Variants(domain, **kwargs)
+    elif domain.world.accepts == "domain":
+        env = _gym_make(domain.world.env_id, {"domain": domain, **kwargs}, domain.world.requires)
     else:
-        env = _gym_make("darla/SeekAvoid-v0", {"domain": domain, **kwargs})
+        env = ContextEnv(_gym_make(domain.world.env_id, kwargs, domain.world.requires), domain)
     space = env.observation_space
     if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
         env.close()

@@ -1,4 +1,4 @@
-"""What Gymnasium is told of darla's environments; nothing heavy is loaded before one is made."""
+"""Registration of darla's environments with Gymnasium; their modules are imported when one is made."""
 
 import gymnasium
 
@@ -6,8 +6,8 @@ import gymnasium
 def register() -> None:
     """Register `darla/SeekAvoid-v0` and `darla/CarRacing-v0`."""
     if "darla/SeekAvoid-v0" not in gymnasium.registry:
-        # SeekAvoid cuts its own episodes off, since the size decides how long they are.
+        # No TimeLimit: SeekAvoid truncates its own episodes, whose length depends on the size of the room.
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
     if "darla/CarRacing-v0" not in gymnasium.registry:
-        # It counts frames, of which an action lasts several.
-        gymnasium.register("darla/CarRacing-v0", entry_point="darla.envs.car_racing.env:RecolouredCarRacing")
+        # No TimeLimit: it counts frames, and an action lasts several of them.
+        gymnasium.register("darla/CarRacing-v0", entry_point="darla.envs.car_racing.env:RecoloredCarRacing")

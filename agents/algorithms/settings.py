@@ -7,7 +7,7 @@ from darla.common import InputError
 
 Observation = Literal["latents", "pixels", "state"]
 """The input of a policy: codes of a frozen encoder; images, through SB3's NatureCNN or through an encoder that is
-fine-tuned; or the ground-truth state of the environment (`darla.envs.seek_avoid.state_vector`)."""
+fine-tuned; or the ground-truth state of the environment (`darla.envs.state_vector`)."""
 
 _MAY_BE_ZERO = {"ent_coef", "vf_coef", "learning_starts", "gae_lambda", "gamma", "exploration_final_eps"}
 _AT_MOST_ONE = {"gamma", "gae_lambda", "exploration_fraction", "exploration_final_eps"}

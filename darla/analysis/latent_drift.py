@@ -3,7 +3,7 @@
 A policy on a frozen code can transfer only as far as a state has the same code in the target as in the source. Drift
 measures by how much the codes differ, over the whole code and for each latent, without any policy.
 
-The same states are rendered in the appearance of source and target (`darla.envs.seek_avoid.paired_rendering`) and
+The same states are rendered in the appearance of source and target (`darla.envs.paired_rendering`) and
 encoded as the policy sees them. With a_i and b_i the codes of state i:
 
     relative  sqrt(mean_i |a_i - b_i|^2 / mean_{i != k} |a_i - b_k|^2): 0 if the code does not change, 1 if the same
@@ -27,7 +27,7 @@ import torch
 from darla.agents import Agent
 from darla.common import Artefact, InputError
 from darla.envs import TransferTask, tasks
-from darla.envs.seek_avoid.paired_rendering import Images, PairedRendering, render_pairs
+from darla.envs.paired_rendering import Images, PairedRendering, render_pairs
 from darla.vision import VisionModel, load
 from darla.vision.encoders.encode import encode_images
 
@@ -91,7 +91,7 @@ def latent_drift(
 
     Args:
         encoder: a model, or an encoder artefact.
-        task: a task of SeekAvoid, or the name of one.
+        task: a task of a paired world (`World.paired`), or the name of one.
         states: states for each target.
         seed: seed of the states; compare encoders on the same states.
 
@@ -99,7 +99,7 @@ def latent_drift(
         By the name of the target.
 
     Raises:
-        InputError: a damaged encoder, one that reads other images, or a task of another environment.
+        InputError: a damaged encoder, one that reads other images, or a task of an environment without factors.
     """
     model = encoder if isinstance(encoder, VisionModel) else load(_folder(encoder))
     ones = np.ones(model.latent_dim)  # the normalizer has divided by the standard deviation over D_U

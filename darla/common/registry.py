@@ -48,7 +48,7 @@ class Registry(Mapping[str, T]):
         def add(thing: T) -> T:
             previous = self._things.get(name)
             # A module that is imported twice, as `__main__` and by its name, registers equal things.
-            if previous is not None and _home(previous) != _home(thing):
+            if previous is not None and not _equal(previous, thing):
                 raise ValueError(f"{self.kind} {name!r} is registered twice: by {_home(previous)} and {_home(thing)}")
             self._things[name] = thing
             return thing
@@ -107,6 +107,11 @@ class Registry(Mapping[str, T]):
             raise InputError(
                 f"{owner} offers {self.kind} {point.name!r}, but importing {point.value} does not register that name"
             )
+
+
+def _equal(one: object, other: object) -> bool:
+    # Classes and functions are compared by where they are defined, other things by their value.
+    return one == other or (callable(other) and _home(one) == _home(other))
 
 
 def _home(thing: object) -> str:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from darla.agents import Actor, make_vec, rollout
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
-from darla.envs import FACTORS, AnyDomain, Context, Domain
+from darla.envs import AnyDomain, Context, Domain
 from darla.evaluation.score_types import AgentRecord, StripEpisode, StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol
 
@@ -70,8 +70,8 @@ def write_strip(
 ) -> StripRecord:
     """Record one episode in the source and again in a target, and write both as one image.
 
-    In SeekAvoid both start with the same layout of the same objects where the domains allow it, so that only the
-    appearance differs.
+    In a world whose states can be rendered in any context, both start with the same state where the domains allow it,
+    so that only the appearance differs.
 
     Args:
         actor: chooses the actions.
@@ -175,14 +175,14 @@ def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tup
 
     Discrete factors count first: the same kinds of objects make the episodes comparable.
     """
-    if not isinstance(source, Domain) or not isinstance(target, Domain):
+    if not isinstance(source, Domain) or not isinstance(target, Domain) or not target.world.paired:
         return None, None
-    rng = rng_for(seed, "strip contexts", name)
+    rng, space = rng_for(seed, "strip contexts", name), target.world.space
     target_context = target.sample(rng)
 
     def in_common(context: Context) -> tuple[int, int]:
-        shared = [factor for factor in FACTORS if context[factor] == target_context[factor]]
-        return sum(FACTORS[factor].kind == "discrete" for factor in shared), len(shared)
+        shared = [factor for factor in space.values() if context[factor.name] == target_context[factor.name]]
+        return sum(factor.kind == "discrete" for factor in shared), len(shared)
 
     return max((source.sample(rng) for _ in range(_TRIES)), key=in_common), target_context
 

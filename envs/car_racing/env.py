@@ -1,16 +1,14 @@
-"""CarRacing in other colours: the same tracks and the same physics, painted anew.
+"""CarRacing in other colors: Gymnasium's tracks and physics, with colors as factors.
 
-The looks are those of LUSR's benchmark of visual transfer (Xing et al. 2021, https://arxiv.org/abs/2102.05714; code:
-https://github.com/KarlXing/gym), as far as they are colours; bars at the edge of the picture, the square beside the car
-and the other shape of car that some of them add are left out. As there, an action lasts four frames, the bar of
-instruments is cut off and the picture has 64 x 64 pixels. Actions are Gymnasium's five discrete ones; LUSR's are
-continuous.
+The named colors are those of LUSR's benchmark of visual transfer (Xing et al. 2021, https://arxiv.org/abs/2102.05714).
+The bars at the edge of the image, the square beside the car and the other shape of car that some of its looks add are
+left out. As there, an action lasts four frames, the instruments are cut off and images have 64 x 64 pixels. Actions are
+Gymnasium's five discrete ones; LUSR's are continuous.
 """
 
 import math
 import os
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,9 @@ from gymnasium.error import DependencyNotInstalled
 from PIL import Image
 
 from darla.common import InputError, unknown_name
+from darla.envs.car_racing.colors import palette
+from darla.envs.domains.factor_space import Context
+from darla.envs.worlds.car_racing import CAR_RACING
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 try:
@@ -34,87 +35,66 @@ try:
 except DependencyNotInstalled as error:
     raise InputError("CarRacing needs Box2D and pygame; pip install 'darla[car-racing]' brings them") from error
 
-Colour = tuple[float, float, float]
 Images = np.ndarray[Any, np.dtype[np.uint8]]
-
-GRASS: Mapping[str, tuple[Colour, Colour]] = MappingProxyType(
-    {
-        "green": ((0.40, 0.80, 0.40), (0.40, 0.90, 0.40)),  # CarRacing's own
-        "yellow": ((0.80, 0.80, 0.40), (0.80, 0.90, 0.40)),
-        "salmon": ((0.95, 0.62, 0.53), (0.95, 0.72, 0.53)),
-        "teal": ((0.30, 0.63, 0.70), (0.40, 0.63, 0.70)),
-        "blue": ((0.54, 0.67, 0.89), (0.44, 0.67, 0.89)),
-        "mint": ((0.50, 0.70, 0.60), (0.50, 0.80, 0.60)),
-    }
-)
-"""Red, green and blue of the ground and of the patches on it."""
-CAR: Mapping[str, Colour] = MappingProxyType(
-    {
-        "red": (0.80, 0.00, 0.00),  # CarRacing's own
-        "cyan": (0.00, 0.58, 0.71),
-        "green": (0.00, 0.80, 0.00),
-        "orange": (1.00, 0.40, 0.00),
-        "pink": (1.00, 0.42, 0.62),
-    }
-)
-"""Colour of the hull."""
-ROAD: Mapping[str, Colour] = MappingProxyType({"grey": (0.40, 0.40, 0.40), "slate": (0.30, 0.40, 0.50)})
-"""Colour of the asphalt; the first is CarRacing's own."""
 
 SIZE = 64
 """Pixels on a side."""
 _ROWS = 84
-"""Of the 96 rows of CarRacing's own picture, those above its instruments."""
+"""Of the 96 rows of CarRacing's own image, those above its instruments."""
 _FRAMES = 1_000
 """Frames after which an episode is cut off, as Gymnasium does."""
 _SIGHT = math.hypot(WINDOW_W / 2 + MAX_SHAPE_DIM, WINDOW_H * 3 / 4 + MAX_SHAPE_DIM) + MAX_SHAPE_DIM
-"""Pixels of CarRacing's window from the car beyond which it draws no corner of anything, nor of its neighbour."""
+"""Pixels of CarRacing's window from the car beyond which nothing is visible, nor any polygon that begins there."""
 _SETTLE = 8
-"""Frames of one random action after a car was put somewhere, so that its wheels stand as they would."""
+"""Frames of one random action after the car was moved, so that its wheels turn and skid as they would."""
+_AHEAD = (5, 10, 20)
+"""Tiles of the road ahead of the car at which its direction is given; an episode's track has about 300."""
+_FAST = 100.0
+"""Track units a second; the state vector gives the speed as a share of it."""
 
 
-class RecolouredCarRacing(CarRacing):
-    """Gymnasium's CarRacing with named colours, small pictures and actions that last several frames.
+class RecoloredCarRacing(CarRacing):
+    """Gymnasium's CarRacing with colors as factors, small images and actions that last several frames.
 
-    Each `info` holds the `context`: the colours, by name. Colours take no part in any random draw, so that with the
-    same seed and actions tracks, rewards and positions are those of every other look.
+    Each `info` has the `context` (the factors of `darla.envs.worlds.car_racing`) and the `state`: `offset` of the car
+    from the middle of the road in half road widths (positive to the right), `heading` in radians relative to the road
+    (positive to the left), `speed` in track units a second, `curve`: radians by which the road turns over the next ten
+    tiles (positive to the left), and all of these as the float32 (7,) `vector`. Colors take no part in any random
+    draw, so that the same seed and actions give the same tracks, rewards and positions in all contexts.
 
     Args:
-        grass: a name in `GRASS`.
-        car: a name in `CAR`.
-        road: a name in `ROAD`.
+        context: values of factors until a `reset` gives others; the others keep their defaults, CarRacing's own colors.
         frame_skip: frames that an action lasts; 4 in LUSR. Rewards of these frames are added up.
         render_mode: as Gymnasium has it.
 
     Raises:
-        InputError: an unknown name, or a number that is not positive.
+        InputError: an unknown factor or value, or a number of frames that is not positive.
     """
 
     starts_anywhere = True
-    """Whether `reset` can be asked to."""
+    """Whether `reset` takes the option `{"start": "anywhere"}`."""
 
     def __init__(
-        self,
-        grass: str = "green",
-        car: str = "red",
-        road: str = "grey",
-        frame_skip: int = 4,
-        render_mode: str | None = None,
+        self, context: Mapping[str, object] | None = None, frame_skip: int = 4, render_mode: str | None = None
     ) -> None:
-        for kind, name, known in (("grass", grass, GRASS), ("car", car, CAR), ("road", road, ROAD)):
-            if name not in known:
-                raise unknown_name(f"colour of the {kind}:", name, known)
         if frame_skip < 1:
             raise InputError(f"frame_skip is {frame_skip}, but must be at least 1")
-        self.context = {"grass": grass, "car": car, "road": road}
+        self._default_context = CAR_RACING.space.context(context)
         self._skip, self._draws, self._frames = frame_skip, True, 0
+        self._road: tuple[Any, ...] = ()  # directions, x and y of the tiles of the track
+        self._play(self._default_context)
         super().__init__(render_mode=render_mode, continuous=False)
         self.observation_space = spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
 
+    def _play(self, context: Context) -> None:
+        self.context, self._palette = context, palette(context)
+
     def _init_colors(self) -> None:
-        ground, patches = GRASS[self.context["grass"]]
-        self.road_color = _bytes(ROAD[self.context["road"]])
-        self.bg_color, self.grass_color = _bytes(ground), _bytes(patches)
+        self.road_color, self.bg_color, self.grass_color = (
+            self._palette.road,
+            self._palette.ground,
+            self._palette.patches,
+        )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Images, dict[str, Any]]:
         """Draw a track and put the car on it.
@@ -123,33 +103,38 @@ class RecolouredCarRacing(CarRacing):
             seed: of the track, and of all that is drawn after it.
             options: `{"start": "line"}`, which is also the default, puts the car at rest on the starting line.
                 `{"start": "anywhere"}` puts it on or beside any part of the track, in any direction near that of the
-                road, for frames to learn to see from.
+                road, for frames of an encoder. `{"context": {...}}` plays that context instead of the constructor's.
 
         Returns:
-            uint8 (64, 64, 3), and the context.
+            uint8 (64, 64, 3), and an info with context and state.
 
         Raises:
-            InputError: an unknown start.
+            InputError: an unknown start, factor or value.
         """
         start = (options or {}).get("start", "line")
         if start not in ("line", "anywhere"):
             raise unknown_name("start", str(start), ("line", "anywhere"))
+        given = (options or {}).get("context")
+        self._play(self._default_context if given is None else CAR_RACING.space.context(given))
+        self._init_colors()
         self._frames = 0
-        # Gymnasium draws the first picture by a step without an action.
+        # Gymnasium draws the first image by a step without an action.
         image, _ = super().reset(seed=seed, options=options)
         if start == "anywhere":
             image = self._put_anywhere()
-        return image, {"context": dict(self.context)}
+        return image, self._info()
 
     def step(self, action: Any) -> tuple[Images, float, bool, bool, dict[str, Any]]:
         """Hold an action for several frames, of which the last is drawn.
 
         Returns:
             uint8 (64, 64, 3), sum of the rewards, whether the lap is done or the car is out of the field, whether the
-            time is over, and an info with the context.
+            time is over, and an info with context and state.
         """
-        if action is None and self.car is not None:
-            self.car.hull.color = CAR[self.context["car"]]  # a new one, not drawn yet
+        if action is None and self.car is not None:  # the step within `reset`: track and car are new, not drawn yet
+            self.car.hull.color = self._palette.car
+            _, directions, x, y = zip(*self.track, strict=True)
+            self._road = directions, np.array(x), np.array(y)
         total, over, info = 0.0, False, {}
         self._draws = False
         for _ in range(1 if action is None else self._skip):
@@ -160,22 +145,47 @@ class RecolouredCarRacing(CarRacing):
                 break
         self._draws = True
         cut_off = self._frames >= _FRAMES and not over
-        return self._look(), total, over, cut_off, {**info, "context": dict(self.context)}
+        return self._image(), total, over, cut_off, {**info, **self._info()}
 
-    def _look(self) -> Images:
+    def _info(self) -> dict[str, Any]:
+        return {"context": self.context.to_dict(), "state": self._state()}
+
+    def _state(self) -> dict[str, Any]:
+        """Return where the car is on the road; see the class."""
+        if self.car is None:
+            return {}
+        hull = self.car.hull
+        (x, y), (speed_x, speed_y), angle = hull.position, hull.linearVelocity, hull.angle
+        directions, road_x, road_y = self._road
+        tile = int(((road_x - x) ** 2 + (road_y - y) ** 2).argmin())
+        direction = directions[tile]
+        # (cos, sin) of a tile's direction points to the right of the road.
+        offset = ((x - road_x[tile]) * math.cos(direction) + (y - road_y[tile]) * math.sin(direction)) / TRACK_WIDTH
+        heading, speed = _wrapped(angle - direction), math.hypot(speed_x, speed_y)
+        turns = [_wrapped(directions[(tile + ahead) % len(directions)] - direction) for ahead in _AHEAD]
+        vector = [offset, math.sin(heading), math.cos(heading), speed / _FAST, *turns]
+        return {
+            "offset": float(offset),
+            "heading": heading,
+            "speed": speed,
+            "curve": turns[1],
+            "vector": np.array(vector, np.float32),
+        }
+
+    def _image(self) -> Images:
         self.state = self._render("state_pixels")
         small = Image.fromarray(self.state[:_ROWS]).resize((SIZE, SIZE), Image.Resampling.BOX)
         return np.asarray(small, np.uint8)
 
     def _render(self, mode: str) -> Any:
-        # Drawing is nine tenths of a frame's cost; frames that nobody sees are not drawn.
+        # Drawing is nine tenths of a frame's cost; frames that are not returned are not drawn.
         return super()._render(mode) if self._draws or mode != "state_pixels" else None
 
     def _draw_colored_polygon(
         self, surface: Any, poly: Any, color: Any, zoom: float, translation: Any, angle: float, clip: bool = True
     ) -> None:
-        # What is far away is dropped before its corners are turned and moved into the window, not after: of a thousand
-        # polygons some twenty are near.
+        # Gymnasium transforms the corners of all polygons, about a thousand, and then drops those outside the window.
+        # Dropping them first leaves about twenty to transform.
         if clip and self.car is not None:
             x, y = self.car.hull.position
             if math.hypot(poly[0][0] - x, poly[0][1] - y) * zoom > _SIGHT:
@@ -204,11 +214,12 @@ class RecolouredCarRacing(CarRacing):
             super().step(action)
         self._draws = True
         self.reward = self.prev_reward = 0.0
-        return self._look()
+        return self._image()
 
 
-def _bytes(colour: Colour) -> Any:
-    return np.round(np.array(colour) * 255).astype(np.int64)
+def _wrapped(angle: float) -> float:
+    """Return an angle in [-pi, pi)."""
+    return float((angle + math.pi) % (2 * math.pi) - math.pi)
 
 
-assert FPS == 50  # what `_FRAMES` and four frames an action were chosen for
+assert FPS == 50  # `_FRAMES` and four frames an action were chosen for it

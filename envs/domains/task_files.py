@@ -1,4 +1,4 @@
-"""A transfer task of one's own, from a JSON file.
+"""Transfer tasks from JSON files.
 
     {
       "name": "corridors",
@@ -7,7 +7,16 @@
       "targets": {"long": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 12}]}}
     }
 
-A domain is either an environment, as here, or SeekAvoid's: `{"components": [{"wall_hue": 0.1, "object_set": "A"}]}`.
+A domain is either an environment, as here, or one of the world that the task names:
+
+    {
+      "name": "new walls",
+      "world": "seek_avoid",
+      "unlabelled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}, "object_set": {"choice": ["A", "B"]}}]},
+      "source": {"components": [{"wall_hue": 0.1}]},
+      "targets": {"blue": {"components": [{"wall_hue": 0.6}]}}
+    }
+
 `validation` is the source again if it is not given.
 """
 
@@ -17,14 +26,14 @@ from typing import Any
 
 from darla.common import InputError, unknown_name
 from darla.common.files import read_json
-from darla.envs import AnyDomain, TransferTask, domain_from_dict, tasks
+from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
 
 _NEEDED = ("name", "unlabelled", "source", "targets")
-_OPTIONAL = ("validation", "selection", "about")
+_OPTIONAL = ("world", "validation", "selection", "about")
 
 
 def find_task(name: str) -> TransferTask:
-    """Return a known task by its name, or the task that a file ending in `.json` describes.
+    """Return a task by its registered name, or the task that a file ending in `.json` describes.
 
     Raises:
         InputError: there is no such task, or the file does not describe one.
@@ -53,24 +62,35 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
             raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL))
     if not isinstance(data["targets"], Mapping):
         raise InputError(f"{where}: targets must be an object with a domain for each name")
-    selection = data.get("selection")
+    world, selection = data.get("world"), data.get("selection")
+    validation = data.get("validation") or {**_mapping("source", data["source"], where), "name": "validation"}
     return TransferTask(
         str(data["name"]),
-        _domain("unlabelled", data["unlabelled"], where),
-        _domain("source", data["source"], where),
-        _domain("validation", data.get("validation") or {**data["source"], "name": "validation"}, where),
-        {str(name): _domain(str(name), target, where) for name, target in data["targets"].items()},
-        _domain("selection", selection, where) if selection else None,
+        _domain("unlabelled", data["unlabelled"], world, where),
+        _domain("source", data["source"], world, where),
+        _domain("validation", validation, world, where),
+        {str(name): _domain(str(name), target, world, where) for name, target in data["targets"].items()},
+        _domain("selection", selection, world, where) if selection else None,
         str(data.get("about", "")),
     )
 
 
-def _domain(role: str, data: Any, where: str) -> AnyDomain:
-    if not isinstance(data, Mapping) or not {"env_id", "components"} & data.keys():
-        raise InputError(f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'")
+def _domain(role: str, data: Any, world: Any, where: str) -> AnyDomain:
+    data = _mapping(role, data, where)
     if "env_id" in data:
         variants = data.get("variants", [{}])
         if not isinstance(variants, list) or not all(isinstance(variant, Mapping) for variant in variants):
             raise InputError(f"{where}: the variants of {role} must be a list of objects with keyword arguments")
-        data = {**data, "variants": variants}
-    return domain_from_dict({"name": role, **data})
+        return domain_from_dict({"name": role, **data, "variants": variants})
+    named = data.get("world", world)
+    if not isinstance(named, str):
+        raise InputError(
+            f"{where}: {role} has 'components', so 'world' must be the name of a world: {', '.join(WORLDS)}"
+        )
+    return domain_from_dict({"name": role, **data, "world": named})
+
+
+def _mapping(role: str, data: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping) or not {"env_id", "components"} & data.keys():
+        raise InputError(f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'")
+    return data

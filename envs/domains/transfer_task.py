@@ -1,4 +1,4 @@
-"""A transfer task: what the encoder sees, where the policy acts, where it is tested, and how much of that leaked."""
+"""Transfer tasks: what the encoder is trained on, where the policy is trained and tested, and what leaks between."""
 
 import math
 from collections.abc import Mapping
@@ -6,33 +6,33 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain, covers, overlaps, uncovered
-from darla.envs.domains.factors import FACTORS
+from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain
+from darla.envs.domains.specs import covers, overlaps, uncovered
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
 TrainDomain = Literal["source", "unlabelled", "targets"]
-"""Where a policy acts while it learns: in D_S; in D_U (domain randomisation); or in all targets (an upper bound)."""
+"""Where a policy is trained: in D_S; in D_U (domain randomization); or in all targets (an upper bound)."""
 TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabelled", "targets")
 
 
 @dataclass(frozen=True)
 class TransferTask:
-    """Everything that a zero-shot experiment is about, but the learners.
+    """What a zero-shot experiment trains and tests in.
 
     Raises:
-        InputError: the domains are not all of one kind, or there is no target.
+        InputError: the domains are not all of one world or all of other environments, or there is no target.
     """
 
     name: str
     unlabelled: AnyDomain
     """D_U: the contexts of the frames that the encoder learns from."""
     source: AnyDomain
-    """D_S: the contexts that the policy acts in while it learns."""
+    """D_S: the contexts that the policy is trained in."""
     validation: AnyDomain
-    """The source's contexts again, for episodes that no policy has trained on."""
+    """The source's contexts again, for episodes that no policy was trained on."""
     targets: Mapping[str, AnyDomain]
-    """D_T by name: contexts that no policy acts in before it is tested."""
+    """D_T by name: contexts that a policy is tested in and not trained in."""
     selection: AnyDomain | None = None
     """Contexts apart from source and targets, for choosing between encoders or settings."""
     about: str = ""
@@ -40,10 +40,11 @@ class TransferTask:
     def __post_init__(self) -> None:
         if not self.targets:
             raise InputError(f"task {self.name!r} has no target, but needs at least one")
-        kinds = {type(part) for part in (self.unlabelled, self.source, self.validation, *self.targets.values())}
-        if len(kinds) > 1:
+        domains = (self.unlabelled, self.source, self.validation, *self.targets.values())
+        worlds = {domain.world.name if isinstance(domain, Domain) else "environments by id" for domain in domains}
+        if len(worlds) > 1:
             raise InputError(
-                f"task {self.name!r} mixes SeekAvoid domains with other environments; use one kind for all"
+                f"the domains of task {self.name!r} are of {' and '.join(sorted(worlds))}; use one world for all"
             )
 
     def domain(self, name: str) -> AnyDomain:
@@ -65,7 +66,7 @@ class TransferTask:
         return named[name]
 
     def training_domain(self, train_domain: str = "source") -> AnyDomain:
-        """Return the domain that a policy acts in while it learns.
+        """Return the domain that a policy is trained in.
 
         Args:
             train_domain: `source` for D_S, `unlabelled` for D_U, or `targets` for a mixture of all targets with
@@ -93,17 +94,17 @@ class TransferTask:
 
 
 def leak_level(task: TransferTask, target: str, train_domain: str = "source") -> Leak:
-    """Return how much of a target the learners have met before they are tested in it.
+    """Return how much of a target encoder and policy were trained on.
 
-    - `full`: the policy has acted in every context of the target.
-    - `conjunction`: it has met every factor's values there, but not together.
-    - `visual`: some values are new to the policy, and D_U has shown the encoder at least some of them.
-    - `none`: some values are new to the policy, and D_U has shown the encoder none of these.
+    - `full`: the policy was trained in every context of the target.
+    - `conjunction`: it was trained with every value of every factor there, but not with the combination.
+    - `visual`: some values are new to the policy, and at least some of these are in D_U.
+    - `none`: some values are new to the policy, and none of these is in D_U.
 
     Args:
         task: what is transferred between.
         target: the name of one of its targets.
-        train_domain: where the policy has acted; see `TransferTask.training_domain`.
+        train_domain: where the policy was trained; see `TransferTask.training_domain`.
 
     Raises:
         InputError: the task has no such target.
@@ -112,44 +113,47 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
         task = replace(task, source=task.training_domain(train_domain))
     if target not in task.targets:
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
-    aim = task.targets[target]
-    if isinstance(aim, EnvDomain):
+    goal = task.targets[target]
+    if isinstance(goal, EnvDomain):
         assert isinstance(task.source, EnvDomain)
         assert isinstance(task.unlabelled, EnvDomain)
-        return _leak_of_environments(task.unlabelled, task.source, aim)
+        return _leak_of_environments(task.unlabelled, task.source, goal)
     assert isinstance(task.source, Domain)
     assert isinstance(task.unlabelled, Domain)
-    if all(any(_inside(part, known) for known in task.source.components) for part in aim.components):
+    source, unlabelled, space = task.source, task.unlabelled, goal.world.space
+    if all(any(_inside(source, part, outer) for outer in source.components) for part in goal.components):
         return "full"
-    new = {name: uncovered(name, task.source.support(name), aim.support(name)) for name in FACTORS}
+    new = {name: uncovered(factor, source.support(name), goal.support(name)) for name, factor in space.items()}
     if not any(new.values()):
         return "conjunction"
-    shown = any(overlaps(name, task.unlabelled.support(name), values) for name, values in new.items())
-    return "visual" if shown else "none"
+    in_unlabelled = any(overlaps(space[name], unlabelled.support(name), values) for name, values in new.items())
+    return "visual" if in_unlabelled else "none"
 
 
 def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
-    """Return a domain in which each of several has the same weight, however many parts it has itself."""
+    """Return a mixture of domains with equal weights, whatever number of components each has."""
     sizes = [len(each.components if isinstance(each, Domain) else each.variants) for each in domains]
-    whole = math.lcm(*sizes)
+    parts = math.lcm(*sizes)
     first = domains[0]
     if isinstance(first, EnvDomain):
         if len({each.env_id for each in domains if isinstance(each, EnvDomain)}) > 1:
             raise InputError("the targets are of several environments, and a policy is trained in one")
-        variants = [part for each in domains if isinstance(each, EnvDomain) for part in _repeated(each.variants, whole)]
+        variants = [part for each in domains if isinstance(each, EnvDomain) for part in _repeated(each.variants, parts)]
         return EnvDomain(name, first.env_id, tuple(variants))
-    return Domain(
-        name, tuple(part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, whole))
+    components = [part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, parts)]
+    return Domain(name, tuple(components), world=first.world)
+
+
+def _repeated(components: tuple[T, ...], count: int) -> tuple[T, ...]:
+    return components * (count // len(components))
+
+
+def _inside(domain: Domain, inner: Component, outer: Component) -> bool:
+    """Tell whether a component allows nothing that another does not allow, factor by factor."""
+    return all(
+        covers(factor, (outer.get(name, factor.default),), (inner.get(name, factor.default),))
+        for name, factor in domain.world.space.items()
     )
-
-
-def _repeated(parts: tuple[T, ...], whole: int) -> tuple[T, ...]:
-    return parts * (whole // len(parts))
-
-
-def _inside(part: Component, known: Component) -> bool:
-    small, big = Domain("part", (part,)), Domain("known", (known,))
-    return all(covers(name, big.support(name), small.support(name)) for name in FACTORS)
 
 
 def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:

@@ -1,10 +1,9 @@
 """Collect D_U: frames of an unlabelled domain, with the factors and the state they were drawn from.
 
-Frame i is a function of the seed and of i alone (a random walk: of the seed and of its shard). So the bytes do not
-depend on how many workers draw them, nor on how often the work was interrupted.
+Frame i is a function of the seed and of i alone (a random walk: of the seed and of its shard). So the bytes depend
+neither on the number of workers nor on interruptions.
 """
 
-import time
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,17 +11,17 @@ from typing import Any, Literal
 
 from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact, unknown_name
 from darla.common.artefact import CHECKPOINT
-from darla.common.files import load_array, read_json, save_array, write_json
+from darla.common.files import load_array, save_array, write_json
 from darla.common.processes import worker_pool
+from darla.common.stopwatch import Stopwatch
 from darla.envs.domains import tasks
-from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
+from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
-from darla.envs.frames.shards import Drawer
+from darla.envs.frames.shards import FrameDrawer
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
-from darla.envs.seek_avoid.objects import KIND_NAMES
 
-POSES = ("uniform", "random_policy", "grid")
+SAMPLINGS = ("uniform", "random_policy", "grid")
 _DEFAULT_STRIDE = 8
 
 
@@ -45,15 +44,15 @@ class CollectConfig:
     """Master seed."""
 
     def __post_init__(self) -> None:
-        if self.sampling not in POSES:
-            raise unknown_name("sampling", self.sampling, POSES)
+        if self.sampling not in SAMPLINGS:
+            raise unknown_name("sampling", self.sampling, SAMPLINGS)
         for name in ("frames", "shard_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
         if self.stride is not None and self.sampling != "random_policy":
-            raise InputError(f"stride is for poses 'random_policy'; {self.sampling} poses have no steps between them")
+            raise InputError(f"stride is for sampling 'random_policy'; {self.sampling!r} has no steps between frames")
         if self.stride is not None and self.stride < 1:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
 
@@ -76,14 +75,14 @@ def collect(
     workers: int = 1,
     domain: AnyDomain | GroundTruthData | None = None,
 ) -> Artefact:
-    """Collect frames into `out`, or go on where an earlier call was interrupted.
+    """Collect frames into `out`; resumes where an earlier call was interrupted.
 
     Args:
         config: what to collect.
         out: folder of the artefact.
         workers: processes that draw; the result does not depend on it.
-        domain: drawn from instead of the unlabelled domain of `config.task`; image data of one's own must be able to
-            travel to another process where there are several workers.
+        domain: drawn from instead of the unlabelled domain of `config.task`. It is pickled where there are several
+            workers.
 
     Returns:
         An artefact of kind `frames`; open it with `FrameSet`.
@@ -97,38 +96,42 @@ def collect(
     if domain is None:
         domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabelled
     _check(config, domain)
-    # Two tasks with the same D_U have the same frames: the name of the task is not part of what was asked.
-    asked: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
-    asked["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
-    asked["stride"] = config.walk
-    folder = start_artefact(out, KIND, asked)
+    # Two tasks with the same D_U have the same frames, so the name of the task is not recorded.
+    record: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
+    record["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
+    record["stride"] = config.walk
+    folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     for left_over in (folder / SHARDS).glob(".*.partial"):
         left_over.unlink(missing_ok=True)
     todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
     done = config.frames - sum(config.shards[shard] for shard in todo)
-    clock = _Clock(folder / CHECKPOINT / "seconds.json")
-    with Progress(config.frames, "collecting", "frame", done=done) as progress:
+    with (
+        Stopwatch(folder / CHECKPOINT / "seconds.json") as stopwatch,
+        Progress(config.frames, "collecting", "frame", done=done) as progress,
+    ):
         if workers == 1 or len(todo) <= 1:
             with _drawer(config, domain) as drawer:
                 for shard in todo:
                     _write(drawer, config, folder, shard)
-                    clock.save()
+                    stopwatch.save()
                     progress.update(config.shards[shard])
         else:
-            _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), clock, progress)
+            _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), stopwatch, progress)
     _write_index(config, domain, folder)
-    return complete_artefact(folder, KIND, asked, seed=config.seed, inputs={}, wall_seconds=clock.seconds)
+    return complete_artefact(folder, KIND, record, seed=config.seed, inputs={}, wall_seconds=stopwatch.seconds)
 
 
 def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
-    """Refuse poses that what is drawn does not have."""
+    """Refuse a sampling that the domain or image data does not have."""
     if isinstance(domain, AnyDomain):
         if config.sampling == "grid":
-            raise InputError("poses 'grid' are for image data, whose factors have finitely many values")
+            raise InputError("sampling 'grid' is for image data, whose factors have finitely many values")
     elif config.sampling == "random_policy":
-        raise InputError(f"{domain.name} are image data, in which nobody walks; use poses 'uniform' or 'grid'")
+        raise InputError(
+            f"{domain.name} are image data, which have no actions to walk with; use sampling 'uniform' or 'grid'"
+        )
     elif config.sampling == "grid" and config.frames != len(domain):
         raise InputError(f"frames is {config.frames}, but the grid of {domain.name} has {len(domain)}")
 
@@ -139,41 +142,38 @@ def _collect_in_parallel(
     folder: Path,
     todo: list[int],
     workers: int,
-    clock: "_Clock",
+    stopwatch: Stopwatch,
     progress: Progress,
 ) -> None:
-    # A domain travels as plain data; image data are small, as they hold no pictures.
-    told = domain.to_dict() if isinstance(domain, AnyDomain) else domain
-    with worker_pool(workers, _start_worker, (config, told, folder), who="a collecting process") as pool:
+    with worker_pool(workers, _start_worker, (config, domain, folder), who="a collecting process") as pool:
         futures = {pool.submit(_write_in_worker, shard): shard for shard in todo}
         for future in as_completed(futures):
             future.result()
-            clock.save()
+            stopwatch.save()
             progress.update(config.shards[futures[future]])
 
 
-_in_worker: tuple[Drawer | ImageDrawer, CollectConfig, Path]
+_in_worker: tuple[FrameDrawer | ImageDrawer, CollectConfig, Path]
 """What a worker process draws with, set once when it starts."""
 
 
-def _start_worker(config: CollectConfig, domain: dict[str, Any] | GroundTruthData, folder: Path) -> None:
+def _start_worker(config: CollectConfig, domain: AnyDomain | GroundTruthData, folder: Path) -> None:
     global _in_worker
-    found = domain_from_dict(domain) if isinstance(domain, dict) else domain
-    _in_worker = _drawer(config, found), config, folder
+    _in_worker = _drawer(config, domain), config, folder
 
 
 def _write_in_worker(shard: int) -> None:
     _write(*_in_worker, shard)
 
 
-def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> Drawer | ImageDrawer:
+def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> FrameDrawer | ImageDrawer:
     if isinstance(domain, AnyDomain):
-        return Drawer(domain, config.walk, config.seed)
+        return FrameDrawer(domain, config.walk, config.seed)
     return ImageDrawer(domain, config.seed, config.sampling == "grid")
 
 
-def _write(drawer: Drawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
-    """Draw a shard and write it, the images last: where they are, the shard is whole."""
+def _write(drawer: FrameDrawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
+    """Draw a shard and write it, the images last: a shard with images is complete."""
     drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
     for part in ("factors", "state", "images"):
         if (array := getattr(drawn, part)) is not None:
@@ -187,21 +187,11 @@ def _is_written(folder: Path, shard: int, size: int) -> bool:
 
 def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, folder: Path) -> None:
     height, width, channels = load_array(shard_path(folder, 0, "images"), mapped=True).shape[1:]
-    kinds = KIND_NAMES if isinstance(domain, Domain) else ()
-    index = {"shards": config.shards, "image_shape": [height, width, channels], "kinds": list(kinds)}
+    world = domain.world if isinstance(domain, Domain) else None
+    index = {
+        "shards": config.shards,
+        "image_shape": [height, width, channels],
+        "factors": world.space.to_list() if world else None,
+        "facts": [fact.to_dict() for fact in world.facts] if world else [],
+    }
     write_json(folder / INDEX, index)
-
-
-class _Clock:
-    """Seconds of work on an artefact, over all the calls that it took."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._started = path, time.monotonic()
-        self._before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
-
-    @property
-    def seconds(self) -> float:
-        return self._before + time.monotonic() - self._started
-
-    def save(self) -> None:
-        write_json(self._path, {"seconds": self.seconds})

@@ -1,11 +1,11 @@
 """A set of images on disk with the factors and the state that each was made from.
 
     frames/
-      config.json             domain, number of frames, poses, seed
+      config.json             domain, number of frames, sampling, seed
       shards/00000.images.npy uint8 (n, height, width, channels)
       shards/00000.factors.npy one named field for each factor
-      shards/00000.state.npy  one named field for each fact about the nearest visible object
-      index.json              frames in each shard, names of the object kinds
+      shards/00000.state.npy  one or two named fields for each fact about the state
+      index.json              frames in each shard, factor space and facts of the world
       card.json               versions, hashes, wall time
 
 Images are read through memory maps, so a set may be larger than memory and is shared between processes.
@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from darla.common import Artefact, InputError
 from darla.common.files import load_array, read_json
+from darla.envs.domains.factor_space import FactorSpace
+from darla.envs.domains.world import Fact
 
 KIND = "frames"
 SHARDS = "shards"
@@ -30,7 +32,7 @@ Index = int | slice | npt.NDArray[np.integer[Any]] | list[int]
 
 
 class FrameSet:
-    """Images by index, uint8 (n, height, width, channels), and what is known about each.
+    """Images by index, uint8 (n, height, width, channels), with the factors and facts behind each.
 
     Open one with `FrameSet.open`.
     """
@@ -38,8 +40,10 @@ class FrameSet:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         index = read_json(artefact.folder / INDEX)
-        self.kinds: tuple[str, ...] = tuple(index["kinds"])
-        """Names of the object kinds; `state["kind"]` counts into it, and is -1 where no object is visible."""
+        self.facts: tuple[Fact, ...] = tuple(map(Fact.from_dict, index["facts"]))
+        """What `state` holds, by name and kind; empty for image data and environments without a world."""
+        self.factor_space: FactorSpace | None = FactorSpace.from_list(index["factors"]) if index["factors"] else None
+        """The factors of the world that the frames show; None for image data and environments without a world."""
         self._sizes: list[int] = index["shards"]
         self._ends = np.cumsum(self._sizes)
         self._shards = [
@@ -76,37 +80,37 @@ class FrameSet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the content: the same frames have the same digest, wherever and however they were made."""
+        """SHA-256 over the content: the same frames have the same digest, whenever they were collected."""
         return self.artefact.digest
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, index: Index) -> Images:
-        """Copy frames out of the maps.
+        """Copy frames from the memory maps.
 
         Args:
             index: an int, a slice, or integers in any order.
 
         Returns:
-            uint8 (n, height, width, channels) in the order asked for; without the n for an int.
+            uint8 (n, height, width, channels) in the order of `index`; without the n for an int.
         """
         if isinstance(index, slice):
             index = np.arange(*index.indices(len(self)))
-        wanted = np.asarray(index)
-        if wanted.size and not np.issubdtype(wanted.dtype, np.integer):
-            raise TypeError(f"frames are indexed by integers, not by {wanted.dtype}")
-        flat = wanted.reshape(-1).astype(np.int64)
+        rows = np.asarray(index)
+        if rows.size and not np.issubdtype(rows.dtype, np.integer):
+            raise TypeError(f"frames are indexed by integers, not by {rows.dtype}")
+        flat = rows.reshape(-1).astype(np.int64)
         if flat.size and (flat.min() < -len(self) or flat.max() >= len(self)):
             raise IndexError(f"frame index out of range for {len(self)} frames")
         flat = np.where(flat < 0, flat + len(self), flat)
         images = np.empty((flat.size, *self.image_shape), np.uint8)
         shard_of = np.searchsorted(self._ends, flat, side="right")
         for shard in np.unique(shard_of):
-            here = np.flatnonzero(shard_of == shard)
+            positions = np.flatnonzero(shard_of == shard)
             start = int(self._ends[shard]) - self._sizes[shard]
-            images[here] = self._shards[shard][flat[here] - start]
-        return images if wanted.ndim else images[0]
+            images[positions] = self._shards[shard][flat[positions] - start]
+        return images if rows.ndim else images[0]
 
     @cached_property
     def contexts(self) -> dict[str, npt.NDArray[Any]]:
@@ -115,17 +119,18 @@ class FrameSet:
 
     @cached_property
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """For the nearest visible object in each frame, (N,) each; empty for environments that do not tell.
+        """The facts about the state behind each frame, (N,) each; empty where there are no `facts`.
 
-        `kind` int64 index into `kinds`, -1 where none is visible; `bearing` rad, positive to the left; `distance` m;
-        `visible` bool. Bearing and distance are 0 where nothing is visible.
+        A class is int64, an index into its fact's values and -1 for none; a number float64; an angle two columns
+        `NAME_sin` and `NAME_cos`; a mask bool. In SeekAvoid they describe the nearest visible object: `kind`,
+        `bearing` (rad, positive to the left), `distance` (m) and `visible`; zero where nothing is visible.
         """
         return self._columns("state")
 
     def _columns(self, part: str) -> dict[str, npt.NDArray[Any]]:
         files = [shard_path(self.artefact.folder, shard, part) for shard in range(len(self._sizes))]
         if not files[0].is_file():
-            return {}  # an environment that does not tell; a file gone missing was found when the set was opened
+            return {}  # nothing of the kind was stored; a missing file was noticed when the set was opened
         tables = [load_array(file) for file in files]
         names = tables[0].dtype.names or ()
         return {name: np.concatenate([table[name] for table in tables]) for name in names}

@@ -15,15 +15,15 @@ SIZES = (4, 24, 183)
 
 
 def cars3d(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredImages:
-    """Open Cars3D: uint8 (N, 64, 64, 3), made smaller from 128 x 128 pixels. Takes 0.2 GB of memory.
+    """Open Cars3D: uint8 (N, 64, 64, 3), reduced from 128 x 128 pixels. Takes 0.2 GB of memory.
 
     Args:
         folder: holds a `.mat` file for each car; in the order of their names they are `object_type` 0, 1, ...
         factor_sizes: of files in the same form with fewer views, or of fewer cars.
 
     Raises:
-        InputError: the folder is missing (the sentence says where to get it), a file is damaged, or there are others
-            than expected.
+        InputError: the folder is missing (the message says where to download it), a file is damaged, or there are more
+            or fewer than one for each car.
     """
     folder = existing(folder, "Cars3D", _SOURCE)
     elevations, azimuths, cars = factor_sizes

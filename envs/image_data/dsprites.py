@@ -1,4 +1,4 @@
-"""dSprites as its authors publish it; `darla.envs.image_data.sprites` draws the like of it without the file."""
+"""dSprites from its authors' file; `darla.envs.image_data.sprites` draws the same images without it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ def dsprites(path: Path | str, *, factor_sizes: Sequence[int] = Sprites.factor_s
         factor_sizes: of a file in the same form with fewer values.
 
     Raises:
-        InputError: the file is missing (the sentence says where to get it), damaged, or of another size.
+        InputError: the file is missing (the message says where to download it), damaged, or of another size.
     """
     path = existing(path, "dSprites", _SOURCE)
     images = npz_member(path, "imgs", "dSprites")

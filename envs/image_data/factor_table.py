@@ -1,4 +1,4 @@
-"""Images with known factors, as metrics need them: from ground-truth data, or from any frames on disk."""
+"""Images with their factors, for metrics: of ground-truth data, or of any frames on disk."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ Source = GroundTruthData | FrameSet | Artefact | Path | str
 
 @dataclass(frozen=True)
 class FactorTable:
-    """Rows of known factors, and the image of each."""
+    """Rows of factor values, and the image of each."""
 
-    told: dict[str, Any]
-    """Where they come from, as plain data."""
+    origin: dict[str, Any]
+    """Name of the data, and digest of a frame set."""
     names: tuple[str, ...]
     """The K factors."""
     factors: npt.NDArray[Any]
@@ -43,20 +43,20 @@ class FactorTable:
                 yield self.source.render(self.factors[part])
 
     def close(self) -> None:
-        """Free what drawing has taken."""
+        """Free the resources of the renderer."""
         close = getattr(self.source, "close", None)
         if close is not None:
             close()
 
 
 def factor_table(data: Source, count: int, seed: int) -> FactorTable:
-    """Draw rows of known factors.
+    """Draw rows of factor values.
 
     Args:
-        data: ground-truth data or the name of some, or frames that `darla collect` made. Their factors are those that
+        data: ground-truth data or the name of some, or frames of `darla collect`. Their factors are those that
             vary, in the order in which they are stored.
         count: rows; all frames where there are no more.
-        seed: names the draw.
+        seed: seed of the draw.
 
     Raises:
         InputError: neither known data nor frames, or frames without a factor that varies.
@@ -67,8 +67,8 @@ def factor_table(data: Source, count: int, seed: int) -> FactorTable:
         data = image_data(data)
     if isinstance(data, str | Path):
         if isinstance(data, str) and not Path(data).is_dir():
-            known = ", ".join(IMAGE_DATA)
-            raise InputError(f"data {data!r} are neither known ({known}) nor a folder that darla collect made")
+            names = ", ".join(IMAGE_DATA)
+            raise InputError(f"data {data!r} are neither of {names} nor a folder of darla collect")
         data = FrameSet.open(data)
     if isinstance(data, Artefact):
         data = FrameSet.open(data.folder)
@@ -85,10 +85,10 @@ def _of_frames(frames: FrameSet, count: int, seed: int) -> FactorTable:
     columns = {name: _numbered(values[rows]) for name, values in frames.contexts.items()}
     varying = [name for name, values in columns.items() if (values != values[:1]).any()]
     if not varying:
-        raise InputError(f"{frames.artefact.folder} holds no factor that varies, so that there is nothing to score")
+        raise InputError(f"{frames.artefact.folder} has no factor that varies, so there is nothing to score")
     table = np.stack([columns[name] for name in varying], axis=1)
-    told = {"name": frames.domain["name"], "frames": frames.digest}
-    return FactorTable(told, tuple(varying), table, rows, frames)
+    origin = {"name": frames.domain["name"], "frames": frames.digest}
+    return FactorTable(origin, tuple(varying), table, rows, frames)
 
 
 def _numbered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -102,9 +102,9 @@ def check_channels(table: FactorTable, image_shape: Sequence[int]) -> None:
     Raises:
         InputError: naming both shapes, and what to do.
     """
-    found = table.source.image_shape
-    if tuple(found) != tuple(image_shape):
+    shape = tuple(table.source.image_shape)
+    if shape != tuple(image_shape):
         raise InputError(
-            f"{table.told['name']} has images {tuple(found)}, but the encoder reads {tuple(image_shape)}; score it on "
-            "what it has learnt from, or train one with darla collect and darla see"
+            f"{table.origin['name']} has images {shape}, but the encoder reads {tuple(image_shape)}; score it on "
+            "what it was trained on, or train one with darla collect and darla see"
         )

@@ -1,7 +1,7 @@
-"""Ground-truth image data: pictures that are a function of a few factors, each with a fixed number of values.
+"""Ground-truth image data: images that are a function of a few factors, each with a fixed number of values.
 
-What a metric of disentanglement is measured on. Every combination of factor values is one picture, so the data are a
-grid; picture i is the i-th combination in row-major order, the last factor running fastest.
+Disentanglement metrics are computed on them. Every combination of factor values is one image, so the data are a
+grid; image i is the i-th combination in row-major order, the last factor running fastest.
 """
 
 import math
@@ -13,16 +13,15 @@ import numpy.typing as npt
 from darla.common import InputError
 
 Factors = npt.NDArray[np.int64]
-"""(N, K): for each picture which value, counted from 0, each of the K factors has."""
+"""(N, K): for each image which value, counted from 0, each of the K factors has."""
 Images = npt.NDArray[np.uint8]
 """(N, height, width, channels)."""
 
 
 class GroundTruthData(Protocol):
-    """Pictures of every combination of factor values.
+    """Images of every combination of factor values.
 
-    A class that names its factors and draws them has the rest from here; an object that has all of it by other means
-    is as good.
+    Subclasses name their factors and implement `render`; any object with the same attributes and methods will do.
     """
 
     name: str
@@ -35,7 +34,7 @@ class GroundTruthData(Protocol):
     """Height, width, channels."""
 
     def render(self, factors: Factors) -> Images:
-        """Return the pictures of given factor values, uint8 (N, height, width, channels).
+        """Return the images of given factor values, uint8 (N, height, width, channels).
 
         Raises:
             InputError: `factors` is not an integer array (N, K), or a value is outside its factor.
@@ -72,20 +71,20 @@ def checked_factors(factors: npt.NDArray[Any], data: GroundTruthData) -> Factors
     """Return factor values as int64 (N, K).
 
     Raises:
-        InputError: not an integer array of that shape, or a value outside its factor; the sentence names the factor.
+        InputError: not an integer array of that shape, or a value outside its factor; the message names the factor.
     """
-    found = np.asarray(factors)
+    values = np.asarray(factors)
     names, sizes = data.factor_names, np.array(data.factor_sizes)
-    if found.ndim != 2 or found.shape[1] != len(names) or not np.issubdtype(found.dtype, np.integer):
+    if values.ndim != 2 or values.shape[1] != len(names) or not np.issubdtype(values.dtype, np.integer):
         raise InputError(
-            f"factors of {data.name} are {found.dtype} {found.shape}, but must be integers (N, {len(names)}): "
+            f"factors of {data.name} are {values.dtype} {values.shape}, but must be integers (N, {len(names)}): "
             + ", ".join(names)
         )
-    wrong = (found < 0) | (found >= sizes)
+    wrong = (values < 0) | (values >= sizes)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise InputError(
-            f"factor {names[column]!r} of {data.name} is {found[row, column]}, but has the values 0 to "
+            f"factor {names[column]!r} of {data.name} is {values[row, column]}, but has the values 0 to "
             f"{sizes[column] - 1}"
         )
-    return found.astype(np.int64)
+    return values.astype(np.int64)

@@ -7,16 +7,16 @@ from darla.envs.image_data.stored_images import StoredImages, existing, npz_memb
 
 _SOURCE = "https://github.com/rr-learning/disentanglement_dataset (mpi3d_toy, mpi3d_realistic or mpi3d_real, .npz)"
 NAMES = (
-    "object_colour",
+    "object_color",
     "object_shape",
     "object_size",
     "camera_height",
-    "background_colour",
+    "background_color",
     "horizontal_axis",
     "vertical_axis",
 )
 SIZES = (6, 6, 2, 3, 3, 40, 40)
-"""Of the toy, realistic and real sets; the set with complex objects has 4 colours and 4 shapes."""
+"""Of the toy, realistic and real sets; the set with complex objects has 4 colors and 4 shapes."""
 
 
 def mpi3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredImages:
@@ -27,7 +27,7 @@ def mpi3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredIma
         factor_sizes: of the set; `(4, 4, 2, 3, 3, 40, 40)` for `mpi3d_real_complex`.
 
     Raises:
-        InputError: the file is missing (the sentence says where to get it), damaged, or of another size.
+        InputError: the file is missing (the message says where to download it), damaged, or of another size.
     """
     path = existing(path, "MPI3D", _SOURCE)
     return StoredImages("mpi3d", NAMES, factor_sizes, npz_member(path, "images", "MPI3D"), path)

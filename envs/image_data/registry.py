@@ -18,13 +18,13 @@ def _sprites() -> GroundTruthData:
 
 
 def _rooms() -> GroundTruthData:
-    from darla.envs.image_data.rooms import Rooms  # not before it is needed: it loads the graphics libraries
+    from darla.envs.image_data.rooms import Rooms  # imported late: it loads the graphics libraries
 
     return Rooms()
 
 
 IMAGE_DATA: Mapping[str, Callable[[], GroundTruthData]] = MappingProxyType({"sprites": _sprites, "rooms": _rooms})
-"""What makes each data set, by name."""
+"""Constructor of each data set by name."""
 
 
 def image_data(name: str) -> GroundTruthData:
@@ -44,11 +44,11 @@ class ImageDrawer:
     Args:
         data: what is drawn.
         seed: master seed of the factors.
-        whole: draw the combinations one after the other instead of at random.
+        in_order: render every combination in order instead of random ones.
     """
 
-    def __init__(self, data: GroundTruthData, seed: int, whole: bool) -> None:
-        self._data, self._seed, self._whole = data, seed, whole
+    def __init__(self, data: GroundTruthData, seed: int, in_order: bool) -> None:
+        self._data, self._seed, self._in_order = data, seed, in_order
 
     def __enter__(self) -> "ImageDrawer":
         return self
@@ -63,7 +63,7 @@ class ImageDrawer:
     def draw(self, shard: int, first: int, size: int) -> Shard:
         """Draw the frames `first` to `first + size`; a frame depends on the seed and its number alone."""
         numbers = np.arange(first, first + size)
-        factors = self._data.factors_at(numbers) if self._whole else self._sampled(numbers.tolist())
+        factors = self._data.factors_at(numbers) if self._in_order else self._sampled(numbers.tolist())
         table = np.empty(size, [(name, "<i8") for name in self._data.factor_names])
         for column, name in enumerate(self._data.factor_names):
             table[name] = factors[:, column]

@@ -19,14 +19,14 @@ def shapes3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> Stored
         factor_sizes: of a file in the same form with fewer values.
 
     Raises:
-        InputError: h5py is not installed, or the file is missing (the sentence says where to get it), damaged, or of
-            another size.
+        InputError: h5py is not installed, or the file is missing (the message says where to download it), damaged, or
+            of another size.
     """
     path = existing(path, "3D Shapes", _SOURCE)
     try:
         import h5py
     except ImportError as error:
-        raise InputError("3D Shapes needs h5py to be read; pip install 'darla[data]' brings it") from error
+        raise InputError("reading 3D Shapes needs h5py; install it with: pip install 'darla[data]'") from error
     try:
         images = h5py.File(path, "r")["images"]
     except (OSError, KeyError) as error:

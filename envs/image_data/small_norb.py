@@ -1,4 +1,4 @@
-"""SmallNORB (LeCun et al. 2004): toys from many sides and in six lights, in its authors' binary files."""
+"""SmallNORB (LeCun et al. 2004): toys from many viewpoints in six lightings, from its authors' binary files."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _TYPES: dict[int, np.dtype[Any]] = {0x1E3D4C55: np.dtype("u1"), 0x1E3D4C54: np.d
 
 
 def small_norb(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredImages:
-    """Open SmallNORB: uint8 (N, 64, 64, 1), the left camera's pictures, made smaller from 96 x 96 pixels.
+    """Open SmallNORB: uint8 (N, 64, 64, 1), the left camera's images, reduced from 96 x 96 pixels.
 
     Training and testing set are put together, as together they hold every combination. Takes 0.2 GB of memory.
 
@@ -29,19 +29,19 @@ def small_norb(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> St
         factor_sizes: of files in the same form with fewer values.
 
     Raises:
-        InputError: a file is missing (the sentence says where to get it), damaged, or of another size; a combination is
-            there twice or never.
+        InputError: a file is missing (the message says where to download it), damaged, or of another size, or a
+            combination occurs twice or never.
     """
     folder = existing(folder, "SmallNORB", _SOURCE)
     sizes = tuple(factor_sizes)
     count = math.prod(sizes)
-    images, seen = np.zeros((count, SIDE, SIDE, 1), np.uint8), np.zeros(count, np.int64)
+    images, counts = np.zeros((count, SIDE, SIDE, 1), np.uint8), np.zeros(count, np.int64)
     for part in _PARTS:
         files = [existing(folder / f"{part}-{what}.mat", "SmallNORB", _SOURCE) for what in ("dat", "cat", "info")]
-        pictures, category, info = (_read(file) for file in files)
-        if pictures.ndim != 4 or category.shape != (len(pictures),) or info.shape != (len(pictures), 4):
+        toys, category, info = (_read(file) for file in files)
+        if toys.ndim != 4 or category.shape != (len(toys),) or info.shape != (len(toys), 4):
             raise InputError(
-                f"{files[0]} and its neighbours hold {pictures.shape}, {category.shape} and {info.shape}, "
+                f"{files[0]} and its neighbours hold {toys.shape}, {category.shape} and {info.shape}, "
                 "but (n, 2, height, width), (n,) and (n, 4) are needed"
             )
         instance, elevation, azimuth, lighting = info.T
@@ -50,12 +50,12 @@ def small_norb(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> St
         if (factors < 0).any() or (factors >= sizes).any():
             raise InputError(f"{files[2]} names values outside of {' x '.join(map(str, sizes))}: {factors.max(axis=0)}")
         rows = np.ravel_multi_index(tuple(factors.T), sizes)
-        images[rows] = resized(pictures[:, 0, :, :, None])
-        np.add.at(seen, rows, 1)
-    if (seen != 1).any():
+        images[rows] = resized(toys[:, 0, :, :, None])
+        np.add.at(counts, rows, 1)
+    if (counts != 1).any():
         raise InputError(
-            f"{folder} holds {int((seen == 0).sum())} of {count} combinations never and {int((seen > 1).sum())} more "
-            "than once, but SmallNORB holds each once"
+            f"{folder} holds {int((counts == 0).sum())} of {count} combinations never and {int((counts > 1).sum())} "
+            "more than once, but SmallNORB holds each once"
         )
     return StoredImages("small_norb", NAMES, sizes, images, folder)
 
@@ -70,5 +70,5 @@ def _read(path: Path) -> npt.NDArray[Any]:
         values = np.fromfile(file, _TYPES[int(head[0])])
     if len(sides) < head[1] or (sides < 1).any() or len(values) != math.prod(sides.tolist()):
         raise InputError(f"{path} is damaged: {len(values)} values are not {sides.tolist()}")
-    shaped: npt.NDArray[Any] = values.reshape(sides)
-    return shaped
+    array: npt.NDArray[Any] = values.reshape(sides)
+    return array

@@ -1,9 +1,9 @@
-"""dSprites remade: one white sprite on black, 64 x 64 pixels, drawn when asked for instead of downloaded.
+"""dSprites redrawn: one white sprite on black, 64 x 64 pixels, rendered on demand instead of downloaded.
 
 The data set of Matthey et al. 2017 (https://github.com/deepmind/dsprites-dataset) at its factor sizes and values. The
 sizes, the path of the centre, the sense of rotation and the outlines were fitted to the animation that its authors
-publish beside it. Of 202 frames of that, this module draws each again but for at most six pixels on a sprite's edge,
-0.4 % of the white pixels in all.
+publish with it. Its 202 frames and ours differ by at most six pixels on a sprite's edge each, 0.4 % of the white pixels
+in all.
 """
 
 import math
@@ -40,24 +40,24 @@ _WINDOW = 28
 _BATCH = 64
 """Sprites drawn together; their intermediate results stay in a core's cache."""
 _FIRST_CENTRE, _TRAVEL = 16.0, 32.0
-"""The centre moves over the middle half of the picture."""
+"""The centre moves over the middle half of the image."""
 
 _Float = npt.NDArray[np.float32]
 
 
 class Sprites(GroundTruthData):
-    """A square, an ellipse or a heart in 6 scales, 40 orientations and 32 x 32 places.
+    """A square, an ellipse or a heart in 6 scales, 40 orientations and 32 x 32 positions.
 
-    Pictures are uint8 (64, 64, 1), 0 or 255: a pixel is white where its centre lies in the sprite, without
+    Images are uint8 (64, 64, 1), 0 or 255: a pixel is white where its centre lies in the sprite, without
     anti-aliasing. Rows of the grid are in dSprites' own order (shape, scale, orientation, position x, position y).
 
     Two properties of dSprites bound what any code can know of the orientation. Its 40 values run from 0 to 2 pi *with
     both ends*, so that the last is the first again (`closed_turn`). And a square looks the same after a quarter turn,
-    an ellipse after half a turn; as 39 steps divide by neither 2 nor 4, no further two of the 40 pictures are equal.
+    an ellipse after half a turn; as 39 steps divide by neither 2 nor 4, no other two of the 40 images are equal.
 
     Args:
         closed_turn: take dSprites' 40 orientations; otherwise 40 equal steps, of which none repeats another, but where
-            every tenth picture of a square and every twentieth of an ellipse are equal.
+            every tenth image of a square and every twentieth of an ellipse are equal.
     """
 
     name = "sprites"
@@ -68,9 +68,9 @@ class Sprites(GroundTruthData):
     def __init__(self, *, closed_turn: bool = True) -> None:
         self.closed_turn = closed_turn
         self.orientations: npt.NDArray[np.float64] = np.linspace(0.0, 2 * math.pi, ORIENTATIONS, endpoint=closed_turn)
-        """In radians; anticlockwise as the picture is seen."""
+        """In radians; anticlockwise as the image is seen."""
         self.centres: npt.NDArray[np.float64] = _FIRST_CENTRE + _TRAVEL * np.linspace(0.0, 1.0, POSITIONS)
-        """Of the sprite from the picture's left or upper edge, in pixels."""
+        """Of the sprite from the image's left or upper edge, in pixels."""
 
     def render(self, factors: Factors) -> Images:
         """Draw sprites, uint8 (N, 64, 64, 1); see `GroundTruthData.render`."""

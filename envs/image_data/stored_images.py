@@ -1,4 +1,4 @@
-"""Ground-truth image data that somebody else has rendered, in the files that they come in."""
+"""Published ground-truth image data, read from the files of their authors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from darla.common import InputError
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images
 
 SIDE = 64
-"""Pixels that larger pictures are brought to, as disentanglement_lib does."""
+"""Side in pixels that larger images are reduced to, as disentanglement_lib does."""
 
 
 class StoredImages(GroundTruthData):
-    """Pictures of every combination of factor values, one after the other, the last factor running fastest.
+    """Images of every combination of factor values, one after the other, the last factor running fastest.
 
     Args:
         name: what the data are called.
@@ -27,7 +27,7 @@ class StoredImages(GroundTruthData):
         scale: what a stored value is multiplied with to run to 255.
 
     Raises:
-        InputError: another number of pictures than combinations, or no uint8 pictures.
+        InputError: another number of images than combinations, or no uint8 images.
     """
 
     def __init__(
@@ -46,30 +46,32 @@ class StoredImages(GroundTruthData):
         if len(shape) not in (3, 4) or images.dtype != np.uint8 or shape[0] != len(self):
             sizes = " x ".join(map(str, self.factor_sizes))
             raise InputError(
-                f"{where} holds {images.dtype} {shape}, but {name} needs uint8 pictures of {len(self)} combinations "
+                f"{where} holds {images.dtype} {shape}, but {name} needs uint8 images of {len(self)} combinations "
                 f"({sizes})"
             )
         self.image_shape = (shape[1], shape[2], shape[3] if len(shape) == 4 else 1)
 
     def render(self, factors: Factors) -> Images:
-        """Look pictures up, uint8 (N, height, width, channels); see `GroundTruthData.render`."""
+        """Look images up, uint8 (N, height, width, channels); see `GroundTruthData.render`."""
         rows = self.rows_of(factors)
-        # Files on disk want ascending rows, each once.
-        distinct, place = np.unique(rows, return_inverse=True)
-        images = np.asarray(self._images[distinct])[place] if len(rows) else np.empty((0, *self.image_shape), np.uint8)
-        found: Images = images.reshape(len(rows), *self.image_shape) * self._scale
-        return found
+        # h5py accepts only ascending rows, each once.
+        distinct, positions = np.unique(rows, return_inverse=True)
+        images = (
+            np.asarray(self._images[distinct])[positions] if len(rows) else np.empty((0, *self.image_shape), np.uint8)
+        )
+        scaled: Images = images.reshape(len(rows), *self.image_shape) * self._scale
+        return scaled
 
 
 def existing(path: Path | str, name: str, source: str) -> Path:
-    """Return the path of a file or folder that a person has to get first.
+    """Return the path of a file or folder that the user has to download first.
 
     Raises:
-        InputError: it is not there; the sentence says where the data can be had.
+        InputError: it does not exist; the message says where to download the data.
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path} is not there; {name} can be had from {source}")
+        raise InputError(f"{path} does not exist; download {name} from {source}")
     return path
 
 
@@ -81,14 +83,14 @@ def npz_member(path: Path, member: str, name: str) -> npt.NDArray[Any]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            found: npt.NDArray[Any] = archive[member]
+            array: npt.NDArray[Any] = archive[member]
     except Exception as error:  # zipfile, zlib and numpy each have errors of their own
         raise InputError(f"{path} is not {name}: an npz file with {member!r} is needed ({error})") from error
-    return found
+    return array
 
 
 def resized(images: Images, side: int = SIDE) -> Images:
-    """Return pictures at `side` x `side` pixels, each the mean over the area of a new pixel; (N, h, w, c)."""
+    """Return images at `side` x `side` pixels, each the mean over the area of a new pixel; (N, h, w, c)."""
     if images.shape[1:3] == (side, side):
         return images
     small = np.empty((len(images), side, side, images.shape[3]), np.uint8)

@@ -1,6 +1,6 @@
-"""SeekAvoid: collect what is good, keep clear of what is bad, in a room whose looks are the domain.
+"""SeekAvoid: collect good objects and avoid bad ones, in a room whose appearance is the domain.
 
-After DeepMind Lab's `rooms_collect_good_objects`, the later re-creation of the level on which DARLA was shown: rooms
+After DeepMind Lab's `rooms_collect_good_objects`, the published version of the level that DARLA was evaluated on: rooms
 differ in wall and floor colour, two object sets have a good (+1) and a bad (-1) kind each, and touching collects.
 """
 
@@ -15,12 +15,21 @@ from gymnasium import spaces
 
 from darla.common import InputError, unknown_name
 from darla.envs.domains.domain import Domain
-from darla.envs.domains.factors import Context
+from darla.envs.domains.factor_space import Context
 from darla.envs.seek_avoid.objects import OBJECT_SETS, WIDEST, Kind
 from darla.envs.seek_avoid.opengl import FrameBuffer, context
+from darla.envs.seek_avoid.room_size import (
+    ACTIONS_3,
+    ACTIONS_9,
+    AGENT_RADIUS,
+    LIGHT_STEPS_PER_TURN,
+    ROOM_SIZES,
+    STEP,
+    TURN,
+)
 from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
 from darla.envs.seek_avoid.state import describe
-from darla.envs.seek_avoid.world import ACTIONS_3, ACTIONS_9, AGENT_RADIUS, LIGHT_STEPS_PER_TURN, STEP, TURN, WORLDS
+from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
 from miniworld.miniworld import MiniWorldEnv  # isort: skip
@@ -29,29 +38,29 @@ Image = npt.NDArray[np.uint8]
 
 
 class EntityObject(MeshEnt):  # type: ignore[misc]
-    """An object in the world, as MiniWorld's tools know it."""
+    """An object in the room, as an entity of MiniWorld."""
 
-    def __init__(self, kind: Kind, prop: SceneObject) -> None:
+    def __init__(self, kind: Kind, scene_object: SceneObject) -> None:
         super().__init__(kind.name, kind.height, static=False)
-        self.kind, self.prop = kind, prop
+        self.kind, self.scene_object = kind, scene_object
         self.radius = kind.radius
-        self.pos, self.dir = np.array([prop.x, 0.0, prop.z]), prop.heading
+        self.pos, self.dir = np.array([scene_object.x, 0.0, scene_object.z]), scene_object.heading
 
 
 class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
-    """The task, in any context of a domain.
+    """The task, in contexts of a domain.
 
-    Observations are what the agent sees, uint8 (64, 64, 3). `reset(seed=s)` fixes the whole episode: context, layout
-    and where objects come back. `info` carries `context` (every factor's value) and `state` (the agent's x, z and
+    Observations are the agent's view, uint8 (64, 64, 3). `reset(seed=s)` fixes the whole episode: context, layout
+    and where objects reappear. `info` carries `context` (every factor's value) and `state` (the agent's x, z and
     heading, and for each object its kind, worth, x, z, bearing, distance and whether it is in view).
 
     Args:
-        domain: what contexts an episode is drawn from; a context, or a mapping of factor values, stands for itself.
-        size: `"small"` (5 x 5 m, two good and two bad objects that come back elsewhere, 150 steps) or `"paper"`.
+        domain: what the context of an episode is drawn from; or one context, or some of its values.
+        size: `"small"` (5 x 5 m, two good and two bad objects that reappear elsewhere, 150 steps) or `"paper"`.
         actions: 3 (turn left, turn right, forward) or 9 (also back, strafe, forward while turning, wait).
         steps: length of an episode in steps; the size's own if None.
         resolution: side of the observation in pixels.
-        render_mode: `"rgb_array"` for `render()` to return a picture of 256 x 256 pixels.
+        render_mode: `"rgb_array"` for `render()` to return an image of 256 x 256 pixels.
         view: what `render()` shows: the `"agent"`'s view or the room from the `"top"`.
 
     Raises:
@@ -71,8 +80,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         render_mode: str | None = None,
         view: Literal["agent", "top"] = "agent",
     ) -> None:
-        if size not in WORLDS:
-            raise unknown_name("size", str(size), WORLDS)
+        if size not in ROOM_SIZES:
+            raise unknown_name("size", str(size), ROOM_SIZES)
         if actions not in (3, 9):
             raise InputError(f"actions is {actions!r}, but must be 3 or 9")
         if render_mode not in (None, "rgb_array"):
@@ -83,16 +92,20 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             raise InputError(f"resolution is {resolution!r}, but must lie in [16, 1024] pixels")
         # MiniWorldEnv.__init__ opens a window and two large frame buffers for each environment; we share one context.
         gymnasium.Env.__init__(self)
-        self.domain = domain if isinstance(domain, Domain) else Domain.of(Context(domain or {}))
-        self.world = WORLDS[size]
-        self.max_episode_steps = steps if steps is not None else self.world.steps
+        if not isinstance(domain, Domain):
+            domain = Domain.of(SEEK_AVOID.space.context(domain), SEEK_AVOID)
+        if domain.world.space != SEEK_AVOID.space:
+            raise InputError(f"domain {domain.name!r} is of world {domain.world.name!r}, but SeekAvoid's is needed")
+        self.domain = domain
+        self.room_size = ROOM_SIZES[size]
+        self.max_episode_steps = steps if steps is not None else self.room_size.steps
         if self.max_episode_steps < 1:
             raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
         self._moves = tuple((ACTIONS_3 if actions == 3 else ACTIONS_9).values())
         self.action_space = spaces.Discrete(actions)
         self.observation_space = spaces.Box(0, 255, (resolution, resolution, 3), np.uint8)
         self.render_mode, self.view = render_mode, view
-        self.width, self.depth = (cells * self.world.cell for cells in self.world.cells)
+        self.width, self.depth = (cells * self.room_size.cell for cells in self.room_size.cells)
         self.scene = Scene(self.width, self.depth, height=2.0)
         self.obs_fb = FrameBuffer(resolution, resolution)
         self._view_fb: FrameBuffer | None = None
@@ -105,7 +118,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent = Agent()
         self.agent.radius, self.agent.cam_fwd_disp = AGENT_RADIUS, 0.0
         self.entities: list[Any] = []
-        self.context = Context()
+        self.context = SEEK_AVOID.space.context()
         self.step_count = 0
         self.picked_good = self.picked_bad = 0
 
@@ -120,16 +133,18 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         # A generator of its own for the context: one seed gives one layout, whatever the domain draws from it.
         drawn = self.domain.sample(np.random.default_rng(int(self.np_random.integers(2**63))))
         given = (options or {}).get("context")
-        self.context = drawn if given is None else given if isinstance(given, Context) else Context(given)
+        if given is not None:
+            drawn = given if isinstance(given, Context) else SEEK_AVOID.space.context(given)
+        self.context = drawn
         self.step_count = 0
         self.picked_good = self.picked_bad = 0
-        self._camera_from(self.context)
+        self._set_camera(self.context)
         self._fill()
         self._build()
         return self.render_obs(), self._info()
 
     def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
-        """Move, collect what is touched, and look."""
+        """Move, collect what is touched, and render."""
         self.step_count += 1
         ahead, aside, turn = self._moves[int(action)]
         agent = self.agent
@@ -138,12 +153,12 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         if ahead or aside:
             x = agent.pos[0] + STEP * (ahead * cos + aside * sin)
             z = agent.pos[2] + STEP * (aside * cos - ahead * sin)
-            # Along a wall the agent slides; stock MiniWorld would leave it stuck there.
+            # The agent slides along walls; in stock MiniWorld it would not move at all.
             agent.pos[0] = min(max(x, AGENT_RADIUS), self.width - AGENT_RADIUS)
             agent.pos[2] = min(max(z, AGENT_RADIUS), self.depth - AGENT_RADIUS)
         reward = self._collect()
         picks = self.picked_good + self.picked_bad
-        terminated = self.world.picks is not None and picks >= self.world.picks
+        terminated = self.room_size.picks is not None and picks >= self.room_size.picks
         truncated = not terminated and self.step_count >= self.max_episode_steps
         info = self._info()
         if terminated or truncated:
@@ -151,31 +166,31 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return self.render_obs(), reward, terminated, truncated, info
 
     def _collect(self) -> float:
-        touched = [thing for thing in self.entities if self._gap(thing) < 0.0]
-        for thing in touched:
-            self.entities.remove(thing)
-            if thing.kind.good:
+        touched = [entity for entity in self.entities if self._gap(entity) < 0.0]
+        for entity in touched:
+            self.entities.remove(entity)
+            if entity.kind.good:
                 self.picked_good += 1
             else:
                 self.picked_bad += 1
-        if self.world.respawn:
-            for thing in touched:
-                self._put(thing.kind, away=1.5)
+        if self.room_size.respawn:
+            for entity in touched:
+                self._put(entity.kind, away=1.5)
         if touched:
             self._build()
-        return float(sum(thing.kind.worth for thing in touched))
+        return float(sum(entity.kind.worth for entity in touched))
 
-    def _gap(self, thing: EntityObject) -> float:
-        at = self.agent.pos
-        apart = math.hypot(thing.prop.x - at[0], thing.prop.z - at[2])
-        return apart - AGENT_RADIUS - thing.kind.radius - self.world.reach
+    def _gap(self, entity: EntityObject) -> float:
+        position = self.agent.pos
+        apart = math.hypot(entity.scene_object.x - position[0], entity.scene_object.z - position[2])
+        return apart - AGENT_RADIUS - entity.kind.radius - self.room_size.reach
 
     def _fill(self) -> None:
         good, bad = OBJECT_SETS[self.context.name("object_set")]
         self.entities = []
         rng = self.np_random
-        kinds = [good] * self.world.each + [bad] * self.world.each
-        if self.world.respawn:
+        kinds = [good] * self.room_size.each + [bad] * self.room_size.each
+        if self.room_size.respawn:
             self._place_agent(
                 rng.uniform(AGENT_RADIUS, self.width - AGENT_RADIUS),
                 rng.uniform(AGENT_RADIUS, self.depth - AGENT_RADIUS),
@@ -183,10 +198,11 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             for kind in kinds:
                 self._put(kind, away=0.0)
             return
-        columns, rows = self.world.cells
+        columns, rows = self.room_size.cells
         cells = rng.choice(columns * rows, size=len(kinds) + 1, replace=False)
         spots = [
-            ((cell % columns + 0.5) * self.world.cell, (cell // columns + 0.5) * self.world.cell) for cell in cells
+            ((cell % columns + 0.5) * self.room_size.cell, (cell // columns + 0.5) * self.room_size.cell)
+            for cell in cells
         ]
         self._place_agent(*spots[0])
         for kind, (x, z) in zip(kinds, spots[1:], strict=True):
@@ -197,14 +213,14 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent.dir = float(self.np_random.uniform(0.0, 2 * math.pi))
 
     def _put(self, kind: Kind, away: float) -> None:
-        """EvaluationDomain an object where the agent can walk around it, at least `away` metres beyond its reach."""
-        rng, margin, reach = self.np_random, WIDEST, AGENT_RADIUS + self.world.reach
+        """Place an object where the agent can walk around it, at least `away` metres beyond its reach."""
+        rng, margin, reach = self.np_random, WIDEST, AGENT_RADIUS + self.room_size.reach
         best: tuple[float, float, float] | None = None
         for _ in range(50):
             x, z = rng.uniform(margin, self.width - margin), rng.uniform(margin, self.depth - margin)
             room = math.hypot(x - self.agent.pos[0], z - self.agent.pos[2]) - reach - margin - away
             for other in self.entities:
-                apart = math.hypot(x - other.prop.x, z - other.prop.z) - 2 * margin
+                apart = math.hypot(x - other.scene_object.x, z - other.scene_object.z) - 2 * margin
                 room = min(room, apart - 2 * AGENT_RADIUS)
             if best is None or room > best[0]:
                 best = (room, x, z)
@@ -222,13 +238,13 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         context.switch_to()
         self.entities.append(EntityObject(kind, SceneObject(kind.name, kind.height, x, z, heading, shade)))
 
-    def _camera_from(self, world: Context) -> None:
-        self.agent.cam_height = world.number("camera_height")
-        self.agent.cam_pitch = world.number("camera_pitch")
-        self.agent.cam_fov_y = world.number("camera_fov")
+    def _set_camera(self, context: Context) -> None:
+        self.agent.cam_height = context.number("camera_height")
+        self.agent.cam_pitch = context.number("camera_pitch")
+        self.agent.cam_fov_y = context.number("camera_fov")
 
     def _build(self) -> None:
-        self.scene.build(self.context, (thing.prop for thing in self.entities))
+        self.scene.build(self.context, (entity.scene_object for entity in self.entities))
 
     def _camera(self, shake: tuple[float, float] = (0.0, 0.0)) -> Camera:
         agent = self.agent
@@ -243,13 +259,13 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return east, LIGHT_UP, south
 
     def render_obs(self, frame_buffer: FrameBuffer | None = None) -> Image:
-        """Return what the agent sees now, uint8 (height, width, 3)."""
+        """Return the agent's current view, uint8 (height, width, 3)."""
         shake = (0.0, 0.0)
         jitter = math.radians(self.context.number("camera_jitter"))
         if jitter > 0.0 and frame_buffer is None:
             yaw, pitch = self.np_random.normal(0.0, jitter, 2)
             shake = (float(yaw), float(pitch))
-        return self.scene.picture(frame_buffer or self.obs_fb, self._camera(shake), self._light())
+        return self.scene.render(frame_buffer or self.obs_fb, self._camera(shake), self._light())
 
     def _render_world(self, frame_buffer: FrameBuffer, render_agent: bool) -> Image:
         """Draw into a frame whose camera MiniWorld has set; serves `render_top_view`."""
@@ -260,7 +276,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return frame_buffer.resolve()
 
     def render(self) -> Image | None:
-        """Return a larger picture, uint8 (256, 256, 3), or None without a render mode."""
+        """Return a larger image, uint8 (256, 256, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
         context.switch_to()
@@ -272,7 +288,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         return top
 
     def close(self) -> None:
-        """Free everything on the graphics side; closing twice is harmless."""
+        """Free all graphics resources; closing twice is harmless."""
         if not self._closed:
             self._closed = True
             context.switch_to()
@@ -288,11 +304,11 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             "state": self.state(),
             "picked_good": self.picked_good,
             "picked_bad": self.picked_bad,
-            "success": total >= self.world.success,
+            "success": total >= self.room_size.success,
         }
 
     def state(self) -> dict[str, Any]:
         """Return the ground truth: the agent's pose and every object, nearest first; see `seek_avoid.state`."""
         return describe(
-            self._camera(), [thing.prop for thing in self.entities], [thing.kind for thing in self.entities]
+            self._camera(), [entity.scene_object for entity in self.entities], [entity.kind for entity in self.entities]
         )

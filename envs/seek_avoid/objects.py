@@ -1,4 +1,4 @@
-"""The things to seek and to avoid: two sets, each with a good and a bad kind.
+"""The objects to seek and to avoid: two sets, each with a good and a bad kind.
 
 As in DeepMind Lab's level, which names hats and cans (set A) and cakes and balloons (set B), no kind is in both sets.
 """
@@ -11,13 +11,13 @@ class Kind:
     """One kind of object."""
 
     name: str
-    """What a reader calls it; also the name of MiniWorld's mesh."""
+    """Also the name of MiniWorld's mesh."""
     good: bool
     """Whether touching it is worth +1; -1 otherwise."""
     height: float
     """In metres; the mesh is scaled to it."""
     radius: float
-    """In metres: of the upright cylinder around the mesh, as MiniWorld reckons it."""
+    """In metres: of the upright cylinder around the mesh, as MiniWorld computes it."""
 
     @property
     def worth(self) -> float:
@@ -31,7 +31,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("duckie", good=True, height=0.8, radius=0.536),
     Kind("barrel", good=False, height=0.9, radius=0.441),
 )
-"""Every kind; its place in this tuple is the number that data sets store."""
+"""Every kind; its index in this tuple is the number that frame sets store."""
 
 WIDEST = max(kind.radius for kind in KINDS)
 """The radius that every kind is placed with, so that one seed gives one layout for both sets."""

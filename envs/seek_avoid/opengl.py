@@ -1,4 +1,4 @@
-"""The process's one headless OpenGL context, and a frame buffer that is read back without detours.
+"""The process's one headless OpenGL context, and a frame buffer that is read back without conversions.
 
 MiniWorld opens a window for each environment and asks for 16 samples a pixel. Environments here share one context, so
 that a step never switches contexts, and ask for no more samples than the driver has.
@@ -56,7 +56,7 @@ class _Context:
         self._users = 0
 
     def acquire(self) -> None:
-        """Open the context if nobody has yet."""
+        """Open the context if it is not open yet."""
         if self._window is None:
             try:
                 self._window = pyglet.window.Window(width=1, height=1, visible=False)
@@ -77,7 +77,7 @@ class _Context:
             self._window = None
 
     def switch_to(self) -> None:
-        """Make this context current; free of cost where it already is."""
+        """Make this context current; costs nothing where it already is."""
         if gl.current_context is not self._window.context:
             self._window.switch_to()
 
@@ -86,7 +86,7 @@ context = _Context()
 
 
 class FrameBuffer:
-    """A multisampled picture of `height` x `width` pixels and its read-back.
+    """A multisampled image of `height` x `width` pixels and its read-back.
 
     Drop-in for `miniworld.opengl.FrameBuffer` where environments render. Colours are kept in 8 bits, the precision
     they are read with, instead of 32-bit floats, and the depth buffer is resolved only when it is asked for.
@@ -135,7 +135,7 @@ class FrameBuffer:
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._resolved)
 
     def resolve(self) -> npt.NDArray[np.uint8]:
-        """Return the picture, uint8 (height, width, 3), top row first; the array is the caller's own."""
+        """Return a copy of the image, uint8 (height, width, 3), top row first."""
         self._resolve(gl.GL_COLOR_BUFFER_BIT)
         gl.glReadPixels(0, 0, self.width, self.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, self._pixels_at)
         # OpenGL's first row is the lowest; the copy also drops alpha and frees the buffer for the next frame.

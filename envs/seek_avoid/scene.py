@@ -1,7 +1,8 @@
-"""What a SeekAvoid world looks like: one display list for a room and its objects, and the picture from a camera.
+"""Rendering of a SeekAvoid room: one display list for the room and its objects, and an image from a camera.
 
 Stock MiniWorld compiles every room into display list 1, which all environments of a process share, and draws objects
-one vertex list at a time. Here each scene owns a list, and everything that stands still until the next pick is in it.
+one vertex list at a time. Here each scene owns one list with the room and all objects,
+which is compiled again when an object is collected.
 """
 
 import colorsys
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darla.envs.domains.factors import Context
+from darla.envs.domains.factor_space import Context
 from darla.envs.seek_avoid.opengl import FrameBuffer, context, gl
 
 from miniworld.miniworld import Room  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
@@ -24,7 +25,7 @@ from miniworld.params import DEFAULT_PARAMS  # isort: skip
 
 Color = tuple[float, float, float]
 
-_PICTURES = {
+_TEXTURE_FILES = {
     "plain": "white",
     "brick": "brick_wall",
     "wood": "wood",
@@ -34,11 +35,11 @@ _PICTURES = {
     "stucco": "stucco",
     "tiles": "floor_tiles_bw",
 }
-# MiniWorld's pictures are much darker than white; without this a textured room would swallow dark objects.
-_PICTURE_GAIN = 1.6
+# MiniWorld's textures are much darker than white; without this dark objects would be invisible in textured rooms.
+_TEXTURE_GAIN = 1.6
 _AMBIENT, _DIFFUSE = 0.45, 0.7  # MiniWorld's defaults
-# Stock MiniWorld adds a 1 to the three coordinates of its lamp instead of appending it, so that OpenGL takes them for
-# the direction of a light far away. Its pictures are known with that light, and here it is one on purpose.
+# MiniWorld 2.1 adds 1 to the three coordinates of its lamp instead of appending a fourth, so that OpenGL takes them for
+# the direction of a distant light. We keep a distant light, as it is what MiniWorld's images show.
 LIGHT_UP = 3.5
 _NEAR, _FAR = 0.04, 100.0
 _SKY = (0.25, 0.82, 1.0, 1.0)
@@ -58,12 +59,12 @@ class SceneObject:
     """Radians, anticlockwise seen from above."""
     tint: Color = (1.0, 1.0, 1.0)
     plain: bool = False
-    """Whether the mesh is drawn in `tint` alone, without its picture and its own colour."""
+    """Whether the mesh is drawn in `tint` alone, without its texture and its own color."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a picture is taken from."""
+    """Where an image is taken from."""
 
     x: float
     z: float
@@ -76,14 +77,14 @@ class Camera:
     """Vertical field of view in degrees."""
 
 
-def surface_color(world: Context, surface: str) -> Color:
-    """Return the RGB colour of `wall`, `floor` or `ceiling`."""
-    hue, saturation, value = (world.number(f"{surface}_{part}") for part in ("hue", "saturation", "value"))
+def surface_color(looks: Context, surface: str) -> Color:
+    """Return the RGB color of `wall`, `floor` or `ceiling`."""
+    hue, saturation, value = (looks.number(f"{surface}_{part}") for part in ("hue", "saturation", "value"))
     return colorsys.hsv_to_rgb(hue, saturation, value)
 
 
 def tint(hue: float, strength: float) -> Color:
-    """Return the colour that an object's texture is multiplied with: white at strength 0."""
+    """Return the color that an object's texture is multiplied with: white at strength 0."""
     red, green, blue = (1.0 - strength + strength * part for part in colorsys.hsv_to_rgb(hue, 1.0, 1.0))
     return red, green, blue
 
@@ -95,7 +96,7 @@ def mesh_extent(mesh: str) -> npt.NDArray[np.float32]:
 
 
 def mesh_color(mesh: str) -> Color:
-    """Return what a MiniWorld mesh multiplies its texture with, which is one colour in each mesh that stands here."""
+    """Return the color that a MiniWorld mesh multiplies its texture with; the meshes used here have one each."""
     red, green, blue = ObjMesh.get(mesh).vlists[0].colors[:3]
     return red, green, blue
 
@@ -103,7 +104,7 @@ def mesh_color(mesh: str) -> Color:
 def new_list() -> int:
     """Return a display list that stock MiniWorld will not overwrite."""
     name = int(gl.glGenLists(1))
-    # Stock MiniWorld deletes and refills list 1 without asking for it, so list 1 is left to it.
+    # MiniWorld 2.1 deletes and refills list 1 without having reserved it, so we do not use it.
     return name if name != 1 else int(gl.glGenLists(1))
 
 
@@ -111,7 +112,7 @@ _mesh_lists: dict[tuple[str, bool], int] = {}
 
 
 def _mesh_list(mesh: str, plain: bool) -> int:
-    """Return the list that draws a mesh in the current colour; compiled once in a process."""
+    """Return the list that draws a mesh in the current color; compiled once in a process."""
     if (mesh, plain) not in _mesh_lists:
         loaded = ObjMesh.get(mesh)
         name = new_list()
@@ -158,18 +159,19 @@ class Scene:
         self.room = Room(corners, wall_height=height, wall_tex="white", floor_tex="white", ceil_tex="white")
         self._open = True
 
-    def build(self, world: Context, props: Iterable[SceneObject]) -> None:
-        """Compile the room as `world` paints it, with `props` in it."""
+    def build(self, looks: Context, objects: Iterable[SceneObject]) -> None:
+        """Compile the room in the context `looks`, with `objects` in it."""
         context.switch_to()
-        textures = (world.name("wall_texture"), world.name("floor_texture"))
+        textures = (looks.name("wall_texture"), looks.name("floor_texture"))
         if textures != self._textures:
-            self.room.wall_tex_name, self.room.floor_tex_name = (_PICTURES[name] for name in textures)
+            self.room.wall_tex_name, self.room.floor_tex_name = (_TEXTURE_FILES[name] for name in textures)
             self.room._gen_static_data(DEFAULT_PARAMS, None)
             self._textures = textures
         lists = [
-            (prop, _mesh_list(prop.mesh, prop.plain), prop.height / float(mesh_extent(prop.mesh)[1])) for prop in props
+            (entry, _mesh_list(entry.mesh, entry.plain), entry.height / float(mesh_extent(entry.mesh)[1]))
+            for entry in objects
         ]
-        self._light_level = world.number("light_level")
+        self._light_level = looks.number("light_level")
         gl.glNewList(self._list, gl.GL_COMPILE)
         gl.glEnable(gl.GL_LIGHTING)
         gl.glEnable(gl.GL_LIGHT0)
@@ -177,20 +179,20 @@ class Scene:
         gl.glEnable(gl.GL_COLOR_MATERIAL)
         gl.glColorMaterial(gl.GL_FRONT_AND_BACK, gl.GL_AMBIENT_AND_DIFFUSE)
         gl.glEnable(gl.GL_TEXTURE_2D)
-        self._draw_room(world)
-        for prop, mesh, scale in lists:
+        self._draw_room(looks)
+        for scene_object, mesh, scale in lists:
             gl.glPushMatrix()
-            gl.glTranslatef(prop.x, 0.0, prop.z)
+            gl.glTranslatef(scene_object.x, 0.0, scene_object.z)
             gl.glScalef(scale, scale, scale)
-            gl.glRotatef(math.degrees(prop.heading), 0.0, 1.0, 0.0)
-            own = (1.0, 1.0, 1.0) if prop.plain else mesh_color(prop.mesh)
-            gl.glColor3f(*(part * given for part, given in zip(own, prop.tint, strict=True)))
+            gl.glRotatef(math.degrees(scene_object.heading), 0.0, 1.0, 0.0)
+            own = (1.0, 1.0, 1.0) if scene_object.plain else mesh_color(scene_object.mesh)
+            gl.glColor3f(*(part * tinted for part, tinted in zip(own, scene_object.tint, strict=True)))
             gl.glCallList(mesh)
             gl.glPopMatrix()
         gl.glDisable(gl.GL_TEXTURE_2D)
         gl.glEndList()
 
-    def _draw_room(self, world: Context) -> None:
+    def _draw_room(self, looks: Context) -> None:
         room = self.room
         up, down = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
         for surface, texture, kind, corners, texcs, normals in (
@@ -198,9 +200,9 @@ class Scene:
             ("ceiling", room.ceil_tex, gl.GL_POLYGON, room.ceil_verts, room.ceil_texcs, [down] * 4),
             ("wall", room.wall_tex, gl.GL_QUADS, room.wall_verts, room.wall_texcs, room.wall_norms),
         ):
-            plain = surface == "ceiling" or world.name(f"{surface}_texture") == "plain"
-            gain = 1.0 if plain else _PICTURE_GAIN
-            gl.glColor3f(*(min(1.0, part * gain) for part in surface_color(world, surface)))
+            plain = surface == "ceiling" or looks.name(f"{surface}_texture") == "plain"
+            gain = 1.0 if plain else _TEXTURE_GAIN
+            gl.glColor3f(*(min(1.0, part * gain) for part in surface_color(looks, surface)))
             texture.bind()
             gl.glBegin(kind)
             for corner, texc, normal in zip(corners, texcs, normals, strict=True):
@@ -210,14 +212,14 @@ class Scene:
             gl.glEnd()
 
     def light(self, light: tuple[float, float, float]) -> None:
-        """Let light come from the direction x, y, z, of any length; the camera must be set already."""
+        """Set the direction x, y, z, of any length, that light comes from; the camera must be set already."""
         level = self._light_level
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_POSITION, _floats((*light, 0.0)))
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
 
-    def picture(self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]) -> npt.NDArray[np.uint8]:
-        """Return what `camera` sees by `light` (the x, y, z it comes from), uint8 (height, width, 3)."""
+    def render(self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]) -> npt.NDArray[np.uint8]:
+        """Return the image from `camera` in `light` (the x, y, z it comes from), uint8 (height, width, 3)."""
         context.switch_to()
         frame.bind()
         gl.glMatrixMode(gl.GL_PROJECTION)

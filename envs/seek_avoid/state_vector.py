@@ -1,4 +1,4 @@
-"""The ground truth behind an image as one vector: what a policy would see if its vision were perfect.
+"""The ground truth behind an image of SeekAvoid as one vector; `darla.envs.state_vector` serves any world.
 
 The vector begins with the agent's pose, four numbers:
 
@@ -6,21 +6,20 @@ The vector begins with the agent's pose, four numbers:
     sin, cos    of the heading
 
 Then comes a place for every object that the room can hold, the good ones first and the bad ones after them, each half
-sorted by distance, the nearest first. So the same numbers always tell of the nearest good object, and which object an
-environment happened to list first has no part in it. A place holds
+sorted by distance, the nearest first. So the same numbers always describe the nearest good object, in whatever order an
+environment lists its objects. A place holds
 
     present     1, or 0 where there are fewer objects: all else is 0 there
-    visible     1 if the object's middle is in the picture and not hidden
+    visible     1 if the object's middle is in the image and not hidden
     sin, cos    of the bearing, positive to the left
     distance    in units of `METRES`
     kind        one number for each of `KIND_NAMES`, 1 for the object's own
 
-It tells more than any image does: where objects are that are out of view. It tells nothing of how things look: no hue,
-no texture, no light.
+It holds more than an image: objects out of view are in it. It holds nothing of the looks: no hue, no texture, no light.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,13 +38,12 @@ Vector = npt.NDArray[np.float32]
 
 
 def places_for(info: Mapping[str, Any]) -> int:
-    """Return how many places each half needs, from what an environment tells when an episode begins.
+    """Return how many places each half needs, from the info with which an episode begins.
 
-    Objects are only taken away, or come back, in the course of an episode: at its beginning there are as many as there
-    will ever be.
+    During an episode objects disappear or reappear: there are never more of them than at its beginning.
 
     Raises:
-        InputError: the environment tells no such state.
+        InputError: the environment gives no such state.
     """
     goods = [bool(each["good"]) for each in _objects(info)]
     return max(1, sum(goods), len(goods) - sum(goods))
@@ -70,47 +68,42 @@ def places_of(size: int) -> int:
 
 
 def state_vector(info: Mapping[str, Any], places: int) -> Vector:
-    """Return the state that an environment's `info` tells, float32 (`vector_size(places)`,).
+    """Return the state in an environment's `info`, float32 (`vector_size(places)`,).
 
     Args:
         info: what `reset` or `step` returned, with the entry `state` as `SeekAvoid.state` gives it.
         places: for good objects, and again for bad ones.
 
     Raises:
-        InputError: the environment tells no such state, or there are more objects than places.
+        InputError: the environment gives no such state, or there are more objects than places.
     """
     objects = _objects(info)
     agent = info["state"]["agent"]
-    found = np.zeros(vector_size(places), np.float32)
-    found[:_POSE] = (
+    vector = np.zeros(vector_size(places), np.float32)
+    vector[:_POSE] = (
         agent["x"] / METRES,
         agent["z"] / METRES,
         math.sin(agent["heading"]),
         math.cos(agent["heading"]),
     )
-    slots = found[_POSE:].reshape(2 * places, _PLACE)
+    slots = vector[_POSE:].reshape(2 * places, _PLACE)
     for half, good in enumerate((True, False)):
-        alike = sorted((each for each in objects if bool(each["good"]) == good), key=lambda each: each["distance"])
-        if len(alike) > places:
+        same_half = sorted((each for each in objects if bool(each["good"]) == good), key=lambda each: each["distance"])
+        if len(same_half) > places:
             worth = "good" if good else "bad"
-            raise InputError(f"the state tells of {len(alike)} {worth} objects, but there are places for {places}")
-        for slot, each in zip(slots[half * places :], alike, strict=False):
+            raise InputError(f"the state has {len(same_half)} {worth} objects, but there are places for {places}")
+        for slot, each in zip(slots[half * places :], same_half, strict=False):
             bearing = each["bearing"]
             slot[:5] = 1.0, each["visible"], math.sin(bearing), math.cos(bearing), each["distance"] / METRES
             slot[5 + KIND_NAMES.index(each["kind"])] = 1.0
-    return found
-
-
-def state_vectors(infos: Iterable[Mapping[str, Any]], places: int) -> Vector:
-    """Return the states of several environments, float32 (n, `vector_size(places)`)."""
-    return np.stack([state_vector(info, places) for info in infos])
+    return vector
 
 
 def _objects(info: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     state = info.get("state")
     if not isinstance(state, Mapping) or not {"agent", "objects"} <= state.keys():
         raise InputError(
-            "the environment does not tell the ground truth: its info has no 'state' with 'agent' and 'objects', as"
+            "the environment does not give its ground truth: its info has no 'state' with 'agent' and 'objects', as"
             " SeekAvoid's has"
         )
     objects: Sequence[Mapping[str, Any]] = state["objects"]

@@ -8,7 +8,7 @@ from darla.agents import Agent, make_vec, train_agent
 from darla.agents.vec_env.state import StateVecEnv
 from darla.common import InputError
 from darla.envs import EnvDomain, make
-from darla.envs.seek_avoid.state_vector import state_vector
+from darla.envs.state_vector import state_vector
 from darla.evaluation.rollout import VecEvaluator
 from darla.evaluation.transfer_config import EvaluationProtocol
 
@@ -33,14 +33,14 @@ def test_states_are_those_of_the_environments_through_the_end_of_an_episode(room
     env.reset()
     told = env.reset_infos
     for step in range(STEPS + 2):
-        assert np.array_equal(states, [state_vector(info, vec.places) for info in told])
+        assert np.array_equal(states, [state_vector(info, vec.size) for info in told])
         actions = np.array([step % 3, 2])
         states, _, dones, changed = vec.step(actions)
         *_, infos = env.step(actions)
         told = env.reset_infos if dones.any() else infos
         assert dones.all() == (step == STEPS - 1)
         if dones.any():
-            assert np.array_equal(changed[0]["terminal_observation"], state_vector(infos[0], vec.places))
+            assert np.array_equal(changed[0]["terminal_observation"], state_vector(infos[0], vec.size))
     vec.close(), env.close()
 
 
@@ -71,7 +71,7 @@ def test_the_artefact_says_what_the_policy_was_told(knowing):
 
 
 def test_an_environment_without_ground_truth_is_refused(columns, tmp_path):
-    with pytest.raises(InputError, match="does not tell the ground truth"):
+    with pytest.raises(InputError, match="does not give its ground truth"):
         train_agent(short(observation="state"), columns, None, tmp_path / "agent", 0)
     assert not (tmp_path / "agent").exists()
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from darla.analysis.latent_drift import Drift, drift, feature_drift, latent_drift, mean_relative
 from darla.common import InputError
 from darla.common.json_records import from_json, to_json
-from darla.envs import Domain, tasks
-from darla.envs.seek_avoid.paired_rendering import PairedRendering, render_pairs
+from darla.envs import SEEK_AVOID, Domain, tasks
+from darla.envs.paired_rendering import PairedRendering, render_pairs
 from darla.vision import Posterior, VisionModel
 
 STATES = 12
@@ -59,7 +59,8 @@ def test_a_pair_is_one_state_in_two_looks(pairs):
 
 
 def test_the_same_state_is_in_the_same_place_in_any_looks(pairs):
-    swapped = render_pairs(TASK.targets[TARGET], Domain("green", ({"wall_hue": 0.33, "floor_hue": 0.08},)), STATES, 0)
+    green = Domain("green", ({"wall_hue": 0.33, "floor_hue": 0.08},), world=SEEK_AVOID)
+    swapped = render_pairs(TASK.targets[TARGET], green, STATES, 0)
     for one, other in zip(pairs.states, swapped.states, strict=True):
         assert one == other
     np.testing.assert_array_equal(swapped.target, pairs.source)
@@ -124,7 +125,7 @@ def test_features_of_an_agent_on_pixels_drift_too(tmp_path: Path):
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(InputError, match="no domain of SeekAvoid"):
+    with pytest.raises(InputError, match="has no factors or is of a world that is not paired"):
         latent_drift(MeanColour(blind=True), short_task(), states=4)
     with pytest.raises(InputError, match="at least 2"):
         render_pairs(TASK.source, TASK.targets[TARGET], 1, 0)

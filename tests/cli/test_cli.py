@@ -102,7 +102,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "collect conjunction --out OUT --sampling unifrm",
             "unknown value of --sampling: 'unifrm'; did you mean 'uniform'?",
         ),
-        ("collect conjunction --out OUT --stride 4", "stride is for poses 'random_policy'"),
+        ("collect conjunction --out OUT --stride 4", "stride is for sampling 'random_policy'"),
         ("collect conjunction --out OUT --workers 0", "workers is 0"),
         ("collect conjunction", "--out must be given"),
         ("see", "darla see: FRAMES and --out must be given (darla see --help lists the options)"),

@@ -11,6 +11,7 @@ from darla.common.stopwatch import Stopwatch
 
 def test_seconds_add_up_over_parts_and_stand_still_after_each(tmp_path: Path) -> None:
     file = tmp_path / "seconds.json"
+
     def interrupted() -> None:
         with first:
             time.sleep(0.02)

@@ -1,7 +1,8 @@
-"""CarRacing in other colours: pictures differ, everything else is the same; every stage takes it as it takes rooms."""
+"""CarRacing in other colors: images differ, everything else is the same; every stage takes it as it takes rooms."""
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +11,18 @@ from PIL import Image
 pytest.importorskip("Box2D", reason="CarRacing is an extra")
 
 import gymnasium
+from gymnasium.envs.box2d.car_racing import TRACK_WIDTH
 
 import darla
 from darla.agents import ActConfig, PPOSettings
+from darla.analysis.latent_drift import latent_drift
 from darla.common import InputError
-from darla.envs import EnvDomain, TransferTask, leak_level, make, tasks
-from darla.envs.car_racing.env import CAR, GRASS, ROAD, RecolouredCarRacing
+from darla.envs import CAR_RACING, Domain, EnvDomain, TransferTask, Uniform, leak_level, make, register_world, tasks
+from darla.envs.car_racing.colors import CAR, GRASS, ROAD, adjusted
+from darla.envs.car_racing.env import RecoloredCarRacing
 from darla.envs.frames.collect import CollectConfig, collect
-from darla.envs.frames.shards import Drawer
+from darla.envs.frames.shards import FrameDrawer
+from darla.envs.paired_rendering import render_pairs
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig
 
@@ -37,7 +42,7 @@ def drive(env, steps=12):
 
 
 def test_its_own_colours_give_the_picture_of_gymnasium_without_the_instruments():
-    ours, theirs = RecolouredCarRacing(frame_skip=1), gymnasium.make("CarRacing-v3", continuous=False).unwrapped
+    ours, theirs = RecoloredCarRacing(frame_skip=1), gymnasium.make("CarRacing-v3", continuous=False).unwrapped
     images, rewards, positions = drive(ours, 60)
     expected, same_rewards, same_positions = drive(theirs, 60)
     assert rewards == same_rewards
@@ -47,10 +52,14 @@ def test_its_own_colours_give_the_picture_of_gymnasium_without_the_instruments()
         np.testing.assert_array_equal(image, np.asarray(small))
 
 
-@pytest.mark.parametrize("look", [{"grass": "blue"}, {"car": "pink"}, {"road": "slate"}], ids=str)
+@pytest.mark.parametrize(
+    "look",
+    [{"grass": "blue"}, {"car": "pink"}, {"road": "slate"}, {"grass_hue": 0.5}, {"car_brightness": 0.6}],
+    ids=str,
+)
 def test_another_colour_changes_pictures_and_nothing_else(look):
-    images, rewards, positions = drive(RecolouredCarRacing())
-    others, same_rewards, same_positions = drive(RecolouredCarRacing(**look))
+    images, rewards, positions = drive(RecoloredCarRacing())
+    others, same_rewards, same_positions = drive(RecoloredCarRacing(look))
     assert rewards == same_rewards
     assert positions == same_positions
     # The first is taken from so high above that the car is smaller than a pixel.
@@ -61,7 +70,7 @@ def test_another_colour_changes_pictures_and_nothing_else(look):
 
 def test_ground_and_road_have_the_colours_that_their_names_stand_for():
     for grass in GRASS:
-        env = RecolouredCarRacing(grass=grass, road="slate")
+        env = RecoloredCarRacing({"grass": grass, "road": "slate"})
         env.reset(seed=0)
         for _ in range(10):
             image = env.step(3)[0].reshape(-1, 3)
@@ -73,13 +82,13 @@ def test_ground_and_road_have_the_colours_that_their_names_stand_for():
 
 
 def test_an_action_lasts_four_frames_and_an_episode_a_thousand():
-    slow, fast = RecolouredCarRacing(), RecolouredCarRacing(frame_skip=1)
+    slow, fast = RecoloredCarRacing(), RecoloredCarRacing(frame_skip=1)
     slow.reset(seed=1), fast.reset(seed=1)
     for _ in range(3):
         _, reward, *_ = slow.step(3)
         assert reward == pytest.approx(sum(fast.step(3)[1] for _ in range(4)))
     assert tuple(slow.car.hull.position) == tuple(fast.car.hull.position)
-    env = RecolouredCarRacing(frame_skip=500)
+    env = RecoloredCarRacing(frame_skip=500)
     env.reset(seed=1)
     assert [env.step(0)[2:4] for _ in range(2)] == [(False, False), (False, True)]
 
@@ -89,15 +98,15 @@ def test_the_same_seed_gives_the_same_track_in_every_domain_and_the_info_tells_t
     for name in ("source", "yellow grass, cyan car", "mint grass"):
         env = make(TASK.domain(name))
         _, info = env.reset(seed=5)
-        tracks.append(np.array(env._now.unwrapped.track))
-        assert env.step(3)[4]["context"].items() <= info["context"].items()
-        assert info["context"]["grass"] == TASK.domain(name).variants[0]["grass"]
+        tracks.append(np.array(env.unwrapped.track))
+        assert env.step(3)[4]["context"] == info["context"]
+        assert info["context"]["grass"] == TASK.domain(name).components[0]["grass"]
         env.close()
     assert all(np.array_equal(track, tracks[0]) for track in tracks)
 
 
 def test_frames_to_learn_from_are_taken_everywhere_on_the_track():
-    env = RecolouredCarRacing()
+    env = RecoloredCarRacing()
     places = []
     for seed in range(12):
         image, _ = env.reset(seed=seed, options={"start": "anywhere"})
@@ -124,14 +133,69 @@ def test_leak_levels_follow_from_the_colours():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"grass": "gren"}, "unknown colour of the grass: 'gren'; did you mean 'green'"),
-        ({"car": "grey"}, "colour of the car"),
+        ({"context": {"grass": "gren"}}, "unknown value of factor 'grass': 'gren'; did you mean 'green'"),
+        ({"context": {"car": "grey"}}, "value of factor 'car'"),
+        ({"context": {"gras": "green"}}, "unknown factor 'gras'; did you mean 'grass'"),
+        ({"context": {"car_brightness": 2.0}}, "must lie in"),
         ({"frame_skip": 0}, "frame_skip is 0"),
     ],
 )
 def test_a_look_that_there_is_none_of_is_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         make(EnvDomain("odd", "darla/CarRacing-v0", (wrong,)))
+
+
+def test_ranges_of_hue_have_leak_levels_of_their_own():
+    def domain(name, *parts):
+        return Domain(name, parts, world=CAR_RACING)
+
+    source = domain("source", {"grass_hue": Uniform(0.9, 1.1)})
+    targets = {"inside": domain("inside", {"grass_hue": 0.05}), "outside": domain("outside", {"grass_hue": 0.5})}
+    task = TransferTask("hues", domain("u", {"grass_hue": Uniform(0.4, 0.6)}), source, source, targets)
+    assert {name: leak_level(task, name) for name in targets} == {"inside": "full", "outside": "visual"}
+
+
+def test_hue_and_brightness_move_a_color_in_hsv():
+    assert adjusted((0.8, 0.2, 0.2), 1 / 3, 1.0) == pytest.approx((0.2, 0.8, 0.2))
+    assert adjusted((0.8, 0.2, 0.2), 0.0, 0.5) == pytest.approx((0.4, 0.1, 0.1))
+    assert adjusted((0.8, 0.2, 0.2), 0.0, 1.5) == pytest.approx((1.0, 0.25, 0.25))
+
+
+def test_the_state_says_where_the_car_is_on_the_road():
+    env = RecoloredCarRacing()
+    _, info = env.reset(seed=3)
+    state = info["state"]
+    assert abs(state["offset"]) < 0.2
+    assert abs(state["heading"]) < 0.1
+    for _ in range(12):
+        info = env.step(3)[4]
+    assert info["state"]["speed"] > state["speed"] + 5
+    for _ in range(6):
+        info = env.step(2)[4]  # to the left
+    assert info["state"]["heading"] > 0.1
+    sides = set()
+    for seed in range(8):
+        _, info = env.reset(seed=seed, options={"start": "anywhere"})
+        truth = info["state"]
+        tile = np.array(env.track)[:, 2:4]
+        away = np.linalg.norm(tile - np.array(env.car.hull.position), axis=1).min()
+        assert abs(truth["offset"]) * TRACK_WIDTH == pytest.approx(away, abs=2.0)  # tiles are 3.5 apart
+        sides.add(truth["offset"] > 0)
+        assert truth["vector"].shape == (7,)
+        assert truth["vector"][:3] == pytest.approx(
+            [truth["offset"], np.sin(truth["heading"]), np.cos(truth["heading"])], abs=1e-6
+        )
+    assert sides == {True, False}
+
+
+def test_one_state_is_rendered_in_the_colors_of_two_domains():
+    pairs = render_pairs(TASK.source, TASK.targets["blue grass, pink car"], 6, seed=0)
+    assert pairs.source.shape == pairs.target.shape == (6, 64, 64, 3)
+    assert (pairs.source != pairs.target).any(axis=(1, 2, 3)).all()
+    same = render_pairs(TASK.source, TASK.source, 6, seed=0)
+    np.testing.assert_array_equal(same.source, same.target)
+    np.testing.assert_array_equal(same.source, pairs.source)
+    assert len({state["offset"] for state in pairs.states}) == 6
 
 
 def test_without_the_extra_one_sentence_says_what_to_install():
@@ -148,7 +212,7 @@ def test_without_the_extra_one_sentence_says_what_to_install():
 
 def test_every_car_is_seen_in_its_colour():
     for name, colour in CAR.items():
-        env = RecolouredCarRacing(car=name, grass="blue")
+        env = RecoloredCarRacing({"car": name, "grass": "blue"})
         env.reset(seed=0)
         for _ in range(14):
             image = env.step(3)[0]
@@ -158,17 +222,22 @@ def test_every_car_is_seen_in_its_colour():
 
 def short_task():
     """Return the task with two targets, its actions as long as twelve of the usual ones, which draws less."""
+    env_id = "test/ShortCarRacing-v0"
+    if env_id not in gymnasium.registry:
+        entry_point = "darla.envs.car_racing.env:RecoloredCarRacing"
+        gymnasium.register(env_id, entry_point=entry_point, kwargs={"frame_skip": 50})
+    world = register_world(replace(CAR_RACING, name="short_car_racing", env_id=env_id))
 
     def short(domain):
-        return EnvDomain(domain.name, domain.env_id, tuple({**part, "frame_skip": 50} for part in domain.variants))
+        return replace(domain, world=world)
 
     targets = {name: short(TASK.targets[name]) for name in ("blue grass, pink car", "mint grass")}
-    return TransferTask("short", TASK.unlabelled, short(TASK.source), short(TASK.validation), targets)
+    return TransferTask("short", short(TASK.unlabelled), short(TASK.source), short(TASK.validation), targets)
 
 
 def test_every_stage_takes_it(tmp_path):
-    frames = collect(CollectConfig(task="car-racing", frames=64, shard_size=32), tmp_path / "frames")
-    task = short_task()
+    frames = task = short_task()
+    frames = collect(CollectConfig(frames=64, shard_size=32), tmp_path / "frames", domain=task.unlabelled)
     see = SeeConfig().change(latent_dim=4, training__steps=2, training__batch_size=16)
     encoder = darla.see(frames, tmp_path / "encoder", see)
     settings = PPOSettings(n_envs=2, n_steps=16, batch_size=16, n_epochs=1)
@@ -178,8 +247,13 @@ def test_every_stage_takes_it(tmp_path):
     found = darla.transfer(task, [agent], tmp_path / "transfer", config)
     rows = (found.folder / "episodes.csv").read_text().splitlines()
     assert {row.count("mint grass") for row in rows[1:]} == {0, 1}
+    strips = list((found.folder / "strips").glob("*.png"))
+    assert len(strips) == 2
+    drift = latent_drift(encoder, task, states=8)
+    assert set(drift) == set(task.targets)
+    assert all(each.states == 8 and each.shift > 0 for each in drift.values())
 
 
-def test_poses_need_an_environment_that_can_be_asked_for_them():
-    with pytest.raises(InputError, match="use poses 'random_policy'"):
-        Drawer(EnvDomain("stock", "CarRacing-v3", ({"continuous": False},)), None, 0)
+def test_uniform_sampling_needs_an_environment_that_starts_anywhere():
+    with pytest.raises(InputError, match="use sampling 'random_policy'"):
+        FrameDrawer(EnvDomain("stock", "CarRacing-v3", ({"continuous": False},)), None, 0)

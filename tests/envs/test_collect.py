@@ -12,7 +12,7 @@ import pytest
 from command_line import hear_ctrl_c
 
 from darla.common import Artefact, InputError, is_complete
-from darla.envs import Domain, EnvDomain, make, tasks
+from darla.envs import SEEK_AVOID, Domain, EnvDomain, make, tasks
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet, shard_path
 
@@ -44,7 +44,9 @@ def test_a_set_holds_what_was_asked_for(frames: FrameSet) -> None:
     assert set(frames.state) == {"kind", "bearing", "distance", "visible"}
     seen = frames.state["visible"]
     assert (frames.state["kind"][~seen] == -1).all()
-    assert set(frames.state["kind"][seen]) <= set(range(len(frames.kinds)))
+    assert set(frames.state["kind"][seen]) <= set(range(len(frames.facts[0].values)))
+    assert frames.factor_space == SEEK_AVOID.space
+    assert frames.facts == SEEK_AVOID.facts
     assert (frames.state["distance"][seen] > 0).all()
 
 
@@ -87,7 +89,7 @@ def test_a_frame_depends_on_its_number_alone(frames: FrameSet, tmp_path: Path) -
 
 @pytest.mark.parametrize("sampling", ["uniform", "random_policy"])
 def test_the_number_of_workers_changes_no_byte(sampling: str, tmp_path: Path) -> None:
-    config = CollectConfig(frames=50, shard_size=20, seed=3, sampling=poses)  # type: ignore[arg-type]
+    config = CollectConfig(frames=50, shard_size=20, seed=3, sampling=sampling)  # type: ignore[arg-type]
     alone = collect(config, tmp_path / "alone", workers=1)
     together = collect(config, tmp_path / "together", workers=2)
     assert alone.digest == together.digest
@@ -115,14 +117,15 @@ def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) 
     rooms = FrameSet(collect(config, tmp_path / "rooms", domain=domain, workers=2))
     assert rooms.image_shape == (32, 32, 3)
     assert rooms.state == {}
-    assert rooms.kinds == ()
+    assert rooms.facts == ()
+    assert rooms.factor_space is None
     assert set(rooms.contexts["env_id"]) == {"darla/SeekAvoid-v0"}
     with pytest.raises(InputError, match="random_policy"):
         collect(CollectConfig(frames=30), tmp_path / "uniform", domain=domain)
 
 
 def test_one_context_is_a_domain(tmp_path: Path) -> None:
-    red = Domain("red", ({"wall_hue": 0.0},))
+    red = Domain("red", ({"wall_hue": 0.0},), world=SEEK_AVOID)
     frames = FrameSet(collect(CollectConfig(frames=5), tmp_path / "red", domain=red))
     assert set(frames.contexts["wall_hue"]) == {0.0}
 
@@ -134,7 +137,7 @@ def test_one_context_is_a_domain(tmp_path: Path) -> None:
         ({"frames": 0}, "frames is 0"),
         ({"shard_size": -1}, "shard_size is -1"),
         ({"seed": -1}, "seed is -1"),
-        ({"stride": 4}, "stride is for poses 'random_policy'"),
+        ({"stride": 4}, "stride is for sampling 'random_policy'"),
         ({"stride": 0, "sampling": "random_policy"}, "stride is 0"),
     ],
 )

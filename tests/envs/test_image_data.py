@@ -103,11 +103,11 @@ def test_an_interrupted_set_goes_on_where_it_stopped(tmp_path: Path) -> None:
     ("config", "sentence"),
     [
         (CollectConfig(task="sprites", sampling="grid"), "frames is 40000, but the grid of sprites has 737280"),
-        (CollectConfig(task="rooms", sampling="random_policy"), "in which nobody walks"),
-        (CollectConfig(task="conjunction", sampling="grid"), "are for image data"),
+        (CollectConfig(task="rooms", sampling="random_policy"), "which have no actions to walk with"),
+        (CollectConfig(task="conjunction", sampling="grid"), "is for image data"),
     ],
 )
-def test_poses_that_the_data_do_not_have_are_refused(config: CollectConfig, sentence: str, tmp_path: Path) -> None:
+def test_a_sampling_that_the_data_do_not_have_is_refused(config: CollectConfig, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=sentence):
         collect(config, tmp_path / "set")
     with pytest.raises(InputError, match="did you mean 'sprites'"):

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from stock_miniworld import StockSeekAvoid
 
-from darla.envs import Context, Domain, make, tasks
+from darla.envs import SEEK_AVOID, Domain, make, tasks
 from darla.envs.seek_avoid.env import SeekAvoid
 from darla.envs.seek_avoid.opengl import gl
+from darla.envs.transfer_tasks.seek_avoid import ROOM_1 as GREEN_ROOM
+from darla.envs.transfer_tasks.seek_avoid import ROOM_2 as RED_ROOM
 
 
 def resident_memory() -> int:
@@ -20,7 +22,7 @@ def resident_memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-ROOM_1, ROOM_2 = Context(tasks.ROOM_1), Context(tasks.ROOM_2)
+ROOM_1, ROOM_2 = SEEK_AVOID.space.context(GREEN_ROOM), SEEK_AVOID.space.context(RED_ROOM)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -158,7 +160,7 @@ def test_depth_map_is_in_metres() -> None:
 
 def test_larger_pictures_and_the_view_from_above() -> None:
     for view in ("agent", "top"):
-        env = make(Domain.of(ROOM_1), render_mode="rgb_array", view=view)
+        env = make(Domain.of(ROOM_1, SEEK_AVOID), render_mode="rgb_array", view=view)
         env.reset(seed=0)
         picture = env.render()
         env.close()

@@ -9,8 +9,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
-from darla.envs import FACTORS, OBJECT_SETS, Context, make, tasks
+from darla.envs import SEEK_AVOID, make, tasks
 from darla.envs.seek_avoid.env import SeekAvoid
+from darla.envs.seek_avoid.objects import OBJECT_SETS
 
 
 @pytest.mark.parametrize("size", ["small", "paper"])
@@ -56,10 +57,10 @@ def test_a_collected_object_comes_back_elsewhere() -> None:
     env = SeekAvoid()
     env.reset(seed=0)
     env.entities[:] = [thing for thing in env.entities if thing.kind.good][:1]
-    where = env.entities[0].prop.x, env.entities[0].prop.z
+    where = env.entities[0].scene_object.x, env.entities[0].scene_object.z
     walk_to(env, True)
     assert len(env.entities) == 1
-    again = env.entities[0].prop.x, env.entities[0].prop.z
+    again = env.entities[0].scene_object.x, env.entities[0].scene_object.z
     assert math.dist(where, again) > 1.0
     env.close()
 
@@ -73,7 +74,9 @@ def test_left_is_left_in_the_picture() -> None:
         env.agent.pos[:] = (1.0, 0.0, 2.5)
         env.agent.dir = 0.0
         x, z = 1.0 + 2.5 * math.cos(side), 2.5 - 2.5 * math.sin(side)
-        thing.prop = type(thing.prop)(thing.prop.mesh, thing.prop.height, x, z, 0.0, thing.prop.tint)
+        thing.scene_object = type(thing.scene_object)(
+            thing.scene_object.mesh, thing.scene_object.height, x, z, 0.0, thing.scene_object.tint
+        )
         env._build()
         with_it = env.render_obs().astype(int)
         env.entities.clear()
@@ -130,7 +133,7 @@ def test_small_episodes_are_cut_off_and_paper_episodes_end_with_the_tenth_pick()
     for count in range(10):
         # Stand on the nearest object; standing still collects it.
         thing = paper.entities[0]
-        paper.agent.pos[:] = (thing.prop.x, 0.0, thing.prop.z)
+        paper.agent.pos[:] = (thing.scene_object.x, 0.0, thing.scene_object.z)
         assert not terminated
         _, _, terminated, truncated, info = paper.step(0)
         assert len(paper.entities) <= 19 - count
@@ -165,7 +168,7 @@ def test_random_play_is_worth_nothing() -> None:
 def test_info_tells_context_and_state() -> None:
     env = make(tasks.get("conjunction").targets["A in room 2"])
     _, info = env.reset(seed=0)
-    assert set(info["context"]) == set(FACTORS)
+    assert set(info["context"]) == set(SEEK_AVOID.space)
     assert info["context"]["object_set"] == "A"
     assert info["context"]["floor_hue"] == 0.60
     objects = info["state"]["objects"]
@@ -210,8 +213,8 @@ def test_objects_stand_out_in_every_room(task: str, object_set: str) -> None:
             keep = [thing for thing in env.entities if thing.kind is kind][:1]
             env.agent.pos[:] = (1.0, 0.0, 2.5)
             env.agent.dir = 0.0
-            prop = keep[0].prop
-            keep[0].prop = type(prop)(prop.mesh, prop.height, 3.0, 2.5, prop.heading, prop.tint)
+            prop = keep[0].scene_object
+            keep[0].scene_object = type(prop)(prop.mesh, prop.height, 3.0, 2.5, prop.heading, prop.tint)
             saved, env.entities[:] = list(env.entities), keep
             env._build()
             contrasts.append(pixels_of(env))
@@ -221,10 +224,10 @@ def test_objects_stand_out_in_every_room(task: str, object_set: str) -> None:
     assert np.min(contrasts) > 20
 
 
-@pytest.mark.parametrize("name", list(FACTORS))
+@pytest.mark.parametrize("name", list(SEEK_AVOID.space))
 def test_every_factor_changes_the_picture(name: str) -> None:
-    factor = FACTORS[name]
-    base = Context({"tint_strength": 0.3, "light_motion": 0.5}).to_dict()
+    factor = SEEK_AVOID.space[name]
+    base = SEEK_AVOID.space.context({"tint_strength": 0.3, "light_motion": 0.5}).to_dict()
     if factor.kind == "discrete":
         other = next(value for value in factor.choices if value != base[name])
     elif factor.kind == "circular":

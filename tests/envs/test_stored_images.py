@@ -130,7 +130,7 @@ def test_small_norb_puts_both_parts_into_one_grid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("load", [dsprites, shapes3d, mpi3d, cars3d, small_norb])
 def test_a_file_that_is_not_there_is_told_with_where_to_get_it(load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InputError, match=r"is not there; .* can be had from http"):
+    with pytest.raises(InputError, match=r"does not exist; download .* from http"):
         load(tmp_path / "nowhere")
 
 

@@ -1,10 +1,14 @@
 """Where policies of a study may act while they learn, and what that makes of the leak levels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from darla.common import InputError
-from darla.envs import Domain, EnvDomain, TransferTask, Uniform, leak_level, tasks
+from darla.envs import SEEK_AVOID, Domain, EnvDomain, TransferTask, Uniform, leak_level, tasks
+
+room_domain = partial(Domain, world=SEEK_AVOID)
 
 
 def test_a_policy_acts_in_the_source_unless_it_is_said_otherwise():
@@ -29,17 +33,17 @@ def test_domain_randomisation_knows_what_the_unlabelled_domain_holds_and_nothing
 
 
 def test_a_target_that_only_its_parts_are_shown_of_stays_a_conjunction():
-    shown = Domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
-    source = Domain("source", ({"wall_hue": 0.5},))
-    target = Domain("target", ({"wall_hue": 0.1, "floor_hue": 0.55},))
+    shown = room_domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
+    source = room_domain("source", ({"wall_hue": 0.5},))
+    target = room_domain("target", ({"wall_hue": 0.1, "floor_hue": 0.55},))
     task = TransferTask("parts", shown, source, source, {"target": target})
     assert leak_level(task, "target", "unlabelled") == "conjunction"
 
 
 def test_every_target_has_the_same_weight_in_their_mixture():
     one, two = ({"wall_hue": 0.1},), ({"wall_hue": 0.5}, {"wall_hue": 0.6}, {"wall_hue": 0.7})
-    targets = {"one": Domain("one", one), "two": Domain("two", two)}
-    source = Domain("source")
+    targets = {"one": room_domain("one", one), "two": room_domain("two", two)}
+    source = room_domain("source")
     mixture = TransferTask("mixed", source, source, source, targets).training_domain("targets")
     rng = np.random.default_rng(0)
     shares = np.mean([mixture.sample(rng).number("wall_hue") < 0.3 for _ in range(2000)])

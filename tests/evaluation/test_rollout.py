@@ -8,7 +8,7 @@ from countdown import ENV_ID, Countdown, Reader
 
 from darla.agents import PerEpisodeGenerators, RandomAgent
 from darla.common import InputError, rng_for, seed_for
-from darla.envs import Context, Domain, EnvDomain, tasks
+from darla.envs import SEEK_AVOID, Domain, EnvDomain, tasks
 from darla.evaluation.episode_records import Episode
 from darla.evaluation.rollout import VecEvaluator
 from darla.evaluation.transfer_config import EvaluationProtocol
@@ -125,8 +125,9 @@ def test_seek_avoid_tells_what_was_collected():
 
 def test_a_room_beside_another_does_not_change_its_episodes():
     plan = EvaluationProtocol(episodes=2, n_envs=2)
-    green = Domain.of(Context({"wall_hue": 0.33}), "room")
+    green = Domain("room", ({"wall_hue": 0.33},), world=SEEK_AVOID)
     alone = play(RandomAgent(3), plan, green)
-    with VecEvaluator(Domain.of(Context({"wall_hue": 0.0}), "other"), 2) as other, VecEvaluator(green, 2) as evaluator:
+    red = Domain("other", ({"wall_hue": 0.0},), world=SEEK_AVOID)
+    with VecEvaluator(red, 2) as other, VecEvaluator(green, 2) as evaluator:
         other.evaluate(RandomAgent(3), plan)
         assert evaluator.evaluate(RandomAgent(3), plan) == alone

@@ -87,9 +87,10 @@ def test_frames_are_scored_by_the_factors_that_lie_beside_them(
 
 
 def test_factors_that_do_not_vary_are_left_out_and_names_are_numbered(tmp_path: Path) -> None:
-    from darla.envs import Domain, Uniform
+    from darla.envs import SEEK_AVOID, Domain, Uniform
 
-    domain = Domain("two", ({"object_set": "A", "wall_hue": Uniform(0.1, 0.4)}, {"object_set": "B", "wall_hue": 0.2}))
+    parts = ({"object_set": "A", "wall_hue": Uniform(0.1, 0.4)}, {"object_set": "B", "wall_hue": 0.2})
+    domain = Domain("two", parts, world=SEEK_AVOID)
     rooms = collect(CollectConfig(frames=12), tmp_path / "rooms", domain=domain)
     table = factor_table(rooms.folder, 100, 0)
     assert set(table.names) == {"wall_hue", "object_set"}

@@ -1,8 +1,9 @@
-"""Probes: how well the kind, bearing and distance of the nearest object can be predicted from codes.
+"""Probes: how well facts about the state behind an image can be predicted from its codes.
 
 A linear probe shows what the codes encode linearly, a small network what they encode at all. Each is fitted on some
-images and scored on others. Kind is scored by balanced accuracy, so that always predicting a frequent kind scores at
-chance; bearing and distance by R^2, which is 0 for always predicting the mean and negative for worse.
+images and scored on others. Classes, such as the kind of the nearest object in SeekAvoid, are scored by balanced
+accuracy, so that always predicting a frequent class scores at chance; numbers, such as its bearing and distance, by
+R^2, which is 0 for always predicting the mean and negative for worse.
 """
 
 import warnings
@@ -22,7 +23,6 @@ from darla.vision.training.batches import LabelledFrames
 from darla.vision.training.loop import build_seeded
 
 Array = np.ndarray[Any, Any]
-TARGETS = ("kind", "bearing", "distance")
 FEWEST = 50
 """Images with an object in view that are needed for a score."""
 
@@ -36,20 +36,20 @@ def probe(
     steps: int = 2000,
     hidden: int = 128,
 ) -> dict[str, Any]:
-    """Score how well the nearest visible object is read from codes.
+    """Score how well facts about the state are read from codes.
 
     Args:
         codes: float (N, D), of deviations around 1 as those of a VAE are.
-        state: `kind` (int; negative for none), `bearing` (rad), `distance` (m), `visible` (bool), each (N,).
+        state: facts by name, (N,) each: classes as integers, negative for none; numbers as floats; and masks as bools.
+            Images where a mask is false or a class negative are left out.
         seed: of the split and of the network's weights and batches.
         held_out: bool (N,), the images to score on; a random 30 % if None. Probes are fitted on the others.
         steps: Adam steps of the non-linear probe.
         hidden: units in each of its two hidden layers.
 
     Returns:
-        For each of `kind`, `bearing`, `distance` that `state` has: `linear` and `nonlinear` scores, `chance`,
-        `ceiling`, and `measure`; also `images_fitted`, `images_scored` and `latents`. Without targets where too few
-        images show an object.
+        For each class and number of `state` that varies: `linear` and `nonlinear` scores, `chance`, `ceiling`, and
+        `measure`; also `images_fitted`, `images_scored` and `latents`. No facts where too few images are left.
 
     Raises:
         InputError: codes and state are of different lengths, or the codes are not finite.
@@ -61,8 +61,8 @@ def probe(
             raise InputError(f"state {name!r} has {len(values)} rows for {len(codes)} codes")
     if held_out is None:
         held_out = rng_for(seed, "split").random(len(codes)) < 0.3
-    visible = _object_in_view(state, len(codes))
-    fit, score = np.flatnonzero(visible & ~held_out), np.flatnonzero(visible & held_out)
+    usable = _usable(state, len(codes))
+    fit, score = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
     report: dict[str, Any] = {
         "images_fitted": len(fit),
         "images_scored": len(score),
@@ -74,17 +74,16 @@ def probe(
     # policy: what a collapsed posterior encodes in the last digits of its mean does not count.
     scale = max(float(codes[fit].std(axis=0).max()), 1.0)
     inputs = ((codes - codes[fit].mean(axis=0)) / scale).astype(np.float64)
-    for name in TARGETS:
-        if name not in state:
+    for name, targets in state.items():
+        if targets.dtype == np.bool_:
             continue
-        targets = state[name]
-        if name == "kind":
-            kinds = np.unique(targets[fit])
-            scored = score[np.isin(targets[score], kinds)]
-            if len(kinds) < 2 or len(scored) < FEWEST:
+        if np.issubdtype(targets.dtype, np.integer):
+            classes = np.unique(targets[fit])
+            scored = score[np.isin(targets[score], classes)]
+            if len(classes) < 2 or len(scored) < FEWEST:
                 continue
-            labels = np.searchsorted(kinds, targets)
-            report[name] = _classify(inputs, labels, fit, scored, len(kinds), seed, steps, hidden)
+            labels = np.searchsorted(classes, targets)
+            report[name] = _classify(inputs, labels, fit, scored, len(classes), seed_for(seed, name), steps, hidden)
         else:
             if targets[fit].std() == 0 or targets[score].std() == 0:
                 continue
@@ -97,13 +96,15 @@ def state_of(frames: LabelledFrames, rows: Array) -> dict[str, Array]:
     return {name: values[rows] for name, values in frames.state.items()}
 
 
-def _object_in_view(state: Mapping[str, Array], count: int) -> Array:
-    visible = np.ones(count, dtype=bool)
-    if "visible" in state:
-        visible &= state["visible"].astype(bool)
-    if "kind" in state:
-        visible &= state["kind"] >= 0
-    return visible
+def _usable(state: Mapping[str, Array], count: int) -> Array:
+    """Return bool (N,): images where every mask is true and no class is negative."""
+    usable = np.ones(count, dtype=bool)
+    for values in state.values():
+        if values.dtype == np.bool_:
+            usable &= values
+        elif np.issubdtype(values.dtype, np.integer):
+            usable &= values >= 0
+    return usable
 
 
 def _classify(
@@ -116,7 +117,7 @@ def _classify(
     counts = np.bincount(labels[fit], minlength=classes)
     weights = torch.as_tensor(len(fit) / (classes * counts), dtype=torch.float32)
     outputs = _network(
-        inputs, torch.as_tensor(labels), fit, score, classes, seed_for(seed, "kind"), steps, hidden,
+        inputs, torch.as_tensor(labels), fit, score, classes, seed, steps, hidden,
         lambda logits, truth: functional.cross_entropy(logits, truth, weight=weights),
     )  # fmt: skip
     return {

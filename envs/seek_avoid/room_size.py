@@ -1,4 +1,4 @@
-"""Sizes of the SeekAvoid world, what its actions do, and how big a step is."""
+"""Sizes of SeekAvoid's room, what its actions do, and how long a step is."""
 
 import math
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ ACTIONS_9 = {
 
 
 @dataclass(frozen=True)
-class World:
-    """The size of the world and its episodes."""
+class RoomSize:
+    """The size of the room and of its episodes."""
 
     cells: tuple[int, int]
     """Columns and rows of the grid that `paper` places things on; elsewhere only their product with `cell` counts."""
@@ -45,10 +45,10 @@ class World:
     """An episode with at least this return counts as a success."""
 
 
-WORLDS: dict[str, World] = {
+ROOM_SIZES: dict[str, RoomSize] = {
     # MiniWorld's rule for what is near: no further away than a step and a tenth.
-    "small": World((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, reach=1.1 * STEP, success=5.0),
+    "small": RoomSize((5, 5), 1.0, each=2, respawn=True, picks=None, steps=150, reach=1.1 * STEP, success=5.0),
     # rooms_collect_good_objects: 10 + 10 objects on a 10 x 9 grid, none comes back, the tenth pick ends it, 60 seconds
     # (here 15 steps a second). A cell is 1.5 m, as an agent must pass between two objects.
-    "paper": World((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, reach=0.0, success=5.0),
+    "paper": RoomSize((10, 9), 1.5, each=10, respawn=False, picks=10, steps=900, reach=0.0, success=5.0),
 }

@@ -1,0 +1,143 @@
+"""What a domain says about one factor: a value, a range or a choice; and how two such sets of values compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from darla.common import InputError
+from darla.envs.domains.factor_space import Factor, Value
+
+_TOLERANCE = 1e-6
+"""Differences below this do not make a value new; one millionth of a turn of the color wheel is not visible."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A factor drawn uniformly from an interval; for a circular factor the interval may pass 1."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A factor drawn from a list, each value equally likely."""
+
+    values: tuple[Value, ...]
+
+
+Spec = Uniform | Choice | Value
+
+
+def check_spec(factor: Factor, spec: Spec) -> Spec:
+    """Return `spec` in its canonical form.
+
+    Raises:
+        InputError: a value outside the factor's bounds, an empty choice or an empty range.
+    """
+    name = factor.name
+    if isinstance(spec, Choice):
+        if not spec.values:
+            raise InputError(f"factor {name!r} has an empty choice, but needs at least one value")
+        return Choice(tuple(factor.check(value) for value in spec.values))
+    if isinstance(spec, Uniform):
+        if factor.kind == "discrete":
+            raise InputError(f"factor {name!r} is discrete and cannot be drawn from a range; use a choice")
+        if not spec.low < spec.high:
+            raise InputError(f"factor {name!r} has the range [{spec.low}, {spec.high}], but low must be below high")
+        if factor.kind == "continuous":
+            factor.check(spec.low), factor.check(spec.high)
+        elif spec.high - spec.low > 1.0:
+            raise InputError(f"factor {name!r} has the range [{spec.low}, {spec.high}], but a full turn is 1")
+        return spec
+    return factor.check(spec)
+
+
+def draw(spec: Spec, rng: np.random.Generator) -> Value:
+    """Draw a value."""
+    if isinstance(spec, Uniform):
+        return float(rng.uniform(spec.low, spec.high))
+    if isinstance(spec, Choice):
+        return spec.values[int(rng.integers(len(spec.values)))]
+    return spec
+
+
+def spec_to_json(spec: Spec) -> Any:
+    """Return a spec as plain data; `spec_from_json` reads it back."""
+    if isinstance(spec, Uniform):
+        return {"uniform": [spec.low, spec.high]}
+    if isinstance(spec, Choice):
+        return {"choice": list(spec.values)}
+    return spec
+
+
+def spec_from_json(data: Any) -> Spec:
+    """Build a spec from what `spec_to_json` returned.
+
+    Raises:
+        InputError: an object that is neither a range nor a choice.
+    """
+    if isinstance(data, Mapping):
+        if set(data) == {"uniform"}:
+            low, high = data["uniform"]
+            return Uniform(float(low), float(high))
+        if set(data) == {"choice"}:
+            return Choice(tuple(data["choice"]))
+        raise InputError(
+            f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}"
+        )
+    value: Spec = data
+    return value
+
+
+def covers(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> bool:
+    """Tell whether every value that `inner` allows is one that `outer` allows."""
+    return not uncovered(factor, outer, inner)
+
+
+def uncovered(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """Return the values and ranges of `inner` that `outer` does not allow, or does not allow in full."""
+    return tuple(small for small in _split(inner) if not any(_contains(factor, big, small) for big in outer))
+
+
+def overlaps(factor: Factor, one: tuple[Spec, ...], other: tuple[Spec, ...]) -> bool:
+    """Tell whether some value is allowed by both."""
+    return any(_intersects(factor, left, right) for left in _split(one) for right in _split(other))
+
+
+def _split(specs: tuple[Spec, ...]) -> list[Spec]:
+    """Take choices apart into their values."""
+    return [value for spec in specs for value in (spec.values if isinstance(spec, Choice) else (spec,))]
+
+
+def _interval(spec: Spec) -> tuple[float, float]:
+    if isinstance(spec, Uniform):
+        return spec.low, spec.high
+    assert isinstance(spec, int | float)
+    return float(spec), float(spec)
+
+
+def _shifts(factor: Factor) -> tuple[float, ...]:
+    # Circular values are stored in [0, 1), and a range may pass 1: 0.1 lies in [0.9, 1.7] as 1.1 does.
+    return (-1.0, 0.0, 1.0) if factor.kind == "circular" else (0.0,)
+
+
+def _contains(factor: Factor, big: Spec, small: Spec) -> bool:
+    if isinstance(big, Choice):
+        return any(_contains(factor, value, small) for value in big.values)
+    if factor.kind == "discrete":
+        return big == small
+    (low, high), (start, end) = _interval(big), _interval(small)
+    full_turn = factor.kind == "circular" and high - low >= 1.0 - _TOLERANCE
+    return full_turn or any(
+        low - _TOLERANCE <= start + shift and end + shift <= high + _TOLERANCE for shift in _shifts(factor)
+    )
+
+
+def _intersects(factor: Factor, one: Spec, other: Spec) -> bool:
+    if factor.kind == "discrete":
+        return one == other
+    (low, high), (start, end) = _interval(one), _interval(other)
+    return any(low - _TOLERANCE <= end + shift and start + shift <= high + _TOLERANCE for shift in _shifts(factor))

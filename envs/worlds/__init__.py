@@ -1,0 +1,1 @@
+"""The worlds of darla, one module each; every module here registers its world."""
