@@ -21,9 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 BUILDS = ("auto", "cpu", "default")
-SIZES = {"cpu": "about 0.2 GB", "default": "about 2.5 GB"}
+SIZES = {"cpu": "about 0.2 GB", "default": "about 2.7 GB"}
 """What pip downloads for PyTorch 2.13 on x86-64 with Python 3.11, the libraries it depends on included."""
-REST_SIZE = "about 0.3 GB"
+NO_CPU_BUILD = 3
+"""Exit code where the CPU build was asked for by name and cannot be had."""
+REST_SIZE = "about 0.2 GB"
 MARKER = "darla-installed-torch"
 """File in the environment that holds the version of the PyTorch that this script installed."""
 
@@ -46,13 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.plan:
         return 0
     if own is None:
-        if not install_torch(wanted, build, options.cpu_index, may_fall_back=options.torch == "auto"):
-            return 1
+        code = install_torch(wanted, build, options.cpu_index, may_fall_back=options.torch == "auto")
+        if code != 0:
+            return code
         marker.write_text(installed("torch") or "")
         print(f"PyTorch {installed('torch')} is installed", flush=True)
     constraints = Path(sys.prefix) / "darla-constraints.txt"
     constraints.write_text(tested if own is None else without(tested, "torch"), encoding="utf-8")
-    return install_rest(requirements(extras), constraints)
+    return pip("install", "--quiet", "--constraint", str(constraints), *requirements(extras))
 
 
 def pinned(constraints: str, name: str) -> str:
@@ -141,7 +144,7 @@ def plan(there: str | None, keep: bool, build: str, wanted: str) -> str:
     return f"installing into {sys.prefix}\n- {torch}\n- the other libraries: {REST_SIZE} at most"
 
 
-def install_torch(version: str, build: str, cpu_index: str, may_fall_back: bool) -> bool:
+def install_torch(version: str, build: str, cpu_index: str, may_fall_back: bool) -> int:
     """Install one version of PyTorch into this environment.
 
     Args:
@@ -151,11 +154,11 @@ def install_torch(version: str, build: str, cpu_index: str, may_fall_back: bool)
         may_fall_back: whether PyPI's build will do where the index of CPU builds is of no help.
 
     Returns:
-        Whether it is installed; if not, what to do has been printed.
+        0 if it is installed, else the exit code; what to do has been printed.
     """
     if there := installed("torch"):
         if public(there) == version:
-            return True
+            return 0
         print(f"- PyTorch {there}, which make installed before, is replaced", flush=True)
     if build == "cpu":
         if index_has(version, cpu_index):
@@ -164,7 +167,7 @@ def install_torch(version: str, build: str, cpu_index: str, may_fall_back: bool)
         reason = f"{cpu_index} cannot be reached, or has no PyTorch {version} for Python {sys.version.split()[0]}"
         if not may_fall_back:
             print(f"error: {reason}; make TORCH=default takes PyPI's build", file=sys.stderr)
-            return False
+            return NO_CPU_BUILD
         print(f"- {reason}: PyPI's build with CUDA instead, {SIZES['default']}; it works without a GPU", flush=True)
     return pip("install", f"torch=={version}", "--constraint", str(ROOT / "constraints.txt"))
 
@@ -191,20 +194,15 @@ def requirements(extras: Sequence[str]) -> list[str]:
     return [*project["dependencies"], *(each for name in extras for each in optional[name])]
 
 
-def install_rest(wanted: Sequence[str], constraints: Path) -> int:
-    """Install requirements under constraints; return the exit code."""
-    return 0 if pip("install", "--quiet", "--constraint", str(constraints), *wanted) else 1
-
-
-def pip(*words: str) -> bool:
-    """Run pip with patience for a bad connection; say what to do if it fails."""
+def pip(*words: str) -> int:
+    """Run pip with patience for a bad connection and return its exit code; say what to do if it fails."""
     patience = ["--retries", "10", "--timeout", "60"]
     if tuple(map(int, metadata.version("pip").split(".")[:2])) >= (25, 1):
         patience += ["--resume-retries", "20"]  # goes on inside a file that broke off
-    if subprocess.run([sys.executable, "-m", "pip", *words, *patience]).returncode == 0:
-        return True
-    print("error: pip failed; if the connection broke, give the same command again: it goes on there", file=sys.stderr)
-    return False
+    code = subprocess.run([sys.executable, "-m", "pip", *words, *patience]).returncode
+    if code != 0:
+        print("error: pip failed; if the connection broke, give the same command again: it goes on", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":
