@@ -119,11 +119,10 @@ class Trial:
         self.suite = suite
         for name in ("logs", "results"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        archive = source_archive()
-        self.source = hashlib.sha256(archive).hexdigest()[:12]
+        self.source = source_hash()
         self.checkout = folder / f"source-{self.source}"
         if not self.checkout.exists():
-            unpack(archive, self.checkout)
+            unpack(source_archive(), self.checkout)
 
     def read(self, name: str) -> Outcome | None:
         """Return what came of an install, None if it has not been tried."""
@@ -305,21 +304,28 @@ def tests_counted(output: str) -> str:
 
 
 def source_archive() -> bytes:
-    """Return the files of the working tree that git does not ignore, as a tar archive that is the same every time.
-
-    Without the pages of documentation, which change nothing of what is installed.
-    """
-    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
-    names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    """Return the files of the working tree that git does not ignore, as a tar archive."""
     stream = BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name in sorted(set(names)):
-            if (ROOT / name).is_file():
-                member = archive.gettarinfo(ROOT / name, name)
-                member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
-                with (ROOT / name).open("rb") as content:
-                    archive.addfile(member, content)
+        for name in source_files():
+            archive.add(ROOT / name, name)
     return stream.getvalue()
+
+
+def source_files() -> list[str]:
+    """Return the files of the working tree that git does not ignore, relative to its root, in order."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [name for name in sorted(set(names)) if (ROOT / name).is_file()]
+
+
+def source_hash() -> str:
+    """Return a hash of everything that an install depends on: all files but the pages of documentation."""
+    digest = hashlib.sha256()
+    for name in source_files():
+        if not name.endswith(".md"):
+            digest.update(f"{name}\0".encode() + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return digest.hexdigest()[:12]
 
 
 def unpack(archive: bytes, folder: Path) -> None:
