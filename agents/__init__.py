@@ -6,6 +6,8 @@ Public names are loaded when they are first used, so that importing the package 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from darla.base.llvm_order import load_triton_first
+
 if TYPE_CHECKING:
     from darla.agents.agent import Actor, Agent, RandomAgent
     from darla.agents.algorithms import ALGORITHMS, Algorithm, get_algorithm
@@ -36,6 +38,10 @@ __all__ = [
     "make_vec",
     "train_agent",
 ]
+
+# Optimisers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
+# opened a renderer of its own.
+load_triton_first()
 
 _MODULES = {
     "agent": ("Actor", "Agent", "RandomAgent"),

@@ -17,6 +17,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec import Images, LocalVecEnv, environment_seeds
 from darla.base import InputError, limit_threads
+from darla.base.errors import WorkerDiedError
+from darla.base.worker_errors import report_faults, worker_died
 
 if TYPE_CHECKING:
     from darla.envs.domains import AnyDomain
@@ -166,10 +168,9 @@ class WorkerVecEnv(VecEnv):
             raise InputError(message)
         raise RuntimeError(f"an environment failed in worker {worker}:\n{trace}")
 
-    def _died(self, worker: int) -> RuntimeError:
+    def _died(self, worker: int) -> WorkerDiedError:
         self._processes[worker].join(_SECONDS_TO_LEAVE)
-        code = self._processes[worker].exitcode
-        return RuntimeError(f"environment worker {worker} died (exit code {code})")
+        return worker_died(f"environment worker {worker}", self._processes[worker])
 
 
 def _context() -> ForkServerContext | SpawnContext:
@@ -188,6 +189,7 @@ def _context() -> ForkServerContext | SpawnContext:
 def _serve(pipe: Connection, domain: "AnyDomain", n_envs: int) -> None:
     """Run a worker: make the environments, answer requests, leave when the parent is gone or says so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    report_faults()
     limit_threads(1)
     try:
         vec = LocalVecEnv(domain, n_envs)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -10,6 +11,25 @@ class InputError(ValueError):
     The message is one sentence that names the value and what was expected. The command line prints it and exits
     with code 2.
     """
+
+
+class WorkerDiedError(InputError):
+    """A process that worked for this one ended before its work was done.
+
+    The message says of what it ended and what that usually means; see `darla.base.worker_errors`.
+
+    Args:
+        message: the sentence.
+        pid: the process that ended.
+        exit_code: as `multiprocessing` has it: below 0 the number of the signal that ended it; None if unknown.
+    """
+
+    def __init__(self, message: str, pid: int | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.pid, self.exit_code = pid, exit_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.pid, self.exit_code)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -11,6 +11,7 @@ from typing import Any
 
 from darla.base.errors import InputError
 from darla.base.threads import limit_threads
+from darla.base.worker_errors import report_faults
 
 LOCAL = "local"
 """Instead of an address: a cluster of this machine alone, for the time of the work."""
@@ -69,5 +70,6 @@ def ray_pool(address: str, processes: int | None = None) -> Iterator[RayPool]:
 
 
 def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    report_faults()
     limit_threads(1)
     return function(*args, **kwargs)

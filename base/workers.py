@@ -5,17 +5,38 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
 from darla.base.threads import limit_threads
+from darla.base.worker_errors import first_to_die, report_faults, worker_died
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool that notices at once when any of its workers dies.
+
+    Python's watches the workers that there were when it was last woken, and `submit` wakes it before it starts a
+    worker for the task: the death of that worker would be noticed when another task ends, which may take hours.
+    """
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start `function`, and watch the process that does it."""
+        future = super().submit(function, *args, **kwargs)
+        with self._shutdown_lock:
+            self._executor_manager_thread_wakeup.wakeup()
+        return future
 
 
 @contextmanager
 def worker_pool(
-    processes: int, start: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+    processes: int,
+    start: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+    *,
+    who: str = "a worker process",
 ) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of worker processes.
 
@@ -27,18 +48,26 @@ def worker_pool(
         processes: how many.
         start: called once in each worker before its first task.
         arguments: given to `start`.
+        who: what a worker is called in the sentence that says that it has died.
+
+    Raises:
+        WorkerDiedError: a worker ended before its work was done; the sentence says of what. The work must be such that
+            the same command goes on with it.
     """
-    pool = ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, arguments)
-    )
+    pool = _Pool(processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, arguments))
     try:
         yield pool
         pool.shutdown()
-    except BaseException:
+    except BaseException as error:
         workers = list((pool._processes or {}).values())
+        # With a cause, the pool is broken since an answer cannot be read, and no process has died by itself.
+        died = isinstance(error, BrokenProcessPool) and error.__cause__ is None
+        first = first_to_die(workers) if died else None
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.kill()
+        if died:
+            raise worker_died(who, first, resumes=True) from error
         raise
 
 
@@ -46,6 +75,7 @@ def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> Non
     # A terminal sends Ctrl-C to every process; the parent decides what becomes of the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    report_faults()
     limit_threads(1)
     if start is not None:
         start(*arguments)

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from darla.base import InputError, is_complete
+from darla.base.errors import WorkerDiedError
 from darla.base.progress import duration
 from darla.base.ray_pool import ray_pool
 from darla.base.threads import available_cores
+from darla.base.worker_errors import RESUMES, cause_of_death
 from darla.base.workers import worker_pool
-from darla.cell_log import last_line, log_of
+from darla.cell_log import last_line, last_mark, log_of
 from darla.cell_process import do_work
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -94,7 +96,8 @@ def finish_cells(
         The cells that failed, in order; those that need them were not begun.
 
     Raises:
-        InputError: a worker process was killed, and with it the pool.
+        WorkerDiedError: a worker process died, and with it the pool; the sentence says of what, and names the cell that
+            it worked on and its log.
     """
     _check(cells)
     todo = {cell.folder: cell for cell in cells if not is_complete(cell.folder)}
@@ -107,31 +110,27 @@ def finish_cells(
     urgency = _urgency(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
     logs.mkdir(parents=True, exist_ok=True)
-    with _open_pool(processes, ray, len(todo)) as (pool, parallel):
+    with _naming_cells(running, logs), _open_pool(processes, ray, len(todo)) as (pool, parallel):
         estimate = _Estimate(parallel, afterwards)
-        try:
-            while todo or running:
-                _submit(pool, todo, running, parallel, urgency, logs)
-                if not running:
-                    break  # what is left needs a cell that failed
-                ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    done = running.pop(future)
-                    seconds = time.monotonic() - done.started
-                    if (problem := _problem(future)) is not None:
-                        failures.append(Failure(done.cell, problem, log_of(done.cell.folder, logs)))
-                        _say(f"{done.cell.label}: failed: {problem}")
-                        continue
-                    finished += 1
-                    estimate.learn(done.cell.cost, seconds)
-                    left = estimate.left(todo.values(), running.values())
-                    _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
-                if not ended:
-                    _say("  ".join(_told(part, logs) for part in running.values()))
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process was killed (is there enough memory?); the same command goes on where it stopped"
-            ) from error
+        while todo or running:
+            _submit(pool, todo, running, parallel, urgency, logs)
+            if not running:
+                break  # what is left needs a cell that failed
+            ended, _ = wait(running, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_COMPLETED)
+            for future in ended:
+                problem = _problem(future)  # a broken pool raises: what ran is still in `running`
+                done = running.pop(future)
+                seconds = time.monotonic() - done.started
+                if problem is not None:
+                    failures.append(Failure(done.cell, problem, log_of(done.cell.folder, logs)))
+                    _say(f"{done.cell.label}: failed: {problem}")
+                    continue
+                finished += 1
+                estimate.learn(done.cell.cost, seconds)
+                left = estimate.left(todo.values(), running.values())
+                _say(f"[{finished}/{total}] {done.cell.label}: {duration(seconds)}; about {duration(left)} left")
+            if not ended:
+                _say("  ".join(_told(part, logs) for part in running.values()))
     return failures
 
 
@@ -145,6 +144,26 @@ def _open_pool(processes: int | None, ray: str | None, cells: int) -> Iterator[t
     parallel = available_cores() if processes is None else processes
     with worker_pool(min(parallel, cells)) as pool:
         yield pool, parallel
+
+
+@contextmanager
+def _naming_cells(running: Mapping[Future[str | None], _Running], logs: Path) -> Iterator[None]:
+    """Say of a worker that has died which cell it worked on."""
+    try:
+        yield
+    except WorkerDiedError as error:
+        at_work = [part.cell for part in running.values()]
+        marks = {cell.folder: last_mark(log_of(cell.folder, logs)) for cell in at_work}
+        # Each log begins with the process that works on the cell. One that died before it wrote that is not there.
+        its_own = [cell for cell in at_work if (mark := marks[cell.folder]) and mark.process == error.pid]
+        cells = (its_own if error.pid is not None else []) or at_work
+        names = ", ".join(cell.label for cell in cells)
+        kept = ", ".join(str(log_of(cell.folder, logs)) for cell in cells)
+        raise WorkerDiedError(
+            f"{names}: the worker process {cause_of_death(error.exit_code)}; log: {kept}; {RESUMES}",
+            error.pid,
+            error.exit_code,
+        ) from error
 
 
 def _problem(future: "Future[str | None]") -> str | None:

@@ -1,7 +1,8 @@
 """`darla doctor`: can this machine run darla, and how fast?
 
-Each check answers on its own, so that one missing library does not hide the next problem. Rendering is tried in a
-process of its own: a graphics driver that crashes takes that process with it and nothing else.
+Each check answers on its own, so that one missing library does not hide the next problem. Rendering and training are
+tried in one process of their own, as work does both: native libraries that crash, alone or because they do not get on,
+take that process with them and nothing else.
 """
 
 import importlib
@@ -19,6 +20,7 @@ from typing import Literal
 
 from darla.base.graphics import missing_packages
 from darla.base.threads import available_cores, default_threads
+from darla.base.worker_errors import DOCTOR, cause_of_death, report_faults
 
 Verdict = Literal["ok", "note", "fail"]
 
@@ -85,6 +87,7 @@ def _checks(folder: Path) -> Iterator[Check]:
     checks: tuple[Callable[[], Check], ...] = (
         _python,
         _packages,
+        _pytorch,
         _cores,
         _number_formats,
         _gpu,
@@ -119,6 +122,22 @@ def _packages() -> Check:
     if broken:
         return Check("packages", "fail", "cannot be imported: " + "; ".join(broken))
     return Check("packages", "ok", ", ".join(found))
+
+
+def _pytorch() -> Check:
+    """Tell which build of PyTorch this is: PyPI's for Linux has CUDA and triton, which brings an LLVM of its own."""
+    try:
+        import torch
+    except Exception as error:
+        return Check("pytorch", "fail", f"cannot be imported ({type(error).__name__}: {error})")
+    build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for the CPU"
+    if getattr(torch.version, "hip", None):
+        build = f"for ROCm {torch.version.hip}"
+    try:
+        triton = f"triton {metadata.version('triton')}, which is loaded before a renderer is opened"
+    except metadata.PackageNotFoundError:
+        triton = "triton is not installed"
+    return Check("pytorch", "ok", f"{torch.__version__}, built {build}; {triton}")
 
 
 def _cores() -> Check:
@@ -160,24 +179,42 @@ def _graphics_libraries() -> Check:
 def _rendering() -> Check:
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", "from darla.checkup import _render; _render()"],
+            [sys.executable, "-c", f"from {__name__} import _render_and_train as work; work()"],
             capture_output=True,
             text=True,
             timeout=120,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        return Check("rendering", "fail", "no picture within two minutes")
+        return Check("rendering", "fail", "no picture and no step of an optimiser within two minutes")
+    if answer.returncode < 0:
+        return Check("rendering", "fail", _crash(answer))
     if answer.returncode != 0:
         reason = (answer.stderr.strip() or f"the process ended with code {answer.returncode}").splitlines()[-1]
         return Check("rendering", "fail", reason)
     frames, renderer = answer.stdout.strip().splitlines()[-1].split(" ", 1)
-    speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}"
+    speed = f"{float(frames):.0f} frames per second at 64x64 in one process, {renderer}; an optimiser steps beside it"
     return Check("rendering", "ok" if float(frames) > _SLOW_FRAMES else "note", speed)
 
 
-def _render() -> None:
-    """Print the frames per second of a SeekAvoid world and what draws them; runs in a process of its own."""
+def _crash(answer: subprocess.CompletedProcess[str]) -> str:
+    """Say of a process that was ended by a signal what it had done, and the line of Python that it was in."""
+    drawn = answer.stdout.strip()
+    done = f"it had drawn ({drawn.splitlines()[-1].split(' ', 1)[1]}) and was to train" if drawn else "it was to draw"
+    # faulthandler's report: the innermost call comes first, and those of the import system say nothing.
+    calls = [line.strip() for line in answer.stderr.splitlines() if line.strip().startswith("File ")]
+    where = next((call for call in calls if "<frozen" not in call), "")
+    cause = cause_of_death(answer.returncode).removesuffix(f"; {DOCTOR}")
+    return f"the process {cause} ({done}" + (f"; in {where})" if where else ")")
+
+
+def _render_and_train() -> None:
+    """Draw a SeekAvoid world, then take an optimiser's step, then draw again; runs in a process of its own.
+
+    Prints the frames per second and what draws them. The order is that of work in which a crash was seen: PyTorch
+    loads triton with the first optimiser, after the renderer has been opened.
+    """
+    report_faults()
     from darla.envs import make, tasks
     from darla.envs.opengl import gl
 
@@ -192,7 +229,17 @@ def _render() -> None:
         if terminated or truncated:
             env.reset()
     rate = _RENDER_STEPS / (time.perf_counter() - started)
-    print(f"{rate:.1f} {gl.gl_info.get_renderer()}")
+    print(f"{rate:.1f} {gl.gl_info.get_renderer()}", flush=True)
+
+    import torch
+
+    network = torch.nn.Conv2d(3, 4, 3)
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.from_numpy(image).permute(2, 0, 1).float()).square().mean().backward()
+    optimizer.step()
+    again, _ = env.reset(seed=0)
+    if (again != image).any():
+        raise SystemExit("the same world is drawn otherwise after an optimiser has been made")
     env.close()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from darla.agents import ActConfig, train_agent
 from darla.base import Artefact
+from darla.base.errors import WorkerDiedError
+from darla.base.worker_errors import RESUMES
 from darla.envs import TransferTask, tasks
 
 
@@ -38,19 +40,23 @@ def act(
     Raises:
         InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
             a folder that holds something else.
+        WorkerDiedError: a process that steps environments has died.
     """
     from darla.experiments import presets  # not at the top: experiments stand on this package
 
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
     chosen = tasks.get(task) if isinstance(task, str) else task
-    return train_agent(
-        config,
-        chosen.training_domain(config.trains_in),
-        encoder.folder if isinstance(encoder, Artefact) else encoder,
-        out,
-        seed,
-        validation=chosen.validation if config.selection == "validation" else None,
-        workers=workers,
-        label=label,
-    )
+    try:
+        return train_agent(
+            config,
+            chosen.training_domain(config.trains_in),
+            encoder.folder if isinstance(encoder, Artefact) else encoder,
+            out,
+            seed,
+            validation=chosen.validation if config.selection == "validation" else None,
+            workers=workers,
+            label=label,
+        )
+    except WorkerDiedError as error:
+        raise WorkerDiedError(f"{error}; {RESUMES}", error.pid, error.exit_code) from error

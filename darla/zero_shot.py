@@ -19,7 +19,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -188,17 +187,11 @@ def _play(evaluation: Evaluation, workers: int) -> None:
             finally:
                 player.close()
             return
-        with worker_pool(min(workers, len(todo)), _start_worker, (evaluation,)) as pool:
+        with worker_pool(min(workers, len(todo)), _start_worker, (evaluation,), who="an evaluating process") as pool:
             futures = {pool.submit(_play_in_worker, cell): cell for cell in todo}
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    progress.update(evaluation.cost(futures[future]))
-            except BrokenProcessPool as error:
-                raise InputError(
-                    "an evaluating process was killed (is there enough memory?); "
-                    "the same command goes on where it stopped"
-                ) from error
+            for future in as_completed(futures):
+                future.result()
+                progress.update(evaluation.cost(futures[future]))
 
 
 _player: Player

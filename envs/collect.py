@@ -6,7 +6,6 @@ depend on how many workers draw them, nor on how often the work was interrupted.
 
 import time
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +90,7 @@ def collect(
 
     Raises:
         InputError: an unknown task, a folder with something else in it, a full disk.
+        WorkerDiedError: a process that draws has died.
     """
     if workers < 1:
         raise InputError(f"workers is {workers}, but must be at least 1")
@@ -144,17 +144,12 @@ def _collect_in_parallel(
 ) -> None:
     # A domain travels as plain data; image data are small, as they hold no pictures.
     told = domain.to_dict() if isinstance(domain, AnyDomain) else domain
-    with worker_pool(workers, _start_worker, (config, told, folder)) as pool:
+    with worker_pool(workers, _start_worker, (config, told, folder), who="a collecting process") as pool:
         futures = {pool.submit(_write_in_worker, shard): shard for shard in todo}
-        try:
-            for future in as_completed(futures):
-                future.result()
-                clock.save()
-                progress.update(config.shards[futures[future]])
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a collecting process was killed (is there enough memory?); the same command goes on where it stopped"
-            ) from error
+        for future in as_completed(futures):
+            future.result()
+            clock.save()
+            progress.update(config.shards[futures[future]])
 
 
 _in_worker: tuple[Drawer | ImageDrawer, CollectConfig, Path]

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 
 from darla.base import InputError
+from darla.base.llvm_order import load_triton_first
 from darla.envs.domains import AnyDomain, EnvDomain
 from darla.envs.registration import register
 
@@ -67,6 +68,7 @@ def _context(domain: EnvDomain, index: int) -> dict[str, Any]:
 
 def _gym_make(env_id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     register()
+    load_triton_first()  # any environment may open a renderer: a MiniWorld of the user's own, for one
     try:
         return gymnasium.make(env_id, **kwargs)
     except gymnasium.error.Error as error:

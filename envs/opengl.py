@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from darla.base import InputError
 from darla.base.graphics import require_graphics
+from darla.base.llvm_order import load_triton_first
 
 # Mesa's software rasteriser starts threads that cost more than they bring at 64x64 pixels: without them a frame takes
 # a third less time, and environments in several processes do not fight for cores. It is read once, with the driver.
@@ -28,6 +29,7 @@ class RenderingUnavailableError(InputError):
 
 
 def _load() -> tuple[Any, Any]:
+    load_triton_first()  # a triton that PyTorch loads after Mesa has been opened ends the process
     require_graphics()
     import pyglet
 

@@ -6,6 +6,8 @@ Importing this module is cheap; PyTorch comes with the first name that is used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from darla.base.llvm_order import load_triton_first
+
 if TYPE_CHECKING:
     from darla.vision.base import ImageModel, Posterior, VisionModel
     from darla.vision.beta_vae import BetaVAE, BetaVAEConfig
@@ -59,6 +61,10 @@ __all__ = [
     "train_encoder",
     "train_model",
 ]
+
+# Optimisers are made below here, and PyTorch loads triton with the first one. The program that imports this may have
+# opened a renderer of its own.
+load_triton_first()
 
 
 def __getattr__(name: str) -> Any:

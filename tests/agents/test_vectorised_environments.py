@@ -10,6 +10,7 @@ from toy_images import ENV_ID, SIZE
 
 from darla.agents import make_vec
 from darla.base import InputError
+from darla.base.errors import WorkerDiedError
 from darla.envs import EnvDomain
 
 
@@ -96,12 +97,20 @@ def test_an_error_in_a_worker_arrives_with_its_own_trace():
     env.close()
 
 
-def test_the_death_of_a_worker_is_told(columns):
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (signal.SIGSEGV, r"a segmentation fault \(SIGSEGV\): usually two native libraries"),
+        (signal.SIGKILL, r"a kill \(SIGKILL\): usually by the system, for lack of memory"),
+        (signal.SIGABRT, r"an abort \(SIGABRT\): a native library gave up"),
+    ],
+)
+def test_the_death_of_a_worker_is_told(columns, number, sentence):
     env = make_vec(columns, 2, seed=0, workers=2)
     env.reset()
-    os.kill(env._processes[1].pid, signal.SIGKILL)
+    os.kill(env._processes[1].pid, number)
     env._processes[1].join()
-    with pytest.raises(RuntimeError, match="worker 1 died"):
+    with pytest.raises(WorkerDiedError, match=f"^environment worker 1 died of {sentence}"):
         env.step(np.zeros(2, np.int64))
     env.close()
     assert not any(process.is_alive() for process in env._processes)

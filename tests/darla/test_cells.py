@@ -8,6 +8,7 @@ import cell_work
 import pytest
 
 from darla.base import InputError, is_complete
+from darla.base.errors import WorkerDiedError
 from darla.cells import Cell, only_one, run_cells
 
 
@@ -86,9 +87,28 @@ def test_a_fault_is_traced_in_the_log(tmp_path: Path) -> None:
     assert "Traceback" in (tmp_path / "logs" / f"{tmp_path.name}-bad.log").read_text()
 
 
-def test_a_killed_worker_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a worker process was killed"):
-        run_cells([cell(tmp_path, "bad", work=cell_work.die)], 1, tmp_path / "logs")
+@pytest.mark.parametrize(
+    ("work", "sentence", "report"),
+    [
+        (cell_work.die, r"a kill \(SIGKILL\): usually by the system, for lack of memory", None),
+        (cell_work.crash, r"a segmentation fault \(SIGSEGV\): usually two native", "Segmentation fault"),
+        (cell_work.abort, r"an abort \(SIGABRT\): a native library gave up", "Aborted"),
+    ],
+)
+def test_a_dead_worker_is_told_with_its_cell_and_reported_in_its_log(
+    work: object, sentence: str, report: str | None, tmp_path: Path
+) -> None:
+    cells = [cell(tmp_path, "other", work=cell_work.wait_for_bad, cost=9.0), cell(tmp_path, "bad", work=work)]
+    expected = f"^bad: the worker process died of {sentence}.*; log: .*bad.log; the same command goes on"
+    with pytest.raises(WorkerDiedError, match=expected) as caught:
+        run_cells(cells, 2, tmp_path / "logs")
+    assert "other" not in str(caught.value)
+    log = (tmp_path / "logs" / f"{tmp_path.name}-bad.log").read_text()
+    if report is None:
+        assert "Fatal" not in log
+    else:
+        assert f"Fatal Python error: {report}" in log
+        assert "cell_work.py" in log
 
 
 def test_a_plan_with_holes_is_a_fault(tmp_path: Path) -> None:

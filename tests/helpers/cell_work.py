@@ -45,6 +45,29 @@ def die(out: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def crash(out: Path) -> None:
+    """End as a process does in which native libraries clash, once another cell is at work beside it."""
+    _beside_another(out)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def abort(out: Path) -> None:
+    """End as a process does in which a native library gives up."""
+    _beside_another(out)
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def wait_for_bad(out: Path) -> None:
+    """Be at work until the cell beside has died, and all are ended."""
+    (out.parent / "at_work").touch()
+    time.sleep(60)
+
+
+def _beside_another(out: Path) -> None:
+    while not (out.parent / "at_work").exists():
+        time.sleep(0.01)
+
+
 def record(out: Path, event: str) -> None:
     """Keep a diary of all cells, with the process that did it."""
     with (out.parent / "diary").open("a") as diary:

@@ -1,0 +1,46 @@
+"""What workers of the tests' pools do; worker processes import it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def draw() -> int:
+    """Draw a SeekAvoid world."""
+    from darla.envs import make, tasks
+
+    env = make(tasks.get("conjunction").source)
+    image, _ = env.reset(seed=0)
+    env.close()
+    return int(image.max())
+
+
+def die_of(number: int, meeting: Path | None = None) -> None:
+    """Send this process a signal, once another worker is at its work in `meeting`."""
+    while meeting is not None and not meeting.exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.Signals(number))
+
+
+def wait_long(meeting: Path) -> None:
+    """Be at work until the pool is over."""
+    meeting.touch()
+    time.sleep(60)
+
+
+def leave(code: int) -> None:
+    """End without a word."""
+    os._exit(code)
+
+
+class Unreadable:
+    """An answer that can be sent and not be read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("no number",)
+
+
+def answer_badly() -> Unreadable:
+    """Return what cannot be read."""
+    return Unreadable()
