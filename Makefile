@@ -53,7 +53,7 @@ $(VENV)/.ray: $(VENV)/.installed
 # MiniWorld draws through EGL and Mesa. Root on Debian gets them here; anybody else is told what to ask for, before
 # anything large is downloaded.
 graphics: $(VENV)/.created
-	@missing="$$($(BIN)/python -m darla.base.graphics)"; \
+	@missing="$$($(BIN)/python base/graphics.py)" || exit 2; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $$missing"; \
 		apt-get update -qq && \

@@ -1,11 +1,10 @@
 """The system libraries that MiniWorld draws with, and the Debian packages that bring them.
 
-`python -m darla.base.graphics` prints the packages that are missing, on one line, for a shell to install.
+Run as a script, it prints the packages that are missing, on one line, for a shell to install; it needs nothing but
+Python then, so that they can be asked for before anything else is downloaded.
 """
 
 import ctypes
-
-from darla.base.errors import InputError
 
 LIBRARIES = {
     "libEGL.so.1": "libegl1",  # opens a context without a display
@@ -34,6 +33,8 @@ def require_graphics() -> None:
     Raises:
         InputError: a library is missing; the sentence names the packages that bring it.
     """
+    from darla.base.errors import InputError  # not above: a script has no packages around it
+
     if missing := missing_packages():
         raise InputError(
             "the graphics libraries that MiniWorld draws with are missing; on Debian or Ubuntu: "

@@ -37,7 +37,7 @@ LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 DESCRIBE = f"""
 import json, sys, torch
 from importlib import metadata
-there = {{each.metadata["Name"].lower(): each.version for each in metadata.distributions()}}
+there = {{each.metadata["Name"].lower().replace("_", "-"): each.version for each in metadata.distributions()}}
 print(json.dumps({{"python": sys.version.split()[0], "torch": torch.__version__, "cuda": torch.version.cuda,
                   "versions": {{name: there[name] for name in {SHOWN!r} if name in there}}}}))
 """
