@@ -48,11 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.plan:
         return 0
     if own is None:
+        before = installed("torch")
         code = install_torch(wanted, build, options.cpu_index, may_fall_back=options.torch == "auto")
         if code != 0:
             return code
         marker.write_text(installed("torch") or "")
-        print(f"PyTorch {installed('torch')} is installed", flush=True)
+        if installed("torch") != before:
+            print(f"PyTorch {installed('torch')} is installed", flush=True)
     constraints = Path(sys.prefix) / "darla-constraints.txt"
     constraints.write_text(tested if own is None else without(tested, "torch"), encoding="utf-8")
     return pip("install", "--quiet", "--constraint", str(constraints), *requirements(extras))
