@@ -14,7 +14,7 @@ SOURCES = $(sort $(wildcard darla/*.py base/*.py envs/*.py vision/*.py vision/*/
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all test-installs lint types format bench install graphics clean
+.PHONY: demo test test-all test-installs lint types format bench install dependencies graphics clean
 
 demo: graphics install
 	$(BIN)/darla demo
@@ -45,6 +45,9 @@ format: install
 	$(BIN)/ruff format .
 
 install: $(VENV)/.installed
+
+# What the project needs, without the project.
+dependencies: $(VENV)/.dependencies
 
 $(VENV)/.ray: $(VENV)/.installed
 	@$(BIN)/python tools/install_dependencies.py --torch $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --extras $(EXTRAS),ray

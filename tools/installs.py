@@ -108,5 +108,5 @@ def table(outcomes: list[Outcome]) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
         cells[0] = "; ".join([*([cells[0]] if cells[0] else []), *others])
         row = [outcome.name, outcome.python, outcome.torch, versions, *cells, f"{outcome.seconds:.0f}", outcome.date]
-        rows.append("| " + " | ".join(row) + " |")
+        rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)
