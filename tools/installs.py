@@ -97,9 +97,8 @@ def table(outcomes: list[Outcome]) -> str:
     rows.append("|---|---|---|---|---|---|---|---:|---|")
     for outcome in outcomes:
         if outcome.skipped:
-            rows.append(
-                f"| {outcome.name} | {outcome.python} | not tried: {outcome.skipped} | | | | | | {outcome.date} |"
-            )
+            why = f"not tried: {outcome.skipped}"
+            rows.append(f"| {outcome.name} | {outcome.python} | {why} |  |  |  |  |  | {outcome.date} |")
             continue
         steps = dict(outcome.steps)
         cells = [steps.pop(step, "") for step in ("doctor", "demo", "suite")]
