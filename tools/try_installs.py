@@ -77,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"no install {name!r}; there are {', '.join(installs)}")
     trial = Trial(options.folder, options.cpu_index, suite=not options.no_suite)
     for name in options.only or installs:
-        done = trial.read(name)
-        if done is None or done.failed or done.source != trial.source or done.skipped or options.again:
+        if options.again or not trial.finished(installs[name]):
             trial.run(installs[name], keep=options.keep)
     outcomes = [outcome for name in installs if (outcome := trial.read(name))]
     print(table(outcomes))
@@ -119,8 +118,8 @@ class Trial:
         self.suite = suite
         for name in ("logs", "results"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self.source = source_hash()
-        self.checkout = folder / f"source-{self.source}"
+        self.source = source_hash(installed_files())
+        self.checkout = folder / f"source-{source_hash(source_files())}"
         if not self.checkout.exists():
             unpack(source_archive(), self.checkout)
 
@@ -128,6 +127,12 @@ class Trial:
         """Return what came of an install, None if it has not been tried."""
         path = self.folder / "results" / f"{name}.json"
         return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def finished(self, install: Install) -> bool:
+        """Say whether every step of an install has been done with this source, and none failed."""
+        done = self.read(key(install))
+        wanted = {"install", "doctor", "demo", *(["suite"] if install.suite and self.suite else [])}
+        return done is not None and done.source == self.source and not done.failed and wanted <= set(done.steps)
 
     def write(self, name: str, outcome: Outcome) -> None:
         """Keep what has come of an install so far."""
@@ -319,13 +324,19 @@ def source_files() -> list[str]:
     return [name for name in sorted(set(names)) if (ROOT / name).is_file()]
 
 
-def source_hash() -> str:
-    """Return a hash of everything that an install depends on: all files but the pages of documentation."""
+def source_hash(names: Sequence[str]) -> str:
+    """Return a hash of some files of the working tree and their names."""
     digest = hashlib.sha256()
-    for name in source_files():
-        if not name.endswith(".md"):
-            digest.update(f"{name}\0".encode() + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    for name in names:
+        digest.update(f"{name}\0".encode() + hashlib.sha256((ROOT / name).read_bytes()).digest())
     return digest.hexdigest()[:12]
+
+
+def installed_files() -> list[str]:
+    """Return the files on which an installed darla depends: a change of the others calls for no new trial."""
+    others = ("tests/", "benchmarks/", "docs/", "tools/")
+    chosen = ("pyproject.toml", "constraints.txt", "tools/install_dependencies.py")
+    return [name for name in source_files() if name in chosen or (name.endswith(".py") and not name.startswith(others))]
 
 
 def unpack(archive: bytes, folder: Path) -> None:

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import try_installs
-from installs import TRIED_EXTRAS, Outcome, all_installs, key, table
+from installs import TRIED_EXTRAS, Install, Outcome, all_installs, key, table
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -62,7 +62,26 @@ def test_an_interpreter_that_is_not_there_is_not_found() -> None:
     assert try_installs.interpreter("3.4") is None
 
 
-def test_the_hash_of_the_source_leaves_out_the_pages_only() -> None:
-    files = try_installs.source_files()
-    assert {"pyproject.toml", "docs/studies.md", "darla/__init__.py"} <= set(files)
-    assert try_installs.source_hash() == try_installs.source_hash()
+def test_a_trial_depends_on_what_is_installed_only() -> None:
+    files = try_installs.installed_files()
+    assert {"pyproject.toml", "constraints.txt", "tools/install_dependencies.py", "darla/__init__.py"} <= set(files)
+    assert not {"README.md", "tools/try_installs.py", "tests/project/test_installs.py"} & set(files)
+    assert try_installs.source_hash(files) != try_installs.source_hash(files[1:])
+    assert {"docs/studies.md", "tests/project/test_installs.py"} <= set(try_installs.source_files())
+
+
+def test_what_is_finished_is_not_tried_again(tmp_path: Path) -> None:
+    trial = try_installs.Trial(tmp_path, "http://127.0.0.1:9/", suite=True)
+    install = Install("oldest", "3.11", suite=True)
+    assert not trial.finished(install)
+    steps = {"install": "ok", "doctor": "ok", "demo": "ok"}
+    for given, finished in (
+        (Outcome("oldest", steps=steps, source=trial.source), False),  # stopped before the tests
+        (Outcome("oldest", steps={**steps, "suite": "failed: 1 failed"}, source=trial.source), False),
+        (Outcome("oldest", steps={**steps, "suite": "5 passed"}, source="another"), False),
+        (Outcome("oldest", skipped="no such interpreter here", source=trial.source), False),  # it may be there by now
+        (Outcome("oldest", steps={**steps, "suite": "5 passed"}, source=trial.source), True),
+    ):
+        trial.write(key(install), given)
+        assert trial.finished(install) is finished
+    assert (trial.checkout / "pyproject.toml").is_file()
