@@ -185,7 +185,7 @@ class Trial:
             run(*pip, "install", "--upgrade", "pip")
             wheel = self.wheel(run, pip)
             if install.versions == "newest":
-                run(*pip, "install", f"{wheel}[{','.join(install.extras)}]")
+                run(*pip, "install", f"{wheel}[{','.join(install.extras)}]" if install.extras else wheel)
             elif install.versions == "oldest":
                 run(*pip, "install", "--only-binary", ":all:", "--requirement", self.oldest(run, install, inside))
             else:
