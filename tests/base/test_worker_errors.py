@@ -2,7 +2,6 @@
 
 import pickle
 import signal
-from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -24,17 +23,15 @@ SENTENCES = {
 
 @pytest.mark.parametrize("number", SENTENCES)
 def test_a_pool_says_of_what_its_worker_died(number: int, tmp_path: Path) -> None:
-    # The pool then ends the others itself, which must not be taken for the cause.
-    with (
-        pytest.raises(
-            WorkerDiedError, match=rf"^a drawing process {SENTENCES[number]}.*; the same command goes on"
-        ) as it,
-        worker_pool(2, who="a drawing process") as pool,
-    ):
-        futures = [pool.submit(pool_work.wait_long, tmp_path / "meeting")]
-        futures.append(pool.submit(pool_work.die_of, number, tmp_path / "meeting"))
-        wait(futures)
-        futures[1].result()
+    def work() -> None:
+        with worker_pool(2, who="a drawing process") as pool:
+            pool.submit(pool_work.wait_long, tmp_path / "meeting")
+            # The pool then ends the other one itself, which must not be taken for the cause.
+            pool.submit(pool_work.die_of, number, tmp_path / "meeting").result()
+
+    sentence = rf"^a drawing process {SENTENCES[number]}.*; the same command goes on"
+    with pytest.raises(WorkerDiedError, match=sentence) as it:
+        work()
     assert it.value.exit_code == -number
     assert isinstance(it.value, InputError)
     assert ("memory" in str(it.value)) == (number == signal.SIGKILL)

@@ -13,22 +13,25 @@ from typing import Any
 
 import safetensors
 
-# Python runs it when a process starts. The library is loaded by ctypes, or by the import system: both are watched.
+# Python runs it when a process starts.
 _SITECUSTOMIZE = """
 import ctypes, json, os, sys
 
 load = ctypes.CDLL.__init__
 
-def loading(self, name, mode=ctypes.DEFAULT_MODE, *rest, **more):
-    load(self, name, mode, *rest, **more)
-    if name and "libtriton" in str(name):
-        gl = sys.modules.get("pyglet.gl")
-        with open(os.environ["TRITON_RECORD"], "a") as record:
-            print(json.dumps({
-                "process": os.getpid(),
-                "renderer_open": gl is not None and gl.current_context is not None,
-                "looks_at_itself_first": bool(mode & os.RTLD_DEEPBIND),
-            }), file=record)
+def loading(self, name, *rest, **more):
+    if not name or "libtriton" not in str(name):
+        return load(self, name, *rest, **more)
+    gl = sys.modules.get("pyglet.gl")
+    line = {
+        "process": os.getpid(),
+        "renderer_open": gl is not None and gl.current_context is not None,
+        "llvm_there": "libLLVM" in open("/proc/self/maps").read(),
+        "looks_at_itself_first": bool(more["mode"] & os.RTLD_DEEPBIND),
+    }
+    load(self, name, *rest, **more)
+    with open(os.environ["TRITON_RECORD"], "a") as record:
+        print(json.dumps(line), file=record)
 
 ctypes.CDLL.__init__ = loading
 """
