@@ -26,6 +26,15 @@ def test_the_system_has_the_graphics_libraries_that_darla_asks_for(monkeypatch: 
     assert sorted(packages) == sorted(graphics.missing_packages())
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_the_pages_name_the_same_packages(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphics, "_loads", lambda library: False)
+    line = re.search(r"^ *sudo apt-get install (.*)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert line is not None
+    assert [name for name in line[1].split() if name.startswith("lib")] == graphics.missing_packages()
+    assert "python3-venv" in line[1].split()
+
+
 def test_libraries_are_installed_by_make_before_the_code_is_there() -> None:
     copied = re.findall(r"^COPY (?:--\S+ )*(.+) \S+$", STAGES[1], re.MULTILINE)
     files = " ".join(copied).split()
