@@ -39,6 +39,7 @@ lint: install
 
 types: $(VENV)/.links
 	$(BIN)/mypy
+	$(BIN)/mypy tools/*.py
 
 format: install
 	$(BIN)/ruff check --fix .
