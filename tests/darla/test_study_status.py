@@ -90,7 +90,7 @@ def test_a_running_part_says_where_and_how_far(tmp_path: Path) -> None:
 
 def test_a_part_whose_process_has_gone_is_interrupted(tmp_path: Path) -> None:
     cells = study(tmp_path, a=cell_work.die)
-    with pytest.raises(InputError, match="a worker process was killed"):
+    with pytest.raises(InputError, match="died of a kill"):
         finish_cells(cells, 1, tmp_path / LOGS)
     assert states(study_status(tmp_path)) == {"a": "interrupted"}
 
