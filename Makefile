@@ -1,26 +1,36 @@
 # Everything from a bare Python 3.11: each target makes .venv first, and is quick about it the second time.
 
-VENV := .venv
+# A VENV of your own is used as it is, with the PyTorch that is in it.
+VENV ?= .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The Python to make it with; if empty, the first here that is 3.11 or newer.
+PYTHON ?=
+# auto: PyTorch's build for CPUs where there is no NVIDIA GPU; cpu; default: PyPI's build, with CUDA.
+TORCH ?= auto
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+EXTRAS := dev,car-racing
 SOURCES = $(sort $(shell find darla envs vision agents experiments -name '*.py'))
 
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all lint types format bench install graphics clean
+.PHONY: demo test test-all test-installs lint types format bench install dependencies graphics clean
 
-demo: install graphics
+demo: graphics install
 	$(BIN)/darla demo
 
-test: install graphics
+test: graphics install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The cluster's tests need Ray, an extra that nothing else needs.
-test-all: install graphics $(VENV)/.ray
+test-all: graphics install $(VENV)/.ray
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu"
 
-bench: install graphics
+# Hours and tens of gigabytes: every way to install darla, each in an environment of its own. INSTALLS="--only NAME".
+test-installs: graphics
+	$(BIN)/python tools/try_installs.py $(INSTALLS)
+
+bench: graphics install
 	$(BIN)/python -m benchmarks
 
 lint: install
@@ -29,6 +39,7 @@ lint: install
 
 types: $(VENV)/.links
 	$(BIN)/mypy
+	$(BIN)/mypy tools/*.py
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -36,31 +47,36 @@ format: install
 
 install: $(VENV)/.installed
 
+# What the project needs, without the project.
+dependencies: $(VENV)/.dependencies
+
 $(VENV)/.ray: $(VENV)/.installed
-	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev,car-racing,ray]"
-	@rm -f $(VENV)/.links
+	@$(BIN)/python tools/install_dependencies.py --torch $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --extras $(EXTRAS),ray
 	@touch $@
 
-# MiniWorld draws through EGL and Mesa. Root on Debian gets them here; anybody else is told what to ask for.
-graphics: install
-	@missing="$$($(BIN)/python -m darla.common.graphics)"; \
+# MiniWorld draws through EGL and Mesa. Root on Debian gets them here; anybody else is told what to ask for, before
+# anything large is downloaded.
+graphics: $(VENV)/.created
+	@missing="$$($(BIN)/python darla/common/graphics.py)" || exit 2; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $$missing"; \
 		apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
 	elif [ -n "$$missing" ]; then \
-		echo "graphics libraries are missing; ask an administrator for: apt-get install $$missing" >&2; exit 2; \
+		echo "graphics libraries are missing; as root, on Debian or Ubuntu: apt-get install $$missing" >&2; exit 2; \
 	fi
 
 $(VENV)/.created:
-	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "darla needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1" -c constraints.txt
+	@tools/make_venv.sh $(VENV) $(PYTHON)
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -qq -c constraints.txt --config-settings editable_mode=strict -e ".[dev,car-racing]"
+# Apart from the project, so that an image of the two can keep this layer when only the code has changed.
+$(VENV)/.dependencies: $(VENV)/.created pyproject.toml constraints.txt tools/install_dependencies.py
+	@$(BIN)/python tools/install_dependencies.py --torch $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --extras $(EXTRAS)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.dependencies
+	$(BIN)/python -m pip install -qq -c constraints.txt --no-deps --config-settings editable_mode=strict -e .
 	@rm -f $(VENV)/.links
 	@touch $@
 
@@ -74,4 +90,4 @@ $(VENV)/.links: $(VENV)/.installed FORCE
 FORCE:
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,14 +1,12 @@
 """The system libraries that MiniWorld renders with, and the Debian packages that contain them.
 
-`python -m darla.common.graphics` prints the packages that are missing, on one line, for a shell to install.
+Run as a script, it prints the packages that are missing, on one line, for a shell to install. It then needs nothing
+but Python, so that they can be asked for before anything else is downloaded.
 """
 
 import ctypes
 import os
 import sys
-
-from darla.common.errors import InputError
-from darla.common.llvm_order import load_triton_first
 
 LIBRARIES = {
     "libEGL.so.1": "libegl1",  # opens a context without a display
@@ -37,6 +35,8 @@ def require_graphics() -> None:
     Raises:
         InputError: a library is missing; the message names the packages to install.
     """
+    from darla.common.errors import InputError  # not at the top: as a script it has no packages around it
+
     if missing := missing_packages():
         raise InputError(
             "the graphics libraries that MiniWorld renders with are missing; on Debian or Ubuntu: "
@@ -50,9 +50,11 @@ def prepare_renderer() -> None:
     Loads triton's library first (see `llvm_order`). Without a display, tells pyglet to open its windows through EGL:
     MiniWorld imports `pyglet.window`, which looks for a display when it is imported and fails where there is none.
     """
+    from darla.common.llvm_order import load_triton_first  # not at the top: as a script it has no packages around it
+
     load_triton_first()
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        import pyglet  # not at the top: `python -m darla.common.graphics` runs where nothing is installed
+        import pyglet  # not at the top: the script runs where nothing is installed
 
         pyglet.options["headless"] = True
 

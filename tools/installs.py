@@ -1,0 +1,111 @@
+"""The ways to install darla that `make test-installs` tries, as data, and the table of what came of them."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+TRIED_EXTRAS: dict[str, tuple[str, ...]] = {
+    "ray": ("-m", "darla", "demo", "--preset", "tiny", "--ray", "local", "--out", "ray"),
+    "data": ("-c", "import h5py; import darla.envs.image_data"),
+    "car-racing": ("-m", "darla", "collect", "car-racing", "--frames", "200", "--out", "car-racing"),
+}
+"""What Python is given to use an extra; one that is not named here is installed, and doctor and demo are run."""
+SHOWN = ("numpy", "gymnasium", "miniworld", "stable-baselines3", "triton")
+"""Packages whose versions stand in the table."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """One way to install darla."""
+
+    name: str
+    python: str
+    """Version of the interpreter, such as 3.11; the install is skipped where there is none."""
+    build: Literal["default", "cpu"] = "default"
+    """PyTorch's build: PyPI's, with CUDA and triton, or the one for CPUs."""
+    torch: str = ""
+    """Release of PyTorch; empty: the one that goes with `versions`."""
+    versions: Literal["tested", "newest", "oldest"] = "tested"
+    """Of everything else: those of `constraints.txt`, the newest, or the oldest that `pyproject.toml` allows."""
+    extras: tuple[str, ...] = ()
+    suite: bool = False
+    """Whether to run the default tests as well; they take a checkout, everything else has the built wheel alone."""
+
+
+@dataclass
+class Outcome:
+    """What came of one install."""
+
+    name: str
+    python: str = ""
+    """Full version of the interpreter."""
+    torch: str = ""
+    """Version and build of PyTorch."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Version of each of `SHOWN` that is installed."""
+    steps: dict[str, str] = field(default_factory=dict)
+    """Step to `ok`, `failed` or what the tests counted, in the order in which they were run."""
+    skipped: str = ""
+    """Why it was not tried, empty if it was."""
+    seconds: float = 0.0
+    date: str = ""
+    """Day of the last step, ISO 8601."""
+    source: str = ""
+    """Hash of what was installed."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a step failed."""
+        return any(result.startswith("failed") for result in self.steps.values())
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields, for `json.dumps`."""
+        return asdict(self)
+
+
+def all_installs(extras: list[str], torch: str) -> tuple[Install, ...]:
+    """Return every install that is tried.
+
+    Args:
+        extras: the extras of `pyproject.toml` that users install.
+        torch: release of PyTorch for the first install, one whose default build has triton.
+    """
+    return (
+        Install("default build", "3.11", torch=torch, extras=("dev", "car-racing"), suite=True),
+        Install("default build", "3.12"),
+        Install("default build", "3.13", extras=("dev", "car-racing"), suite=True),
+        Install("default build", "3.14"),
+        Install("CPU build", "3.11", "cpu"),
+        Install("CPU build", "3.12", "cpu"),
+        Install("CPU build", "3.13", "cpu"),
+        Install("CPU build", "3.14", "cpu"),
+        Install("newest", "3.11", versions="newest"),
+        Install("newest", "3.13", versions="newest"),
+        Install("oldest", "3.11", versions="oldest", extras=("dev",), suite=True),
+        Install("oldest with extras", "3.11", versions="oldest", extras=tuple(extras)),
+        *(Install(f"extra {name}", "3.11", "cpu", extras=(name,)) for name in extras),
+    )
+
+
+def key(install: Install) -> str:
+    """Return the name under which an install is asked for and its logs are kept: `default-build-3.11`."""
+    return f"{install.name.replace(' ', '-')}-{install.python}"
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Return a Markdown table with one row for each install."""
+    rows = ["| install | Python | PyTorch | with | doctor | tiny demo | tests | seconds | date |"]
+    rows.append("|---|---|---|---|---|---|---|---:|---|")
+    for outcome in outcomes:
+        if outcome.skipped:
+            why = f"not tried: {outcome.skipped}"
+            rows.append(f"| {outcome.name} | {outcome.python} | {why} |  |  |  |  |  | {outcome.date} |")
+            continue
+        steps = dict(outcome.steps)
+        cells = [steps.pop(step, "") for step in ("doctor", "demo", "suite")]
+        # A step without a column of its own, such as the install itself or the use of an extra, is named if it failed.
+        others = [f"{step}: {result}" for step, result in steps.items() if result != "ok"]
+        versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
+        cells[0] = "; ".join([*([cells[0]] if cells[0] else []), *others])
+        row = [outcome.name, outcome.python, outcome.torch, versions, *cells, f"{outcome.seconds:.0f}", outcome.date]
+        rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows)
