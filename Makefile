@@ -14,7 +14,7 @@ SOURCES = $(sort $(shell find darla envs vision agents experiments -name '*.py')
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all test-installs lint types format bench install dependencies graphics clean
+.PHONY: demo test test-all test-installs lint types docs format bench install dependencies graphics clean
 
 demo: graphics install
 	$(BIN)/darla demo
@@ -41,6 +41,10 @@ types: $(VENV)/.links
 	$(BIN)/mypy
 	$(BIN)/mypy tools/*.py
 
+# The site, in site/. Strict: a broken link or a name that is not there fails.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,6 +56,10 @@ dependencies: $(VENV)/.dependencies
 
 $(VENV)/.ray: $(VENV)/.installed
 	@$(BIN)/python tools/install_dependencies.py --torch $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --extras $(EXTRAS),ray
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@$(BIN)/python tools/install_dependencies.py --torch $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --extras $(EXTRAS),docs
 	@touch $@
 
 # MiniWorld draws through EGL and Mesa. Root on Debian gets them here; anybody else is told what to ask for, before
@@ -90,4 +98,4 @@ $(VENV)/.links: $(VENV)/.installed FORCE
 FORCE:
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build site *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darla.base import graphics
+from darla.common import graphics
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = re.sub(r"^ *#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
