@@ -9,7 +9,7 @@ from darla.common import unknown_name
 
 SHORT_PPO = PPOSettings(net_arch=(256, 256), n_epochs=10)
 """PPO on codes or on the state for 40,000 environment steps: wider layers and ten passes over each rollout learn faster
-than the default, which is ahead of them by 80,000 (docs/learners.md)."""
+than the default, which is ahead of them by 80,000 (docs/baselines.md)."""
 AGENTS: Mapping[str, ActConfig] = MappingProxyType(
     {
         "ppo": ActConfig(algorithm="ppo"),

@@ -17,7 +17,7 @@ class PPOSettings(AlgorithmSettings):
     """Hyperparameters of PPO.
 
     The defaults were searched for in the source domain of SeekAvoid, where they serve policies on the codes of an
-    encoder and end-to-end training alike (docs/learners.md).
+    encoder and end-to-end training alike (docs/baselines.md).
     """
 
     n_steps: int = 128
@@ -84,7 +84,7 @@ class PPO(Algorithm):
         # NatureCNN ends in a layer of 512 units, so SB3 puts linear heads on it by default.
         "pixels": PPOSettings(net_arch=()),
         # With layers of 64 units the return in the source of SeekAvoid stops at 9.8, with these at 11.2
-        # (docs/learners.md).
+        # (docs/baselines.md).
         "state": PPOSettings(net_arch=(256, 256)),
     }
     steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 1_100.0, "pixels": 455.0, "state": 1_160.0}

@@ -1,4 +1,4 @@
-"""What the settings of all algorithms share: a frozen dataclass whose numbers are checked when it is made."""
+"""The base of all algorithms' settings: a frozen dataclass that checks its numbers."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal

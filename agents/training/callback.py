@@ -22,7 +22,7 @@ from darla.agents.config import ActConfig
 from darla.agents.policy_io import save_weights, snapshot_file
 from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.training.learning_curve import LearningCurve
-from darla.common import DarlaError, Progress, TrainingDivergedError, seed_for
+from darla.common import DarlaError, InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
 
 _STEPS_BETWEEN_CHECKS = 512
@@ -103,9 +103,7 @@ class Segments(BaseCallback):
 
     def _on_step(self) -> bool:
         if not np.isfinite(self.locals["rewards"]).all():
-            raise TrainingDivergedError(
-                f"the environment returned a reward that is not finite at step {self.model.num_timesteps}"
-            )
+            raise InputError(f"the environment returned a reward that is not finite at step {self.model.num_timesteps}")
         for info in self.locals["infos"]:
             if "episode" in info:
                 self.state.curve.add(info["episode"]["r"], info["episode"]["l"])
@@ -188,7 +186,8 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
         The state of the run at its end.
 
     Raises:
-        TrainingDivergedError: a reward or a weight is not finite.
+        InputError: a reward is not finite.
+        TrainingDivergedError: a weight is not finite.
         ArtefactError: the checkpoint is damaged.
     """
     state = RunState(LearningCurve(config.log_window))

@@ -86,8 +86,8 @@ def train_agent(
         The agent: `policy.json`, `policy.safetensors`, `snapshots/`, `learning_curve.csv`.
 
     Raises:
-        InputError: encoder and environment do not fit, or `out` holds something else.
-        TrainingDivergedError: a reward or a weight was no longer finite.
+        InputError: encoder and environment do not fit, a reward is not finite, or `out` holds something else.
+        TrainingDivergedError: a weight of the policy is no longer finite.
     """
     if (validation is not None) != (config.selection == "validation"):
         raise InputError(

@@ -1,11 +1,10 @@
-"""Images changed at random while a policy on pixels trains: what one tries first for a policy that must transfer.
+"""Random augmentations of images while a policy on pixels trains, the usual baseline for transfer.
 
 RAD (Laskin et al. 2020, https://arxiv.org/abs/2004.14990) trains on augmented observations and changes nothing else.
-With PPO it matters where. Augmenting in the update alone would weigh an action by pi(a | f(s)) / pi_old(a | s), a ratio
-of two policies that differ before a single step was taken (Raileanu et al. 2021, https://arxiv.org/abs/2006.12862).
-So here, as in the PPO of RAD's authors, an observation is augmented once, as it arrives: the policy acts on
-it, the buffer keeps it, and every update reads it as it was acted on. The ratio is exact, and A2C and DQN, which have
-none, are served alike.
+With PPO it matters where. Augmenting only in the update would use the ratio pi(a | f(s)) / pi_old(a | s) of an action,
+which is not 1 even before the first gradient step (Raileanu et al. 2021, https://arxiv.org/abs/2006.12862). So here, as
+in the PPO of RAD's authors, an observation is augmented once, on arrival: the policy acts on it, the buffer stores it,
+and every update reads the same image. The ratio is exact, and the wrapper serves every algorithm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +24,15 @@ from darla.vision.models.hue_jitter import random_hue_warp
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
-_REACH = 4
+_MAX_SHIFT = 4
 """Pixels by which `shift` moves an image at most (Kostrikov et al. 2021)."""
-_CLEAN = 0.1
-"""Share of the images that `hue` and `convolution` leave as they are; 0.1 in Lee et al. 2020."""
+_P_UNCHANGED = 0.1
+"""Probability that `hue` or `convolution` leaves an image unchanged (Lee et al. 2020)."""
 _KERNEL = 3
 
 
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each image by up to 4 pixels along both axes; what comes in repeats the edge.
+    """Shift each image by up to 4 pixels along both axes; new pixels repeat the edge.
 
     DrQ: Kostrikov et al. 2021, https://arxiv.org/abs/2004.13649.
 
@@ -42,21 +41,21 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
         generator: source of the shifts; all channels of an image, and so all frames of a stack, move alike.
 
     Returns:
-        The moved images, (N, C, H, W).
+        The shifted images, (N, C, H, W).
     """
     count, _, height, width = images.shape
-    padded = functional.pad(images, (_REACH,) * 4, mode="replicate")
-    down, across = torch.randint(2 * _REACH + 1, (2, count, 1), generator=generator)
+    padded = functional.pad(images, (_MAX_SHIFT,) * 4, mode="replicate")
+    down, across = torch.randint(2 * _MAX_SHIFT + 1, (2, count, 1), generator=generator)
     rows, columns = down + torch.arange(height), across + torch.arange(width)
     return padded[torch.arange(count)[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None],
                   rows[:, None, :, None], columns[:, None, None, :]]  # fmt: skip
 
 
 def hue(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Give each image other hues, as `darla.vision.models.hue_jitter.random_hue_warp` does; a tenth stay as they are.
+    """Change the hues of each image by a random function of hue (`random_hue_warp`); a tenth of the images stay.
 
-    Of colour jitter, the part that matters where domains differ in hue, and a stronger one: no rotation of the colour
-    circle that is the same for all hues, but a random function of hue.
+    Stronger than the hue part of color jitter, which rotates all hues by the same angle: each hue is mapped by a random
+    function.
 
     Args:
         images: (N, 3 k, H, W) in [0, 1], k frames of a stack; one function for all of them.
@@ -68,14 +67,14 @@ def hue(images: Tensor, generator: torch.Generator) -> Tensor:
     count, channels, height, width = images.shape
     frames = channels // 3
     tall = images.reshape(count, frames, 3, height, width).transpose(1, 2).reshape(count, 3, frames * height, width)
-    changed = random_hue_warp(tall, 1.0 - _CLEAN, generator)
+    changed = random_hue_warp(tall, 1.0 - _P_UNCHANGED, generator)
     return changed.reshape(count, 3, frames, height, width).transpose(1, 2).reshape(images.shape)
 
 
 def convolution(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Filter each image with a 3 x 3 convolution of random weights of its own; a tenth stay as they are.
+    """Filter each image with its own random 3 x 3 convolution; a tenth of the images stay.
 
-    Network randomisation: Lee et al. 2020, https://arxiv.org/abs/1910.05396. As in RAD, the result goes through a
+    Network randomization: Lee et al. 2020, https://arxiv.org/abs/1910.05396. As in RAD, the result goes through a
     sigmoid, back into the range of an image.
 
     Args:
@@ -89,12 +88,12 @@ def convolution(images: Tensor, generator: torch.Generator) -> Tensor:
     frames = channels // 3
     spread = (2.0 / (2 * 3 * _KERNEL**2)) ** 0.5
     weights = spread * torch.randn((count, 1, 3, 3, _KERNEL, _KERNEL), generator=generator)
-    spared = torch.rand((count, 1, 1, 1), generator=generator) < _CLEAN
+    unchanged = torch.rand((count, 1, 1, 1), generator=generator) < _P_UNCHANGED
     kernels = weights.expand(-1, frames, -1, -1, -1, -1).reshape(-1, 3, _KERNEL, _KERNEL)
     padded = functional.pad(images, (_KERNEL // 2,) * 4, mode="replicate")
     flat = padded.reshape(1, count * channels, *padded.shape[2:])
     filtered = functional.conv2d(flat, kernels, groups=count * frames).reshape(count, channels, height, width)
-    return torch.where(spared, images, filtered.sigmoid())
+    return torch.where(unchanged, images, filtered.sigmoid())
 
 
 BY_NAME: Mapping[str, Augmentation] = MappingProxyType({"shift": shift, "hue": hue, "convolution": convolution})
@@ -102,9 +101,9 @@ BY_NAME: Mapping[str, Augmentation] = MappingProxyType({"shift": shift, "hue": h
 
 
 class AugmentedVecEnv(VecEnvWrapper):
-    """Augment images on their way to the learner, one batched call per vectorised step.
+    """Augment the images of environments, in one batched call per vectorized step.
 
-    The last images of finished episodes (`terminal_observation`), whose values an algorithm asks for, are augmented
+    The last images of finished episodes (`terminal_observation`), whose values algorithms bootstrap from, are augmented
     in the same batch. `seed` seeds the augmentations along with the environments.
 
     Args:
@@ -112,7 +111,7 @@ class AugmentedVecEnv(VecEnvWrapper):
         names: augmentations in the order in which they are applied.
 
     Raises:
-        InputError: there is no such augmentation, or images without colour are to be recoloured.
+        InputError: there is no such augmentation, or it needs images of three channels.
     """
 
     def __init__(self, venv: VecEnv, names: Sequence[str]) -> None:
@@ -127,7 +126,7 @@ class AugmentedVecEnv(VecEnvWrapper):
         self._generator = torch.Generator()
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Choose the seeds of the next reset, and begin the augmentations anew."""
+        """Set the seeds of the next reset, and of the augmentations."""
         if seed is not None:
             self._generator.manual_seed(seed_for(seed, "augmentation"))
         return self.venv.seed(seed)
@@ -143,7 +142,7 @@ class AugmentedVecEnv(VecEnvWrapper):
         return self.augment(images)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Wait for the step, and augment what environments show and what finished episodes showed last.
+        """Wait for the step, and augment the new images and the last images of finished episodes.
 
         Returns:
             Augmented images (n_envs, H, W, C), rewards, dones, infos.
@@ -160,7 +159,7 @@ class AugmentedVecEnv(VecEnvWrapper):
 
     @torch.inference_mode()
     def augment(self, images: Images) -> Images:
-        """Return images, uint8 (N, H, W, C), with every augmentation applied to them, of the same form."""
+        """Return the images with every augmentation applied, uint8 (N, H, W, C) to uint8 (N, H, W, C)."""
         changed = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255.0)
         for augmentation in self._chain:
             changed = augmentation(changed, self._generator)

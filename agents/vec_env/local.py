@@ -28,12 +28,12 @@ def environment_seeds(seed: int, n_envs: int) -> list[int | None]:
 class LocalVecEnv(DummyVecEnv):
     """Environments in this process, stepped one after the other.
 
-    SB3's `DummyVecEnv` copies the whole info dictionary of every environment at every step, which costs as
-    much as a policy once the info tells where every object stands. Here it is handed on as the environment
-    made it, with SB3's own entries added to a new dictionary around it.
+    SB3's `DummyVecEnv` deep-copies the info dictionary of every environment at every step. With the state of all
+    objects in it that takes as long as a policy's forward pass. Here the info is a new dictionary with the same values
+    and SB3's own entries.
 
     Args:
-        domain: what the environments show.
+        domain: the domain of all of them.
         n_envs: how many there are.
     """
 
@@ -46,12 +46,12 @@ class LocalVecEnv(DummyVecEnv):
         self._infos: list[Mapping[str, Any]] = [{}] * n_envs
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Choose the seeds of the next reset; None lets the environments go on with their own generators."""
+        """Set the seeds of the next reset; None continues the environments' own generators."""
         self._seeds = [None] * self.num_envs if seed is None else environment_seeds(seed, self.num_envs)
         return self._seeds
 
     def reset(self) -> Images:
-        """Reset every environment, with the chosen seeds if there are any.
+        """Reset every environment, with the seeds that were set, if any.
 
         Returns:
             uint8 images (n_envs, H, W, C).
@@ -64,15 +64,15 @@ class LocalVecEnv(DummyVecEnv):
         return self._images.copy()
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step every environment; one whose episode is over is reset, its last image is in its info.
+        """Step every environment, and reset those whose episode is over; their info has its last image.
 
         Returns:
             Images (n_envs, H, W, C), rewards, dones, infos.
         """
         infos: list[dict[str, Any]] = []
         for index, env in enumerate(self.envs):
-            image, reward, terminated, truncated, given = env.step(self.actions[index])
-            info = dict(given)
+            image, reward, terminated, truncated, step_info = env.step(self.actions[index])
+            info = dict(step_info)
             info["TimeLimit.truncated"] = truncated and not terminated
             if terminated or truncated:
                 info["terminal_observation"] = np.array(image)

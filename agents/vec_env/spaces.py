@@ -1,4 +1,4 @@
-"""What an environment must look like for an agent of darla, and the sentence to say where it does not."""
+"""Check that an environment has the spaces that agents need, and report in one sentence if it has not."""
 
 import numpy as np
 from gymnasium import spaces
@@ -12,10 +12,10 @@ def check_spaces(observation_space: spaces.Space[object], action_space: spaces.S
     Args:
         observation_space: of a single environment.
         action_space: of a single environment.
-        who: where the environment is from, as the error names it.
+        who: the environment, as the error names it.
 
     Raises:
-        InputError: it is anything else.
+        InputError: it does not.
     """
     need = f"{who} cannot be used: observations must be uint8 images (height, width, channels) from 0 to 255"
     if not isinstance(observation_space, spaces.Box):

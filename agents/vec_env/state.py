@@ -1,4 +1,4 @@
-"""The ground truth in place of images, for the policy that shows what perfect vision would be worth."""
+"""The ground-truth state in place of images, for policies that are an upper bound for any encoder."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class StateVecEnv(VecEnvWrapper):
-    """Show the state behind each image, as `darla.envs.seek_avoid.state_vector` writes it, in place of the image.
+    """Return the ground-truth state (`darla.envs.seek_avoid.state_vector`) in place of each image.
 
-    The environments are reset once, to see how many objects there are.
+    The environments are reset once, to count the objects.
 
     Args:
-        venv: environments whose infos hold their state.
+        venv: environments with their state in the info.
 
     Raises:
-        InputError: they do not tell it.
+        InputError: they have no such state.
     """
 
     def __init__(self, venv: VecEnv) -> None:

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 Indices = int | Iterable[int] | None
 
-_SECONDS_TO_LEAVE = 5.0
+_SECONDS_TO_EXIT = 5.0
 
 
 class WorkerVecEnv(VecEnv):
     """The environments of a `LocalVecEnv`, divided over processes, in the same order, with equal results.
 
-    SB3's `SubprocVecEnv` starts one process for each environment, which on a small machine means far more
-    processes and rendering contexts than cores, and an error in one of them reaches the user as a broken
-    pipe. Here the number of processes is a choice, and an error arrives with its own message.
+    SB3's `SubprocVecEnv` starts one process for each environment, often more processes and rendering contexts than
+    cores, and an error in one of them reaches the user as a broken pipe. Here the number of processes is an option, and
+    an error keeps its own message.
 
     Args:
-        domain: what the environments show. It travels to the workers pickled, as arguments do.
+        domain: the domain of all of them; it is pickled for the workers.
         n_envs: how many environments there are.
         workers: how many processes share them, at most one for each environment.
     """
@@ -61,12 +61,12 @@ class WorkerVecEnv(VecEnv):
             raise
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Choose the seeds of the next reset; None lets the environments go on with their own generators."""
+        """Set the seeds of the next reset; None continues the environments' own generators."""
         self._seeds = [None] * self.num_envs if seed is None else environment_seeds(seed, self.num_envs)
         return self._seeds
 
     def reset(self) -> Images:
-        """Reset every environment, with the chosen seeds if there are any; see `LocalVecEnv.reset`."""
+        """Reset every environment, with the seeds that were set, if any; see `LocalVecEnv.reset`."""
         for worker, share in enumerate(self._shares):
             self._send(worker, "reset", self._seeds[share], self._options[share])
         answers = self._receive_all()
@@ -81,7 +81,7 @@ class WorkerVecEnv(VecEnv):
             self._send(worker, "step", actions[share])
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Gather what the workers answer; see `LocalVecEnv.step_wait`."""
+        """Collect the workers' results; see `LocalVecEnv.step_wait`."""
         answers = self._receive_all()
         images, rewards, dones, infos, reset_infos = zip(*answers, strict=True)
         self.reset_infos = [info for part in reset_infos for info in part]
@@ -126,7 +126,7 @@ class WorkerVecEnv(VecEnv):
                 pipe.send(("close", (), {}))
             pipe.close()
         for process in self._processes:
-            process.join(_SECONDS_TO_LEAVE)
+            process.join(_SECONDS_TO_EXIT)
             if process.is_alive():
                 process.kill()
                 process.join()
@@ -148,7 +148,7 @@ class WorkerVecEnv(VecEnv):
     def env_is_wrapped(
         self, wrapper_class: type["gymnasium.Wrapper[Any, Any, Any, Any]"], indices: Indices = None
     ) -> list[bool]:
-        """Tell for each environment whether a wrapper is around it; see SB3's `VecEnv`."""
+        """Return for each environment whether it has such a wrapper; see SB3's `VecEnv`."""
         return self._call("env_is_wrapped", indices, wrapper_class)
 
     def get_images(self) -> Sequence[np.ndarray[Any, Any] | None]:
@@ -156,18 +156,20 @@ class WorkerVecEnv(VecEnv):
         return self._call("env_method", None, "render")
 
     def _call(self, method: str, indices: Indices, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call a method of the workers' environments, for those named, and order the answers like them."""
+        """Call a method of the environments with these indices, and return the results in their order."""
         count = self._shares[-1].stop
-        wanted = list(range(count)) if indices is None else [indices] if isinstance(indices, int) else list(indices)
+        if indices is None:
+            indices = range(count)
+        selected = [indices] if isinstance(indices, int) else list(indices)
         answers: dict[int, Any] = {}
         for worker, share in enumerate(self._shares):
-            mine = [index for index in wanted if share.start <= index < share.stop]
-            if not mine:
+            local = [index for index in selected if share.start <= index < share.stop]
+            if not local:
                 continue
-            self._send(worker, method, *args, indices=[index - share.start for index in mine], **kwargs)
+            self._send(worker, method, *args, indices=[index - share.start for index in local], **kwargs)
             values = self._receive(worker)
-            answers.update(zip(mine, values if values is not None else [None] * len(mine), strict=True))
-        return [answers[index] for index in wanted]
+            answers.update(zip(local, values if values is not None else [None] * len(local), strict=True))
+        return [answers[index] for index in selected]
 
     def _send(self, worker: int, method: str, *args: Any, **kwargs: Any) -> None:
         try:
@@ -191,16 +193,16 @@ class WorkerVecEnv(VecEnv):
         raise RuntimeError(f"an environment failed in worker {worker}:\n{trace}")
 
     def _died(self, worker: int) -> RuntimeError:
-        self._processes[worker].join(_SECONDS_TO_LEAVE)
+        self._processes[worker].join(_SECONDS_TO_EXIT)
         code = self._processes[worker].exitcode
         return RuntimeError(f"environment worker {worker} died (exit code {code})")
 
 
 def _context() -> ForkServerContext | SpawnContext:
-    """Return how workers are started: not as copies of this process, which may hold a rendering context.
+    """Return how workers are started: not forked from this process, which may hold a rendering context.
 
-    Where the system can, they are copies of a server that has imported this module and done nothing else, so
-    that the imports are paid for once.
+    Where the system can, they are forked from a server that has only imported this module, so that the imports take
+    their time only once.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -210,8 +212,8 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 def _serve(pipe: Connection, domain: "AnyDomain", n_envs: int) -> None:
-    """Run a worker: make the environments, answer requests, leave when the parent is gone or says so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Run a worker: make the environments and answer requests until the parent closes them or has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     limit_threads(1)
     try:
         vec = LocalVecEnv(domain, n_envs)
@@ -229,7 +231,7 @@ def _serve(pipe: Connection, domain: "AnyDomain", n_envs: int) -> None:
             except Exception as error:
                 pipe.send(_failure(error))
     except (EOFError, OSError):
-        pass  # the parent is gone
+        pass  # the parent has ended
     finally:
         vec.close()
 

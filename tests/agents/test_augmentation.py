@@ -168,8 +168,8 @@ def test_nothing_is_augmented_in_evaluation(trained, images):
         assert np.array_equal(agent.act(images, True, np.random.default_rng(0)), expected.numpy())
 
 
-def test_only_augmented_agents_say_so(trained):
-    assert "augment" not in trained["plain"].config["act"]
+def test_the_configuration_of_an_agent_names_its_augmentations(trained):
+    assert trained["plain"].config["act"]["augment"] == []
     assert trained["augmented"].config["act"]["augment"] == ["hue"]
 
 

@@ -42,13 +42,13 @@ class Walk(gymnasium.Env):
 
 
 def walker(env, **changes):
-    settings = {"gamma": 0.5, "policy_kwargs": {"capacity": 50, "neighbours": 1}, "seed": 0, "device": "cpu"}
+    settings = {"gamma": 0.5, "policy_kwargs": {"capacity": 50, "neighbors": 1}, "seed": 0, "device": "cpu"}
     return EpisodicControl("MlpPolicy", env, **{**settings, **changes})
 
 
 def test_returns_are_discounted_from_the_end_and_begin_with_what_follows():
     assert OngoingEpisode(rewards=[1.0, 0.0, 2.0]).returns(0.5) == [1.5, 1.0, 2.0]
-    assert OngoingEpisode(rewards=[1.0, 0.0], after=4.0).returns(0.5) == [2.0, 2.0]
+    assert OngoingEpisode(rewards=[1.0, 0.0], final_value=4.0).returns(0.5) == [2.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_cart_pole_is_learnt():
         "CartPole-v1",
         gamma=0.99,
         exploration_fraction=0.3,
-        policy_kwargs={"capacity": 5000, "neighbours": 11},
+        policy_kwargs={"capacity": 5000, "neighbors": 11},
         seed=0,
         device="cpu",
     )
@@ -89,7 +89,7 @@ def test_cart_pole_is_learnt():
 
 @pytest.mark.parametrize("on_latents", [True, False], ids=["codes", "pixels"])
 def test_it_learns_to_name_the_bright_column(on_latents, columns, encoder_folder, tmp_path):
-    settings = MFECSettings(gamma=0.5, neighbours=11, capacity=2000, projection=None if on_latents else 64)
+    settings = MFECSettings(gamma=0.5, neighbors=11, capacity=2000, projection=None if on_latents else 64)
     config = ActConfig("mfec", 1500, settings, checkpoint_interval=500)
     train_agent(config, columns, encoder_folder if on_latents else None, tmp_path / "agent", seed=0)
     agent = Agent.load(tmp_path / "agent")
@@ -173,7 +173,7 @@ def test_exploration_is_random_in_each_environment_by_itself_and_ends_where_it_s
 
 
 def test_an_agent_told_to_act_stochastically_explores_at_the_rate_that_training_ended_with(columns, tmp_path):
-    settings = MFECSettings(n_envs=4, neighbours=3, capacity=300, projection=8, exploration_final_eps=0.3)
+    settings = MFECSettings(n_envs=4, neighbors=3, capacity=300, projection=8, exploration_final_eps=0.3)
     train_agent(short("mfec", settings=settings), columns, None, tmp_path / "agent", seed=0)
     agent = Agent.load(tmp_path / "agent")
     agent.reset(1)
@@ -194,7 +194,7 @@ def test_an_abandoned_episode_is_not_entered():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"neighbours": 50, "capacity": 20}, "capacity 20 must hold its 50 neighbours"),
+        ({"neighbors": 50, "capacity": 20}, "capacity 20 must hold its 50 neighbors"),
         ({"gamma": 1.5}, "gamma must be between 0 and 1"),
         ({"exploration_final_eps": -0.1}, "exploration_final_eps must be between 0 and 1"),
         ({"projection": 0}, "projection must be positive"),
@@ -216,14 +216,14 @@ def test_what_episodic_control_would_ignore_or_cannot_hold_is_refused(columns, t
 @pytest.mark.parametrize(
     ("algorithm", "architecture", "message"),
     [
-        ("dqn", {"capacity": 10, "neighbours": 2, "projection": None}, "'dqn' has the fields net_arch, not capacity"),
-        ("mfec", {"net_arch": []}, "'mfec' has the fields capacity, neighbours, projection, not net_arch"),
+        ("dqn", {"capacity": 10, "neighbors": 2, "projection": None}, "'dqn' has the fields net_arch, not capacity"),
+        ("mfec", {"net_arch": []}, "'mfec' has the fields capacity, neighbors, projection, not net_arch"),
         ("mfec", {}, "not none"),
-        ("mfec", {"capacity": 10, "neighbours": 20, "projection": None}, "at least its 20 neighbours"),
-        ("mfec", {"capacity": 1 << 40, "neighbours": 2, "projection": None}, "at most 1073741824 numbers"),
-        ("mfec", {"capacity": 10, "neighbours": 2, "projection": 1 << 17}, "whole numbers"),
-        ("mfec", {"capacity": 10.0, "neighbours": 2, "projection": None}, "whole numbers"),
-        ("mfec", {"capacity": 10, "neighbours": 2}, "projection"),
+        ("mfec", {"capacity": 10, "neighbors": 20, "projection": None}, "at least its 20 neighbors"),
+        ("mfec", {"capacity": 1 << 40, "neighbors": 2, "projection": None}, "at most 1073741824 numbers"),
+        ("mfec", {"capacity": 10, "neighbors": 2, "projection": 1 << 17}, "whole numbers"),
+        ("mfec", {"capacity": 10.0, "neighbors": 2, "projection": None}, "whole numbers"),
+        ("mfec", {"capacity": 10, "neighbors": 2}, "projection"),
         ("mfec", [10, 2, None], "architecture must be a JSON object"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The table of episodic control, against a dictionary and against nearest neighbours found by sorting."""
+"""The table of episodic control, against a dictionary and against nearest neighbors found by sorting."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_the_table_is_that_of_the_dictionaries(capacity, k):
 
 
 @pytest.mark.parametrize("width", [4, 64])
-def test_the_nearest_neighbours_are_those_of_all_distances(width):
+def test_the_nearest_neighbors_are_those_of_all_distances(width):
     generator = torch.Generator().manual_seed(0)
     keys, asked = (torch.randn(count, width, generator=generator) for count in (3000, 50))
     memory = EpisodicMemory(1, width, 4000, 20)

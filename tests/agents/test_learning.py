@@ -10,7 +10,7 @@ from toy_training import short
 
 from darla.agents import A2CSettings, ActConfig, Agent, DQNSettings, PPOSettings, RandomAgent, make_vec, train_agent
 from darla.agents.training.snapshot_selection import returns_of
-from darla.common import InputError
+from darla.common import InputError, TrainingDivergedError
 from darla.envs import EnvDomain
 
 LEARNING = {
@@ -91,7 +91,7 @@ def test_a_reward_that_is_not_a_number_stops_training(tmp_path):
 
 def test_weights_that_are_not_numbers_stop_training(columns, encoder_folder, tmp_path):
     wild = PPOSettings(n_envs=4, n_steps=16, batch_size=32, learning_rate=1e30)
-    with pytest.raises(InputError, match=r"training diverged .* learning rate"):
+    with pytest.raises(TrainingDivergedError, match=r"training diverged .* learning rate"):
         train_agent(short(settings=wild), columns, encoder_folder, tmp_path / "agent", seed=1)
     assert not (tmp_path / "agent/card.json").exists()
 

@@ -81,7 +81,8 @@ except KeyboardInterrupt:
     Columns.steps_left = float("inf")
     resumed = darla.act(task, out / "stopped", config)
 agent = Agent.load(whole)
-scores = darla.transfer(task, [whole], out / "transfer", TransferConfig(episodes=4, n_envs=2, snapshot_eval_episodes=0, strip_frames=0))
+evaluation = TransferConfig(episodes=4, n_envs=2, snapshot_eval_episodes=0, strip_frames=0)
+scores = darla.transfer(task, [whole], out / "transfer", evaluation)
 print(json.dumps({
     "digests": [whole.digest, resumed.digest],
     "architecture": agent.description.architecture,

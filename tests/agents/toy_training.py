@@ -68,7 +68,7 @@ SHORT = {
     "ppo": PPOSettings(n_envs=4, n_steps=16, batch_size=32),
     "a2c": A2CSettings(n_envs=4, n_steps=8),
     "dqn": DQNSettings(n_envs=4, train_freq=1, batch_size=16, buffer_size=400, learning_starts=50),
-    "mfec": MFECSettings(n_envs=4, neighbours=5, capacity=100, projection=16),
+    "mfec": MFECSettings(n_envs=4, neighbors=5, capacity=100, projection=16),
 }
 """Settings for runs of a few seconds."""
 

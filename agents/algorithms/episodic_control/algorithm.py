@@ -19,47 +19,47 @@ from darla.common import seed_for
 
 @dataclass
 class OngoingEpisode:
-    """What happened in one environment since its last reset."""
+    """The steps of one environment since its last reset."""
 
     states: list[Tensor] = field(default_factory=list)
-    """One for each step, float32 (D,)."""
+    """State before each step, float32 (D,)."""
     actions: list[int] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
-    after: float = 0.0
-    """Value of the state that the last step led to; 0 where the episode is over."""
+    final_value: float = 0.0
+    """Value of the state after the last step; 0 if the episode has ended for good."""
 
     def returns(self, gamma: float) -> list[float]:
-        """Return the discounted return after each step, R_t = r_t + gamma R_(t+1)."""
-        value, found = self.after, []
+        """Return the discounted return of each step, R_t = r_t + gamma R_(t+1)."""
+        value, returns = self.final_value, list[float]()
         for reward in reversed(self.rewards):
             value = reward + gamma * value
-            found.append(value)
-        return found[::-1]
+            returns.append(value)
+        return returns[::-1]
 
 
 class EpisodicControl(OffPolicyAlgorithm):
-    """Acts by the highest return that ever followed, and enters returns at the end of each episode.
+    """Takes the action with the highest return so far, and writes returns to a table at the end of each episode.
 
-    There is no network and no gradient. The table is the policy's `EpisodicMemory`; a state is a code as it is, or a
-    random projection of an image. Between the end of one episode and of the next nothing changes but the exploration.
+    There is no network and no gradient. The table is the policy's `EpisodicMemory`; a state is a code, or a random
+    projection of an image. Between the ends of two episodes only the rate of exploration changes.
 
-    Episodes that a time limit cuts off go on in truth. With `bootstrap`, what would have followed is the value of the
-    best known action in their last state; without, as in the paper, nothing (its episodes are those of a game). An
-    episode that training itself abandons, because it ends or begins a new segment, is not entered.
+    Time-limited episodes are truncated, not terminated: with `bootstrap` their return continues with the value of the
+    best action in their last state. Without it, as in the paper, it ends there. An episode that training cuts off, at
+    its end or at the start of a new segment, is dropped.
 
     Args:
         policy: `EpisodicPolicy`, or SB3's names for a policy on vectors and on images.
         env: codes or images, discrete actions.
-        learning_rate: 0; SB3 asks every algorithm for one.
+        learning_rate: 0; SB3 requires it of every algorithm.
         gamma: discount.
-        bootstrap: whether a time limit is not the end.
-        exploration_fraction: share of training over which the random-action rate falls.
-        exploration_initial_eps: random-action rate at the beginning.
-        exploration_final_eps: random-action rate after that.
-        policy_kwargs: `capacity`, `neighbours` and `projection` of the policy.
-        verbose: as SB3 has it.
+        bootstrap: whether the return of a truncated episode continues with the value of its last state.
+        exploration_fraction: fraction of training over which the probability of a random action falls.
+        exploration_initial_eps: probability of a random action at the beginning.
+        exploration_final_eps: probability of a random action after that.
+        policy_kwargs: `capacity`, `neighbors` and `projection` of the policy.
+        verbose: as in SB3.
         seed: of the projection, exploration, ties and the environments.
-        device: where the table is.
+        device: of the table.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -88,7 +88,7 @@ class EpisodicControl(OffPolicyAlgorithm):
             policy,
             env,
             learning_rate,
-            buffer_size=1,  # episodes are kept whole, and until their end only
+            buffer_size=1,  # unused: episodes are kept in `_ongoing`, and only until their end
             learning_starts=0,
             gamma=gamma,
             train_freq=1,
@@ -111,7 +111,7 @@ class EpisodicControl(OffPolicyAlgorithm):
     def _setup_model(self) -> None:
         super()._setup_model()
         self.replay_buffer = None
-        self._going = [OngoingEpisode() for _ in range(self.n_envs)]
+        self._ongoing = [OngoingEpisode() for _ in range(self.n_envs)]
         self._finished: list[OngoingEpisode] = []
         if isinstance(self.policy.features_extractor, RandomProjection):
             seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
@@ -130,19 +130,19 @@ class EpisodicControl(OffPolicyAlgorithm):
         episode_start: np.ndarray[Any, Any] | None = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray[Any, Any], tuple[np.ndarray[Any, Any], ...] | None]:
-        """Choose actions: the most valuable, or at the exploration rate, in each environment by itself, a random one.
+        """Choose actions: the most valuable one, or, in each environment independently, a random one (epsilon-greedy).
 
-        Among equals, untried actions above all, the choice is random as well; the first if `deterministic`.
+        Ties, which are common among untried actions, are broken at random; if `deterministic`, by the first.
         """
         if deterministic:
             return self.policy.predict(observation, state, episode_start, deterministic)
-        tensor, vectorised = self.policy.obs_to_tensor(observation)
+        tensor, vectorized = self.policy.obs_to_tensor(observation)
         values = self.policy.q_values(tensor).cpu().numpy()
         best = values == values.max(axis=1, keepdims=True)
         explores = self._rng.random((len(values), 1)) < self.exploration_rate
-        # One draw for each action decides both among the best and among all.
+        # The argmax of uniform draws over the candidates, which are the best actions or all, is a uniform choice.
         actions = np.where(best | explores, self._rng.random(values.shape), -1.0).argmax(axis=1)
-        return (actions if vectorised else actions[0]), state
+        return (actions if vectorized else actions[0]), state
 
     def _on_step(self) -> None:
         self.exploration_rate = self.exploration_schedule(self._current_progress_remaining)
@@ -157,32 +157,32 @@ class EpisodicControl(OffPolicyAlgorithm):
         dones: np.ndarray[Any, Any],
         infos: list[dict[str, Any]],
     ) -> None:
-        """Add a step to the episode of each environment."""
+        """Add a step to the ongoing episode of each environment; called by SB3 after every vectorized step."""
         assert self._last_obs is not None
         assert self._last_episode_starts is not None
         with torch.no_grad():
             states = self.policy.embed(self.policy.obs_to_tensor(self._last_obs)[0])
         for index, state in enumerate(states):
             if self._last_episode_starts[index]:
-                self._going[index] = OngoingEpisode()
-            episode = self._going[index]
+                self._ongoing[index] = OngoingEpisode()
+            episode = self._ongoing[index]
             episode.states.append(state)
             episode.actions.append(int(buffer_action[index]))
             episode.rewards.append(float(reward[index]))
             if dones[index]:
                 if self.bootstrap and infos[index].get("TimeLimit.truncated", False):
-                    episode.after = self._worth(infos[index]["terminal_observation"])
+                    episode.final_value = self._state_value(infos[index]["terminal_observation"])
                 self._finished.append(episode)
         self._last_obs, self._last_episode_starts = new_obs, dones
 
-    def _worth(self, observation: np.ndarray[Any, Any]) -> float:
-        """Return the value of the best action that is known in a state; 0 if none is."""
+    def _state_value(self, observation: np.ndarray[Any, Any]) -> float:
+        """Return the highest finite action value of a state; 0 if every action is untried."""
         values = self.policy.q_values(self.policy.obs_to_tensor(observation)[0])
-        known = values[torch.isfinite(values)]
-        return float(known.max()) if len(known) else 0.0
+        finite = values[torch.isfinite(values)]
+        return float(finite.max()) if len(finite) else 0.0
 
     def train(self, gradient_steps: int, batch_size: int = 1) -> None:
-        """Enter the episodes that have ended, each from its last step back to its first (algorithm 1)."""
+        """Write the finished episodes to the table, each from its last step to its first (algorithm 1)."""
         for episode in self._finished:
             returns = episode.returns(self.gamma)
             states = torch.stack(episode.states)
@@ -194,4 +194,4 @@ class EpisodicControl(OffPolicyAlgorithm):
         self._finished = []
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_going", "_finished"]
+        return [*super()._excluded_save_params(), "_ongoing", "_finished"]

@@ -26,7 +26,7 @@ class MFECSettings(AlgorithmSettings):
 
     gamma: float = 0.9
     """Discount per environment step (the paper's foraging tasks: 0.99)."""
-    neighbours: int = 50
+    neighbors: int = 50
     """k, the entries whose values are averaged for a new state (the paper's foraging tasks: 50)."""
     capacity: int = 20_000
     """Entries of each action; the least recently updated one is replaced (the paper's foraging tasks: 100,000)."""
@@ -43,8 +43,8 @@ class MFECSettings(AlgorithmSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.capacity < self.neighbours:
-            raise InputError(f"MFEC's capacity {self.capacity} must hold its {self.neighbours} neighbours")
+        if self.capacity < self.neighbors:
+            raise InputError(f"MFEC's capacity {self.capacity} must hold its {self.neighbors} neighbors")
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `EpisodicControl`."""
@@ -87,21 +87,21 @@ class MFEC(Algorithm):
         assert isinstance(settings, MFECSettings)
         return {
             "capacity": settings.capacity,
-            "neighbours": settings.neighbours,
+            "neighbors": settings.neighbors,
             "projection": settings.projection,
         }
 
     def check_architecture(self, architecture: Mapping[str, Any], inputs: int, n_actions: int) -> None:
         """Check the sizes of a table that was read from a file; see `Algorithm.check_architecture`."""
-        self.check_fields(architecture, ("capacity", "neighbours", "projection"))
-        capacity, neighbours, projection = (architecture[name] for name in ("capacity", "neighbours", "projection"))
-        sizes = [neighbours] if projection is None else [neighbours, projection]
+        self.check_fields(architecture, ("capacity", "neighbors", "projection"))
+        capacity, neighbors, projection = (architecture[name] for name in ("capacity", "neighbors", "projection"))
+        sizes = [neighbors] if projection is None else [neighbors, projection]
         if not isinstance(capacity, int) or isinstance(capacity, bool) or not all(is_size(size) for size in sizes):
             raise InputError("the sizes of an episodic memory must be positive whole numbers")
         numbers = n_actions * capacity * (projection or inputs) + inputs * (projection or 0)
-        if not neighbours <= capacity or numbers > _MAX_NUMBERS:
+        if not neighbors <= capacity or numbers > _MAX_NUMBERS:
             raise InputError(
-                f"an episodic memory must hold at least its {neighbours} neighbours and, with its projection, at most"
+                f"an episodic memory must hold at least its {neighbors} neighbors and, with its projection, at most"
                 f" {_MAX_NUMBERS} numbers, but its capacity is {capacity}"
             )
 
