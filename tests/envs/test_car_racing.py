@@ -244,10 +244,10 @@ def test_every_stage_takes_it(tmp_path):
     act = ActConfig(env_steps=64, settings=settings, snapshots=1)
     agent = darla.act(task, tmp_path / "agent", act, encoder=encoder)
     config = TransferConfig(episodes=2, n_envs=2, snapshot_eval_episodes=1, strip_frames=2, resamples=50)
-    found = darla.transfer(task, [agent], tmp_path / "transfer", config)
-    rows = (found.folder / "episodes.csv").read_text().splitlines()
+    transfer = darla.transfer(task, [agent], tmp_path / "transfer", config)
+    rows = (transfer.folder / "episodes.csv").read_text().splitlines()
     assert {row.count("mint grass") for row in rows[1:]} == {0, 1}
-    strips = list((found.folder / "strips").glob("*.png"))
+    strips = list((transfer.folder / "strips").glob("*.png"))
     assert len(strips) == 2
     drift = latent_drift(encoder, task, states=8)
     assert set(drift) == set(task.targets)

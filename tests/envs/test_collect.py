@@ -151,10 +151,10 @@ def test_unknown_task_and_occupied_folder_are_refused(frames: FrameSet, tmp_path
         collect(CollectConfig(task="conjuction"), tmp_path / "set")
     with pytest.raises(InputError, match="seed was 3 and is now 4"):
         collect(CollectConfig(frames=50, shard_size=20, seed=4), frames.artefact.folder)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").touch()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").touch()
     with pytest.raises(InputError, match="not empty"):
-        collect(SMALL, tmp_path / "mine")
+        collect(SMALL, tmp_path / "thesis")
     with pytest.raises(InputError, match="workers is 0"):
         collect(SMALL, tmp_path / "set", workers=0)
 
@@ -219,7 +219,7 @@ def start(out: Path, workers: int, frames: int = 240) -> subprocess.Popen[bytes]
 
 
 def members(session: int) -> list[int]:
-    found = []
+    children = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -227,8 +227,8 @@ def members(session: int) -> list[int]:
             except OSError:
                 continue
             if int(fields[3]) == session and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
+                children.append(int(entry.name))
+    return children
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -237,8 +237,8 @@ def test_killed_and_resumed_equals_uninterrupted(workers: int, tmp_path: Path) -
     interrupted, moments = tmp_path / "interrupted", np.random.default_rng(workers)
     for _ in range(3):
         process = start(interrupted, workers)
-        wanted = len(list(interrupted.glob("shards/*.images.npy"))) + int(moments.integers(1, 5))
-        while process.poll() is None and len(list(interrupted.glob("shards/*.images.npy"))) < wanted:
+        enough = len(list(interrupted.glob("shards/*.images.npy"))) + int(moments.integers(1, 5))
+        while process.poll() is None and len(list(interrupted.glob("shards/*.images.npy"))) < enough:
             time.sleep(0.001)
         time.sleep(float(moments.uniform(0.0, 0.03)))
         assert process.poll() is None

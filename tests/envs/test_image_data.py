@@ -39,10 +39,10 @@ def test_the_object_is_whole_in_the_picture_for_every_kind_azimuth_and_yaw() -> 
              for hue in (0, 5)]  # fmt: skip
     images = rooms.render(np.array(views)).astype(int).reshape(-1, 2, 64, 64, 3)
     # What changes with the object's hue is the object.
-    shown = (images[:, 0] != images[:, 1]).any(axis=-1)
-    assert (shown.sum(axis=(1, 2)) > 30).all()
-    assert not shown[:, [0, -1]].any()
-    assert not shown[:, :, [0, -1]].any()
+    visible = (images[:, 0] != images[:, 1]).any(axis=-1)
+    assert (visible.sum(axis=(1, 2)) > 30).all()
+    assert not visible[:, [0, -1]].any()
+    assert not visible[:, :, [0, -1]].any()
     rooms.close()
 
 

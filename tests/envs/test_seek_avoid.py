@@ -46,8 +46,8 @@ def test_good_objects_pay_and_bad_ones_cost(object_set: str) -> None:
         met = []
         for seed in range(6):
             env.reset(seed=seed)
-            wanted = [thing for thing in env.entities if thing.kind.good == good][:1]
-            env.entities[:] = wanted  # alone in the room, so that nothing else is touched on the way
+            chosen = [thing for thing in env.entities if thing.kind.good == good][:1]
+            env.entities[:] = chosen  # alone in the room, so that nothing else is touched on the way
             met.append(walk_to(env, good)[0])
         assert met == [worth] * 6
     env.close()
@@ -193,8 +193,8 @@ def pixels_of(thing_in: SeekAvoid) -> float:
     without = thing_in.render_obs().astype(int)
     thing_in.entities.extend(things)
     difference = np.abs(with_it - without).max(2)
-    shown = difference > 6
-    return float(difference[shown].mean()) if shown.sum() >= 12 else math.nan
+    changed = difference > 6
+    return float(difference[changed].mean()) if changed.sum() >= 12 else math.nan
 
 
 @pytest.mark.parametrize("task", ["conjunction", "sim2sim"])

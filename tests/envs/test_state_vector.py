@@ -27,12 +27,12 @@ def places(vector: np.ndarray) -> np.ndarray:
 
 def test_good_objects_come_first_and_the_nearest_of_them_before_the_others():
     objects = [thing("cone", False, 1.0), thing("duckie", True, 3.0), thing("medkit", True, 2.0)]
-    found = places(state_vector(info(*objects), 2))
-    assert found[:, 4] * METRES == pytest.approx([2.0, 3.0, 1.0, 0.0])
-    assert found[:, 0].tolist() == [1, 1, 1, 0]
+    halves = places(state_vector(info(*objects), 2))
+    assert halves[:, 4] * METRES == pytest.approx([2.0, 3.0, 1.0, 0.0])
+    assert halves[:, 0].tolist() == [1, 1, 1, 0]
 
 
-def test_the_order_in_which_objects_are_told_makes_no_difference():
+def test_the_order_in_which_objects_are_listed_makes_no_difference():
     objects = [thing(kind, good, distance) for kind, good, distance in
                (("medkit", True, 1.0), ("medkit", True, 2.5), ("cone", False, 0.7), ("cone", False, 4.0))]  # fmt: skip
     first = state_vector(info(*objects), 2)
@@ -46,8 +46,8 @@ def test_a_place_without_an_object_holds_nothing_but_zeros():
 
 
 def test_what_a_place_holds():
-    found = places(state_vector(info(thing("barrel", False, 2.5, bearing=-0.4, visible=False)), 1))[1]
-    assert found == pytest.approx([1, 0, math.sin(-0.4), math.cos(-0.4), 0.5, 0, 0, 0, 1])
+    place = places(state_vector(info(thing("barrel", False, 2.5, bearing=-0.4, visible=False)), 1))[1]
+    assert place == pytest.approx([1, 0, math.sin(-0.4), math.cos(-0.4), 0.5, 0, 0, 0, 1])
     assert state_vector(info(), 1)[:4] == pytest.approx([0.2, 0.4, math.sin(0.5), math.cos(0.5)])
 
 
@@ -63,32 +63,32 @@ def test_more_objects_than_places_are_refused():
         state_vector(info(thing("medkit", True, 1.0), thing("medkit", True, 2.0)), 1)
 
 
-@pytest.mark.parametrize("told", [{}, {"state": 3}, {"state": {"agent": {}}}])
-def test_an_environment_that_does_not_tell_its_state_is_refused(told):
+@pytest.mark.parametrize("incomplete", [{}, {"state": 3}, {"state": {"agent": {}}}])
+def test_an_environment_that_does_not_give_its_state_is_refused(incomplete):
     with pytest.raises(InputError, match="does not give its ground truth"):
-        places_for(told)
+        places_for(incomplete)
 
 
 def test_the_same_room_in_other_colours_is_the_same_vector():
-    told = []
+    vectors = []
     for wall in (0.1, 0.6):
         env = make(Domain("room", ({"wall_hue": wall, "floor_hue": 0.9, "object_set": "B"},), world=SEEK_AVOID))
         _, begun = env.reset(seed=3)
         for action in (0, 2, 2):
             *_, begun = env.step(action)
-        told.append(state_vector(begun, places_for(begun)))
+        vectors.append(state_vector(begun, places_for(begun)))
         env.close()
-    assert np.array_equal(*told)
+    assert np.array_equal(*vectors)
 
 
 def test_the_vector_says_where_things_are_in_the_room():
     env = make(tasks.get("conjunction").source)
     _, begun = env.reset(seed=0)
-    found = places(state_vector(begun, places_for(begun)))
+    halves = places(state_vector(begun, places_for(begun)))
     agent = begun["state"]["agent"]
     truth = sorted((each["x"], each["z"]) for each in begun["state"]["objects"])
-    angles = agent["heading"] + np.arctan2(found[:, 2], found[:, 3])
-    distances = found[:, 4] * METRES
+    angles = agent["heading"] + np.arctan2(halves[:, 2], halves[:, 3])
+    distances = halves[:, 4] * METRES
     where = zip(agent["x"] + distances * np.cos(angles), agent["z"] - distances * np.sin(angles), strict=True)
     assert sorted(where) == [pytest.approx(spot, abs=1e-5) for spot in truth]
     env.close()

@@ -91,15 +91,15 @@ def write_norb(folder: Path, sizes: tuple[int, ...]) -> None:
     """Half of the instances for training, the others for testing, each in an order of its own."""
     combinations = np.array(list(itertools.product(*map(range, sizes))))
     for number, part in enumerate(_PARTS):
-        mine = combinations[combinations[:, 1] % 2 == number]
-        mine = mine[np.random.default_rng(number).permutation(len(mine))]
-        values = (mine * [100, 50, 10, 2, 1]).sum(axis=1)
-        dat = np.broadcast_to(values[:, None, None, None], (len(mine), 2, 96, 96)).astype(np.uint8).copy()
+        half = combinations[combinations[:, 1] % 2 == number]
+        half = half[np.random.default_rng(number).permutation(len(half))]
+        values = (half * [100, 50, 10, 2, 1]).sum(axis=1)
+        dat = np.broadcast_to(values[:, None, None, None], (len(half), 2, 96, 96)).astype(np.uint8).copy()
         dat[:, 1] = 255
-        info = mine[:, 1:] * [1, 1, 2, 1]
+        info = half[:, 1:] * [1, 1, 2, 1]
         for what, magic, array in (
             ("dat", 0x1E3D4C55, dat),
-            ("cat", 0x1E3D4C54, mine[:, 0].astype("<i4")),
+            ("cat", 0x1E3D4C54, half[:, 0].astype("<i4")),
             ("info", 0x1E3D4C54, info.astype("<i4")),
         ):
             sides = [*array.shape, 1, 1][: max(3, array.ndim)]

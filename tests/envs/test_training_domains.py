@@ -33,10 +33,10 @@ def test_domain_randomisation_knows_what_the_unlabelled_domain_holds_and_nothing
 
 
 def test_a_target_that_only_its_parts_are_shown_of_stays_a_conjunction():
-    shown = room_domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
+    unlabelled = room_domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
     source = room_domain("source", ({"wall_hue": 0.5},))
     target = room_domain("target", ({"wall_hue": 0.1, "floor_hue": 0.55},))
-    task = TransferTask("parts", shown, source, source, {"target": target})
+    task = TransferTask("parts", unlabelled, source, source, {"target": target})
     assert leak_level(task, "target", "unlabelled") == "conjunction"
 
 
