@@ -9,7 +9,7 @@ from pathlib import Path
 from darla.agents import ActConfig, presets, train_agent
 from darla.common import Artefact
 from darla.common.errors import WorkerDiedError
-from darla.common.worker_errors import RESUMES
+from darla.common.jobs.worker_errors import RESUMES
 from darla.envs import TransferTask, tasks
 
 

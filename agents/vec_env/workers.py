@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.local import Images, LocalVecEnv, environment_seeds
 from darla.common import DarlaError, InputError, WorkerDiedError, limit_threads
-from darla.common.worker_errors import report_faults, worker_died
+from darla.common.jobs.worker_errors import report_faults, worker_died
 
 if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain

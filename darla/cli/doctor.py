@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from darla.common.graphics import missing_packages
+from darla.common.jobs.worker_errors import DOCTOR, cause_of_death, report_faults
 from darla.common.threads import available_cores, default_threads
-from darla.common.worker_errors import DOCTOR, cause_of_death, report_faults
 
 Status = Literal["ok", "note", "fail"]
 

@@ -27,7 +27,7 @@ class TrainingDivergedError(DarlaError, ArithmeticError):
 class WorkerDiedError(DarlaError, RuntimeError):
     """A worker process ended before its work was done.
 
-    The message says by which signal or exit code, and what that usually means; see `darla.common.worker_errors`.
+    The message says by which signal or exit code, and what that usually means; see `darla.common.jobs.worker_errors`.
 
     Args:
         message: the sentence.

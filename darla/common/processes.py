@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
+from darla.common.jobs.worker_errors import first_to_die, report_faults, worker_died
 from darla.common.threads import limit_threads
-from darla.common.worker_errors import first_to_die, report_faults, worker_died
 
 
 class _Pool(ProcessPoolExecutor):

@@ -101,6 +101,6 @@ def _outcome(episode: RolloutEpisode) -> Episode:
         length=episode.length,
         success=None if success is None else bool(success),
         truncated=episode.truncated,
-        collected_good=int(info.get("picked_good", sum(reward > 0 for reward in episode.rewards))),
-        collected_bad=int(info.get("picked_bad", sum(reward < 0 for reward in episode.rewards))),
+        collected_good=int(info.get("collected_good", sum(reward > 0 for reward in episode.rewards))),
+        collected_bad=int(info.get("collected_bad", sum(reward < 0 for reward in episode.rewards))),
     )

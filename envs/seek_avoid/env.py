@@ -120,7 +120,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.entities: list[Any] = []
         self.context = SEEK_AVOID.space.context()
         self.step_count = 0
-        self.picked_good = self.picked_bad = 0
+        self.collected_good = self.collected_bad = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
         """Begin an episode.
@@ -137,7 +137,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             drawn = given if isinstance(given, Context) else SEEK_AVOID.space.context(given)
         self.context = drawn
         self.step_count = 0
-        self.picked_good = self.picked_bad = 0
+        self.collected_good = self.collected_bad = 0
         self._set_camera(self.context)
         self._fill()
         self._build()
@@ -157,7 +157,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             agent.pos[0] = min(max(x, AGENT_RADIUS), self.width - AGENT_RADIUS)
             agent.pos[2] = min(max(z, AGENT_RADIUS), self.depth - AGENT_RADIUS)
         reward = self._collect()
-        picks = self.picked_good + self.picked_bad
+        picks = self.collected_good + self.collected_bad
         terminated = self.room_size.picks is not None and picks >= self.room_size.picks
         truncated = not terminated and self.step_count >= self.max_episode_steps
         info = self._info()
@@ -170,9 +170,9 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         for entity in touched:
             self.entities.remove(entity)
             if entity.kind.good:
-                self.picked_good += 1
+                self.collected_good += 1
             else:
-                self.picked_bad += 1
+                self.collected_bad += 1
         if self.room_size.respawn:
             for entity in touched:
                 self._put(entity.kind, away=1.5)
@@ -298,12 +298,12 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             self.scene.close()
 
     def _info(self) -> dict[str, Any]:
-        total = self.picked_good - self.picked_bad
+        total = self.collected_good - self.collected_bad
         return {
             "context": self.context.to_dict(),
             "state": self.state(),
-            "picked_good": self.picked_good,
-            "picked_bad": self.picked_bad,
+            "collected_good": self.collected_good,
+            "collected_bad": self.collected_bad,
             "success": total >= self.room_size.success,
         }
 

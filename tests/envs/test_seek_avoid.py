@@ -139,7 +139,7 @@ def test_small_episodes_are_cut_off_and_paper_episodes_end_with_the_tenth_pick()
         assert len(paper.entities) <= 19 - count
     assert terminated
     assert not truncated
-    assert info["picked_good"] + info["picked_bad"] >= 10
+    assert info["collected_good"] + info["collected_bad"] >= 10
     paper.close()
 
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from darla.common.errors import InputError
+from darla.common.jobs.worker_errors import report_faults
 from darla.common.threads import limit_threads
-from darla.common.worker_errors import report_faults
 
 LOCAL = "local"
 """Instead of an address: a temporary cluster on this machine alone."""
