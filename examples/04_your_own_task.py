@@ -2,8 +2,7 @@
 
     python examples/04_your_own_task.py --out runs/own
 
-The source is the hallway as MiniWorld draws it, the target the same with its parameters randomized (light, textures'
-colors, camera). The same task as a JSON file: `darla act hallway.json ...` (docs: "Your own environment").
+The target is the same hallway with its parameters randomized: light, camera, colors (docs: Your own environment).
 """
 
 from dataclasses import replace

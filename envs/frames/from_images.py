@@ -60,7 +60,7 @@ def frames_from_images(
         if table is not None:
             save_array(shard_path(folder, shard, "factors"), table[start:end])
         sizes.append(end - start)
-    write_json(folder / INDEX, {"shards": sizes, "image_shape": list(shape), "kinds": []})
+    write_json(folder / INDEX, {"shards": sizes, "image_shape": list(shape), "factors": None, "facts": []})
     return complete_artefact(folder, KIND, record, seed=0, inputs={}, wall_seconds=0.0)
 
 
