@@ -250,6 +250,35 @@ class TransferCommand(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilmCommand(Command):
+    """Record the same episode in source and target, as an animated GIF."""
+
+    task: Task
+    agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
+    """Folders of agents, from `darla act`; one row of the film for each."""
+    out: Annotated[Path, tyro.conf.arg(help="The file to write, ending in .gif.")]
+    target: tyro.conf.DisallowNone[str | None] = None
+    """Name of the target; the first of the task if not given."""
+    evaluation_seed: int = 2017
+    """Master seed of the episode and of sampled actions; with that of `darla transfer`, the episode of its strips."""
+    deterministic: bool = False
+    """Whether agents take their most probable action."""
+
+    def run(self) -> int:
+        """Record."""
+        from darla.evaluation.transfer_config import EvaluationProtocol
+        from darla.record_film import film
+
+        require_graphics()
+        if not self.agents:
+            raise InputError("name at least one agent, as AGENT or NAME=AGENT")
+        protocol = EvaluationProtocol(evaluation_seed=self.evaluation_seed, deterministic=self.deterministic)
+        agents = [_split_name(agent) for agent in self.agents]
+        print(film(find_task(self.task), agents, self.out, target=self.target, protocol=protocol))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportCommand(Command):
     """Write the results as one HTML page and as Markdown."""
 

@@ -84,7 +84,7 @@ def write_strip(
         file: the PNG to write.
     """
     seed = seed_for(protocol.evaluation_seed, "strip", target_name)
-    source_context, target_context = _contexts(source, target, protocol.evaluation_seed, target_name)
+    source_context, target_context = paired_contexts(source, target, protocol.evaluation_seed, target_name)
     episodes = [
         record_episode(actor, source, "source", seed, source_context, protocol),
         record_episode(actor, target, target_name, seed, target_context, protocol),
@@ -170,7 +170,9 @@ def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Im
     return canvas
 
 
-def _contexts(source: AnyDomain, target: AnyDomain, seed: int, name: str) -> tuple[Context | None, Context | None]:
+def paired_contexts(
+    source: AnyDomain, target: AnyDomain, seed: int, name: str
+) -> tuple[Context | None, Context | None]:
     """Draw a context of the target, and take of 64 contexts of the source the one that shares most factors with it.
 
     Discrete factors count first: the same kinds of objects make the episodes comparable.

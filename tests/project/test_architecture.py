@@ -27,6 +27,7 @@ STAGES = {
     "score_encoder",
     "rank_encoders",
     "correlate_encoders",
+    "record_film",
     "write_report",
 }
 FACADE = {"darla", "darla.__main__"}
