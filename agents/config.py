@@ -54,7 +54,7 @@ class ActConfig:
     """Train a copy of the encoder together with the policy, instead of keeping it frozen. The agent holds the copy; the
     encoder's artefact is not changed."""
     train_domain: TrainDomain = "source"
-    """Domain of training: the task's `source`; its `unlabelled` domain D_U (domain randomisation); or the mixture of
+    """Domain of training: the task's `source`; its `unlabeled` domain D_U (domain randomization); or the mixture of
     its `targets`, an upper bound for transfer. Leak levels are computed accordingly."""
 
     def __post_init__(self) -> None:

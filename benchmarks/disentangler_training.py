@@ -4,7 +4,7 @@
     python -m benchmarks.disentangler_training [--models beta_vae ...] [--repeats 5] [--steps 20] [--threads 1]
 
 The network is that of the literature on dSprites (Locatello et al. 2019: 64 x 64 x 1, ten latents), the batch is 64
-images, the likelihood Bernoulli, the optimiser Adam. Each side takes turns with the peer, a chunk of steps each.
+images, the likelihood Bernoulli, the optimizer Adam. Each side takes turns with the peer, a chunk of steps each.
 pythae's models are stepped by the four lines of its trainers, forward, zero, backward, step, on batches gathered from
 uint8 frames; its data loader, its callbacks and its copies of the model are left out, so it does nothing here that a
 training could do without.

@@ -29,7 +29,7 @@ def measure(side: str, steps: int) -> float:
     from darla.envs.seek_avoid.env import SeekAvoid
     from tests.helpers.stock_miniworld import StockSeekAvoid
 
-    env = SeekAvoid(tasks.get("conjunction").unlabelled)
+    env = SeekAvoid(tasks.get("conjunction").unlabeled)
     env.reset(seed=0)
     played = env if side == "darla" else StockSeekAvoid(env)
     rng = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def pictures_agree() -> tuple[float, float]:
 
     differences = []
     for seed in range(20):
-        env = SeekAvoid(tasks.get("conjunction").unlabelled)
+        env = SeekAvoid(tasks.get("conjunction").unlabeled)
         ours, _ = env.reset(seed=seed)
         theirs, _ = StockSeekAvoid(env).reset(seed=0)
         differences.append(np.abs(ours.astype(int) - theirs.astype(int)))

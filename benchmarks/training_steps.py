@@ -95,7 +95,7 @@ def table(measured: list[Side]) -> str:
     ]
     for side in measured:
         wall, cpu = statistics.median(side.wall), statistics.median(side.cpu)
-        # The median of the ratios within repeats: neighbours in time share the machine's mood.
+        # The median of the ratios within repeats: neighbors in time share the machine's mood.
         ratio = statistics.median(mine / theirs for mine, theirs in zip(side.wall, baseline.wall, strict=True))
         cpu_ratio = statistics.median(mine / theirs for mine, theirs in zip(side.cpu, baseline.cpu, strict=True))
         lines.append(

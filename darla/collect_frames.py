@@ -15,7 +15,7 @@ def collect(
     workers: int = 1,
     task: TransferTask | None = None,
 ) -> Artefact:
-    """Collect frames of a task's unlabelled domain D_U, or of ground-truth image data.
+    """Collect frames of a task's unlabeled domain D_U, or of ground-truth image data.
 
     Args:
         config: what to collect; a task, or the name of a task or of image data (`sprites`, `rooms`), for the default
@@ -34,4 +34,4 @@ def collect(
         return collect(config.name, out, workers=workers, task=config)
     if isinstance(config, str):
         config = CollectConfig(task=config)
-    return collect_frames(config, out, workers=workers, domain=task.unlabelled if task else None)
+    return collect_frames(config, out, workers=workers, domain=task.unlabeled if task else None)

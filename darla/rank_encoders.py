@@ -83,8 +83,8 @@ def select(
     out = Path(out)
     folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in configs for seed in seeds}
     with only_one(out):
-        labelled = _labelled(frame_set)
-        watch = (_MONITORED,) if labelled is not None else ()
+        labeled = _labeled(frame_set)
+        watch = (_MONITORED,) if labeled is not None else ()
         run_jobs(_jobs(frame_set, out, configs, folders, watch), workers, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {
@@ -95,9 +95,9 @@ def select(
         folder = start_artefact(out / "ranking", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
-        candidates = [each for name in configs for each in _candidates(name, seeds, folders, frame_set, labelled)]
+        candidates = [each for name in configs for each in _candidates(name, seeds, folders, frame_set, labeled)]
         candidates.sort(key=lambda candidate: -getattr(candidate, ranking))
-        _write(candidates, folder, ranking, labelled.names if labelled is not None else (), frame_set)
+        _write(candidates, folder, ranking, labeled.names if labeled is not None else (), frame_set)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
         return complete_artefact(
@@ -147,7 +147,7 @@ def _candidates(
     seeds: Sequence[int],
     folders: Mapping[tuple[str, int], Path],
     frames: FrameSet,
-    labelled: FactorTable | None,
+    labeled: FactorTable | None,
 ) -> list[Candidate]:
     """Score the encoders of one setting."""
     rows = np.sort(rng_for(0, "selection").permutation(len(frames))[:_ROWS])
@@ -159,12 +159,12 @@ def _candidates(
         probes = EncoderProbes.load(folders[name, seed])
         labels = {target: probes.targets[target].nonlinear for target in _PROBES if target in probes.targets}
         relation, informativeness = None, {}
-        if labelled is not None:
-            results = metrics.evaluate(encode_frames(model, frames, labelled.rows), labelled.factors, _SCORES)
+        if labeled is not None:
+            results = metrics.evaluate(encode_frames(model, frames, labeled.rows), labeled.factors, _SCORES)
             dci = results["dci"]
             labels = {score: result.score for score, result in results.items()} | labels
             labels["informativeness"] = float(dci.values[_INFORMATIVENESS])
-            informativeness = dict(zip(labelled.names, map(float, dci.per_factor[_INFORMATIVENESS]), strict=True))
+            informativeness = dict(zip(labeled.names, map(float, dci.per_factor[_INFORMATIVENESS]), strict=True))
             relation = results[_MONITORED]
         udr = {method: float(values[f"model {place}"]) for method, values in udrs.items()}
         candidates.append(
@@ -186,7 +186,7 @@ def _candidates(
     return candidates
 
 
-def _labelled(frames: FrameSet) -> FactorTable | None:
+def _labeled(frames: FrameSet) -> FactorTable | None:
     """Return frames with their factors; None where no factor varies, or none is stored."""
     try:
         return factor_table(frames, _SCORED, 0)

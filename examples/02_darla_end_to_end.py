@@ -31,7 +31,7 @@ def main(
     Args:
         out: folder for everything.
         task: a transfer task; the policies act in its source only.
-        frames: images of the unlabelled domain.
+        frames: images of the unlabeled domain.
         steps: training steps of the encoder and of its denoising autoencoder.
         env_steps: environment steps of each policy.
         episodes: evaluation episodes in each domain.

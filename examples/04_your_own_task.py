@@ -37,7 +37,7 @@ def main(
     plain = EnvDomain("plain", HALLWAY, (PLAIN,))
     task = TransferTask(
         name="hallway",
-        unlabelled=EnvDomain("both", HALLWAY, (PLAIN, RANDOMIZED)),  # what the encoder sees
+        unlabeled=EnvDomain("both", HALLWAY, (PLAIN, RANDOMIZED)),  # what the encoder sees
         source=plain,  # where the policy learns
         validation=plain,  # the same contexts, other episodes
         targets={"randomized": EnvDomain("randomized", HALLWAY, (RANDOMIZED,))},  # where it has never acted

@@ -21,7 +21,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "darla": Method("DARLA", ENCODERS["darla"]),
         # Without an encoder.
         "end-to-end": Method("end to end"),
-        "randomised": Method("end to end, domain randomisation", None, ActConfig(train_domain="unlabelled")),
+        "randomized": Method("end to end, domain randomization", None, ActConfig(train_domain="unlabeled")),
         "shift": Method("end to end, random shift", None, ActConfig(augment=("shift",))),
         "hue": Method("end to end, other hues", None, ActConfig(augment=("hue",))),
         "convolution": Method("end to end, random convolution", None, ActConfig(augment=("convolution",))),

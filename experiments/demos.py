@@ -36,8 +36,8 @@ DEMOS: Mapping[str, Study] = MappingProxyType(
         ),
         "quick": Study(
             "quick",
-            (_END_TO_END, replace(_BETA_1, tasks=("new_room", "conjunction", "recolour", "unseen")), _DARLA),
-            tasks=("new_room", "conjunction", "recolour", "unseen", "sim2sim"),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room", "conjunction", "recolor", "unseen")), _DARLA),
+            tasks=("new_room", "conjunction", "recolor", "unseen", "sim2sim"),
             seeds=(0, 1, 2),
             frames=36_000,
             transfer=TransferConfig(episodes=64, n_envs=16, splits=("source", "target"), snapshot_eval_episodes=2),

@@ -105,7 +105,7 @@ def plan(study: Study, folder: Path) -> Plan:
     contents = {"transfers": names, **({"correlates": True} if study.correlates else {})}
     report = folder / "reports" / f"{_file_name(study.name)}-{_digest(contents)}"
     encoders = dict.fromkeys(
-        (method.name, jobs.encoder(tasks.get(name).unlabelled, method, study.encoder_seed(seed)))
+        (method.name, jobs.encoder(tasks.get(name).unlabeled, method, study.encoder_seed(seed)))
         for name in study.tasks
         for method in study.methods
         if method.see and method.takes_part_in(name) and _is_correlated(method)
@@ -183,7 +183,7 @@ class _JobCollection:
     def agent(self, task: TransferTask, method: Method, seed: int) -> Path:
         config = self._study.act_of(method)
         on_encoder = method.see is not None
-        encoder = self.encoder(task.unlabelled, method, self._study.encoder_seed(seed)) if on_encoder else None
+        encoder = self.encoder(task.unlabeled, method, self._study.encoder_seed(seed)) if on_encoder else None
         observation = config.policy_input(on_encoder=on_encoder)
         record = {
             "act": config.to_dict(observation),

@@ -16,7 +16,7 @@ from darla.zero_shot import TransferConfig
 Scale = Literal["small", "full"]
 SCALES: tuple[Scale, ...] = ("small", "full")
 
-_PAPER_TASKS = ("conjunction", "recolour", "unseen")
+_PAPER_TASKS = ("conjunction", "recolor", "unseen")
 _OTHER_ALGORITHMS = ("a2c", "dqn", "mfec")
 _COMPARED = ("end-to-end", "darla-ent", "darla")
 """Methods of the paper's Table 1, which has each of them with every algorithm."""

@@ -62,7 +62,7 @@ def hue(images: Tensor, generator: torch.Generator) -> Tensor:
         generator: source of the functions.
 
     Returns:
-        The recoloured images, (N, 3 k, H, W).
+        The recolored images, (N, 3 k, H, W).
     """
     count, channels, height, width = images.shape
     frames = channels // 3

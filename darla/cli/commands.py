@@ -46,7 +46,7 @@ Out = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class CollectCommand(CollectConfig, Command):
-    """Collect images of a task's unlabelled domain, to train encoders.
+    """Collect images of a task's unlabeled domain, to train encoders.
 
     Instead of a task, image data with known factors can be named.
     """

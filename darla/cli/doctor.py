@@ -186,7 +186,7 @@ def _rendering() -> Check:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        return Check("rendering", "fail", "no image and no optimiser step within two minutes")
+        return Check("rendering", "fail", "no image and no optimizer step within two minutes")
     if process.returncode < 0:
         return Check("rendering", "fail", _crash(process))
     if process.returncode != 0:
@@ -209,10 +209,10 @@ def _crash(process: subprocess.CompletedProcess[str]) -> str:
 
 
 def _render_and_train() -> None:
-    """Render SeekAvoid, take an optimiser step, and render again; runs in a separate process.
+    """Render SeekAvoid, take an optimizer step, and render again; runs in a separate process.
 
     Prints the frames per second and the renderer. The order is the one that used to crash: PyTorch loads triton with
-    the first optimiser, after the renderer has been opened.
+    the first optimizer, after the renderer has been opened.
     """
     report_faults()
     from darla.envs import make, tasks
@@ -222,7 +222,7 @@ def _render_and_train() -> None:
     env.action_space.seed(0)
     image, _ = env.reset(seed=0)
     if image.min() == image.max():
-        raise SystemExit("the image has only one colour: the driver renders nothing")
+        raise SystemExit("the image has only one color: the driver renders nothing")
     started = time.perf_counter()
     for _ in range(_RENDER_STEPS):
         _, _, terminated, truncated, _ = env.step(env.action_space.sample())
@@ -239,7 +239,7 @@ def _render_and_train() -> None:
     optimizer.step()
     again, _ = env.reset(seed=0)
     if (again != image).any():
-        raise SystemExit("the same state renders differently after an optimiser step")
+        raise SystemExit("the same state renders differently after an optimizer step")
     env.close()
 
 

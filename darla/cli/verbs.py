@@ -28,7 +28,7 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "collect": Verb("commands:CollectCommand", "Collect images of a task's unlabelled domain, to train encoders"),
+        "collect": Verb("commands:CollectCommand", "Collect images of a task's unlabeled domain, to train encoders"),
         "see": Verb("commands:SeeCommand", "Learn to see: train an encoder on collected frames, without labels"),
         "select": Verb("commands:SelectCommand", "Train several encoders, and rank them by how well they agree (UDR)"),
         "metrics": Verb("commands:MetricsCommand", "Score an encoder with the metric suite, where factors are known"),

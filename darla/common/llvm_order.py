@@ -5,8 +5,8 @@ Mesa draws on the CPU with another one (llvmpipe: `libLLVM-15.so`), and its load
 which puts that LLVM's symbols before those of any library that is loaded later. A `libtriton.so` that is loaded then
 calls Mesa's LLVM by names of its own (12,006 symbols of triton 3.8 were bound to `libLLVM-15.so`; `LD_DEBUG=bindings`
 shows them), and the process dies of a segmentation fault while it is being loaded. darla does not use triton; PyTorch
-loads it by itself where the first optimiser is made (`torch.optim.Optimizer.__init__` imports `torch._dynamo`, which
-looks whether triton can be imported). Drawing a picture and then making an optimiser is all it takes.
+loads it by itself where the first optimizer is made (`torch.optim.Optimizer.__init__` imports `torch._dynamo`, which
+looks whether triton can be imported). Drawing a picture and then making an optimizer is all it takes.
 
 Loaded before a renderer is opened, `libtriton.so` finds its own symbols, and Mesa keeps to its own as well, since
 Python loads extensions without `RTLD_GLOBAL`. Where a renderer has been opened already, by a program that uses darla,
@@ -29,11 +29,11 @@ _LLVM_FUNCTION = "_ZN4llvm11raw_ostream5writeEPKcm"
 def load_triton_first() -> None:
     """Load triton's library, if triton is installed, so that a renderer can be opened in this process.
 
-    Call it before a renderer is opened, and before an optimiser is made in a process in which a renderer may be open.
+    Call it before a renderer is opened, and before an optimizer is made in a process in which a renderer may be open.
     Further calls do nothing. A triton that cannot be loaded is ignored here.
 
     The cost, once a process: 0.1 ms where triton is not installed; 20 ms where it is (3.8), with 74 MB of a file that
-    processes share, and which PyTorch would load with its first optimiser. `import triton` would take 105 ms.
+    processes share, and which PyTorch would load with its first optimizer. `import triton` would take 105 ms.
     `python -c "from darla.common.llvm_order import load_triton_first as f; import time; t = time.perf_counter(); f();
     print(time.perf_counter() - t)"`
     """

@@ -147,10 +147,10 @@ def wilson(successes: int, episodes: int, confidence: float = 0.95) -> Proportio
         )
     z = NormalDist().inv_cdf((1 + valid_confidence(confidence)) / 2)
     share, spread = successes / episodes, z * z / episodes
-    centre = (share + spread / 2) / (1 + spread)
+    center = (share + spread / 2) / (1 + spread)
     half = z * sqrt(share * (1 - share) / episodes + spread / (4 * episodes)) / (1 + spread)
     # Without the bounds rounding leaves ends like -1e-17.
-    return Proportion(share, max(0.0, centre - half), min(1.0, centre + half), confidence)
+    return Proportion(share, max(0.0, center - half), min(1.0, center + half), confidence)
 
 
 def permutation_test(first: ArrayLike, second: ArrayLike, *, paired: bool, seed: int = 0) -> float:

@@ -116,7 +116,7 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
     if description.encoder is not None:
         encoder = _open_encoder(artefact, encoders)
         if encoder is not None:
-            _check_unlabelled(task, folder, encoder)
+            _check_unlabeled(task, folder, encoder)
     agent = EvaluatedAgent(
         method=name or (ON_PIXELS if description.encoder is None else ON_LATENTS),
         seed=int(artefact.card["seed"]),
@@ -147,12 +147,12 @@ def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact |
     return encoders[path]
 
 
-def _check_unlabelled(task: TransferTask, folder: Path, encoder: Artefact) -> None:
+def _check_unlabeled(task: TransferTask, folder: Path, encoder: Artefact) -> None:
     """Refuse an agent whose encoder was trained on another D_U: the task's leak levels would be wrong for it."""
     domain = encoder.card["extra"].get("domain")
-    if domain is not None and domain != task.unlabelled.to_dict():
+    if domain is not None and domain != task.unlabeled.to_dict():
         raise InputError(
-            f"the encoder of {folder} was trained on another unlabelled domain than that of task {task.name!r}; "
+            f"the encoder of {folder} was trained on another unlabeled domain than that of task {task.name!r}; "
             "its leak levels would be wrong"
         )
 
@@ -162,7 +162,7 @@ def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> N
     train_domain = config["act"]["train_domain"]
     if train_domain != "source":
         if config["source"] != task.training_domain(train_domain).to_dict():
-            description = "the unlabelled domain" if train_domain == "unlabelled" else "the targets"
+            description = "the unlabeled domain" if train_domain == "unlabeled" else "the targets"
             raise InputError(
                 f"{folder} was trained in {description} of another task than {task.name!r}; its leak levels would be "
                 "wrong"

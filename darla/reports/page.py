@@ -111,7 +111,7 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
     blocks: list[Block] = [
         Text(
             "Policies that were trained in one source domain were run, unchanged, in target domains that they were "
-            "not trained in. Their encoders were trained on unlabelled frames and then frozen. A random agent was "
+            "not trained in. Their encoders were trained on unlabeled frames and then frozen. A random agent was "
             "evaluated on the same episodes."
         )
     ]

@@ -37,7 +37,7 @@ CAR: Mapping[str, Color] = MappingProxyType(
     }
 )
 """Colors of the hull."""
-ROAD: Mapping[str, Color] = MappingProxyType({"grey": (0.40, 0.40, 0.40), "slate": (0.30, 0.40, 0.50)})
+ROAD: Mapping[str, Color] = MappingProxyType({"gray": (0.40, 0.40, 0.40), "slate": (0.30, 0.40, 0.50)})
 """Colors of the asphalt; the first is CarRacing's own."""
 
 

@@ -2,7 +2,7 @@
 
     {
       "name": "corridors",
-      "unlabelled": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 8}, {"length": 12}]},
+      "unlabeled": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 8}, {"length": 12}]},
       "source": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 8}]},
       "targets": {"long": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 12}]}}
     }
@@ -12,7 +12,7 @@ A domain is either an environment, as here, or one of the world that the task na
     {
       "name": "new walls",
       "world": "seek_avoid",
-      "unlabelled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}, "object_set": {"choice": ["A", "B"]}}]},
+      "unlabeled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}, "object_set": {"choice": ["A", "B"]}}]},
       "source": {"components": [{"wall_hue": 0.1}]},
       "targets": {"blue": {"components": [{"wall_hue": 0.6}]}}
     }
@@ -28,7 +28,7 @@ from darla.common import InputError, unknown_name
 from darla.common.files import read_json
 from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
 
-_NEEDED = ("name", "unlabelled", "source", "targets")
+_NEEDED = ("name", "unlabeled", "source", "targets")
 _OPTIONAL = ("world", "validation", "selection", "about")
 
 
@@ -66,7 +66,7 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
     validation = data.get("validation") or {**_mapping("source", data["source"], where), "name": "validation"}
     return TransferTask(
         str(data["name"]),
-        _domain("unlabelled", data["unlabelled"], world, where),
+        _domain("unlabeled", data["unlabeled"], world, where),
         _domain("source", data["source"], world, where),
         _domain("validation", validation, world, where),
         {str(name): _domain(str(name), target, world, where) for name, target in data["targets"].items()},

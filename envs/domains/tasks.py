@@ -1,6 +1,6 @@
 """Transfer tasks by name; `register` adds one.
 
-A task names D_U (what the unlabelled frames are drawn from), D_S (where the policy trains), the source's validation
+A task names D_U (what the unlabeled frames are drawn from), D_S (where the policy trains), the source's validation
 split, contexts for choosing between encoders, and its targets. How much of a target the learners have met is computed
 from these domains (`leak_level`).
 
@@ -51,7 +51,7 @@ def register(task: TransferTask) -> TransferTask:
 
 def environment_task(
     name: str,
-    unlabelled: tuple[str, Mapping[str, Any]] | EnvDomain,
+    unlabeled: tuple[str, Mapping[str, Any]] | EnvDomain,
     source: tuple[str, Mapping[str, Any]] | EnvDomain,
     targets: Mapping[str, tuple[str, Mapping[str, Any]] | EnvDomain],
 ) -> TransferTask:
@@ -59,7 +59,7 @@ def environment_task(
 
     Args:
         name: of the task.
-        unlabelled: environment id and keyword arguments of D_U.
+        unlabeled: environment id and keyword arguments of D_U.
         source: the same for D_S.
         targets: the same for each target, by name.
     """
@@ -70,4 +70,4 @@ def environment_task(
     target_domains = {target: domain(target, data) for target, data in targets.items()}
     source_domain = domain("source", source)
     validation = EnvDomain("validation", source_domain.env_id, source_domain.variants)
-    return TransferTask(name, domain("unlabelled", unlabelled), source_domain, validation, target_domains)
+    return TransferTask(name, domain("unlabeled", unlabeled), source_domain, validation, target_domains)

@@ -11,9 +11,9 @@ from darla.envs.domains.specs import covers, overlaps, uncovered
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
-TrainDomain = Literal["source", "unlabelled", "targets"]
+TrainDomain = Literal["source", "unlabeled", "targets"]
 """Where a policy is trained: in D_S; in D_U (domain randomization); or in all targets (an upper bound)."""
-TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabelled", "targets")
+TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabeled", "targets")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TransferTask:
     """
 
     name: str
-    unlabelled: AnyDomain
+    unlabeled: AnyDomain
     """D_U: the contexts of the frames that the encoder learns from."""
     source: AnyDomain
     """D_S: the contexts that the policy is trained in."""
@@ -40,7 +40,7 @@ class TransferTask:
     def __post_init__(self) -> None:
         if not self.targets:
             raise InputError(f"task {self.name!r} has no target, but needs at least one")
-        domains = (self.unlabelled, self.source, self.validation, *self.targets.values())
+        domains = (self.unlabeled, self.source, self.validation, *self.targets.values())
         worlds = {domain.world.name if isinstance(domain, Domain) else "environments by id" for domain in domains}
         if len(worlds) > 1:
             raise InputError(
@@ -54,7 +54,7 @@ class TransferTask:
             InputError: the task has no such domain.
         """
         named = {
-            "unlabelled": self.unlabelled,
+            "unlabeled": self.unlabeled,
             "source": self.source,
             "validation": self.validation,
             **self.targets,
@@ -69,7 +69,7 @@ class TransferTask:
         """Return the domain that a policy is trained in.
 
         Args:
-            train_domain: `source` for D_S, `unlabelled` for D_U, or `targets` for a mixture of all targets with
+            train_domain: `source` for D_S, `unlabeled` for D_U, or `targets` for a mixture of all targets with
                 equal weights.
 
         Raises:
@@ -78,14 +78,14 @@ class TransferTask:
         if train_domain not in TRAIN_DOMAINS:
             raise unknown_name("train_domain", train_domain, TRAIN_DOMAINS)
         if train_domain != "targets":
-            return self.unlabelled if train_domain == "unlabelled" else self.source
+            return self.unlabeled if train_domain == "unlabeled" else self.source
         return _mixture("targets", tuple(self.targets.values()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain data."""
         return {
             "name": self.name,
-            "unlabelled": self.unlabelled.to_dict(),
+            "unlabeled": self.unlabeled.to_dict(),
             "source": self.source.to_dict(),
             "validation": self.validation.to_dict(),
             "selection": self.selection.to_dict() if self.selection else None,
@@ -116,18 +116,18 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
     goal = task.targets[target]
     if isinstance(goal, EnvDomain):
         assert isinstance(task.source, EnvDomain)
-        assert isinstance(task.unlabelled, EnvDomain)
-        return _leak_of_environments(task.unlabelled, task.source, goal)
+        assert isinstance(task.unlabeled, EnvDomain)
+        return _leak_of_environments(task.unlabeled, task.source, goal)
     assert isinstance(task.source, Domain)
-    assert isinstance(task.unlabelled, Domain)
-    source, unlabelled, space = task.source, task.unlabelled, goal.world.space
+    assert isinstance(task.unlabeled, Domain)
+    source, unlabeled, space = task.source, task.unlabeled, goal.world.space
     if all(any(_inside(source, part, outer) for outer in source.components) for part in goal.components):
         return "full"
     new = {name: uncovered(factor, source.support(name), goal.support(name)) for name, factor in space.items()}
     if not any(new.values()):
         return "conjunction"
-    in_unlabelled = any(overlaps(space[name], unlabelled.support(name), values) for name, values in new.items())
-    return "visual" if in_unlabelled else "none"
+    in_unlabeled = any(overlaps(space[name], unlabeled.support(name), values) for name, values in new.items())
+    return "visual" if in_unlabeled else "none"
 
 
 def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
@@ -156,7 +156,7 @@ def _inside(domain: Domain, inner: Component, outer: Component) -> bool:
     )
 
 
-def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:
+def _leak_of_environments(unlabeled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:
     """Treat the environment id and every keyword argument as a factor with the values that the domains list."""
 
     def values(domain: EnvDomain, name: str) -> set[str]:
@@ -168,9 +168,9 @@ def _leak_of_environments(unlabelled: EnvDomain, source: EnvDomain, target: EnvD
         return "full"
     names = {
         "",
-        *(key for part in (unlabelled, source, target) for variant in part.variants for key in variant),
+        *(key for part in (unlabeled, source, target) for variant in part.variants for key in variant),
     }
     new = [name for name in names if not values(target, name) <= values(source, name)]
     if not new:
         return "conjunction"
-    return "visual" if any(values(target, name) & values(unlabelled, name) for name in new) else "none"
+    return "visual" if any(values(target, name) & values(unlabeled, name) for name in new) else "none"

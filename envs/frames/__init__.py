@@ -1,1 +1,1 @@
-"""Frames: images of an unlabelled domain on disk, with the factors and the state behind each."""
+"""Frames: images of an unlabeled domain on disk, with the factors and the state behind each."""

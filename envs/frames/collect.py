@@ -1,4 +1,4 @@
-"""Collect D_U: frames of an unlabelled domain, with the factors and the state they were drawn from.
+"""Collect D_U: frames of an unlabeled domain, with the factors and the state they were drawn from.
 
 Frame i is a function of the seed and of i alone (a random walk: of the seed and of its shard). So the bytes depend
 neither on the number of workers nor on interruptions.
@@ -30,7 +30,7 @@ class CollectConfig:
     """What to collect."""
 
     task: str = "conjunction"
-    """Transfer task whose unlabelled domain D_U is drawn from, or image data: `sprites`, `rooms`."""
+    """Transfer task whose unlabeled domain D_U is drawn from, or image data: `sprites`, `rooms`."""
     frames: int = 40_000
     """Number of frames; the trial on two cores trained its good encoders on 40,000."""
     sampling: Literal["uniform", "random_policy", "grid"] = "uniform"
@@ -81,7 +81,7 @@ def collect(
         config: what to collect.
         out: folder of the artefact.
         workers: processes that draw; the result does not depend on it.
-        domain: drawn from instead of the unlabelled domain of `config.task`. It is pickled where there are several
+        domain: drawn from instead of the unlabeled domain of `config.task`. It is pickled where there are several
             workers.
 
     Returns:
@@ -94,7 +94,7 @@ def collect(
     if workers < 1:
         raise InputError(f"workers is {workers}, but must be at least 1")
     if domain is None:
-        domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabelled
+        domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabeled
     _check(config, domain)
     # Two tasks with the same D_U have the same frames, so the name of the task is not recorded.
     record: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}

@@ -16,20 +16,20 @@ from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, ti
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 HUES = 16
-"""Equal steps around the colour wheel, beginning at red."""
+"""Equal steps around the color wheel, beginning at red."""
 KINDS = ("key", "duckie", "office_chair")
-"""MiniWorld's meshes that look different from every side, drawn in one colour."""
+"""MiniWorld's meshes that look different from every side, drawn in one color."""
 AZIMUTHS = 8
 """Equal steps of a full turn of the object."""
 YAWS = 8
 _SIDE = 64
 _YAW_LIMIT = math.radians(12.0)
 """The camera turns this far to either side of the object, which is then still entirely in the image."""
-_ROOM, _WALL = 5.0, 2.0  # side and height in metres, SeekAvoid's small room
-_CAMERA_X, _MIDDLE, _DISTANCE = 0.8, 2.5, 2.1  # metres
+_ROOM, _WALL = 5.0, 2.0  # side and height in meters, SeekAvoid's small room
+_CAMERA_X, _MIDDLE, _DISTANCE = 0.8, 2.5, 2.1  # meters
 _CAMERA_HEIGHT, _PITCH, _FOV = 1.3, math.radians(-18.0), 60.0
 _HEIGHTS = {"key": 0.52, "duckie": 0.8, "office_chair": 1.0}
-"""In metres, chosen so that all kinds are about as wide."""
+"""In meters, chosen so that all kinds are about as wide."""
 # As saturated as rooms may be; the object is more so, and stands out from a room of its own hue.
 _SURFACES = {"wall_saturation": 0.6, "wall_value": 0.7, "floor_saturation": 0.6, "floor_value": 0.6}
 _LIGHT = (1.0, LIGHT_UP, 1.0)

@@ -41,7 +41,7 @@ def small_norb(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> St
         toys, category, info = (_read(file) for file in files)
         if toys.ndim != 4 or category.shape != (len(toys),) or info.shape != (len(toys), 4):
             raise InputError(
-                f"{files[0]} and its neighbours hold {toys.shape}, {category.shape} and {info.shape}, "
+                f"{files[0]} and its neighbors hold {toys.shape}, {category.shape} and {info.shape}, "
                 "but (n, 2, height, width), (n,) and (n, 4) are needed"
             )
         instance, elevation, azimuth, lighting = info.T

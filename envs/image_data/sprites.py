@@ -1,7 +1,7 @@
 """dSprites redrawn: one white sprite on black, 64 x 64 pixels, rendered on demand instead of downloaded.
 
 The data set of Matthey et al. 2017 (https://github.com/deepmind/dsprites-dataset) at its factor sizes and values. The
-sizes, the path of the centre, the sense of rotation and the outlines were fitted to the animation that its authors
+sizes, the path of the center, the sense of rotation and the outlines were fitted to the animation that its authors
 publish with it. Its 202 frames and ours differ by at most six pixels on a sprite's edge each, 0.4 % of the white pixels
 in all.
 """
@@ -30,17 +30,17 @@ _ELLIPSE = (12.8, 7.2)
 _HEART_WIDTH = 9.6
 """Half the width."""
 _HEART_SHOULDER = -4.1
-"""Where the heart is widest, above (negative) its centre of rotation."""
+"""Where the heart is widest, above (negative) its center of rotation."""
 _HEART_LOBE, _HEART_POINT = 5.25, 14.25
 """How far the lobes reach above the widest place, and the point below it."""
 _REACH = math.hypot(_SQUARE, _SQUARE)
-"""No part of any sprite is further than this from its centre."""
+"""No part of any sprite is further than this from its center."""
 _WINDOW = 28
-"""Side of the square of pixels that holds a sprite wherever its centre falls: pixel centres within `_REACH`."""
+"""Side of the square of pixels that holds a sprite wherever its center falls: pixel centers within `_REACH`."""
 _BATCH = 64
 """Sprites drawn together; their intermediate results stay in a core's cache."""
-_FIRST_CENTRE, _TRAVEL = 16.0, 32.0
-"""The centre moves over the middle half of the image."""
+_FIRST_CENTER, _TRAVEL = 16.0, 32.0
+"""The center moves over the middle half of the image."""
 
 _Float = npt.NDArray[np.float32]
 
@@ -48,7 +48,7 @@ _Float = npt.NDArray[np.float32]
 class Sprites(GroundTruthData):
     """A square, an ellipse or a heart in 6 scales, 40 orientations and 32 x 32 positions.
 
-    Images are uint8 (64, 64, 1), 0 or 255: a pixel is white where its centre lies in the sprite, without
+    Images are uint8 (64, 64, 1), 0 or 255: a pixel is white where its center lies in the sprite, without
     anti-aliasing. Rows of the grid are in dSprites' own order (shape, scale, orientation, position x, position y).
 
     Two properties of dSprites bound what any code can know of the orientation. Its 40 values run from 0 to 2 pi *with
@@ -69,7 +69,7 @@ class Sprites(GroundTruthData):
         self.closed_turn = closed_turn
         self.orientations: npt.NDArray[np.float64] = np.linspace(0.0, 2 * math.pi, ORIENTATIONS, endpoint=closed_turn)
         """In radians; anticlockwise as the image is seen."""
-        self.centres: npt.NDArray[np.float64] = _FIRST_CENTRE + _TRAVEL * np.linspace(0.0, 1.0, POSITIONS)
+        self.centers: npt.NDArray[np.float64] = _FIRST_CENTER + _TRAVEL * np.linspace(0.0, 1.0, POSITIONS)
         """Of the sprite from the image's left or upper edge, in pixels."""
 
     def render(self, factors: Factors) -> Images:
@@ -86,11 +86,11 @@ class Sprites(GroundTruthData):
 
     def _draw(self, windows: npt.NDArray[np.uint8], rows: npt.NDArray[Any], factors: Factors, inside: Any) -> None:
         scale, turn = SCALES[factors[:, 1], None], self.orientations[factors[:, 2], None]
-        centre_x, centre_y = self.centres[factors[:, 3]], self.centres[factors[:, 4]]
-        # The first pixel whose centre can lie in the sprite, and from there the offsets of all in the window.
-        left, top = (np.ceil(centre - _REACH - 0.5).astype(np.int64) for centre in (centre_x, centre_y))
+        center_x, center_y = self.centers[factors[:, 3]], self.centers[factors[:, 4]]
+        # The first pixel whose center can lie in the sprite, and from there the offsets of all in the window.
+        left, top = (np.ceil(center - _REACH - 0.5).astype(np.int64) for center in (center_x, center_y))
         pixels = np.arange(_WINDOW) + 0.5
-        x, y = left[:, None] + pixels - centre_x[:, None], top[:, None] + pixels - centre_y[:, None]
+        x, y = left[:, None] + pixels - center_x[:, None], top[:, None] + pixels - center_y[:, None]
         # Coordinates in the sprite's own frame are sums of a part that varies along rows and one along columns.
         cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
         across = _sum(cos * x, -sin * y)

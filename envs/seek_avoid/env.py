@@ -1,7 +1,7 @@
 """SeekAvoid: collect good objects and avoid bad ones, in a room whose appearance is the domain.
 
 After DeepMind Lab's `rooms_collect_good_objects`, the published version of the level that DARLA was evaluated on: rooms
-differ in wall and floor colour, two object sets have a good (+1) and a bad (-1) kind each, and touching collects.
+differ in wall and floor color, two object sets have a good (+1) and a bad (-1) kind each, and touching collects.
 """
 
 import math
@@ -213,7 +213,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.agent.dir = float(self.np_random.uniform(0.0, 2 * math.pi))
 
     def _put(self, kind: Kind, away: float) -> None:
-        """Place an object where the agent can walk around it, at least `away` metres beyond its reach."""
+        """Place an object where the agent can walk around it, at least `away` meters beyond its reach."""
         rng, margin, reach = self.np_random, WIDEST, AGENT_RADIUS + self.room_size.reach
         best: tuple[float, float, float] | None = None
         for _ in range(50):

@@ -15,9 +15,9 @@ class Kind:
     good: bool
     """Whether touching it is worth +1; -1 otherwise."""
     height: float
-    """In metres; the mesh is scaled to it."""
+    """In meters; the mesh is scaled to it."""
     radius: float
-    """In metres: of the upright cylinder around the mesh, as MiniWorld computes it."""
+    """In meters: of the upright cylinder around the mesh, as MiniWorld computes it."""
 
     @property
     def worth(self) -> float:

@@ -88,7 +88,7 @@ context = _Context()
 class FrameBuffer:
     """A multisampled image of `height` x `width` pixels and its read-back.
 
-    Drop-in for `miniworld.opengl.FrameBuffer` where environments render. Colours are kept in 8 bits, the precision
+    Drop-in for `miniworld.opengl.FrameBuffer` where environments render. Colors are kept in 8 bits, the precision
     they are read with, instead of 32-bit floats, and the depth buffer is resolved only when it is asked for.
     """
 
@@ -142,7 +142,7 @@ class FrameBuffer:
         return np.ascontiguousarray(self._pixels[::-1, :, :3])
 
     def get_depth_map(self, z_near: float = 0.04, z_far: float = 100.0) -> npt.NDArray[np.float32]:
-        """Return the distance along the viewing axis in metres, float32 (height, width, 1), top row first."""
+        """Return the distance along the viewing axis in meters, float32 (height, width, 1), top row first."""
         self._resolve(gl.GL_DEPTH_BUFFER_BIT)
         depth = np.zeros((self.height, self.width, 1), np.float32)
         at = depth.ctypes.data_as(ctypes.POINTER(gl.GLfloat))

@@ -30,7 +30,7 @@ class RoomSize:
     cells: tuple[int, int]
     """Columns and rows of the grid that `paper` places things on; elsewhere only their product with `cell` counts."""
     cell: float
-    """Side of a cell in metres."""
+    """Side of a cell in meters."""
     each: int
     """How many good and how many bad objects there are."""
     respawn: bool

@@ -52,7 +52,7 @@ class SceneObject:
     mesh: str
     """Name of a MiniWorld mesh."""
     height: float
-    """In metres; the mesh is scaled to it."""
+    """In meters; the mesh is scaled to it."""
     x: float
     z: float
     heading: float
@@ -143,9 +143,9 @@ class Scene:
     """A rectangular room with objects in it, ready to be drawn.
 
     Args:
-        width: extent of the room along x, in metres.
-        depth: extent of the room along z, in metres.
-        height: height of its walls, in metres.
+        width: extent of the room along x, in meters.
+        depth: extent of the room along z, in meters.
+        height: height of its walls, in meters.
     """
 
     def __init__(self, width: float, depth: float, height: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from darla.envs.seek_avoid.objects import Kind
 from darla.envs.seek_avoid.scene import Camera, SceneObject
 
-_HALF_WIDTH = 0.35  # of an object as it is seen, in metres
+_HALF_WIDTH = 0.35  # of an object as it is seen, in meters
 
 
 def describe(camera: Camera, scene_objects: Sequence[SceneObject], kinds: Sequence[Kind]) -> dict[str, Any]:
@@ -19,8 +19,8 @@ def describe(camera: Camera, scene_objects: Sequence[SceneObject], kinds: Sequen
         kinds: the kind of each.
 
     Returns:
-        `agent`: `x`, `z` in metres, `heading` in radians. `objects`: a list of `kind`, `good`, `x`, `z`, `bearing` in
-        radians from straight ahead (positive to the left), `distance` in metres from the agent's axis to the
+        `agent`: `x`, `z` in meters, `heading` in radians. `objects`: a list of `kind`, `good`, `x`, `z`, `bearing` in
+        radians from straight ahead (positive to the left), `distance` in meters from the agent's axis to the
         object's, and `visible`: whether the object's middle is in the image and no nearer object hides it.
     """
     x, z = float(camera.x), float(camera.z)
@@ -54,7 +54,7 @@ def _hides(nearer: dict[str, Any], further: dict[str, Any]) -> bool:
 
 
 def _in_image(camera: Camera, bearing: float, distance: float, middle: float) -> bool:
-    """Tell whether the point at `middle` metres above the floor falls inside the image."""
+    """Tell whether the point at `middle` meters above the floor falls inside the image."""
     ahead, left, down = distance * math.cos(bearing), distance * math.sin(bearing), camera.height - middle
     along = ahead * math.cos(camera.pitch) - down * math.sin(camera.pitch)
     above = -ahead * math.sin(camera.pitch) - down * math.cos(camera.pitch)

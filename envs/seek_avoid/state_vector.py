@@ -2,7 +2,7 @@
 
 The vector begins with the agent's pose, four numbers:
 
-    x, z        in units of `METRES`, from 0
+    x, z        in units of `METERS`, from 0
     sin, cos    of the heading
 
 Then comes a place for every object that the room can hold, the good ones first and the bad ones after them, each half
@@ -12,7 +12,7 @@ environment lists its objects. A place holds
     present     1, or 0 where there are fewer objects: all else is 0 there
     visible     1 if the object's middle is in the image and not hidden
     sin, cos    of the bearing, positive to the left
-    distance    in units of `METRES`
+    distance    in units of `METERS`
     kind        one number for each of `KIND_NAMES`, 1 for the object's own
 
 It holds more than an image: objects out of view are in it. It holds nothing of the looks: no hue, no texture, no light.
@@ -28,7 +28,7 @@ import numpy.typing as npt
 from darla.common import InputError
 from darla.envs.seek_avoid.objects import KIND_NAMES
 
-METRES = 5.0
+METERS = 5.0
 """The side of the small room; distances are about as large as sines and cosines then."""
 
 _POSE = 4
@@ -81,8 +81,8 @@ def state_vector(info: Mapping[str, Any], places: int) -> Vector:
     agent = info["state"]["agent"]
     vector = np.zeros(vector_size(places), np.float32)
     vector[:_POSE] = (
-        agent["x"] / METRES,
-        agent["z"] / METRES,
+        agent["x"] / METERS,
+        agent["z"] / METERS,
         math.sin(agent["heading"]),
         math.cos(agent["heading"]),
     )
@@ -94,7 +94,7 @@ def state_vector(info: Mapping[str, Any], places: int) -> Vector:
             raise InputError(f"the state has {len(same_half)} {worth} objects, but there are places for {places}")
         for slot, each in zip(slots[half * places :], same_half, strict=False):
             bearing = each["bearing"]
-            slot[:5] = 1.0, each["visible"], math.sin(bearing), math.cos(bearing), each["distance"] / METRES
+            slot[:5] = 1.0, each["visible"], math.sin(bearing), math.cos(bearing), each["distance"] / METERS
             slot[5 + KIND_NAMES.index(each["kind"])] = 1.0
     return vector
 

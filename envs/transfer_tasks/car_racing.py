@@ -8,13 +8,13 @@ from darla.envs.worlds.car_racing import CAR_RACING
 Look = tuple[str, str, str]
 """Named colors of grass, car and road."""
 
-_OWN: Look = ("green", "red", "grey")
+_OWN: Look = ("green", "red", "gray")
 """CarRacing's own colors."""
-_UNLABELLED: tuple[Look, ...] = (
-    ("yellow", "cyan", "grey"),
+_UNLABELED: tuple[Look, ...] = (
+    ("yellow", "cyan", "gray"),
     ("salmon", "green", "slate"),
-    ("teal", "orange", "grey"),
-    ("blue", "pink", "grey"),
+    ("teal", "orange", "gray"),
+    ("blue", "pink", "gray"),
 )
 
 
@@ -23,16 +23,16 @@ def _domain(name: str, *looks: Look) -> Domain:
     return Domain(name, components, world=CAR_RACING)
 
 
-_TARGETS = {f"{look[0]} grass, {look[1]} car": look for look in _UNLABELLED} | {"mint grass": ("mint", "red", "grey")}
+_TARGETS = {f"{look[0]} grass, {look[1]} car": look for look in _UNLABELED} | {"mint grass": ("mint", "red", "gray")}
 
 TASKS.register("car-racing")(
     TransferTask(
         "car-racing",
-        _domain("unlabelled", _OWN, *_UNLABELLED),
+        _domain("unlabeled", _OWN, *_UNLABELED),
         _domain("source", _OWN),
         _domain("validation", _OWN),
         {name: _domain(name, look) for name, look in _TARGETS.items()},
-        _domain("selection", ("yellow", "orange", "slate"), ("blue", "green", "grey")),
+        _domain("selection", ("yellow", "orange", "slate"), ("blue", "green", "gray")),
         "CarRacing in colors of LUSR's benchmark: four looks that D_U has, and one that it has not",
     )
 )

@@ -20,7 +20,7 @@ ROOM_1: Component = {"wall_hue": 0.33, "floor_hue": 0.08}
 """Green walls and an orange floor, as the original room of DeepMind Lab's level."""
 ROOM_2: Component = {"wall_hue": 0.00, "floor_hue": 0.60}
 """Red walls and a blue floor, as its replaced room."""
-_UNLABELLED_HUES = Uniform(0.90, 1.70)
+_UNLABELED_HUES = Uniform(0.90, 1.70)
 _BOTH = Choice(("A", "B"))
 
 _SOURCE_PARTS: tuple[Component, ...] = (
@@ -30,8 +30,8 @@ _SOURCE_PARTS: tuple[Component, ...] = (
 )
 _SOURCE = _domain("source", *_SOURCE_PARTS)
 _VALIDATION = _domain("validation", *_SOURCE_PARTS)
-_COLORS: Component = {"wall_hue": _UNLABELLED_HUES, "floor_hue": _UNLABELLED_HUES, "object_set": _BOTH}
-_UNLABELLED = _domain("unlabelled", _COLORS)
+_COLORS: Component = {"wall_hue": _UNLABELED_HUES, "floor_hue": _UNLABELED_HUES, "object_set": _BOTH}
+_UNLABELED = _domain("unlabeled", _COLORS)
 _SELECTION = _domain(
     "selection",
     {"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH},
@@ -48,7 +48,7 @@ def _target(name: str, **factors: Any) -> Domain:
 
 def _hue_task(name: str, about: str, *targets: Domain) -> TransferTask:
     named = {target.name: target for target in targets}
-    return TransferTask(name, _UNLABELLED, _SOURCE, _VALIDATION, named, _SELECTION, about)
+    return TransferTask(name, _UNLABELED, _SOURCE, _VALIDATION, named, _SELECTION, about)
 
 
 _TEXTURED = Choice(("brick", "wood", "concrete", "marble", "cinder", "stucco", "tiles"))
@@ -81,12 +81,12 @@ def _sim2sim() -> TransferTask:
     selection = _domain("selection", {"wall_hue": 0.47, "floor_hue": 0.00, "object_set": _BOTH, **_SURFACES, **_MOVING})
     return TransferTask(
         "sim2sim",
-        _domain("unlabelled", plain, real),
+        _domain("unlabeled", plain, real),
         _SOURCE,
         _VALIDATION,
         {target.name: target for target in targets},
         selection,
-        "from plain colours, a fixed light and a fixed camera to textures, a moving light and a shaking camera",
+        "from plain colors, a fixed light and a fixed camera to textures, a moving light and a shaking camera",
     )
 
 
@@ -97,10 +97,10 @@ for _task in (
         _target("A in room 2", **ROOM_2, object_set="A"),
     ),
     _hue_task(
-        "recolour",
+        "recolor",
         "hues that D_U has and the source has not",
-        _target("any hues, A", wall_hue=_UNLABELLED_HUES, floor_hue=_UNLABELLED_HUES, object_set="A"),
-        _target("any hues, B", wall_hue=_UNLABELLED_HUES, floor_hue=_UNLABELLED_HUES, object_set="B"),
+        _target("any hues, A", wall_hue=_UNLABELED_HUES, floor_hue=_UNLABELED_HUES, object_set="A"),
+        _target("any hues, B", wall_hue=_UNLABELED_HUES, floor_hue=_UNLABELED_HUES, object_set="B"),
         _target("yellow on teal, A and B", wall_hue=0.13, floor_hue=0.45, object_set=_BOTH),
     ),
     _hue_task(
@@ -111,13 +111,13 @@ for _task in (
     ),
     TransferTask(
         "new_room",
-        _UNLABELLED,
+        _UNLABELED,
         _domain("source", *_ONE_ROOM),
         _domain("validation", *_ONE_ROOM),
         {
             "room 2, A and B": _target("room 2, A and B", **ROOM_2, object_set=_BOTH),
             "any hues, A and B": _target(
-                "any hues, A and B", wall_hue=_UNLABELLED_HUES, floor_hue=_UNLABELLED_HUES, object_set=_BOTH
+                "any hues, A and B", wall_hue=_UNLABELED_HUES, floor_hue=_UNLABELED_HUES, object_set=_BOTH
             ),
         },
         _SELECTION,

@@ -19,12 +19,12 @@ SPACE = FactorSpace(
     (
         Factor("grass", "discrete", "green", choices=tuple(GRASS), about="named color of the ground and its patches"),
         Factor("car", "discrete", "red", choices=tuple(CAR), about="named color of the car"),
-        Factor("road", "discrete", "grey", choices=tuple(ROAD), about="named color of the asphalt"),
+        Factor("road", "discrete", "gray", choices=tuple(ROAD), about="named color of the asphalt"),
         _hue("grass"),
         _brightness("grass"),
         _hue("car"),
         _brightness("car"),
-        _brightness("road"),  # no hue: grey has none
+        _brightness("road"),  # no hue: gray has none
     )
 )
 

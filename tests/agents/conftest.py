@@ -31,7 +31,7 @@ def columns():
 
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory):
-    """An encoder artefact of `darla.vision`, never trained, its codes normalised on frames of `columns`."""
+    """An encoder artefact of `darla.vision`, never trained, its codes normalized on frames of `columns`."""
     return toy_training.write_encoder(tmp_path_factory.mktemp("encoders") / "columns", seed=0)
 
 

@@ -15,8 +15,8 @@ from darla.agents.vec_env.augmentation import BY_NAME, AugmentedVecEnv, convolut
 from darla.common import InputError
 
 
-class Grey(gymnasium.Env):
-    """Shows noise without colour."""
+class Gray(gymnasium.Env):
+    """Shows noise without color."""
 
     observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 1), np.uint8)
     action_space = gymnasium.spaces.Discrete(2)
@@ -50,9 +50,9 @@ def test_a_shift_moves_the_whole_image_by_at_most_four_pixels_and_repeats_its_ed
     assert {down for down, _ in seen} == {across for _, across in seen} == set(range(-4, 5))
 
 
-def test_other_hues_keep_the_lightness_and_every_grey():
+def test_other_hues_keep_the_lightness_and_every_gray():
     images = pictures(50)
-    images[:, :, :4] = images[:, :1, :4]  # grey rows
+    images[:, :, :4] = images[:, :1, :4]  # gray rows
     changed = hue(images, generator())
     torch.testing.assert_close(changed.amax(1), images.amax(1))
     torch.testing.assert_close(changed.amin(1), images.amin(1))
@@ -192,8 +192,8 @@ def test_a_frozen_encoder_leaves_nothing_to_augment(columns, encoder_folder, tmp
     assert not (tmp_path / "agent").exists()
 
 
-def test_images_without_colour_have_no_hue():
-    vec = DummyVecEnv([Grey])
+def test_images_without_color_have_no_hue():
+    vec = DummyVecEnv([Gray])
     with pytest.raises(InputError, match="images of 3 channels, not of 1"):
         AugmentedVecEnv(vec, ("hue",))
     assert AugmentedVecEnv(vec, ("shift",)).reset().shape == (1, SIZE, SIZE, 1)

@@ -101,10 +101,10 @@ def test_each_frame_of_a_stack_is_encoded_by_itself(encoder_folder, images):
 def test_codes_that_pass_no_gradient_to_their_network_cannot_be_fine_tuned():
     from gymnasium import spaces
 
-    quantised = SeeConfig().change(model="qlae", latent_dim=4).to_dict()
+    quantized = SeeConfig().change(model="qlae", latent_dim=4).to_dict()
     with pytest.raises(InputError, match="model 'qlae' cannot be fine-tuned"):
         TrainedEncoder(
-            spaces.Box(0, 255, (3, SIZE, SIZE), np.uint8), {name: quantised[name] for name in ("model", "vae")}
+            spaces.Box(0, 255, (3, SIZE, SIZE), np.uint8), {name: quantized[name] for name in ("model", "vae")}
         )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from toy_training import SHORT, BatchNormalised, frames, short
+from toy_training import SHORT, BatchNormalized, frames, short
 
 from darla.agents import FrozenEncoder, LatentVecEnv, make_vec, train_agent
 from darla.agents.algorithms.build import build
@@ -14,7 +14,7 @@ from darla.vision import load as load_model
 
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "mfec"])
 def test_learning_leaves_the_encoder_as_it_was(algorithm, columns):
-    encoder = FrozenEncoder(BatchNormalised())
+    encoder = FrozenEncoder(BatchNormalized())
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     fingerprint = encoder.fingerprint()
     env = LatentVecEnv(make_vec(columns, 4, seed=0), encoder)
@@ -25,11 +25,11 @@ def test_learning_leaves_the_encoder_as_it_was(algorithm, columns):
 
 
 def test_an_encoder_put_into_training_mode_by_somebody_does_not_drift(images):
-    encoder = FrozenEncoder(BatchNormalised())
+    encoder = FrozenEncoder(BatchNormalized())
     expected = encoder.encode(images)
     encoder.model.train()
     np.testing.assert_array_equal(encoder.encode(images), expected)
-    assert encoder.model.normalisation.num_batches_tracked == 0
+    assert encoder.model.normalization.num_batches_tracked == 0
 
 
 def test_training_leaves_every_byte_of_the_encoder_artefact(columns, encoder_folder, tmp_path):
@@ -46,7 +46,7 @@ def test_policies_hold_no_weight_of_the_encoder(columns, encoder_folder):
     assert all(not value.requires_grad for value in encoder.model.parameters())
 
 
-def test_codes_are_the_normalised_posterior_means_of_vision(encoder_folder):
+def test_codes_are_the_normalized_posterior_means_of_vision(encoder_folder):
     shown = frames(20)
     expected = encode_images(load_model(encoder_folder), shown, normalize=True)
     exact = FrozenEncoder.load(encoder_folder, "float32").encode(shown)
@@ -65,7 +65,7 @@ def test_codes_do_not_depend_on_what_else_is_in_the_batch(encoder_folder):
 
 
 def test_a_code_that_is_not_finite_stops_everything(images):
-    encoder = FrozenEncoder(BatchNormalised())
+    encoder = FrozenEncoder(BatchNormalized())
     encoder.model.codes_std.zero_()
     with pytest.raises(InputError, match="not finite"):
         encoder.encode(images)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from toy_images import ENV_ID, SIZE
-from toy_training import BatchNormalised
+from toy_training import BatchNormalized
 
 from darla.agents import FrozenEncoder, LatentVecEnv, make_vec
 from darla.common import InputError
@@ -14,7 +14,7 @@ from darla.envs import EnvDomain
 @pytest.mark.parametrize("ends", ["truncated", "terminated"])
 def test_the_last_image_of_an_episode_is_encoded(ends):
     domain = EnvDomain("columns", ENV_ID, ({"ends": ends, "length": 5},))
-    encoder = FrozenEncoder(BatchNormalised())
+    encoder = FrozenEncoder(BatchNormalized())
     plain, latent = make_vec(domain, 3, seed=4), LatentVecEnv(make_vec(domain, 3, seed=4), encoder)
     np.testing.assert_allclose(latent.reset(), encoder.encode(plain.reset()), atol=1e-5)
     ended = 0
@@ -37,7 +37,7 @@ def test_the_last_image_of_an_episode_is_encoded(ends):
 
 def test_a_step_is_one_batch_with_the_last_images_in_it():
     domain = EnvDomain("columns", ENV_ID, ({"length": 2},))
-    encoder = FrozenEncoder(BatchNormalised())
+    encoder = FrozenEncoder(BatchNormalized())
     env = LatentVecEnv(make_vec(domain, 3, seed=0), encoder)
     env.reset()
     encoder.model.batches.clear()
@@ -47,7 +47,7 @@ def test_a_step_is_one_batch_with_the_last_images_in_it():
 
 
 def test_the_observation_space_is_that_of_the_codes(columns):
-    env = LatentVecEnv(make_vec(columns, 2, seed=0), FrozenEncoder(BatchNormalised()))
+    env = LatentVecEnv(make_vec(columns, 2, seed=0), FrozenEncoder(BatchNormalized()))
     assert env.observation_space == spaces.Box(-np.inf, np.inf, (6,), np.float32)
     codes = env.reset()
     assert codes.shape == (2, 6)
@@ -57,4 +57,4 @@ def test_the_observation_space_is_that_of_the_codes(columns):
 def test_an_environment_of_another_resolution_is_refused_naming_both():
     larger = EnvDomain("columns", ENV_ID, ({"size": 64},))
     with pytest.raises(InputError, match=rf"\({SIZE}, {SIZE}, 3\).*\(64, 64, 3\)"):
-        LatentVecEnv(make_vec(larger, 2, seed=0), FrozenEncoder(BatchNormalised()))
+        LatentVecEnv(make_vec(larger, 2, seed=0), FrozenEncoder(BatchNormalized()))

@@ -69,7 +69,7 @@ def domain(name, **options):
     return EnvDomain(name, ENV_ID, ({"size": SIZE, **options},))
 
 
-task = environment_task("columns", domain("unlabelled"), domain("source"), {"brief": domain("brief", length=5)})
+task = environment_task("columns", domain("unlabeled"), domain("source"), {"brief": domain("brief", length=5)})
 assert "steady" in ALGORITHMS and "steady_algorithm" not in sys.modules
 settings = ALGORITHMS["steady"].settings(n_envs=4, n_steps=16)
 config = ActConfig("steady", 600, settings, checkpoint_interval=200, snapshots=2)

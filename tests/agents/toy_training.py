@@ -17,7 +17,7 @@ from darla.vision.encoders.load import build_model
 from darla.vision.models.base import Posterior
 
 
-class BatchNormalised(VisionModel):
+class BatchNormalized(VisionModel):
     """An encoder with what drifts when a model is not in evaluation mode; counts how often it is asked."""
 
     def __init__(self, latent_dim: int = 6) -> None:
@@ -25,14 +25,14 @@ class BatchNormalised(VisionModel):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             self.convolution = nn.Conv2d(3, 8, SIZE // 4, stride=SIZE // 4)
-            self.normalisation = nn.BatchNorm2d(8)
+            self.normalization = nn.BatchNorm2d(8)
             self.line = nn.Linear(8 * 16, 2 * latent_dim)
         self.codes_std.fill_(0.2)
         self.batches: list[int] = []
 
     def encode(self, images: Tensor) -> Posterior:
         self.batches.append(len(images))
-        features = torch.relu(self.normalisation(self.convolution(images)))
+        features = torch.relu(self.normalization(self.convolution(images)))
         mean, log_variance = self.line(features.flatten(1)).float().chunk(2, dim=1)
         return Posterior(mean, log_variance)
 
@@ -51,7 +51,7 @@ def frames(count: int, size: int = SIZE) -> np.ndarray:
 
 
 def write_encoder(folder: Path, seed: int, size: int = SIZE) -> Path:
-    """Write an encoder artefact: a beta-VAE with fresh weights and the normaliser of its codes."""
+    """Write an encoder artefact: a beta-VAE with fresh weights and the normalizer of its codes."""
     config = SeeConfig().change(latent_dim=6)
     record = {"see": config.to_dict(), "image_shape": [size, size, 3]}
     with torch.random.fork_rng():

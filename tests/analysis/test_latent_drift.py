@@ -20,8 +20,8 @@ TASK = tasks.get("conjunction")
 TARGET = "A in room 2"
 
 
-class MeanColour(VisionModel):
-    """Reads the mean of each colour channel, or nothing at all."""
+class MeanColor(VisionModel):
+    """Reads the mean of each color channel, or nothing at all."""
 
     def __init__(self, blind: bool) -> None:
         super().__init__(3)
@@ -67,18 +67,16 @@ def test_the_same_state_is_in_the_same_place_in_any_looks(pairs):
 
 
 def test_an_encoder_that_ignores_what_it_sees_does_not_drift():
-    (found,) = latent_drift(MeanColour(blind=True), TASK, states=STATES).values()
+    (found,) = latent_drift(MeanColor(blind=True), TASK, states=STATES).values()
     assert (found.relative, found.shift) == (0.0, 0.0)
     assert found.per_latent_relative == (0.0, 0.0, 0.0)
 
 
-def test_an_encoder_of_colours_drifts_and_not_between_identical_contexts():
-    model = MeanColour(blind=False)
+def test_an_encoder_of_colors_drifts_and_not_between_identical_contexts():
+    model = MeanColor(blind=False)
     (found,) = latent_drift(model, TASK, states=STATES).values()
     assert found.relative > 0.5
-    same = TASK.__class__(
-        "same", TASK.unlabelled, TASK.targets[TARGET], TASK.validation, {"same": TASK.targets[TARGET]}
-    )
+    same = TASK.__class__("same", TASK.unlabeled, TASK.targets[TARGET], TASK.validation, {"same": TASK.targets[TARGET]})
     (still,) = latent_drift(model, same, states=STATES).values()
     assert (still.relative, still.shift) == (0.0, 0.0)
 
@@ -126,7 +124,7 @@ def test_features_of_an_agent_on_pixels_drift_too(tmp_path: Path):
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="has no factors or is of a world that is not paired"):
-        latent_drift(MeanColour(blind=True), short_task(), states=4)
+        latent_drift(MeanColor(blind=True), short_task(), states=4)
     with pytest.raises(InputError, match="at least 2"):
         render_pairs(TASK.source, TASK.targets[TARGET], 1, 0)
     with pytest.raises(InputError, match="one shape"):

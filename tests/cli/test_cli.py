@@ -214,7 +214,7 @@ def test_an_encoder_for_another_resolution_is_refused(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rooms = {"env_id": "darla/SeekAvoid-v0", "variants": [{"resolution": 48}]}
-    task = {"name": "coarse", "unlabelled": rooms, "source": rooms, "targets": {"same": rooms}}
+    task = {"name": "coarse", "unlabeled": rooms, "source": rooms, "targets": {"same": rooms}}
     (tmp_path / "coarse.json").write_text(json.dumps(task))
     told = said(capsys, "act", tmp_path / "coarse.json", "--encoder", runs / "encoder", "--out", tmp_path / "out")
     assert "64" in told
@@ -225,8 +225,8 @@ def test_an_encoder_for_another_resolution_is_refused(
     ("task", "sentence"),
     [
         ("[1]", "holds list"),
-        ('{"name": "mine"}', "has no 'unlabelled'"),
-        ('{"name": "mine", "unlabelled": 3, "source": {}, "targets": {}}', "unlabelled must be an object"),
+        ('{"name": "mine"}', "has no 'unlabeled'"),
+        ('{"name": "mine", "unlabeled": 3, "source": {}, "targets": {}}', "unlabeled must be an object"),
         ("{", "is not JSON"),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_task_file_that_describes_none_is_refused(
 
 def test_a_task_file_gives_any_environment(tmp_path: Path) -> None:
     short = {"env_id": "darla/SeekAvoid-v0", "variants": [{"steps": 10, "resolution": 64}]}
-    task = {"name": "short", "unlabelled": short, "source": short, "targets": {"same": short}}
+    task = {"name": "short", "unlabeled": short, "source": short, "targets": {"same": short}}
     (tmp_path / "short.json").write_text(json.dumps(task))
     options = ("--frames", "10", "--sampling", "random_policy", "--out", tmp_path / "frames")
     darla("collect", tmp_path / "short.json", *options)

@@ -41,7 +41,7 @@ def drive(env, steps=12):
     return np.stack(images), rewards, positions
 
 
-def test_its_own_colours_give_the_picture_of_gymnasium_without_the_instruments():
+def test_its_own_colors_give_the_picture_of_gymnasium_without_the_instruments():
     ours, theirs = RecoloredCarRacing(frame_skip=1), gymnasium.make("CarRacing-v3", continuous=False).unwrapped
     images, rewards, positions = drive(ours, 60)
     expected, same_rewards, same_positions = drive(theirs, 60)
@@ -57,7 +57,7 @@ def test_its_own_colours_give_the_picture_of_gymnasium_without_the_instruments()
     [{"grass": "blue"}, {"car": "pink"}, {"road": "slate"}, {"grass_hue": 0.5}, {"car_brightness": 0.6}],
     ids=str,
 )
-def test_another_colour_changes_pictures_and_nothing_else(look):
+def test_another_color_changes_pictures_and_nothing_else(look):
     images, rewards, positions = drive(RecoloredCarRacing())
     others, same_rewards, same_positions = drive(RecoloredCarRacing(look))
     assert rewards == same_rewards
@@ -68,16 +68,16 @@ def test_another_colour_changes_pictures_and_nothing_else(look):
     assert images.dtype == np.uint8
 
 
-def test_ground_and_road_have_the_colours_that_their_names_stand_for():
+def test_ground_and_road_have_the_colors_that_their_names_stand_for():
     for grass in GRASS:
         env = RecoloredCarRacing({"grass": grass, "road": "slate"})
         env.reset(seed=0)
         for _ in range(10):
             image = env.step(3)[0].reshape(-1, 3)
-        for colour in (*GRASS[grass], ROAD["slate"]):
-            assert (np.abs(image - np.array(colour) * 255).max(axis=1) < 3).any(), (
+        for color in (*GRASS[grass], ROAD["slate"]):
+            assert (np.abs(image - np.array(color) * 255).max(axis=1) < 3).any(), (
                 grass,
-                colour,
+                color,
             )  # the picture is scaled down
 
 
@@ -93,7 +93,7 @@ def test_an_action_lasts_four_frames_and_an_episode_a_thousand():
     assert [env.step(0)[2:4] for _ in range(2)] == [(False, False), (False, True)]
 
 
-def test_the_same_seed_gives_the_same_track_in_every_domain_and_the_info_tells_the_colours():
+def test_the_same_seed_gives_the_same_track_in_every_domain_and_the_info_tells_the_colors():
     tracks = []
     for name in ("source", "yellow grass, cyan car", "mint grass"):
         env = make(TASK.domain(name))
@@ -123,18 +123,18 @@ def test_frames_to_learn_from_are_taken_everywhere_on_the_track():
         env.reset(options={"start": "anywere"})
 
 
-def test_leak_levels_follow_from_the_colours():
+def test_leak_levels_follow_from_the_colors():
     levels = {name: leak_level(TASK, name) for name in TASK.targets}
     assert levels.pop("mint grass") == "none"
     assert set(levels.values()) == {"visual"}
-    assert {leak_level(TASK, name, "unlabelled") for name in levels} == {"full"}
+    assert {leak_level(TASK, name, "unlabeled") for name in levels} == {"full"}
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"context": {"grass": "gren"}}, "unknown value of factor 'grass': 'gren'; did you mean 'green'"),
-        ({"context": {"car": "grey"}}, "value of factor 'car'"),
+        ({"context": {"car": "gray"}}, "value of factor 'car'"),
         ({"context": {"gras": "green"}}, "unknown factor 'gras'; did you mean 'grass'"),
         ({"context": {"car_brightness": 2.0}}, "must lie in"),
         ({"frame_skip": 0}, "frame_skip is 0"),
@@ -210,14 +210,14 @@ def test_without_the_extra_one_sentence_says_what_to_install():
     assert ran.stdout == "CarRacing needs Box2D and pygame; pip install 'darla[car-racing]' brings them\n"
 
 
-def test_every_car_is_seen_in_its_colour():
-    for name, colour in CAR.items():
+def test_every_car_is_seen_in_its_color():
+    for name, color in CAR.items():
         env = RecoloredCarRacing({"car": name, "grass": "blue"})
         env.reset(seed=0)
         for _ in range(14):
             image = env.step(3)[0]
         near = image[46:64, 24:40].reshape(-1, 3).astype(float) / 255
-        assert np.abs(near - np.array(colour)).max(axis=1).min() < 0.35, name
+        assert np.abs(near - np.array(color)).max(axis=1).min() < 0.35, name
 
 
 def short_task():
@@ -232,12 +232,12 @@ def short_task():
         return replace(domain, world=world)
 
     targets = {name: short(TASK.targets[name]) for name in ("blue grass, pink car", "mint grass")}
-    return TransferTask("short", short(TASK.unlabelled), short(TASK.source), short(TASK.validation), targets)
+    return TransferTask("short", short(TASK.unlabeled), short(TASK.source), short(TASK.validation), targets)
 
 
 def test_every_stage_takes_it(tmp_path):
     frames = task = short_task()
-    frames = collect(CollectConfig(frames=64, shard_size=32), tmp_path / "frames", domain=task.unlabelled)
+    frames = collect(CollectConfig(frames=64, shard_size=32), tmp_path / "frames", domain=task.unlabeled)
     see = SeeConfig().change(latent_dim=4, training__steps=2, training__batch_size=16)
     encoder = darla.see(frames, tmp_path / "encoder", see)
     settings = PPOSettings(n_envs=2, n_steps=16, batch_size=16, n_epochs=1)

@@ -68,7 +68,7 @@ def test_a_frame_shows_its_context(frames: FrameSet) -> None:
     # Drawn again from the published seed of the frame, the context and the picture are the same.
     from darla.common import seed_for
 
-    env = make(tasks.get("conjunction").unlabelled)
+    env = make(tasks.get("conjunction").unlabeled)
     image, info = env.reset(seed=seed_for(3, "frame", 33))
     np.testing.assert_array_equal(frames[33], image)
     assert frames.contexts["floor_hue"][33] == info["context"]["floor_hue"]
@@ -97,7 +97,7 @@ def test_the_number_of_workers_changes_no_byte(sampling: str, tmp_path: Path) ->
 
 
 def test_tasks_that_share_a_domain_share_its_frames(frames: FrameSet, tmp_path: Path) -> None:
-    same = collect(CollectConfig(task="recolour", frames=50, shard_size=20, seed=3), tmp_path / "set")
+    same = collect(CollectConfig(task="recolor", frames=50, shard_size=20, seed=3), tmp_path / "set")
     assert same.digest == frames.digest
 
 

@@ -171,7 +171,7 @@ def test_domains_of_one_world_only_make_a_task():
 TASK = {
     "name": "new walls",
     "world": "seek_avoid",
-    "unlabelled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}}]},
+    "unlabeled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}}]},
     "source": {"components": [{"wall_hue": 0.1}]},
     "targets": {"blue": {"components": [{"wall_hue": 0.6}]}},
 }
@@ -189,7 +189,7 @@ def test_a_task_in_json_names_its_world_once():
     [
         (
             {"world": None},
-            "unlabelled has 'components', so 'world' must be the name of a world",
+            "unlabeled has 'components', so 'world' must be the name of a world",
         ),
         ({"world": "seek_avoit"}, "unknown world 'seek_avoit'; did you mean 'seek_avoid'"),
         ({"world": "car_racing"}, "unknown factor 'wall_hue'"),

@@ -94,7 +94,7 @@ def domain(name, *components):
 SOURCE = {"ground_hue": 0.0}, {"ground_hue": 0.2, "square_hue": 0.7}
 tasks.register(TransferTask(
     "squares",
-    domain("unlabelled", {"ground_hue": Uniform(0.9, 1.5)}),
+    domain("unlabeled", {"ground_hue": Uniform(0.9, 1.5)}),
     domain("source", *SOURCE),
     domain("validation", *SOURCE),
     {
@@ -235,7 +235,7 @@ def test_a_task_in_json_names_the_world(installed: Path, tmp_path: Path) -> None
     task = {
         "name": "evening",
         "world": "squares",
-        "unlabelled": {"components": [{"ground_hue": {"uniform": [0.0, 0.5]}}]},
+        "unlabeled": {"components": [{"ground_hue": {"uniform": [0.0, 0.5]}}]},
         "source": {"components": [{}]},
         "targets": {"night": {"components": [{"time": "night"}]}},
     }

@@ -27,7 +27,7 @@ ROOM_1, ROOM_2 = SEEK_AVOID.space.context(GREEN_ROOM), SEEK_AVOID.space.context(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_picture_equals_stock_miniworld(seed: int) -> None:
-    env = SeekAvoid(tasks.get("conjunction").unlabelled)
+    env = SeekAvoid(tasks.get("conjunction").unlabeled)
     ours, _ = env.reset(seed=seed)
     stock = StockSeekAvoid(env)
     theirs, _ = stock.reset(seed=0)
@@ -92,7 +92,7 @@ def test_stock_and_our_environments_leave_each_other_alone() -> None:
 
 
 def test_a_thousand_resets_leak_neither_lists_nor_memory() -> None:
-    env = SeekAvoid(tasks.get("sim2sim").unlabelled)
+    env = SeekAvoid(tasks.get("sim2sim").unlabeled)
 
     def free_list() -> int:
         name = int(gl.glGenLists(1))
@@ -145,7 +145,7 @@ def test_making_environments_says_nothing() -> None:
     assert ran.stderr == ""
 
 
-def test_depth_map_is_in_metres() -> None:
+def test_depth_map_is_in_meters() -> None:
     env = SeekAvoid()
     env.reset(seed=1)
     env.entities.clear()

@@ -108,9 +108,9 @@ def test_a_seed_fixes_the_whole_episode() -> None:
 
 
 def test_one_seed_gives_one_layout_in_every_domain() -> None:
-    task = tasks.get("recolour")
+    task = tasks.get("recolor")
     layouts = []
-    for domain in (task.source, task.unlabelled, *task.targets.values()):
+    for domain in (task.source, task.unlabeled, *task.targets.values()):
         env = make(domain)
         _, info = env.reset(seed=3)
         agent = info["state"]["agent"]
@@ -185,7 +185,7 @@ def test_reset_takes_one_context() -> None:
 
 
 def pixels_of(thing_in: SeekAvoid) -> float:
-    """Return how far an object's pixels differ from the room behind it, in grey levels of the stronger channel."""
+    """Return how far an object's pixels differ from the room behind it, in gray levels of the stronger channel."""
     with_it = thing_in.render_obs().astype(int)
     things = list(thing_in.entities)
     thing_in.entities.clear()
@@ -200,7 +200,7 @@ def pixels_of(thing_in: SeekAvoid) -> float:
 @pytest.mark.parametrize("task", ["conjunction", "sim2sim"])
 @pytest.mark.parametrize("object_set", ["A", "B"])
 def test_objects_stand_out_in_every_room(task: str, object_set: str) -> None:
-    env = SeekAvoid(tasks.get(task).unlabelled)
+    env = SeekAvoid(tasks.get(task).unlabeled)
     contrasts = []
     for seed in range(120):
         world = {

@@ -81,10 +81,10 @@ def test_every_combination_lies_within_the_frame() -> None:
     assert not images[:, :, [0, -1]].any()
 
 
-def test_the_centre_moves_over_the_middle_half_of_the_frame() -> None:
-    for at, centre in ((0, 16.0), (31, 48.0)):
+def test_the_center_moves_over_the_middle_half_of_the_frame() -> None:
+    for at, center in ((0, 16.0), (31, 48.0)):
         rows, columns = np.nonzero(picture(ELLIPSE, 5, 0, at, at))
-        assert rows.mean() + 0.5 == columns.mean() + 0.5 == centre
+        assert rows.mean() + 0.5 == columns.mean() + 0.5 == center
 
 
 def test_a_square_looks_the_same_after_a_quarter_turn() -> None:
@@ -94,7 +94,7 @@ def test_a_square_looks_the_same_after_a_quarter_turn() -> None:
         assert distinct(np.stack(seen)) <= 10
         for turn in range(40):
             np.testing.assert_array_equal(seen[turn], seen[(turn + 10) % 40])
-    # Turned as a picture, about a centre that lies on a corner of pixels.
+    # Turned as a picture, about a center that lies on a corner of pixels.
     window = picture(SQUARE, 5, 3, 31, 31)[32:, 32:]
     np.testing.assert_array_equal(np.rot90(window), window)
 

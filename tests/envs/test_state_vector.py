@@ -8,7 +8,7 @@ import pytest
 
 from darla.common import InputError
 from darla.envs import SEEK_AVOID, Domain, make, tasks
-from darla.envs.seek_avoid.state_vector import METRES, places_for, places_of, state_vector, vector_size
+from darla.envs.seek_avoid.state_vector import METERS, places_for, places_of, state_vector, vector_size
 
 PLACE = (vector_size(2) - vector_size(1)) // 2
 
@@ -28,7 +28,7 @@ def places(vector: np.ndarray) -> np.ndarray:
 def test_good_objects_come_first_and_the_nearest_of_them_before_the_others():
     objects = [thing("cone", False, 1.0), thing("duckie", True, 3.0), thing("medkit", True, 2.0)]
     halves = places(state_vector(info(*objects), 2))
-    assert halves[:, 4] * METRES == pytest.approx([2.0, 3.0, 1.0, 0.0])
+    assert halves[:, 4] * METERS == pytest.approx([2.0, 3.0, 1.0, 0.0])
     assert halves[:, 0].tolist() == [1, 1, 1, 0]
 
 
@@ -69,7 +69,7 @@ def test_an_environment_that_does_not_give_its_state_is_refused(incomplete):
         places_for(incomplete)
 
 
-def test_the_same_room_in_other_colours_is_the_same_vector():
+def test_the_same_room_in_other_colors_is_the_same_vector():
     vectors = []
     for wall in (0.1, 0.6):
         env = make(Domain("room", ({"wall_hue": wall, "floor_hue": 0.9, "object_set": "B"},), world=SEEK_AVOID))
@@ -88,7 +88,7 @@ def test_the_vector_says_where_things_are_in_the_room():
     agent = begun["state"]["agent"]
     truth = sorted((each["x"], each["z"]) for each in begun["state"]["objects"])
     angles = agent["heading"] + np.arctan2(halves[:, 2], halves[:, 3])
-    distances = halves[:, 4] * METRES
+    distances = halves[:, 4] * METERS
     where = zip(agent["x"] + distances * np.cos(angles), agent["z"] - distances * np.sin(angles), strict=True)
     assert sorted(where) == [pytest.approx(spot, abs=1e-5) for spot in truth]
     env.close()

@@ -25,12 +25,12 @@ from darla.envs import (
 room_domain = partial(Domain, world=SEEK_AVOID)
 
 
-def task_with(unlabelled: Domain, source: Domain, target: Domain) -> TransferTask:
-    return TransferTask("test", unlabelled, source, source, {"target": target})
+def task_with(unlabeled: Domain, source: Domain, target: Domain) -> TransferTask:
+    return TransferTask("test", unlabeled, source, source, {"target": target})
 
 
 @pytest.mark.parametrize(
-    ("unlabelled", "source", "target", "level"),
+    ("unlabeled", "source", "target", "level"),
     [
         ({}, ({"wall_hue": 0.1},), {"wall_hue": 0.1}, "full"),
         ({}, ({"wall_hue": Uniform(0.0, 0.2)},), {"wall_hue": 0.1}, "full"),
@@ -49,8 +49,8 @@ def task_with(unlabelled: Domain, source: Domain, target: Domain) -> TransferTas
         ({}, ({"object_set": "A"},), {"object_set": Choice(("A", "B"))}, "none"),
     ],
 )
-def test_leak_level_follows_from_the_contexts(unlabelled: dict, source: tuple, target: dict, level: str) -> None:
-    task = task_with(room_domain("u", (unlabelled,)), room_domain("s", source), room_domain("t", (target,)))
+def test_leak_level_follows_from_the_contexts(unlabeled: dict, source: tuple, target: dict, level: str) -> None:
+    task = task_with(room_domain("u", (unlabeled,)), room_domain("s", source), room_domain("t", (target,)))
     assert leak_level(task, "target") == level
 
 
@@ -58,7 +58,7 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
     levels = {name: {leak_level(tasks.get(name), aim) for aim in tasks.get(name).targets} for name in tasks.names()}
     assert levels == {
         "conjunction": {"conjunction"},
-        "recolour": {"visual"},
+        "recolor": {"visual"},
         "unseen": {"none"},
         "new_room": {"visual"},
         "sim2sim": {"visual"},
@@ -76,12 +76,12 @@ def test_no_target_context_is_ever_drawn_in_the_source() -> None:
             assert not source & {target.sample(rng) for _ in range(200)}
 
 
-def test_unlabelled_frames_never_show_the_unseen_hues() -> None:
+def test_unlabeled_frames_never_show_the_unseen_hues() -> None:
     rng = np.random.default_rng(0)
-    unlabelled = tasks.get("unseen").unlabelled
-    assert isinstance(unlabelled, Domain)
+    unlabeled = tasks.get("unseen").unlabeled
+    assert isinstance(unlabeled, Domain)
     hues = [
-        unlabelled.sample(rng).number(f"{surface}_hue") for _ in range(500) for surface in ("wall", "floor", "ceiling")
+        unlabeled.sample(rng).number(f"{surface}_hue") for _ in range(500) for surface in ("wall", "floor", "ceiling")
     ]
     assert not [hue for hue in hues if 0.701 < hue < 0.899]
 
@@ -89,7 +89,7 @@ def test_unlabelled_frames_never_show_the_unseen_hues() -> None:
 @pytest.mark.parametrize("name", tasks.names())
 def test_domains_survive_json_and_pickle(name: str) -> None:
     task = tasks.get(name)
-    for domain in (task.unlabelled, task.source, *task.targets.values()):
+    for domain in (task.unlabeled, task.source, *task.targets.values()):
         assert domain_from_dict(json.loads(json.dumps(domain.to_dict()))) == domain
         assert pickle.loads(pickle.dumps(domain)) == domain
 
@@ -112,7 +112,7 @@ def test_gymnasium_makes_it_by_name_with_a_domain_or_a_context() -> None:
 def test_any_image_environment_can_be_a_task() -> None:
     task = tasks.environment_task(
         "rooms of MiniWorld's size",
-        unlabelled=("darla/SeekAvoid-v0", {"size": "small"}),
+        unlabeled=("darla/SeekAvoid-v0", {"size": "small"}),
         source=EnvDomain("source", "darla/SeekAvoid-v0", ({"steps": 10}, {"steps": 20})),
         targets={
             "long": ("darla/SeekAvoid-v0", {"steps": 30}),
@@ -156,7 +156,7 @@ def test_any_image_environment_can_be_a_task() -> None:
         ),
         (lambda: make(EnvDomain("d", "darla/NoSuch-v0")), "NoSuch"),
         (lambda: make(EnvDomain("d", "CartPole-v1")), "images are needed"),
-        (lambda: make(EnvDomain("d", "darla/SeekAvoid-v0", ({"colour": 1},))), "colour"),
+        (lambda: make(EnvDomain("d", "darla/SeekAvoid-v0", ({"color": 1},))), "color"),
     ],
 )
 def test_mistakes_are_named(call, sentence: str) -> None:

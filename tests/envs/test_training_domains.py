@@ -14,7 +14,7 @@ room_domain = partial(Domain, world=SEEK_AVOID)
 def test_a_policy_acts_in_the_source_unless_it_is_said_otherwise():
     task = tasks.get("conjunction")
     assert task.training_domain() is task.source
-    assert task.training_domain("unlabelled") is task.unlabelled
+    assert task.training_domain("unlabeled") is task.unlabeled
     with pytest.raises(InputError, match="unknown train_domain 'target'; did you mean 'targets'"):
         task.training_domain("target")
 
@@ -25,19 +25,19 @@ def test_a_policy_that_has_acted_in_the_targets_knows_them_all(name):
     assert {leak_level(task, target, "targets") for target in task.targets} == {"full"}
 
 
-def test_domain_randomisation_knows_what_the_unlabelled_domain_holds_and_nothing_else():
+def test_domain_randomization_knows_what_the_unlabeled_domain_holds_and_nothing_else():
     assert leak_level(tasks.get("conjunction"), "A in room 2") == "conjunction"
-    assert leak_level(tasks.get("conjunction"), "A in room 2", "unlabelled") == "full"
+    assert leak_level(tasks.get("conjunction"), "A in room 2", "unlabeled") == "full"
     unseen = tasks.get("unseen")
-    assert {leak_level(unseen, target, "unlabelled") for target in unseen.targets} == {"none"}
+    assert {leak_level(unseen, target, "unlabeled") for target in unseen.targets} == {"none"}
 
 
 def test_a_target_that_only_its_parts_are_shown_of_stays_a_conjunction():
-    unlabelled = room_domain("unlabelled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
+    unlabeled = room_domain("unlabeled", ({"wall_hue": Uniform(0.0, 0.2)}, {"floor_hue": Uniform(0.5, 0.6)}))
     source = room_domain("source", ({"wall_hue": 0.5},))
     target = room_domain("target", ({"wall_hue": 0.1, "floor_hue": 0.55},))
-    task = TransferTask("parts", unlabelled, source, source, {"target": target})
-    assert leak_level(task, "target", "unlabelled") == "conjunction"
+    task = TransferTask("parts", unlabeled, source, source, {"target": target})
+    assert leak_level(task, "target", "unlabeled") == "conjunction"
 
 
 def test_every_target_has_the_same_weight_in_their_mixture():

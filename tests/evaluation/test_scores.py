@@ -70,7 +70,7 @@ def test_return_gap_and_retention_are_measured_against_the_own_source():
     assert over.retention.value == pytest.approx(2.5 / 11)
 
 
-def test_normalised_score_is_0_for_the_random_agent_there_and_1_for_the_baseline_in_the_source():
+def test_normalized_score_is_0_for_the_random_agent_there_and_1_for_the_baseline_in_the_source():
     scores = scored()
     assert scores.anchors.reference_return == 11.0
     assert method(scores, "random").domains["one"].normalized.value == 0.0
@@ -107,7 +107,7 @@ def test_policies_on_one_encoder_count_as_one_sample_of_encoders():
     assert method(scored(), "pixels").encoders is None
 
 
-def test_a_baseline_that_did_not_learn_normalises_nothing():
+def test_a_baseline_that_did_not_learn_normalizes_nothing():
     returns = {**RETURNS, "pixels": {0: (0.0, 2.0, 4.0), 1: (0.0, 1.0, 3.0)}}
     scores = scored(returns)
     assert method(scores, "DARLA").domains["source"].normalized is None

@@ -14,7 +14,7 @@ from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
 from darla.vision.presets import ENCODERS
 
-STUDY = Study("all", tuple(METHODS.values()), tasks=("conjunction", "recolour"), seeds=(0, 1))
+STUDY = Study("all", tuple(METHODS.values()), tasks=("conjunction", "recolor"), seeds=(0, 1))
 
 
 def jobs(study: Study, kind: str):
@@ -44,7 +44,7 @@ def test_methods_differ_from_darla_only_in_what_they_are_about():
     assert METHODS["darla-ft"].see == METHODS["darla-on-target"].see == darla.see
     assert darla.act == ActConfig()
     for name, changed in (("darla-ft", {"fine_tune": True}), ("ground-truth", {"observation": "state"}),
-                          ("hue", {"augment": ("hue",)}), ("randomised", {"train_domain": "unlabelled"})):  # fmt: skip
+                          ("hue", {"augment": ("hue",)}), ("randomized", {"train_domain": "unlabeled"})):  # fmt: skip
         assert METHODS[name].act == replace(darla.act, **changed)
     features = METHODS["darla-dae"].see
     assert features is not None
@@ -85,7 +85,7 @@ def test_any_algorithm_can_train_a_method(algorithm):
 COMMANDS = {
     "darla": ("darla", ""),
     "end-to-end": (None, ""),
-    "randomised": (None, "--train-domain unlabelled"),
+    "randomized": (None, "--train-domain unlabeled"),
     "shift": (None, "--augment shift"),
     "hue": (None, "--augment hue"),
     "convolution": (None, "--augment convolution"),

@@ -75,7 +75,7 @@ def test_a_finished_study_is_only_printed(runs: Path) -> None:
 
 def test_tasks_with_the_same_domains_share_what_is_made_of_them(tmp_path: Path) -> None:
     one = plan(TINY, tmp_path)
-    three = plan(replace(TINY, tasks=("conjunction", "recolour", "unseen")), tmp_path)
+    three = plan(replace(TINY, tasks=("conjunction", "recolor", "unseen")), tmp_path)
     assert {job.folder for job in three.jobs} == {job.folder for job in one.jobs}
     assert len({part.folder for part in three.transfers}) == 3
     assert three.transfers[0].folder == one.transfers[0].folder

@@ -32,7 +32,7 @@ def test_the_paper_table_has_every_method_and_three_algorithms(scale: str) -> No
     for algorithm in ("DQN", "MFEC"):
         for compared in ("end to end", "DARLA", "β-VAE, β = 1"):
             assert f"{compared} ({algorithm})" in names
-    assert study.tasks == ("conjunction", "recolour", "unseen")
+    assert study.tasks == ("conjunction", "recolor", "unseen")
     assert study.baseline == "end to end"
     assert len(study.seeds) == (10 if scale == "full" else 3)
 
@@ -53,7 +53,7 @@ def test_encoders_of_the_correlation_differ_in_all_that_may_matter() -> None:
     assert len(encoders) >= 12
     seen = [method.see for method in study.methods if method.see]
     assert len({see.training.steps for see in seen}) > 1
-    assert len({see.dae.recoloured for see in seen if see.vae.needs_dae}) > 1
+    assert len({see.dae.recolored for see in seen if see.vae.needs_dae}) > 1
     assert study.correlates
     assert len(study.seeds) > 1
 
@@ -87,7 +87,7 @@ def test_episodes_in_a_shared_source_are_counted_once() -> None:
         for part in plan(replace(study, tasks=(name,)), Path("runs")).transfers
     }
     assert costs["conjunction"] == alone["conjunction"]
-    assert costs["recolour"] == pytest.approx(alone["recolour"] * 3 / 4), (
+    assert costs["recolor"] == pytest.approx(alone["recolor"] * 3 / 4), (
         "three targets, and a source that has been played"
     )
 

@@ -25,7 +25,7 @@ METHODS = ("random", "end to end", "DARLA (β-VAE, β = 4)", "DARLA (β-VAE_DAE)
 _ENCODERS = {"DARLA (β-VAE, β = 4)": "beta-4", "DARLA (β-VAE_DAE)": "dae"}
 
 
-def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolour"), seeds: int = 3) -> Path:
+def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolor"), seeds: int = 3) -> Path:
     """Write frames, two encoders and a transfer for each task below `folder`."""
     frames = collect(CollectConfig(frames=30, shard_size=30), folder / "frames")
     encoders = {

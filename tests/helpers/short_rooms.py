@@ -24,7 +24,7 @@ def short_task(name: str = "short") -> TransferTask:
     """Source with two hues; one target that D_U shows, and one that it does not."""
     return environment_task(
         name,
-        room("unlabelled", 0.1, 0.3, 0.5),
+        room("unlabeled", 0.1, 0.3, 0.5),
         room("source", 0.1, 0.3),
         {"shown": room("shown", 0.5), "new": room("new", 0.8)},
     )
@@ -32,7 +32,7 @@ def short_task(name: str = "short") -> TransferTask:
 
 def hasty_encoder(out: Path, model: str = "beta_vae") -> Artefact:
     """Train an encoder for a few steps on a few frames of the task's D_U."""
-    collect(CollectConfig(frames=40, sampling="random_policy"), out / "frames", domain=short_task().unlabelled)
+    collect(CollectConfig(frames=40, sampling="random_policy"), out / "frames", domain=short_task().unlabeled)
     steps = 4 if MODELS[model].is_trained else 0
     config = SeeConfig().change(
         model=model, training__steps=steps, training__batch_size=16, dae_training__steps=4, dae_training__batch_size=16

@@ -12,7 +12,7 @@ from miniworld.params import DEFAULT_PARAMS  # isort: skip
 
 
 class PaintedRoom(Room):  # type: ignore[misc]
-    """A MiniWorld room whose surfaces have a colour each, drawn with MiniWorld's own calls."""
+    """A MiniWorld room whose surfaces have a color each, drawn with MiniWorld's own calls."""
 
     colors: tuple[tuple[float, float, float], ...]
 

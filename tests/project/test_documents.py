@@ -59,7 +59,7 @@ def test_python_and_json_that_are_shown_can_be_read(page: Path) -> None:
         compile(block, str(page), "exec")
     for block in blocks(page, "json"):
         data = json.loads(block)
-        if "unlabelled" in data:
+        if "unlabeled" in data:
             task_from_dict(data)
 
 

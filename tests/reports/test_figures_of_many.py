@@ -1,4 +1,4 @@
-"""Figures of transfers with more methods than colors: each method is labelled where it is drawn."""
+"""Figures of transfers with more methods than colors: each method is labeled where it is drawn."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from darla.reports.figures.style import CROWD, PALETTE, named_styles, styles, to
 
 @pytest.fixture(scope="module")
 def transfer(tmp_path_factory: pytest.TempPathFactory) -> TransferData:
-    folder: Path = make_run(tmp_path_factory.mktemp("many"), names=("recolour",))
+    folder: Path = make_run(tmp_path_factory.mktemp("many"), names=("recolor",))
     return collect_artefacts([folder]).transfers[0]
 
 

@@ -77,7 +77,7 @@ def page(made: Artefact) -> str:
 
 @pytest.fixture
 def scores(run: Path) -> TransferScores:
-    return TransferScores.load(run / "recolour")
+    return TransferScores.load(run / "recolor")
 
 
 def test_the_page_is_well_formed_and_needs_nothing_beside_it(page):
@@ -112,7 +112,7 @@ def test_all_that_was_found_is_told(page):
         "How it was measured",
         "Provenance",
         "Task conjunction",
-        "Task recolour",
+        "Task recolor",
     ):
         assert heading in headings
     for method in METHODS:
@@ -145,7 +145,7 @@ def test_success_stands_beside_return(scores, page):
 
 
 def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
-    content = read_json(run / "recolour" / "scores.json")
+    content = read_json(run / "recolor" / "scores.json")
     for change, sentence in (
         (lambda data: data["methods"][1].pop("few_seeds"), r"lacks the field methods\[1\]\.few_seeds"),
         (lambda data: data["anchors"].update(random_return={"source": "x"}), r"anchors\.random_return\.source is 'x'"),
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
 
 
 def test_scores_are_read_as_they_were_written(scores, run):
-    assert to_json(scores) == read_json(run / "recolour" / "scores.json")
+    assert to_json(scores) == read_json(run / "recolor" / "scores.json")
 
 
 def test_the_page_follows_the_reader_into_the_dark(page):
@@ -232,7 +232,7 @@ def test_one_task_needs_no_headings_of_its_own(run, tmp_path):
 
 
 def test_one_seed_has_no_interval_and_says_so(run, tmp_path):
-    scores = TransferScores.load(make_transfer(tmp_path / "recolour", "recolour", {}, seeds=1).folder)
+    scores = TransferScores.load(make_transfer(tmp_path / "recolor", "recolor", {}, seeds=1).folder)
     table = score_table(scores)
     assert {cell.detail for row in table.rows for cell in row} == {""}
     assert any("one seed has no interval" in note for note in table.notes)
@@ -246,7 +246,7 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
     assert few is not None
     assert [cell.text for cell in few.header][-1] == "P(improvement)"
     assert "with 1 independent run a permutation test cannot reach 0.05" in few.notes[-1]
-    many = TransferScores.load(make_transfer(tmp_path / "many", "recolour", {}, seeds=6).folder)
+    many = TransferScores.load(make_transfer(tmp_path / "many", "recolor", {}, seeds=6).folder)
     table = comparison_table(many)
     assert table is not None
     assert table.header[-1] == Cell("p", "Holm")
@@ -322,7 +322,7 @@ def test_numbers_have_true_minus_signs_and_no_negative_zero():
 
 def test_a_table_for_the_terminal_is_aligned(scores):
     lines = score_table(scores).transposed().terminal().splitlines()
-    assert lines[0] == "Return per episode and share of successful episodes, task recolour"
+    assert lines[0] == "Return per episode and share of successful episodes, task recolor"
     rule = lines[3]
     assert set(rule) == {"─"}
     assert all(len(line) <= len(rule) for line in lines[2 : lines.index(rule, 4)])

@@ -18,7 +18,7 @@ from darla.reports.sections.learning_curves import curves_section
 
 @pytest.fixture
 def transfers(tmp_path: Path) -> list[TransferData]:
-    """Two transfers whose snapshots were played, in `conjunction` and `recolour`."""
+    """Two transfers whose snapshots were played, in `conjunction` and `recolor`."""
     return collect_artefacts([make_run(tmp_path / "run")]).transfers
 
 

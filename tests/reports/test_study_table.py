@@ -75,7 +75,7 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
 
 
 def test_several_seeds_and_targets(tmp_path: Path) -> None:
-    table = study_table({"recolour": transfer(tmp_path, ["red", "blue"], 3)})
+    table = study_table({"recolor": transfer(tmp_path, ["red", "blue"], 3)})
     (row,) = [line for line in table.splitlines() if line.startswith("| DARLA")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == [
@@ -93,12 +93,12 @@ def test_several_seeds_and_targets(tmp_path: Path) -> None:
 
 
 def test_ten_seeds_are_not_preliminary(tmp_path: Path) -> None:
-    table = study_table({"recolour": transfer(tmp_path, ["red"], 10)})
+    table = study_table({"recolor": transfer(tmp_path, ["red"], 10)})
     assert table.endswith("10 policy seeds, 95% intervals from resampling them.")
 
 
 def test_success_stands_beside_return(tmp_path: Path) -> None:
-    table = study_table({"recolour": transfer(tmp_path, ["red", "blue"], 1, success=0.4)})
+    table = study_table({"recolor": transfer(tmp_path, ["red", "blue"], 1, success=0.4)})
     (row,) = [line for line in table.splitlines() if line.startswith("| DARLA")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:5] == ["10.00, 40 %", "12.00, 40 %", "13.00, 40 %", "12.50, 40 %"]

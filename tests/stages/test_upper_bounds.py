@@ -23,7 +23,7 @@ HASTY = ActConfig(
     checkpoint_interval=64,
     settings=PPOSettings(n_envs=2, n_steps=32, batch_size=32, n_epochs=1),
 )
-ELSEWHERE = {"randomised": "unlabelled", "on the targets": "targets"}
+ELSEWHERE = {"randomized": "unlabeled", "on the targets": "targets"}
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +55,17 @@ def test_every_row_has_the_leak_level_of_its_own_agent(played):
         assert row.leak == expected
     leaks = {(row.method, row.domain): row.leak for row in read_episodes(played.folder / "episodes.csv")}
     assert leaks["end to end", "shown"] == "visual"
-    assert leaks["randomised", "shown"] == leaks["on the targets", "shown"] == leaks["on the targets", "new"] == "full"
-    assert leaks["randomised", "new"] == "none"
+    assert leaks["randomized", "shown"] == leaks["on the targets", "shown"] == leaks["on the targets", "new"] == "full"
+    assert leaks["randomized", "new"] == "none"
 
 
 def test_scores_and_tables_say_which_methods_have_met_more_than_the_others(played):
     scores = TransferScores.load(played.folder)
     assert [domain.leak for domain in scores.domains if domain.split == "target"] == ["visual", "none"]
     own = {method.method: method.leaks for method in scores.methods if method.leaks}
-    assert own == {"randomised": {"shown": "full"}, "on the targets": {"shown": "full", "new": "full"}}
+    assert own == {"randomized": {"shown": "full"}, "on the targets": {"shown": "full", "new": "full"}}
     notes = leak_notes(scores)
-    assert "randomised was trained in the unlabelled domain D_U; its leak level is *full* in shown." in notes
+    assert "randomized was trained in the unlabeled domain D_U; its leak level is *full* in shown." in notes
     assert all(note in study_table({"short": played}) for note in notes)
 
 
@@ -78,9 +78,9 @@ def test_an_agent_that_acted_in_the_targets_of_another_task_is_refused(agents):
     fewer = replace(task, targets={"new": task.targets["new"]})
     with pytest.raises(InputError, match="trained in the targets of another task"):
         load_agents(fewer, [agents["on the targets"]])
-    other = replace(task, unlabelled=task.source)
-    with pytest.raises(InputError, match="trained in the unlabelled domain of another task"):
-        load_agents(other, [agents["randomised"]])
+    other = replace(task, unlabeled=task.source)
+    with pytest.raises(InputError, match="trained in the unlabeled domain of another task"):
+        load_agents(other, [agents["randomized"]])
 
 
 def test_acting_in_a_target_by_another_name_is_refused_as_before(tmp_path):

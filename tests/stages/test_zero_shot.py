@@ -14,7 +14,7 @@ from short_rooms import hasty_agent, hasty_encoder, room, short_task
 from darla.common import Artefact, InputError
 from darla.envs import Domain, leak_level, make, tasks
 from darla.evaluation.episode_records import read_episodes
-from darla.evaluation.evaluated_agents import _check_unlabelled
+from darla.evaluation.evaluated_agents import _check_unlabeled
 from darla.evaluation.film_strips import _contexts
 from darla.evaluation.jobs import EvaluationWorker, evaluation_domains
 from darla.evaluation.score_types import TransferScores
@@ -255,7 +255,7 @@ def rooms() -> Iterator[list]:
         env.close()
 
 
-@pytest.mark.parametrize("name", ["conjunction", "recolour"])
+@pytest.mark.parametrize("name", ["conjunction", "recolor"])
 def test_film_strips_show_the_same_start_in_both_domains(name, rooms):
     task = tasks.get(name)
     for target, domain in task.targets.items():
@@ -278,13 +278,13 @@ def test_selection_contexts_of_the_builtin_tasks_can_be_played():
     assert isinstance(tasks.get("conjunction").selection, Domain)
 
 
-def test_an_encoder_that_has_seen_another_unlabelled_domain_is_refused(tmp_path):
+def test_an_encoder_that_has_seen_another_unlabeled_domain_is_refused(tmp_path):
     """The leak level is computed from the task's D_U, so the encoder must have seen that one and no other."""
     task = tasks.get("unseen")
-    for seen, fits in ((task.unlabelled, True), (tasks.get("sim2sim").unlabelled, False)):
+    for seen, fits in ((task.unlabeled, True), (tasks.get("sim2sim").unlabeled, False)):
         encoder = Artefact(tmp_path, "encoder", {}, {"extra": {"domain": seen.to_dict()}})
         if fits:
-            _check_unlabelled(task, tmp_path / "agent", encoder)
+            _check_unlabeled(task, tmp_path / "agent", encoder)
         else:
-            with pytest.raises(InputError, match="another unlabelled domain than that of task 'unseen'"):
-                _check_unlabelled(task, tmp_path / "agent", encoder)
+            with pytest.raises(InputError, match="another unlabeled domain than that of task 'unseen'"):
+                _check_unlabeled(task, tmp_path / "agent", encoder)

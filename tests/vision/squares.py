@@ -9,25 +9,25 @@ SHAPE = (16, 16, 3)
 
 
 class Frames:
-    """A wall with one bright square: kind is its colour, bearing its place, distance its size.
+    """A wall with one bright square: kind is its color, bearing its place, distance its size.
 
     Args:
         count: images.
         seed: names them.
         shape: height, width, channels.
-        painted: whether each image's wall has a colour of its own.
+        painted: whether each image's wall has a color of its own.
     """
 
     def __init__(self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE, painted: bool = True) -> None:
         rng = np.random.default_rng(seed)
         height, width, channels = shape
-        colours = np.array([[250, 20, 20], [20, 250, 20], [250, 250, 20]])
+        colors = np.array([[250, 20, 20], [20, 250, 20], [250, 250, 20]])
         kind, size = rng.integers(0, 3, count), rng.integers(3, 7, count)
         left = rng.integers(0, width - size + 1)
         walls = rng.integers(60, 160, (count, 1, 1, channels)) if painted else 90
         self.images = np.broadcast_to(walls, (count, *shape)).astype(np.uint8)
         for image, which, side, start in zip(self.images, kind, size, left, strict=True):
-            image[height // 2 : height // 2 + side, start : start + side] = colours[which]
+            image[height // 2 : height // 2 + side, start : start + side] = colors[which]
         self.state = {
             "kind": kind,
             "bearing": (width / 2 - left - size / 2) / width,

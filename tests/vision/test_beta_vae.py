@@ -31,9 +31,9 @@ def test_beta_zero_is_a_stochastic_autoencoder(images):
     torch.testing.assert_close(terms["loss"], terms["pixel"])
 
 
-def test_normalised_beta_is_scaled_by_pixels_per_latent(images):
-    plain, normalised = build(beta=192.0), build(beta=1.0, beta_is_normalized=True)  # 16 * 16 * 3 / 4
-    torch.testing.assert_close(losses(plain, images)["loss"], losses(normalised, images)["loss"])
+def test_normalized_beta_is_scaled_by_pixels_per_latent(images):
+    plain, normalized = build(beta=192.0), build(beta=1.0, beta_is_normalized=True)  # 16 * 16 * 3 / 4
+    torch.testing.assert_close(losses(plain, images)["loss"], losses(normalized, images)["loss"])
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.0, 0.0), (0.125, 0.5), (0.25, 1.0), (0.9, 1.0)])

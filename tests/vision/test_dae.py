@@ -50,7 +50,7 @@ def test_mask_prob_is_the_fraction_of_masked_images():
     assert hit.float().mean() == pytest.approx(0.3, abs=0.03)
 
 
-def test_fill_is_the_colour_of_the_rectangle():
+def test_fill_is_the_color_of_the_rectangle():
     white = torch.ones(8, 3, 16, 16)
     corrupted = mask_rectangles(white, DAEConfig(fill=0.5), torch.Generator().manual_seed(0))
     assert set(corrupted.unique().tolist()) == {0.5, 1.0}

@@ -86,7 +86,7 @@ def test_a_dae_can_be_shared_between_encoders(perceptual, tiny, frames, tmp_path
         vision.train_encoder(tiny, frames, tmp_path / "pixel", seed=0, dae=dae)
 
 
-def test_probes_and_normaliser_never_train_on_held_out_frames(frames):
+def test_probes_and_normalizer_never_train_on_held_out_frames(frames):
     rows, held_out = split(len(frames), 0.25, seed=0)
     assert len(held_out) == 64
     assert sorted(np.concatenate([rows, held_out])) == list(range(256))

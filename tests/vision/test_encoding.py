@@ -44,7 +44,7 @@ def test_to_input_scales_and_moves_channels_first_without_copying_the_layout(mod
     assert x.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_normalised_codes_have_zero_mean_and_unit_deviation(model, frames):
+def test_normalized_codes_have_zero_mean_and_unit_deviation(model, frames):
     with torch.no_grad():
         model.encoder.head.weight.mul_(3000)  # no latent of this untrained model counts as dead
     fit_normalizer(model, vision.encode_images(model, frames.images))
@@ -92,7 +92,7 @@ def test_a_loaded_model_is_frozen_and_in_eval_mode(artefact):
     assert model.image_shape == SHAPE
 
 
-def test_a_loaded_model_carries_its_normaliser(artefact, frames):
+def test_a_loaded_model_carries_its_normalizer(artefact, frames):
     model = vision.load(artefact.folder)
     assert model.codes_std.min() >= MIN_DEVIATION
     codes = vision.encode_images(model, frames.images)

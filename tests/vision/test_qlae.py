@@ -12,7 +12,7 @@ def build(**config) -> QLAE:
     return QLAE(QLAEConfig(latent_dim=3, n_values=5, **config), None, SHAPE)
 
 
-def test_codes_are_the_nearest_values_and_quantising_twice_changes_nothing():
+def test_codes_are_the_nearest_values_and_quantizing_twice_changes_nothing():
     model = build()
     outputs = torch.randn(50, 3)
     values = model.quantize(outputs)

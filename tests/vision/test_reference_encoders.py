@@ -39,7 +39,7 @@ def features(tiny, frames, tmp_path_factory):
     return dae, vision.train_encoder(config, frames, folder / "run", 0, dae=dae.folder)
 
 
-def test_an_autoencoder_minimises_its_reconstruction_and_nothing_else(tiny, images):
+def test_an_autoencoder_minimizes_its_reconstruction_and_nothing_else(tiny, images):
     model = build_model(autoencoder(tiny), SHAPE)
     terms = model.loss(images)
     assert terms["loss"] == terms["pixel"]
@@ -73,7 +73,7 @@ def test_a_code_that_never_moves_is_not_scaled_up(tiny, frames):
     np.testing.assert_allclose(model.codes_std[1:], 100.0, rtol=0.15)
 
 
-def test_features_of_the_dae_are_whitened_over_the_unlabelled_frames(features, frames):
+def test_features_of_the_dae_are_whitened_over_the_unlabeled_frames(features, frames):
     model = vision.load(features[1].folder)
     codes = encode_images(model, frames.images, normalize=True)
     assert codes.shape == (len(frames), 8)
@@ -88,7 +88,7 @@ def test_features_of_the_dae_are_drawn_as_the_dae_repairs(features, images):
     torch.testing.assert_close(model.decode(model.encode(images).mean), dae(images), atol=1e-3, rtol=1e-3)
 
 
-def test_standardised_features_are_the_bottleneck_itself_up_to_scale(tiny, frames, features, tmp_path, images):
+def test_standardized_features_are_the_bottleneck_itself_up_to_scale(tiny, frames, features, tmp_path, images):
     config = dae_features(tiny, normalization="std")
     made = vision.train_encoder(config, frames, tmp_path / "run", 0, dae=features[0].folder)
     model, dae = vision.load(made.folder), load_dae(features[0])

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from darla.common import InputError, rng_for, seed_for
-from darla.vision.training.batches import LabelledFrames
+from darla.vision.training.batches import LabeledFrames
 from darla.vision.training.loop import build_seeded
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +91,7 @@ def probe(
     return report
 
 
-def state_of(frames: LabelledFrames, rows: Array) -> dict[str, Array]:
+def state_of(frames: LabeledFrames, rows: Array) -> dict[str, Array]:
     """Return the state behind the frames `rows`."""
     return {name: values[rows] for name, values in frames.state.items()}
 

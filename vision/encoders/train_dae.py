@@ -16,12 +16,12 @@ from darla.vision.encoders.stage import TrainingStage
 from darla.vision.encoders.traversals import grid, reconstruct, write_png
 from darla.vision.models.dae import DAE
 from darla.vision.models.feature_space import feature_statistics
-from darla.vision.training.batches import LabelledFrames, image_shape_of
+from darla.vision.training.batches import LabeledFrames, image_shape_of
 from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import Monitor
 
 
-def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: int) -> Artefact:
+def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: int) -> Artefact:
     """Train the denoising autoencoder and measure its features over D_U.
 
     Args:
@@ -75,7 +75,7 @@ def train_dae(config: SeeConfig, frames: LabelledFrames, out: Path | str, seed: 
 
 
 def _describe(
-    model: DAE, frames: LabelledFrames, config: SeeConfig, rows: Array, held_out: Array, out: Path, seed: int
+    model: DAE, frames: LabeledFrames, config: SeeConfig, rows: Array, held_out: Array, out: Path, seed: int
 ) -> None:
     """Write weights, feature statistics, probes and images."""
     save_tensors(out / "model.safetensors", model.state_dict())

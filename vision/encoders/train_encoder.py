@@ -20,7 +20,7 @@ from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAEConfig
 from darla.vision.models.feature_space import FeatureSpace
 from darla.vision.models.registry import model_info
-from darla.vision.training.batches import LabelledFrames, image_shape_of
+from darla.vision.training.batches import LabeledFrames, image_shape_of
 from darla.vision.training.config import TrainingConfig
 from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import ACTIVE, Monitor, code_statistics, dead_units
@@ -33,7 +33,7 @@ _MOVIE_VALUES = 13
 
 def train_encoder(
     config: SeeConfig,
-    frames: LabelledFrames,
+    frames: LabeledFrames,
     out: Path | str,
     seed: int,
     *,
@@ -129,7 +129,7 @@ def _adopt(config: SeeConfig, dae: Artefact) -> SeeConfig:
 
 def _describe(
     model: VisionModel,
-    frames: LabelledFrames,
+    frames: LabeledFrames,
     config: SeeConfig,
     rows: Array,
     held_out: Array,

@@ -45,7 +45,7 @@ def to_uint8(images: Tensor) -> Array:
 
 @torch.inference_mode()
 def reconstruct(model: VisionModel | DAE, images: Tensor) -> list[tuple[str, Array]]:
-    """Return labelled rows of images: the originals, and the model's reconstructions.
+    """Return labeled rows of images: the originals, and the model's reconstructions.
 
     Args:
         model: in eval mode. For a DAE, corrupted and repaired images are added; for a model whose reconstructions are
@@ -111,16 +111,16 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
         for column, image in enumerate(images):
             left = _LABEL_WIDTH + _GAP + column * (width * scale + _GAP)
             canvas[top : top + height * scale, left : left + width * scale] = _enlarged(image, scale)
-    labelled = Image.fromarray(canvas)
-    pen = ImageDraw.Draw(labelled)
+    labeled = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(labeled)
     font = ImageFont.load_default(_LABEL_SIZE)
     for top, (label, _) in zip(tops, rows, strict=True):
         pen.text((_GAP + 2, top + height * scale // 2), label, fill=(0, 0, 0), font=font, anchor="lm")
-    return np.asarray(labelled)
+    return np.asarray(labeled)
 
 
 def traversal_rows(traversals: Traversals) -> list[tuple[str, Array]]:
-    """Return the rows of a traversal for `grid`, each labelled with its latent, its KL and its range."""
+    """Return the rows of a traversal for `grid`, each labeled with its latent, its KL and its range."""
     return [
         (f"z{latent}  {kl:.2f} nats\n{values[0]:.1f} to {values[-1]:.1f}", images)
         for latent, kl, values, images in zip(

@@ -16,7 +16,7 @@ class Frames(Protocol):
     def __getitem__(self, rows: Any, /) -> np.ndarray[Any, Any]: ...
 
 
-class LabelledFrames(Frames, Protocol):
+class LabeledFrames(Frames, Protocol):
     """Frames with a digest and, where the environment has any, the state behind each."""
 
     @property

@@ -28,7 +28,7 @@ _PITCH = 0.2
 def score_figure(scores: TransferScores) -> Figure:
     """Draw return by domain and method: the mean, its interval, and every seed as a ring.
 
-    Methods are labelled on the y axis, so there may be any number of them. A dotted line is the baseline's mean.
+    Methods are labeled on the y axis, so there may be any number of them. A dotted line is the baseline's mean.
     """
     methods, domains = scores.methods, scores.domains
     names = [method.method for method in methods]

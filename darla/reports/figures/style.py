@@ -51,7 +51,7 @@ WIDTH = 9.4
 _LINE, _MARK = 118, 7
 """Characters in a line of a legend, and characters that a mark takes."""
 CROWD = len(PALETTE)
-"""Largest number of methods with different colors in one panel; of more, each is labelled where it is drawn."""
+"""Largest number of methods with different colors in one panel; of more, each is labeled where it is drawn."""
 
 
 def styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str, str]]:
@@ -77,7 +77,7 @@ def styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str,
 
 
 def named_styles(methods: Sequence[str], baseline: str | None) -> dict[str, tuple[str, str]]:
-    """Return a color and a marker for methods that are labelled where they are drawn.
+    """Return a color and a marker for methods that are labeled where they are drawn.
 
     Those of `styles`, unless there are more methods than colors. Then all but the random agent and the baseline share
     one.

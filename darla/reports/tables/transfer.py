@@ -27,7 +27,7 @@ LEAKS = {
 """What each leak level means."""
 _TRAINED_IN = {
     "source": "another source",
-    "unlabelled": "the unlabelled domain D_U",
+    "unlabeled": "the unlabeled domain D_U",
     "targets": "the targets themselves",
 }
 
@@ -201,7 +201,7 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
         scores: of a transfer.
         task: the task as plain data.
     """
-    rows = [(Cell("unlabelled"), Cell("D_U", "trains the encoder"), Cell(describe_domain(task["unlabelled"])))]
+    rows = [(Cell("unlabeled"), Cell("D_U", "trains the encoder"), Cell(describe_domain(task["unlabeled"])))]
     for domain in scores.domains:
         contexts = task["targets"].get(domain.name) or task[domain.split]
         rows.append((Cell(domain.name), _role(domain), Cell(describe_domain(contexts))))

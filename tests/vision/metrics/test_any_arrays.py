@@ -14,7 +14,7 @@ from darla.vision.metrics import METRICS, Result
 
 CHEAP = {
     "mig", "mig_sup", "modularity", "med", "irs", "jemmig", "dcimig", "mcc", "unsupervised_scores",
-    "factorised_support", "active_units",
+    "factorized_support", "active_units",
 }  # fmt: skip
 PRESETS = ("robust", "dlib")
 KINDS = (np.float64, np.float32, np.float16, np.int64, np.int8, np.uint8, np.bool_)

@@ -10,7 +10,7 @@ from sklearn.metrics import mutual_info_score
 from darla.common import InputError
 from darla.vision import metrics
 from darla.vision.metrics.core.information import histogram_bins, measure
-from darla.vision.metrics.core.neighbours import with_classes, with_numbers
+from darla.vision.metrics.core.neighbors import with_classes, with_numbers
 
 REFERENCE = {
     "perfect": {
@@ -93,7 +93,7 @@ def test_infinite_total_correlation_of_the_dlib_preset_is_refused():
     assert metrics.unsupervised_scores(codes).score == pytest.approx(0, abs=0.01)
 
 
-def test_neighbour_estimates_are_those_of_scikit_learn():
+def test_neighbor_estimates_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(600, 3))
     labels = (codes[:, 0] + rng.normal(size=600) > 0) * 2 + (codes[:, 1] > 1)

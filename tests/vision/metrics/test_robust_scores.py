@@ -156,8 +156,8 @@ def test_correlated_factors_still_have_a_perfect_code():
     found = scores(perfect(factors), factors, ("mig", "dcimig"))
     shared = scores(perfect(factors[:, [0, 0]]), factors, ("mig", "dcimig"))
     assert all(found[name] > shared[name] for name in found)
-    apart = metrics.factorised_support(perfect(factors)).score
-    gap = metrics.factorised_support(perfect(factors[:, [0, 0]])).score
+    apart = metrics.factorized_support(perfect(factors)).score
+    gap = metrics.factorized_support(perfect(factors[:, [0, 0]])).score
     assert apart < 0.05 < gap
 
 
@@ -211,7 +211,7 @@ def test_numpy_and_torch_and_every_dtype_score_alike():
 def test_the_same_seed_gives_the_same_numbers():
     factors = world(rows=600)
     codes = rotated(factors) + 0.3 * noise(factors, 4)
-    for name in (*TYPED, "r2", "factorised_support"):
+    for name in (*TYPED, "r2", "factorized_support"):
         first, second = (metrics.METRICS[name](codes, factors, seed=4).to_dict() for _ in range(2))
         assert first == second, name
 
@@ -222,7 +222,7 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_a_gpu_gives_the_numbers_of_the_cpu(preset):
     factors = torch.from_numpy(world(rows=4000))
     codes = torch.from_numpy(rotated(factors.numpy()) + 0.1 * noise(factors, 4))
-    names = (*TYPED, "r2", "unsupervised_scores", "factorised_support", "active_units")
+    names = (*TYPED, "r2", "unsupervised_scores", "factorized_support", "active_units")
     here = metrics.evaluate(codes, factors, names, preset=preset)
     there = metrics.evaluate(codes.cuda(), factors.cuda(), names, preset=preset)
     for name in names:

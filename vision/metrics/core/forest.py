@@ -1,4 +1,4 @@
-"""The non-linear reader of the robust preset: extremely randomised trees on the ranks of codes.
+"""The non-linear reader of the robust preset: extremely randomized trees on the ranks of codes.
 
 Fast, seeded, indifferent to the scale and to monotone maps of latents, without anything to tune; all latents compete at
 each split, so that noise is not used where something better is there.
@@ -44,10 +44,10 @@ class Forest:
             "random_state": seed_for(sample.seed, "metrics", "forest", int(sample.measured[k])),
         }
         if self.continuous:
-            centre, spread = train.values[:, k].mean(), train.values[:, k].std(correction=0)
+            center, spread = train.values[:, k].mean(), train.values[:, k].std(correction=0)
             spread = torch.where(spread > 0, spread, 1.0)
             self.targets, self.test_targets = (
-                ((part.values[:, k : k + 1] - centre) / spread).cpu().numpy() for part in (train, test)
+                ((part.values[:, k : k + 1] - center) / spread).cpu().numpy() for part in (train, test)
             )
             self.model = ExtraTreesRegressor(**options).fit(self.ranks, self.targets[:, 0])
         else:

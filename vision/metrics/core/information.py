@@ -36,7 +36,7 @@ class Information:
     """Joint entropy of latent and factor, (D, K), by the plug-in estimator."""
 
     @property
-    def normalised(self) -> Tensor:
+    def normalized(self) -> Tensor:
         """Mutual information in units of the factor's entropy, (D, K); 0 for a factor of one value."""
         return ratio(self.mutual, self.factors)
 

@@ -63,6 +63,6 @@ def bootstrap(
         if len(drawn[name]) < max(2, interval.resamples // 2):
             raise InputError(f"{name} has no interval: most resamples of {len(sample)} rows cannot be scored")
         low, middle, high = np.percentile(drawn[name], [tail, 50, 100 - tail])
-        centre = score(sample)
-        bounds[name] = (float(centre + low - middle), float(centre + high - middle))
+        center = score(sample)
+        bounds[name] = (float(center + low - middle), float(center + high - middle))
     return bounds

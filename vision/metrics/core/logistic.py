@@ -24,10 +24,10 @@ class Logistic:
     deviation: Tensor
     """(D,); 1 for a column of one value."""
     weights: Tensor
-    """(D + 1, C) of the standardised columns; the last row is the bias."""
+    """(D + 1, C) of the standardized columns; the last row is the bias."""
 
     def logits(self, codes: Tensor) -> Tensor:
-        """Return unnormalised log-probabilities of the classes, (N, C)."""
+        """Return unnormalized log-probabilities of the classes, (N, C)."""
         return _with_one((codes - self.mean) / self.deviation) @ self.weights
 
     def predict(self, codes: Tensor) -> Tensor:
@@ -45,13 +45,13 @@ def fit_logistic(
     iterations: int = 50,
     tolerance: float = 1e-6,
 ) -> Logistic:
-    """Fit a probe of standardised codes: cross-entropy summed over rows plus penalty / 2 times the squared weights.
+    """Fit a probe of standardized codes: cross-entropy summed over rows plus penalty / 2 times the squared weights.
 
     Args:
         codes: float (N, D).
         labels: int64 (N,), below `classes`; not every class has to occur.
         classes: C.
-        penalty: what 1 / C is in scikit-learn. The bias is not penalised. The default all but leaves it out: forty
+        penalty: what 1 / C is in scikit-learn. The bias is not penalized. The default all but leaves it out: forty
             ordered classes along one axis need large weights.
         shrinkage: variance within classes that the linear discriminant adds.
         iterations: of L-BFGS, at most.

@@ -158,12 +158,12 @@ class Sample:
         """Standard deviations of the latents, (D,), without overflow or underflow, relative to the largest one."""
         size = self.codes.abs().amax()
         scaled = self.codes / size if size > 0 else self.codes
-        centred = scaled - scaled[:1]
-        largest = centred.abs().amax()
-        centred = centred / largest if largest > 0 else centred
-        found = (centred - centred.mean(dim=0)).square().mean(dim=0).sqrt()
+        centered = scaled - scaled[:1]
+        largest = centered.abs().amax()
+        centered = centered / largest if largest > 0 else centered
+        found = (centered - centered.mean(dim=0)).square().mean(dim=0).sqrt()
         # A column of one value is constant, whatever rounding makes of its mean.
-        found = torch.where(centred.abs().amax(dim=0) > 0, found, 0.0)
+        found = torch.where(centered.abs().amax(dim=0) > 0, found, 0.0)
         return found / found.max() if found.max() > 0 else found
 
     @cached_property
@@ -174,7 +174,7 @@ class Sample:
         return self.deviations > ACTIVE
 
     @cached_property
-    def standardised(self) -> Tensor:
+    def standardized(self) -> Tensor:
         """Codes with mean 0 and standard deviation 1, (N, D); zeros for a constant latent."""
         low, high = self.codes.amin(dim=0), self.codes.amax(dim=0)
         span = high - low

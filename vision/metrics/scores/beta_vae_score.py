@@ -23,7 +23,7 @@ def beta_vae_score(sample: Sample, batch_size: int = 64, train_votes: int = 10_0
     Range: 0 to 1. Chance: 1 / K. Cost: batch_size x (train_votes + test_votes) pairs of the given rows, and no image.
     Presets: dlib draws all votes from all rows, `test_codes` among them, takes codes as they are and fits
     scikit-learn's classifier, whose penalty makes the score depend on the codes' scale. robust draws test votes from
-    rows that gave no training vote and standardises the latents.
+    rows that gave no training vote and standardizes the latents.
     Failure modes: it asks only whether the factor can be told from the directions in which codes do not move.
     Mixtures of all factors over more latents than factors, leaking latents and noise score 1: a floor, not a measure.
 

@@ -36,7 +36,7 @@ def dci(sample: Sample) -> Scores:
     section 2; gradient-boosted classifiers as in Locatello et al. 2019.
     Range: 0 to 1. Chance: 0. Cost: robust, 50 trees for each factor and three predictions of the scored rows for each
     latent they use; dlib, 100 trees for each class, minutes at dSprites' sizes.
-    Presets: robust fits extremely randomised trees (regression trees to a continuous factor) on ranks of the codes.
+    Presets: robust fits extremely randomized trees (regression trees to a continuous factor) on ranks of the codes.
     R_jk is what the held-out squared error of the predicted class probabilities (of the value, for a continuous
     factor) grows by when latent j is dealt out to other rows (Breiman 2001); what is within three standard errors of
     nothing is 0, so latents that are noise get no weight at any sample size. Columns are scaled to the share of the

@@ -34,5 +34,5 @@ def dcimig(sample: Sample) -> Scores:
         score=credited.sum() / information.factors.sum(),
         per_factor={"held": credited / information.factors},
         per_latent={"gap": gaps, "factor": sample.measured[first.cpu()].to(torch.float64)},
-        matrix=information.normalised,
+        matrix=information.normalized,
     )

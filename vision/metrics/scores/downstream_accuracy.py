@@ -27,7 +27,7 @@ def _chance(sample: Sample) -> float:
 
 @metric("informativeness", order=240, chance=_chance)
 def downstream_accuracy(sample: Sample, sizes: Sequence[int] = (10, 100, 1000, 10_000), shifts: int = 3) -> Scores:
-    """Score how well a linear classifier reads factors from few labelled rows, and where one factor has shifted.
+    """Score how well a linear classifier reads factors from few labeled rows, and where one factor has shifted.
 
     Few labels: it is fitted on the first n rows of a random order, for each n that there are enough rows for (on all
     of them where there are fewer than the smallest n), and scored on rows that were not fitted. The score is the mean
@@ -48,7 +48,7 @@ def downstream_accuracy(sample: Sample, sizes: Sequence[int] = (10, 100, 1000, 1
     Failure modes: many values and few rows score low whatever the codes. A perfect code has no gap under shift; one
     whose fixed factor moves other factors' latents has. Correlated factors shift together.
 
-    Options: `sizes`, numbers of labelled rows; `shifts`, values at which each factor is fixed.
+    Options: `sizes`, numbers of labeled rows; `shifts`, values at which each factor is fixed.
     Values: `downstream_accuracy`, `accuracy_N` for each n, `efficiency` (at the n nearest 100 over that at the
     largest), and, where some factor can be fixed, `shifted`, `unshifted`, `shift_gap` (1 - shifted / unshifted). Per
     factor: `accuracy` with the largest n, `shifted`, `unshifted` (0 where not measured).

@@ -32,7 +32,7 @@ def explicitness_curve(sample: Sample) -> Scores:
     features of them (Rahimi and Recht 2007), nested; their loss is cross-entropy; kappa counts the steps.
     Range: -1 to 1: 0 for a loss that falls along a straight line, below it for one that falls late. Chance: 0 in the
     robust preset. Cost: ten convex fits for each factor, on at most 5,000 rows.
-    Presets: robust normalises by l_b - l*, and gives a factor 0 of whose loss no probe takes a hundredth. dlib stands
+    Presets: robust normalizes by l_b - l*, and gives a factor 0 of whose loss no probe takes a hundredth. dlib stands
     for the authors' code (disentanglement_lib has no such score), which divides by l_b: codes that no probe can read
     then have 1, and its chance level says so. A continuous factor counts by its twenty classes of equal counts.
     Failure modes: it does not say how much is read; `informativeness` beside it does. It depends on the kind of probe,
@@ -88,7 +88,7 @@ def _few(part: SampleSplit, rng: np.random.Generator) -> SampleSplit:
 
 
 def _features(codes: Tensor, others: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return the standardised latents with random Fourier features of three widths behind them."""
+    """Return the standardized latents with random Fourier features of three widths behind them."""
     latents = codes.shape[1]
     mean, spread = codes.mean(dim=0), codes.std(dim=0, correction=0)
     spread = torch.where(spread > 0, spread, 1.0)

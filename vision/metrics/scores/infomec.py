@@ -7,7 +7,7 @@ from torch import Tensor
 
 from darla.vision.metrics.core.information import column_entropy, ratio
 from darla.vision.metrics.core.logistic import fit_logistic
-from darla.vision.metrics.core.neighbours import with_classes, with_numbers
+from darla.vision.metrics.core.neighbors import with_classes, with_numbers
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample, SampleSplit
@@ -15,7 +15,7 @@ from darla.vision.metrics.core.sample import Sample, SampleSplit
 RANGE = 1 / 20
 """Share of the largest range that a latent's range must exceed to be active in the paper's code."""
 JITTER = 1e-10
-"""Noise that keeps equal values apart for nearest neighbours, in standard deviations, as in scikit-learn."""
+"""Noise that keeps equal values apart for nearest neighbors, in standard deviations, as in scikit-learn."""
 
 
 @metric("modularity", order=60, chance="permuted")
@@ -31,7 +31,7 @@ def infomec(sample: Sample) -> Scores:
     Range: 0 to 1. Chance: measured, by dealing the factors out to other rows. Cost: robust, shared with
     `mig`, and one probe for each factor; dlib, ten passes over N rows for each factor as well.
     Presets: dlib follows the authors' code: a latent is active if its range exceeds a twentieth of the largest,
-    information is by nearest neighbours (Ross; Kraskov where the factor is continuous), and the probe is scored on the
+    information is by nearest neighbors (Ross; Kraskov where the factor is continuous), and the probe is scored on the
     rows that it was fitted on. A latent or a factor without information makes it 0/0, and so does a single active
     latent: these are refused. robust takes the latents that hold information for active, mutual information corrected
     for chance, held-out rows for E; a factor without information counts 0 for C, one factor or one
@@ -43,9 +43,9 @@ def infomec(sample: Sample) -> Scores:
     `modularity`, `informative`. Matrix: N_jk.
     """
     if sample.preset == "dlib":
-        relation, held = _by_neighbours(sample)
+        relation, held = _by_neighbors(sample)
     else:
-        relation = sample.information.normalised
+        relation = sample.information.normalized
         held = relation.amax(dim=1) > 0
     kept = relation[held]
     explicit = torch.stack([_explicitness(sample, k) for k in range(sample.factor_count)])
@@ -72,10 +72,10 @@ def _share(relation: Tensor, preset: str) -> Tensor:
     return torch.where(total > 0, (ratio(relation.amax(dim=1), total) - 1 / count) / (1 - 1 / count), 0.0)
 
 
-def _by_neighbours(sample: Sample) -> tuple[Tensor, Tensor]:
+def _by_neighbors(sample: Sample) -> tuple[Tensor, Tensor]:
     span = sample.codes.amax(dim=0) - sample.codes.amin(dim=0)
     held = span > RANGE * span.max()
-    codes = _apart(sample, sample.standardised, "codes")
+    codes = _apart(sample, sample.standardized, "codes")
     columns = []
     for k in range(sample.factor_count):
         labels = sample.labels[:, k]
@@ -96,9 +96,9 @@ def _apart(sample: Sample, columns: Tensor, *names: str | int) -> Tensor:
 def _explicitness(sample: Sample, k: int) -> Tensor:
     whole = SampleSplit(sample.codes, sample.labels, sample.values)
     train, test = (whole, whole) if sample.preset == "dlib" else sample.parts
-    centre, scale = train.codes.mean(dim=0), train.codes.std(dim=0, correction=0)
+    center, scale = train.codes.mean(dim=0), train.codes.std(dim=0, correction=0)
     still = (train.codes == train.codes[:1]).all(dim=0) | (scale == 0)
-    inputs, asked = (torch.where(still, 0.0, ratio(part.codes - centre, scale.expand_as(part.codes)))
+    inputs, asked = (torch.where(still, 0.0, ratio(part.codes - center, scale.expand_as(part.codes)))
                      for part in (train, test))  # fmt: skip
     if sample.continuous[k]:
         y, truth = train.values[:, k], test.values[:, k]

@@ -32,7 +32,7 @@ def irs(sample: Sample) -> Scores:
     Values: `irs`, `active_latents`. Per latent: `irs`, `factor` (column of the best), `weight`. Matrix: IRS_jk.
     """
     dlib = sample.preset == "dlib"
-    codes = sample.codes if dlib else sample.standardised
+    codes = sample.codes if dlib else sample.standardized
     labels = histogram_bins(sample.values, BINS) if dlib else sample.labels
     off = (codes - codes.mean(dim=0)).abs()
     deviation = off.amax(dim=0) if dlib else quantile(off, QUANTILE)

@@ -18,7 +18,7 @@ def jemmig(sample: Sample) -> Scores:
     JEMMIG = mean_k 1 - J_k / (H(v_k) + log B) for latents of B classes.
 
     Source: Do and Tran 2020, "Theory and Evaluation Metrics for Learning Disentangled Representations", eq. 8,
-    normalised as by Zaidi et al. 2020. `rmig`, the same paper's eq. 7, is mean_k I(z_(1); v_k) - I(z_(2); v_k) in nats.
+    normalized as by Zaidi et al. 2020. `rmig`, the same paper's eq. 7, is mean_k I(z_(1); v_k) - I(z_(2); v_k) in nats.
     Range: 0 to 1. Chance: measured, by dealing the factors out to other rows. Cost: one table for each latent and
     factor, nine in the robust preset.
     Presets: dlib takes 20 bins of equal width, plug-in entropies and B = 20; codes that know nothing then
@@ -34,7 +34,7 @@ def jemmig(sample: Sample) -> Scores:
         best = information.mutual.argmax(dim=0)
         gaps, entropies = gap(sample, information.mutual), information.factors
         scores = 1 - (_at(information.joint, best) - gaps) / (entropies + torch.log(torch.tensor(float(BINS))))
-        return _scores(scores, gaps, information.normalised)
+        return _scores(scores, gaps, information.normalized)
     own = sample.bins.amax(dim=0) + 1
     kept = torch.tensor([len(torch.unique(column)) for column in sample.codes.T], device=sample.device) == own
     parts = []

@@ -37,7 +37,7 @@ def mig(sample: Sample) -> Scores:
     return Scores(
         score=found.mean(),
         per_factor={"gap": found, "best": sample.latents[information.mutual.argmax(dim=0).cpu()].to(torch.float64)},
-        matrix=information.normalised,
+        matrix=information.normalized,
     )
 
 

@@ -26,7 +26,7 @@ def mig_sup(sample: Sample) -> Scores:
     Values: `mig_sup`. Per latent: `gap`, `informative`. Matrix: NI.
     """
     information = sample.information
-    relation = information.normalised
+    relation = information.normalized
     if sample.preset == "dlib":
         relation = information.mutual / information.latents[:, None]
     gaps = gap(sample, relation.T, "factors must have at least 2 columns in the dlib preset, not 1")

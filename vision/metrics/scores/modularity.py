@@ -29,7 +29,7 @@ def modularity(sample: Sample) -> Scores:
     Values: `modularity`. Per latent: `modularity`, `weight`. Matrix: I / H.
     """
     information = sample.information
-    relation = information.mutual if sample.preset == "dlib" else information.normalised
+    relation = information.mutual if sample.preset == "dlib" else information.normalized
     squares = relation.square()
     largest = squares.amax(dim=1)
     k = relation.shape[1]
@@ -41,5 +41,5 @@ def modularity(sample: Sample) -> Scores:
     return Scores(
         score=ratio((weights * each).sum(), weights.sum()),
         per_latent={"modularity": each, "weight": ratio(weights, weights.sum())},
-        matrix=information.normalised,
+        matrix=information.normalized,
     )

@@ -8,7 +8,7 @@ from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
 
-CENTRES = 512
+CENTERS = 512
 """Rows that the kernel regression is spanned by."""
 WIDTHS = (0.15, 0.4, 1.0)
 """Kernel widths that are tried, in units of the median distance between rows."""
@@ -39,8 +39,8 @@ def r2(sample: Sample) -> Scores:
     deviation = inputs.std(dim=0, correction=0)
     inputs, asked = (torch.where(span > 0, ratio(z, deviation.expand_as(z)), 0.0).clamp(-1e3, 1e3)
                      for z in (inputs, asked))  # fmt: skip
-    centre, size = train.values.mean(dim=0), (train.values - train.values.mean(dim=0)).abs().amax(dim=0)
-    targets, truth = (ratio(part.values - centre, size.expand_as(part.values)) for part in (train, test))
+    center, size = train.values.mean(dim=0), (train.values - train.values.mean(dim=0)).abs().amax(dim=0)
+    targets, truth = (ratio(part.values - center, size.expand_as(part.values)) for part in (train, test))
     linear = _explained(_regress(_with_one(inputs), targets, _with_one(asked), 1e-10), truth)
     curved = _explained(_kernel(sample, inputs, targets, asked), truth)
     if sample.preset == "robust":
@@ -79,22 +79,22 @@ def _kernel(sample: Sample, inputs: Tensor, targets: Tensor, asked: Tensor) -> T
     order = torch.from_numpy(rng.permutation(len(inputs))).to(inputs.device)
     held = order[: max(1, len(order) // 5)]
     fitted = order[len(held) :] if len(order) > 1 else order
-    centres = inputs[fitted[:CENTRES]]
-    apart = torch.cdist(centres, centres)
+    centers = inputs[fitted[:CENTERS]]
+    apart = torch.cdist(centers, centers)
     far = apart[apart > 0]
     middle = float(far.median()) if far.numel() else 1.0
     best, chosen = None, (WIDTHS[-1], PENALTIES[-1])
     for width in WIDTHS:
-        seen, shown = (_features(inputs[rows], centres, width * middle) for rows in (fitted, held))
+        seen, shown = (_features(inputs[rows], centers, width * middle) for rows in (fitted, held))
         for penalty in PENALTIES:
             loss = float((_regress(seen, targets[fitted], shown, penalty) - targets[held]).square().mean())
             if best is None or loss < best:
                 best, chosen = loss, (width, penalty)
     width, penalty = chosen
     return _regress(
-        _features(inputs, centres, width * middle), targets, _features(asked, centres, width * middle), penalty
+        _features(inputs, centers, width * middle), targets, _features(asked, centers, width * middle), penalty
     )
 
 
-def _features(inputs: Tensor, centres: Tensor, width: float) -> Tensor:
-    return torch.cat([torch.exp(-0.5 * (torch.cdist(inputs, centres) / width).square()), _with_one(inputs)], dim=1)
+def _features(inputs: Tensor, centers: Tensor, width: float) -> Tensor:
+    return torch.cat([torch.exp(-0.5 * (torch.cdist(inputs, centers) / width).square()), _with_one(inputs)], dim=1)

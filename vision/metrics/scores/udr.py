@@ -33,7 +33,7 @@ def udr(sample: Sample, *, kls: Any = None, method: str | None = None) -> Scores
 
     Source: Duan et al. 2020, "Unsupervised Model Selection for Variational Disentangled Representation Learning", eq. 2
     and 3. Call it with the codes of M models on the same rows, (M, N, D).
-    Range: 0 to 1 (more by a little for the Lasso, which is not normalised). Chance: 0. Cost: M^2 fits.
+    Range: 0 to 1 (more by a little for the Lasso, which is not normalized). Chance: 0. Cost: M^2 fits.
     Presets: dlib takes the Lasso (alpha 0.1) and the latents with a KL above 0.01 nats, all of them where no KL is
     given; a model without such a latent is refused. robust takes rank correlations, which a monotone map does not
     change, and without KLs the latents that move more than 0.005 of the model's most; a model without any scores 0.
@@ -55,7 +55,7 @@ def udr(sample: Sample, *, kls: Any = None, method: str | None = None) -> Scores
     if chosen not in METHODS:
         raise unknown_name("method", chosen, METHODS)
     models = [Sample(codes[:, m], seed=sample.seed, preset="robust") for m in range(count)]
-    inputs = [model.standardised for model in models]
+    inputs = [model.standardized for model in models]
     if kls is not None:
         given = np.asarray(kls.detach().cpu() if isinstance(kls, Tensor) else kls)
         if given.shape != (count, d) or given.dtype.kind not in "biuf" or not np.isfinite(given).all():

@@ -36,13 +36,13 @@ def unsupervised_scores(sample: Sample) -> Scores:
     d = sample.latent_count
     if sample.preset == "dlib":
         # What numpy's cov gives: divided by N - 1.
-        centred = sample.codes - sample.codes.mean(dim=0)
-        covariance = centred.T @ centred / (len(sample) - 1)
+        centered = sample.codes - sample.codes.mean(dim=0)
+        covariance = centered.T @ centered / (len(sample) - 1)
         scales = covariance.diagonal()
         total = 0.5 * (scales.log().sum() - torch.linalg.slogdet(covariance).logabsdet)
         rank = torch.linalg.matrix_rank(covariance, hermitian=True)
     else:
-        standard = sample.standardised
+        standard = sample.standardized
         covariance = standard.T @ standard / len(sample)
         scales = covariance.diagonal()
         eigenvalues = torch.linalg.eigvalsh(covariance)

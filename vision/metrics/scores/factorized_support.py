@@ -13,12 +13,12 @@ _BLOCK = 4
 
 
 @metric("other", order=180, ceiling=0.0, needs=Requirements(factors=False), better="lower")
-def factorised_support(sample: Sample) -> Scores:
+def factorized_support(sample: Sample) -> Scores:
     """Measure how far combinations of latents' values are from codes that occur.
 
     For a pair of latents (i, j) and rows a, b: d_ij = max_{a, b} min_c (z_ai - z_ci)^2 + (z_bj - z_cj)^2, the squared
     Hausdorff distance from the product of the two latents' values to the values that occur together; the score is the
-    mean over pairs. Codes are standardised.
+    mean over pairs. Codes are standardized.
 
     Source: Roth et al. 2023, "Disentanglement of Correlated Factors via Hausdorff Factorized Support", eq. 6.
     Range: from 0 up, 0 is best: what remains where factors are correlated, for correlation changes how often
@@ -28,11 +28,11 @@ def factorised_support(sample: Sample) -> Scores:
     Failure modes: thin tails are gaps too, so normal codes score above uniform ones, and more rows score lower: compare
     at one N. Necessary and not sufficient: blind to rotations of what has round support.
 
-    Values: `factorised_support`, `rows`. Per latent: `distance` (mean over its pairs).
+    Values: `factorized_support`, `rows`. Per latent: `distance` (mean over its pairs).
     """
     n, d = len(sample), sample.latent_count
-    rows = torch.from_numpy(sample.rng("factorised_support").permutation(n)[:ROWS]).to(sample.device)
-    codes = sample.standardised[rows]
+    rows = torch.from_numpy(sample.rng("factorized_support").permutation(n)[:ROWS]).to(sample.device)
+    codes = sample.standardized[rows]
     apart = (codes[:, None] - codes[None]).square().permute(2, 0, 1)
     distances = codes.new_zeros(d, d)
     for i in range(d):

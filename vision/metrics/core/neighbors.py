@@ -1,26 +1,26 @@
-"""Mutual information of continuous latents without bins, from the distances of nearest neighbours."""
+"""Mutual information of continuous latents without bins, from the distances of nearest neighbors."""
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 """Neighbours that InfoMEC looks at."""
 
 
-def with_classes(codes: Tensor, labels: Tensor, neighbours: int = NEIGHBOURS) -> Tensor:
+def with_classes(codes: Tensor, labels: Tensor, neighbors: int = NEIGHBORS) -> Tensor:
     """Return the mutual information of each latent with one factor of classes, float (D,), in nats.
 
-    I = psi(N) + <psi(k)> - <psi(N_v)> - <psi(m)>: N_v rows share a row's class, the k-th neighbour among them is at a
+    I = psi(N) + <psi(k)> - <psi(N_v)> - <psi(m)>: N_v rows share a row's class, the k-th neighbor among them is at a
     distance d, and m rows of any class are nearer than d, the row itself included (Ross 2014, "Mutual Information
     between Discrete and Continuous Data Sets"; scikit-learn's `mutual_info_classif`). All latents at once: in one
-    dimension, sorted, the k-th neighbour is the nearer end of the best window of k + 1 rows.
+    dimension, sorted, the k-th neighbor is the nearer end of the best window of k + 1 rows.
 
     Args:
         codes: float (N, D), without equal values.
         labels: int64 (N,).
-        neighbours: k, less in a class of fewer rows. A class of one row is left out.
+        neighbors: k, less in a class of fewer rows. A class of one row is left out.
     """
     counts = torch.bincount(labels)
     used = counts[labels] > 1
@@ -37,9 +37,9 @@ def with_classes(codes: Tensor, labels: Tensor, neighbours: int = NEIGHBOURS) ->
     ends = sizes.cumsum(0)
     owner = torch.searchsorted(ends, place, right=True)
     start, end = (ends - sizes)[owner], ends[owner]
-    k = (end - start - 1).clamp(max=neighbours)
+    k = (end - start - 1).clamp(max=neighbors)
     distance = torch.full_like(grouped, float("inf"))
-    for before in range(neighbours + 1):
+    for before in range(neighbors + 1):
         low = place - before
         high = low + k
         fits = (before <= k) & (low >= start) & (high < end)
@@ -55,7 +55,7 @@ def with_classes(codes: Tensor, labels: Tensor, neighbours: int = NEIGHBOURS) ->
     return found.clamp(min=0)
 
 
-def with_numbers(codes: Tensor, values: Tensor, neighbours: int = NEIGHBOURS) -> Tensor:
+def with_numbers(codes: Tensor, values: Tensor, neighbors: int = NEIGHBORS) -> Tensor:
     """Return the mutual information of each latent with one continuous factor, float (D,), in nats.
 
     The first estimator of Kraskov et al. 2004, "Estimating Mutual Information", by the largest of two distances. The
@@ -64,10 +64,10 @@ def with_numbers(codes: Tensor, values: Tensor, neighbours: int = NEIGHBOURS) ->
     Args:
         codes: float (N, D), without equal values.
         values: float (N,), without equal values.
-        neighbours: k.
+        neighbors: k.
     """
     n = len(codes)
-    k = min(neighbours, n - 1)
+    k = min(neighbors, n - 1)
     y = values.cpu().numpy()
     found = []
     for x in codes.T.cpu().numpy():
@@ -84,7 +84,7 @@ def with_numbers(codes: Tensor, values: Tensor, neighbours: int = NEIGHBOURS) ->
 
 
 def _less(distance: Tensor, places: Tensor) -> Tensor:
-    """Return a little less than a distance, so that the neighbour at that distance is not nearer than itself.
+    """Return a little less than a distance, so that the neighbor at that distance is not nearer than itself.
 
     The rounding of place + distance is what has to be made up for, not that of the distance.
     """
