@@ -56,6 +56,11 @@ class DevicePrecision:
             raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
         if chosen.type == "cuda" and not torch.cuda.is_available():
             raise InputError(f"device {device!r} was requested, but PyTorch finds no GPU on this machine")
+        if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+            count = torch.cuda.device_count()
+            raise InputError(
+                f"device {device!r} was requested, but PyTorch numbers this machine's GPUs 0 to {count - 1}"
+            )
         if precision == "float32":
             return cls(chosen, None)
         if precision == "bfloat16":
