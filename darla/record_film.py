@@ -7,7 +7,7 @@ from darla.common import InputError, seed_for, unknown_name
 from darla.common.files import write_bytes
 from darla.envs import TransferTask, tasks
 from darla.evaluation.evaluated_agents import Named, load_agents
-from darla.evaluation.film_strips import paired_contexts, record_episode
+from darla.evaluation.film_strips import RecordedEpisode, paired_contexts, record_episode
 from darla.evaluation.transfer_config import EvaluationProtocol
 from darla.reports.figures.film import film_gif
 
@@ -36,7 +36,7 @@ def film(
         The file.
 
     Raises:
-        InputError: an unknown task or target, a file name that does not end in .gif, or an agent that cannot be
+        InputError: an unknown task or target, a file name that does not end in .gif, no agent, or one that cannot be
             evaluated on the task.
     """
     task = tasks.get(task) if isinstance(task, str) else task
@@ -45,21 +45,38 @@ def film(
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
     if Path(out).suffix.lower() != ".gif":
         raise InputError(f"out is {out}, but a film is an animated GIF: its name must end in .gif")
-    protocol = protocol or EvaluationProtocol()
+    write_bytes(Path(out), film_gif(record_pairs(task, agents, target, protocol or EvaluationProtocol())))
+    return Path(out)
+
+
+def record_pairs(
+    task: TransferTask, agents: Sequence[Named], target: str, protocol: EvaluationProtocol
+) -> dict[str, tuple[RecordedEpisode, RecordedEpisode]]:
+    """Let each agent play the episode of the film strips in the source and in a target.
+
+    Args:
+        task: the transfer task.
+        agents: agent artefacts, or pairs of a method's name and one.
+        target: name of one of the task's targets.
+        protocol: gives the evaluation seed, and whether actions are deterministic.
+
+    Returns:
+        By the name of the method, with the seed where several agents have one name, the episodes in source and target.
+
+    Raises:
+        InputError: an agent cannot be evaluated on the task, or there is none.
+    """
+    source, shifted = task.source, task.targets[target]
     seed = seed_for(protocol.evaluation_seed, "strip", target)
-    contexts = paired_contexts(task.source, task.targets[target], protocol.evaluation_seed, target)
-    rows = {}
+    contexts = paired_contexts(source, shifted, protocol.evaluation_seed, target)
+    pairs: dict[str, tuple[RecordedEpisode, RecordedEpisode]] = {}
     for agent in load_agents(task, agents):
         if agent.artefact is None:
             continue  # the random agent
         actor = agent.load()
-        name = agent.method if agent.method not in rows else f"{agent.method}, seed {agent.seed}"
-        rows[name] = [
-            record_episode(actor, domain, label, seed, context, protocol)
-            for domain, label, context in (
-                (task.source, "source", contexts[0]),
-                (task.targets[target], target, contexts[1]),
-            )
-        ]
-    write_bytes(Path(out), film_gif(rows))
-    return Path(out)
+        name = agent.method if agent.method not in pairs else f"{agent.method}, seed {agent.seed}"
+        pairs[name] = (
+            record_episode(actor, source, "source", seed, contexts[0], protocol),
+            record_episode(actor, shifted, target, seed, contexts[1], protocol),
+        )
+    return pairs

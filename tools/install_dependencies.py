@@ -165,7 +165,8 @@ def install_torch(version: str, build: str, cpu_index: str, may_fall_back: bool)
     if build == "cpu":
         if index_has(version, cpu_index):
             # Its dependencies come with the rest, from PyPI, in the versions that are tested.
-            return pip("install", f"torch=={version}", "--no-deps", "--index-url", cpu_index)
+            # Few retries: ten take four minutes where pip's settings name a local folder and the index is out of reach.
+            return pip("install", f"torch=={version}", "--no-deps", "--index-url", cpu_index, retries=4)
         reason = f"{cpu_index} cannot be reached, or has no PyTorch {version} for Python {sys.version.split()[0]}"
         if not may_fall_back:
             print(f"error: {reason}; make TORCH=default takes PyPI's build", file=sys.stderr)
@@ -196,9 +197,9 @@ def requirements(extras: Sequence[str]) -> list[str]:
     return [*project["dependencies"], *(each for name in extras for each in optional[name])]
 
 
-def pip(*words: str) -> int:
+def pip(*words: str, retries: int = 10) -> int:
     """Run pip with patience for a bad connection and return its exit code; say what to do if it fails."""
-    patience = ["--retries", "10", "--timeout", "60"]
+    patience = ["--retries", str(retries), "--timeout", "60"]
     if tuple(map(int, metadata.version("pip").split(".")[:2])) >= (25, 1):
         patience += ["--resume-retries", "20"]  # goes on inside a file that broke off
     code = subprocess.run([sys.executable, "-m", "pip", *words, *patience]).returncode

@@ -281,8 +281,6 @@ class FilmCommand(Command):
         from darla.record_film import film
 
         require_graphics()
-        if not self.agents:
-            raise InputError("name at least one agent, as AGENT or NAME=AGENT")
         protocol = EvaluationProtocol(evaluation_seed=self.evaluation_seed, deterministic=self.deterministic)
         agents = [_split_name(agent) for agent in self.agents]
         print(film(find_task(self.task), agents, self.out, target=self.target, protocol=protocol))

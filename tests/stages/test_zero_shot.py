@@ -15,7 +15,7 @@ from darla.common import Artefact, InputError
 from darla.envs import Domain, leak_level, make, tasks
 from darla.evaluation.episode_records import read_episodes
 from darla.evaluation.evaluated_agents import _check_unlabelled
-from darla.evaluation.film_strips import _contexts
+from darla.evaluation.film_strips import paired_contexts
 from darla.evaluation.jobs import EvaluationWorker, evaluation_domains
 from darla.evaluation.score_types import TransferScores
 from darla.reports.data import collect_artefacts
@@ -273,7 +273,7 @@ def rooms() -> Iterator[list]:
 def test_film_strips_show_the_same_start_in_both_domains(name, rooms):
     task = tasks.get(name)
     for target, domain in task.targets.items():
-        here, there = _contexts(task.source, domain, 2017, target)
+        here, there = paired_contexts(task.source, domain, 2017, target)
         assert here["object_set"] == there["object_set"]
         assert here != there
         starts = []
