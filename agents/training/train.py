@@ -171,7 +171,7 @@ def _choose_device(device: str, observation: Observation) -> str:
     """Return the device by its full name; an unknown one, or one that would be ignored, raises."""
     from darla.vision.training.devices import DevicePrecision
 
-    chosen = DevicePrecision.choose("auto", device).device
+    chosen = DevicePrecision.choose("float32", device).device
     if observation == "state":
         if device not in ("auto", "cpu"):
             raise InputError(f"device {device!r} would be ignored: a policy on the state runs on the CPU")

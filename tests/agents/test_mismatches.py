@@ -73,7 +73,7 @@ def test_a_device_that_is_not_there_is_refused_and_nothing_is_written(device, me
 def test_a_gpu_that_is_not_among_those_there_is_refused(columns, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(InputError, match="'cuda:1' was requested, but PyTorch numbers this machine's GPUs 0 to 0"):
+    with pytest.raises(InputError, match="'cuda:1' was requested, but the GPUs of this machine are cuda:0"):
         train_agent(short(), columns, None, tmp_path / "agent", seed=1, device="cuda:1")
     with pytest.raises(InputError, match="'cuda:0' would be ignored: a policy on the state"):
         train_agent(short(observation="state"), columns, None, tmp_path / "agent", seed=1, device="cuda:0")
