@@ -21,6 +21,7 @@ def act(
     encoder: Artefact | Path | str | None = None,
     seed: int = 0,
     workers: int = 1,
+    device: str = "cpu",
     label: str = "learn to act",
 ) -> Artefact:
     """Train a policy in a task's source domain, or in `config.train_domain`, and nowhere else.
@@ -32,14 +33,16 @@ def act(
         encoder: an encoder artefact; if None, the policy is trained on pixels, or on the ground truth.
         seed: master seed.
         workers: processes that share the environments. The policy does not depend on it.
+        device: where the encoder runs, or the policy on pixels: `cpu`, `cuda`, `cuda:1`, ..., or `auto`, a GPU if there
+            is one. A policy on codes always runs on the CPU, where it is fastest.
         label: name of this run in the progress output.
 
     Returns:
         An artefact of kind `agent`, an input of `darla.transfer`.
 
     Raises:
-        InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, or
-            a folder that holds something else.
+        InputError: an unknown task or preset, an encoder for images of another shape or one that would be ignored, a
+            folder that holds something else, or a device that is not there.
         WorkerDiedError: a process that steps environments has died.
     """
     if not isinstance(config, ActConfig):
@@ -54,6 +57,7 @@ def act(
             seed,
             validation=task.validation if config.selection == "validation" else None,
             workers=workers,
+            device=device,
             label=label,
         )
     except WorkerDiedError as error:

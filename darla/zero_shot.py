@@ -82,7 +82,12 @@ def transfer(
     config = config or TransferConfig()
     task = tasks.get(task) if isinstance(task, str) else task
     evaluated = load_agents(task, agents)
-    config = replace(config, baseline=_baseline(config.baseline, evaluated))
+    # Values that follow from others are filled in, so that the artefact records what was done.
+    config = replace(
+        config,
+        baseline=_baseline(config.baseline, evaluated),
+        snapshot_eval_episodes=config.episodes_per_snapshot,
+    )
     domains = tuple(evaluation_domains(task, config.splits))
     record = {
         "task": task.to_dict(),
@@ -97,7 +102,7 @@ def transfer(
         tuple(evaluated),
         config.protocol,
         domains,
-        config.snapshot_eval_episodes,
+        config.episodes_per_snapshot,
         config.strip_frames,
         folder / CHECKPOINT,
         folder / STRIPS,

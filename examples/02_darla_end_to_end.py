@@ -45,7 +45,7 @@ def main(
     on_codes = darla.act(task, out / "agent", act, encoder=vision)
     on_pixels = darla.act(task, out / "pixels", act)
 
-    evaluation = TransferConfig(episodes=episodes, snapshot_eval_episodes=min(8, episodes))
+    evaluation = TransferConfig(episodes=episodes)
     scores = darla.transfer(task, [("DARLA", on_codes), ("end to end", on_pixels)], out / "transfer", evaluation)
     page = darla.report(scores, out / "report")
     print("report:", page.folder / "report.html")

@@ -47,12 +47,7 @@ def main(
     see = encoder("beta-4")
     vision = darla.see(images, out / "encoder", replace(see, training=replace(see.training, steps=steps)))
     policy = darla.act(task, out / "agent", replace(agent("ppo"), env_steps=env_steps), encoder=vision)
-    scores = darla.transfer(
-        task,
-        [("β-VAE", policy)],
-        out / "transfer",
-        TransferConfig(episodes=episodes, snapshot_eval_episodes=min(8, episodes)),
-    )
+    scores = darla.transfer(task, [("β-VAE", policy)], out / "transfer", TransferConfig(episodes=episodes))
     print("report:", darla.report(scores, out / "report").folder / "report.html")
 
 

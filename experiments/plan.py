@@ -224,7 +224,7 @@ def _transfer_seconds(study: Study, task: TransferTask, agents: int) -> float:
     earlier = [tasks.get(name).source for name in study.tasks[: study.tasks.index(task.name)]]
     splits = [split for split in config.splits if split != "source" or task.source not in earlier]
     domains = sum(len(task.targets) if split == "target" else 1 for split in splits)
-    curves = sum(config.snapshot_eval_episodes * study.act_of(method).snapshots for method in study.methods) * len(
+    curves = sum(config.episodes_per_snapshot * study.act_of(method).snapshots for method in study.methods) * len(
         study.seeds
     )
     episodes = config.episodes * domains * (agents + 1) + curves * (1 + len(task.targets))

@@ -79,14 +79,16 @@ def train_agent(
         validation: the source validation split; needed for, and only for, `selection="validation"`.
         workers: processes that share the environments; they change the speed alone.
         threads: of PyTorch, in this process. One is fastest for policies on codes and for runs side by side (SB3 #413).
-        device: where the encoder runs, or the policy on pixels. A policy on codes is fastest on the CPU.
+        device: where the encoder runs, or the policy on pixels: `cpu`, `cuda`, `cuda:1`, ..., or `auto`, a GPU if there
+            is one. A policy on codes or on the state always runs on the CPU, where it is fastest.
         label: name of this run in progress lines.
 
     Returns:
         The agent: `policy.json`, `policy.safetensors`, `snapshots/`, `learning_curve.csv`.
 
     Raises:
-        InputError: encoder and environment do not fit, a reward is not finite, or `out` holds something else.
+        InputError: encoder and environment do not fit, a reward is not finite, `out` holds something else, or there is
+            no such device.
         TrainingDivergedError: a weight of the policy is no longer finite.
     """
     if (validation is not None) != (config.selection == "validation"):
@@ -97,6 +99,7 @@ def train_agent(
         )
     limit_threads(threads)
     observation = config.policy_input(on_encoder=encoder is not None)
+    device = _choose_device(device, observation)
     encoder_artefact = None if encoder is None else open_artefact(encoder, kind="encoder")
     loaded = _load_encoder(config, encoder_artefact, device)
     # A fine-tuned policy starts with a copy of the encoder inside it; any other uses the encoder frozen.
@@ -162,6 +165,18 @@ def train_agent(
         wall_seconds=state.seconds + time.monotonic() - started,
         extra={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
     )
+
+
+def _choose_device(device: str, observation: Observation) -> str:
+    """Return the device by its full name; an unknown one, or one that would be ignored, raises."""
+    from darla.vision.training.devices import DevicePrecision
+
+    chosen = DevicePrecision.choose("float32", device).device
+    if observation == "state":
+        if device not in ("auto", "cpu"):
+            raise InputError(f"device {device!r} would be ignored: a policy on the state runs on the CPU")
+        return "cpu"
+    return str(chosen)
 
 
 def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> FrozenEncoder | None:

@@ -189,6 +189,9 @@ class ActCommand(Command):
     """Master seed: of the policy's weights, the environments and the exploration."""
     workers: int = 1
     """Worker processes that step the environments. The policy does not depend on their number."""
+    device: str = "cpu"
+    """Device of the encoder, or of a policy on pixels: `cpu`, `cuda`, `cuda:1`, ..., or `auto`, a GPU if there is one.
+    A policy on codes or on the state always runs on the CPU."""
     preset: Annotated[
         tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
@@ -222,7 +225,15 @@ class ActCommand(Command):
 
         require_graphics()
         task = find_task(self.task)
-        agent = act(task, self.out, self.config, encoder=self.encoder, seed=self.seed, workers=self.workers)
+        agent = act(
+            task,
+            self.out,
+            self.config,
+            encoder=self.encoder,
+            seed=self.seed,
+            workers=self.workers,
+            device=self.device,
+        )
         return _print_folder(agent)
 
 

@@ -8,6 +8,8 @@ from darla.common import InputError, seed_for
 Split = Literal["source", "validation", "selection", "target"]
 """The role of a domain in a transfer task."""
 SPLITS: tuple[Split, ...] = ("source", "validation", "selection", "target")
+_SNAPSHOT_EPISODES = 8
+"""Episodes for each snapshot where a configuration names none."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ class TransferConfig(Resampling, EvaluationProtocol):
     splits: tuple[Split, ...] = ("source", "validation", "target")
     """Which of the task's domains are evaluated. `selection` holds the contexts for choosing between
     encoders: evaluate candidates on `("source", "selection")` and only the chosen one on the targets."""
-    snapshot_eval_episodes: int = 8
+    snapshot_eval_episodes: int | None = None
     """Episodes for each snapshot of an agent in the source and in each target; 0 for no learning curves. They are the
-    first of the published episodes. No snapshot is selected by them."""
+    first of the published episodes. No snapshot is selected by them. None means 8, or all episodes if there are
+    fewer."""
     strip_frames: int = 13
     """Images in a film strip; 0 for no strips. There is one strip for each method and target, of its first agent."""
     baseline: str | None = None
@@ -78,13 +81,20 @@ class TransferConfig(Resampling, EvaluationProtocol):
         if "source" not in self.splits:
             raise InputError("splits must hold 'source': gap and retention are measured against it")
         for name in ("snapshot_eval_episodes", "strip_frames"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, but must not be negative")
-        if self.snapshot_eval_episodes > self.episodes:
+        if self.episodes_per_snapshot > self.episodes:
             raise InputError(
                 f"snapshot_eval_episodes is {self.snapshot_eval_episodes}, but must not exceed the {self.episodes} "
                 "episodes"
             )
+
+    @property
+    def episodes_per_snapshot(self) -> int:
+        """Episodes for each snapshot; 0 for no learning curves."""
+        if self.snapshot_eval_episodes is None:
+            return min(_SNAPSHOT_EPISODES, self.episodes)
+        return self.snapshot_eval_episodes
 
     @property
     def protocol(self) -> EvaluationProtocol:

@@ -105,3 +105,13 @@ def test_a_schedule_runs_over_the_whole_training_and_not_over_a_segment(columns,
     for step, rate in rates:
         assert rate == pytest.approx(1e-3 * (1 - (step - 64) / 960), abs=1e-3 * 64 / 960 + 1e-9)
     assert rates[-1][1] < 2e-4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("on_codes", [False, True])
+def test_what_a_gpu_has_trained_acts_on_a_cpu(on_codes, columns, encoder_folder, images, tmp_path):
+    encoder = encoder_folder if on_codes else None
+    folder = train_agent(short(env_steps=300), columns, encoder, tmp_path / "agent", seed=1, device="cuda").folder
+    agent = Agent.load(folder, encoder)
+    agent.reset(len(images))
+    assert agent.act(images, True, np.random.default_rng(0)).shape == (len(images),)

@@ -55,6 +55,30 @@ def test_a_frame_stack_needs_to_know_how_many_episodes_there_are(agent):
         agent.act(frames(3), True, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("tpus", "unknown device 'tpus'"),
+        ("cuda", "PyTorch finds no GPU"),
+        ("cuda:1", "PyTorch finds no GPU"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_and_nothing_is_written(device, message, columns, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=message):
+        train_agent(short(), columns, None, tmp_path / "agent", seed=1, device=device)
+    assert not (tmp_path / "agent").exists()
+
+
+def test_a_gpu_that_is_not_among_those_there_is_refused(columns, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match="'cuda:1' was requested, but the GPUs of this machine are cuda:0"):
+        train_agent(short(), columns, None, tmp_path / "agent", seed=1, device="cuda:1")
+    with pytest.raises(InputError, match="'cuda:0' would be ignored: a policy on the state"):
+        train_agent(short(observation="state"), columns, None, tmp_path / "agent", seed=1, device="cuda:0")
+
+
 def test_an_encoder_of_another_resolution_is_refused_and_nothing_is_written(encoder_folder, tmp_path):
     larger = EnvDomain("larger", ENV_ID, ({"size": 64},))
     with pytest.raises(InputError, match=r"\(48, 48, 3\).*\(64, 64, 3\)"):

@@ -109,6 +109,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ("collect --task conjunction", "unrecognized options: --task, conjunction; --out must be given"),
         ("act --task conjunction --out OUT", "darla act: TASK must be given"),
         ("act conjunction --out", "darla act: --out needs a value"),
+        ("act conjunction --out OUT --device tpus", "darla act: unknown device 'tpus'; known: 'auto', 'cpu', 'cuda'"),
         ("act conjunction --out OUT --seed zero", "darla act: --seed is 'zero', but must be a whole number"),
         ("see nowhere --out OUT --vae.beta four", "darla see: --vae.beta is 'four', but must be a number"),
         ("demo --workers two", "darla demo: --workers is 'two', but must be a whole number"),

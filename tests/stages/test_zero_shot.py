@@ -225,6 +225,20 @@ def test_settings_that_mean_nothing_are_refused(change, sentence, agents, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_few_episodes_need_no_other_setting(agents, tmp_path):
+    config = TransferConfig(episodes=2, n_envs=2, splits=("source", "target"), strip_frames=0, resamples=50)
+    few = transfer(short_task(), agents[:1], tmp_path / "out", config)
+    assert TransferScores.load(few.folder).settings.snapshot_eval_episodes == 2
+    with (few.folder / "curves.csv").open() as file:
+        assert {row["episodes"] for row in csv.DictReader(file)} == {"2"}
+
+
+def test_snapshots_have_eight_episodes_unless_there_are_fewer():
+    default = TransferConfig()
+    assert [replace(default, episodes=count).episodes_per_snapshot for count in (1, 8, 100)] == [1, 8, 8]
+    assert TransferConfig(episodes=100, snapshot_eval_episodes=0).episodes_per_snapshot == 0
+
+
 def test_agents_that_cannot_be_told_apart_are_refused(agents, tmp_path):
     with pytest.raises(InputError, match="two agents are called 'pixels' and have the seed 0"):
         transfer(short_task(), [agents[0], agents[0]], tmp_path / "out", CONFIG)

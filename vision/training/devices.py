@@ -56,6 +56,10 @@ class DevicePrecision:
             raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
         if chosen.type == "cuda" and not torch.cuda.is_available():
             raise InputError(f"device {device!r} was requested, but PyTorch finds no GPU on this machine")
+        count = torch.cuda.device_count() if chosen.type == "cuda" else 0
+        if chosen.type == "cuda" and (chosen.index or 0) >= count:
+            gpus = ", ".join(f"cuda:{index}" for index in range(count))
+            raise InputError(f"device {device!r} was requested, but the GPUs of this machine are {gpus}")
         if precision == "float32":
             return cls(chosen, None)
         if precision == "bfloat16":

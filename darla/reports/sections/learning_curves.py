@@ -35,7 +35,7 @@ def curves_section(data: ReportData) -> Section | None:
 
 def _snapshots(transfer: TransferData) -> list[Block]:
     scores = transfer.scores
-    episodes = scores.settings.snapshot_eval_episodes
+    episodes = scores.settings.episodes_per_snapshot
     by_method = len(scores.methods) > CROWD
     domains = ", ".join(domain.name for domain in scores.domains if domain.split in ("source", "target"))
     return [
