@@ -227,7 +227,7 @@ def test_an_encoder_for_another_resolution_is_refused(
     [
         ("[1]", "holds list"),
         ('{"name": "mine"}', "has no 'unlabeled'"),
-        ('{"name": "mine", "unlabeled": 3, "source": {}, "targets": {}}', "unlabeled must be an object"),
+        ('{"name": "mine", "unlabeled": 3, "source": {}, "targets": {}}', "must be an object with either"),
         ("{", "is not JSON"),
     ],
 )

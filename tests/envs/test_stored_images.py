@@ -36,7 +36,7 @@ def test_dsprites_are_read_without_unpickling(tmp_path: Path) -> None:
     data = dsprites(tmp_path / "d.npz", factor_sizes=sizes)
     assert data.image_shape == (64, 64, 1)
     check_order(data, stored[..., None] * np.uint8(255))
-    with pytest.raises(InputError, match="uint8 pictures of 737280 combinations"):
+    with pytest.raises(InputError, match="uint8 images of 737280 combinations"):
         dsprites(tmp_path / "d.npz")
 
 

@@ -53,7 +53,7 @@ def test_encoders_of_the_correlation_differ_in_all_that_may_matter() -> None:
     assert len(encoders) >= 12
     seen = [method.see for method in study.methods if method.see]
     assert len({see.training.steps for see in seen}) > 1
-    assert len({see.dae.recolored for see in seen if see.vae.needs_dae}) > 1
+    assert len({see.dae.hue_prob for see in seen if see.vae.needs_dae}) > 1
     assert study.correlates
     assert len(study.seeds) > 1
 

@@ -28,7 +28,9 @@ def test_the_system_has_the_graphics_libraries_that_darla_asks_for(monkeypatch: 
 
 def test_the_install_page_names_the_same_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphics, "_loads", lambda library: False)
-    line = re.search(r"^ *sudo apt-get install (.*)$", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"), re.MULTILINE)
+    line = re.search(
+        r"^ *sudo apt-get install (.*)$", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert line is not None
     assert [name for name in line[1].split() if name.startswith("lib")] == graphics.missing_packages()
     assert "python3-venv" in line[1].split()

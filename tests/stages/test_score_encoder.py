@@ -99,7 +99,10 @@ def test_factors_that_do_not_vary_are_left_out_and_names_are_numbered(tmp_path: 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
-    [("sprits", "neither known"), ("rooms", r"images \(64, 64, 3\), but the encoder reads \(64, 64, 1\)")],
+    [
+        ("sprits", "neither of sprites, rooms nor a folder"),
+        ("rooms", r"images \(64, 64, 3\), but the encoder reads \(64, 64, 1\)"),
+    ],
 )
 def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
     data: str, sentence: str, encoder: Artefact, tmp_path: Path
