@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from darla.envs import WORLDS
 from darla.evaluation.aggregates import TESTABLE_RUNS
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import (
@@ -209,9 +210,24 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
         f"Domains of task {scores.task}",
         (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
         tuple(rows),
-        leak_notes(scores),
+        (*world_notes(task), *leak_notes(scores)),
         labels=3,
     )
+
+
+def world_notes(task: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence about each world of a task, with the license of an environment that is not darla's own.
+
+    Args:
+        task: the task as plain data.
+    """
+    domains = (task["unlabeled"], task["source"], *task["targets"].values())
+    names = dict.fromkeys(str(domain["world"]) for domain in domains if "world" in domain)
+    # The package of a world need not be installed where the report is written.
+    worlds = [WORLDS[name] for name in names if name in WORLDS]
+    about = {world.name: ", ".join(filter(None, (world.about, world.license and f"license {world.license}")))
+             for world in worlds}  # fmt: skip
+    return tuple(f"World `{name}`: {text}." for name, text in about.items() if text)
 
 
 def describe_domain(domain: Mapping[str, Any]) -> str:
