@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from darla.analysis.encoder_probes import EncoderProbes
-from darla.analysis.latent_drift import Drift, latent_drift
+from darla.analysis.latent_drift import Drift, folder_of, latent_drift
 from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
 from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
@@ -105,7 +105,7 @@ def measure(
     started = time.monotonic()
     config = config or MeasuresConfig()
     encoder = open_artefact(encoder, "encoder")
-    frames = frames if isinstance(frames, FrameSet) else FrameSet.open(_folder(frames))
+    frames = frames if isinstance(frames, FrameSet) else FrameSet.open(folder_of(frames))
     if frames.digest != encoder.card["inputs"].get("frames"):
         raise InputError(
             f"{encoder.folder} was not trained on the frames in {frames.artefact.folder}; it is measured on its own D_U"
@@ -174,7 +174,3 @@ def _probe_measures(encoder: Artefact) -> dict[str, float]:
     if "mean_squared_error" in probes.reconstruction:
         numbers["error"] = probes.reconstruction["mean_squared_error"]
     return numbers
-
-
-def _folder(artefact: Artefact | Path | str) -> Path:
-    return artefact.folder if isinstance(artefact, Artefact) else Path(artefact)

@@ -13,7 +13,7 @@ from darla.reports.document import Block, Cell, Document, FigureBlock, Section, 
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
-from darla.reports.tables.transfer import NOTHING, number
+from darla.reports.tables.transfer import spread
 from darla.vision.metrics import Result
 from darla.vision.models.registry import NO_SUPERVISION
 from darla.vision.training.metric_monitor import METRICS_FILE
@@ -60,11 +60,11 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
     rows = []
     for name, members in settings.items():
         row = [Cell(name, f"{len(members)} seeds"), *(Cell(members[0].supervision) for _ in first)]
-        row += [_spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
-        row += [_spread([each.supervised_scores[label] for each in members]) for label in labels]
-        row += [_spread([1000 * each.error for each in members], 1), _spread([each.kl for each in members], 1)]
-        row.append(_spread([each.active for each in members], 0))
-        rows.append((*row, _spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
+        row += [spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
+        row += [spread([each.supervised_scores[label] for each in members]) for label in labels]
+        row += [spread([1000 * each.error for each in members], 1), spread([each.kl for each in members], 1)]
+        row.append(spread([each.active for each in members], 0))
+        rows.append((*row, spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
     header = (*_header((Cell("setting"), *first), labels), Cell("dead units", "%"))
     notes = (
         "Means over seeds, with the lowest and the highest. Error: mean squared error per pixel and channel of "
@@ -79,7 +79,7 @@ def factors_table(candidates: Sequence[Candidate], ranking: str) -> list[Table]:
         return []
     factors = list(candidates[0].informativeness)
     rows = [
-        (Cell(name), *(_spread([each.informativeness[factor] for each in members]) for factor in factors))
+        (Cell(name), *(spread([each.informativeness[factor] for each in members]) for factor in factors))
         for name, members in _by_setting(candidates, ranking).items()
     ]
     notes = (
@@ -238,13 +238,6 @@ def _by_setting(candidates: Sequence[Candidate], ranking: str) -> dict[str, list
         settings.setdefault(each.name, []).append(each)
     rank = {name: float(np.mean([getattr(each, ranking) for each in members])) for name, members in settings.items()}
     return {name: settings[name] for name in sorted(settings, key=lambda name: -rank[name])}
-
-
-def _spread(values: Sequence[float], digits: int = 2) -> Cell:
-    if not values:
-        return NOTHING
-    mean = number(float(np.mean(values)), digits)
-    return Cell(mean, f"{number(min(values), digits)} to {number(max(values), digits)}")
 
 
 def _label(name: str) -> str:

@@ -13,7 +13,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
-from darla.reports.tables.transfer import NOTHING, describe_domain, number
+from darla.reports.tables.transfer import NOTHING, describe_domain, number, spread
 from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
@@ -166,14 +166,14 @@ def probe_table(models: Sequence[Model]) -> Table:
         if supervised:
             row.append(Cell(model.supervision))
         row += [
-            _spread([getattr(probe.targets.get(target), reader, None) for probe in probes], 2)
+            spread([getattr(probe.targets.get(target), reader, None) for probe in probes], 2)
             for target in targets
             for reader in _READERS
         ]
         errors = [probe.reconstruction.get("mean_squared_error") for probe in probes]
-        row.append(_spread([None if error is None else 1000 * error for error in errors], 1))
-        row.append(_spread([probe.kl.total if probe.kl else None for probe in probes], 1))
-        row.append(_spread([probe.kl.active_units if probe.kl else None for probe in probes], 0))
+        row.append(spread([None if error is None else 1000 * error for error in errors], 1))
+        row.append(spread([probe.kl.total if probe.kl else None for probe in probes], 1))
+        row.append(spread([probe.kl.active_units if probe.kl else None for probe in probes], 0))
         rows.append(tuple(row))
     if targets:
         chance = [Cell(number(scores[target].chance, 2)) for target in targets for _ in _READERS]
@@ -233,16 +233,6 @@ def _probe_header(targets: Sequence[str]) -> list[Cell]:
 def _mean(model: Model, target: str, reader: str) -> float | None:
     values = [getattr(probe.targets[target], reader) for probe in model.probes() if target in probe.targets]
     return float(np.mean(values)) if values else None
-
-
-def _spread(values: Sequence[float | None], digits: int) -> Cell:
-    present = [value for value in values if value is not None]
-    if not present:
-        return NOTHING
-    mean = number(float(np.mean(present)), digits)
-    if len(present) == 1:
-        return Cell(mean)
-    return Cell(mean, f"{number(min(present), digits)} to {number(max(present), digits)}")
 
 
 def _signed(value: float) -> str:

@@ -46,6 +46,17 @@ def percent(share: float) -> str:
     return f"{number(100 * share, 0)} %"
 
 
+def spread(values: Sequence[float | None], digits: int = 2) -> Cell:
+    """Return a cell with the mean over seeds, and the lowest and highest of them; values that are None do not count."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return NOTHING
+    mean = number(sum(present) / len(present), digits)
+    if len(present) == 1:
+        return Cell(mean)
+    return Cell(mean, f"{number(min(present), digits)} to {number(max(present), digits)}")
+
+
 def estimate(value: Estimate | None, digits: int = 1, *, few_seeds: bool = False, unit: str = "") -> Cell:
     """Return a cell with an estimate and its interval.
 
