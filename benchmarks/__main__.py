@@ -1,4 +1,4 @@
-"""Run every benchmark, one after the other, on a machine that should have nothing else to do."""
+"""Run the benchmarks that need no other data or package, one after the other; nothing else should run meanwhile."""
 
 import subprocess
 import sys

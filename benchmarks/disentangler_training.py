@@ -162,7 +162,7 @@ def measure(name: str, repeats: int, steps: int) -> dict[str, list[float]]:
         torch.manual_seed(0)
         model = MODELS[name](see.vae, image_shape=(64, 64, 1))
         with tempfile.TemporaryDirectory() as out:
-            train_model(model, frames, see.training, Path(out), seed=0, observation=take_turns)
+            train_model(model, frames, see.training, Path(out), seed=0, observe=take_turns)
 
     ours("darla", "auto")
     ours("darla, float32", "float32")

@@ -1,7 +1,8 @@
 """Environment steps a second: SeekAvoid's own render path against stock MiniWorld, the same world at 64 x 64 pixels.
 
 Each side runs in a fresh process, in turn, with the settings it comes with; the order alternates. Stock MiniWorld only
-moves and draws, while SeekAvoid also collects, places anew and tells the state. The pictures are compared first.
+moves and draws, while SeekAvoid also collects objects, places new ones and returns the state. The images are compared
+first.
 
     python -m benchmarks.environment_steps
 """
@@ -47,7 +48,7 @@ def measure(side: str, steps: int) -> float:
     return steps / (time.perf_counter() - started)
 
 
-def pictures_agree() -> tuple[float, float]:
+def images_agree() -> tuple[float, float]:
     """Return the share of values that differ by at most 2 of 255, and the mean difference."""
     from darla.envs.domains import tasks
     from darla.envs.seek_avoid.env import SeekAvoid
@@ -88,14 +89,14 @@ def main() -> None:
             ]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
             rates[side].append(float(ran.stdout.split()[-1]))
-    same, mean = pictures_agree()
+    same, mean = images_agree()
     print(f"| {'environment':<30} | steps/s, median | lowest | highest | times stock |")
     print(f"|{'-' * 32}|{'-' * 17}|{'-' * 8}|{'-' * 9}|{'-' * 13}|")
     for side in SIDES:
         median = statistics.median(rates[side])
         times = median / statistics.median(rates["stock"])
         print(f"| {side:<30} | {median:15.0f} | {min(rates[side]):6.0f} | {max(rates[side]):7.0f} | {times:11.2f} |")
-    print(f"\nPictures: {same:.2%} of all values differ by at most 2 of 255; the mean difference is {mean:.3f}.")
+    print(f"\nImages: {same:.2%} of all values differ by at most 2 of 255; the mean difference is {mean:.3f}.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Pictures a second of the ground-truth image data: drawn, and read back from the set that was collected of them.
+"""Images per second of the ground-truth image data: drawn, and read back from the set that was collected of them.
 
 Each number is of one process on one core; drawing shares nothing between processes, so two cores draw twice as many.
-Processor time is told beside the clock's, since on a machine with other work only the former says what a core can do.
+Where other work runs on the machine, the rate per second of processor time is the one to compare.
 
     python -m benchmarks.ground_truth_rendering
 """
@@ -20,19 +20,19 @@ from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
 
-_PICTURES = {"sprites": 20_000, "rooms": 1_000}
+_IMAGES = {"sprites": 20_000, "rooms": 1_000}
 """Of one repeat: about a second's work."""
 
 
-def rates(work: Callable[[], object], pictures: int, repeats: int) -> tuple[float, float]:
-    """Return the medians of pictures a second of the clock and of processor time, after a warm-up."""
+def rates(work: Callable[[], object], images: int, repeats: int) -> tuple[float, float]:
+    """Return the medians of images per second of wall-clock time and of processor time, after a warm-up."""
     work()
     clock, processor = [], []
     for _ in range(repeats):
         started = time.perf_counter(), time.process_time()
         work()
-        clock.append(pictures / (time.perf_counter() - started[0]))
-        processor.append(pictures / (time.process_time() - started[1]))
+        clock.append(images / (time.perf_counter() - started[0]))
+        processor.append(images / (time.process_time() - started[1]))
     return statistics.median(clock), statistics.median(processor)
 
 
@@ -41,10 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
-    print(f"| {'data':<8} | {'pictures':<16} | a second | a second of processor time |")
+    print(f"| {'data':<8} | {'images':<16} | a second | a second of processor time |")
     print(f"|{'-' * 10}|{'-' * 18}|{'-' * 10}|{'-' * 28}|")
     for name in IMAGE_DATA:
-        count = _PICTURES[name]
+        count = _IMAGES[name]
         data = image_data(name)
         factors = data.sample_factors(count, rng_for(0, "benchmark"))
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth, in simulation: ours beside the plain percentile interval, as a Markdown table.
+"""How often intervals contain the true value, in simulation: darla's beside the plain percentile interval.
 
     python -m benchmarks.interval_coverage
     python -m benchmarks.interval_coverage --replications 1000 --seeds 5 10
@@ -91,7 +91,7 @@ SHOWN = [(design, "mean") for design in DESIGNS] + [(DESIGNS[1], "IQM"), (DESIGN
 
 
 def coverage(design: Design, statistic: Statistic, units: int, replications: int, seed: int = 0) -> tuple[float, float]:
-    """Return the share of intervals that hold the truth: ours, and plain percentile ones of the same resamples.
+    """Return the share of intervals that contain the true value: darla's, and percentile ones of the same resamples.
 
     Args:
         design: the law.
@@ -119,7 +119,7 @@ def coverage(design: Design, statistic: Statistic, units: int, replications: int
 
 
 def coverage_of_targets_apart(design: Design, units: int, replications: int, seed: int = 0) -> float:
-    """Return how often the mean's interval holds the truth if seeds are redrawn for each target apart, as ours are not.
+    """Return how often the mean's interval contains the true value if seeds are drawn again for each target apart.
 
     Args:
         design: the law; one row for each unit.
@@ -185,7 +185,9 @@ def main() -> None:
         for items in options.seeds:
             print(f"| {items} | {100 * correlation_coverage(items, options.replications):.1f} |", flush=True)
         return
-    print(f"Per cent of {options.replications:,} intervals of nominal 95 % that hold the truth: ours (percentile).\n")
+    print(
+        f"Per cent of {options.replications:,} intervals of nominal 95 % with the true value: darla's (percentile).\n"
+    )
     print("| scores | statistic | " + " | ".join(f"{units} seeds" for units in options.seeds) + " |")
     print("|---|---|" + "---:|" * len(options.seeds))
     for cells in rows(options.seeds, options.replications):

@@ -3,8 +3,8 @@
 Codes of 10 latents at dSprites' factor sizes, 10,000 rows to fit and 5,000 to score: each factor with a little noise in
 one latent and five latents of noise (`noisy`), and ten random mixtures of the factors (`mixed`). The dlib preset's DCI,
 nearly all of its time, makes the same scikit-learn calls as disentanglement_lib; the smaller scores are this
-project's own way to the same numbers. disentanglement_lib itself also encodes its images anew for each score; here
-nobody encodes any.
+project's own implementations of the same numbers. disentanglement_lib itself also encodes its images again for each
+score, which is not timed here.
 
     python -m benchmarks.metric_suite
 """

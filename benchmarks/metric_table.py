@@ -1,10 +1,10 @@
-"""What every score says of codes whose worth is known: robust preset beside the dlib preset, as a Markdown table.
+"""Every score of codes whose quality is known: robust preset beside the dlib preset, as a Markdown table.
 
     python -m benchmarks.metric_table
     python -m benchmarks.metric_table --names mig sap --codes perfect circle --sizes 3 6 8 8
 
 Codes are made from factors alone (`tests/helpers/known_codes.py`), 10,000 rows each, so nothing is trained and nothing
-downloaded. A dash stands where the dlib preset has no finite value, `...` for what takes minutes and was not asked for:
+downloaded. A dash stands where the dlib preset has no finite value, `...` for what takes minutes and needs `--slow`:
 disentanglement_lib's boosted trees fit as many trees as there are factor values, and more of them at dSprites' sizes.
 """
 

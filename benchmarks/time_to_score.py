@@ -7,10 +7,11 @@
 The settings are those of `darla select --family sprites`, trained for longer. Every so many steps 6,000 frames that
 training never sees are encoded, and the FactorVAE score and MIG of their codes are computed (`robust` preset), which
 does not count as training time. A training ends when the score is reached for the second time in a row, since one
-look may be lucky, and the first of the two is told. One thread, one seed; every look is a line of `--out`.
+evaluation may be lucky, and the first of the two is reported. One thread, one seed; every evaluation is a line of
+`--out`.
 
 `--change training.learning_rate=5e-4 vae.activation=elu` changes every setting, and `--start ENCODER` begins with the
-weights of another encoder: for looking into what turns the axes of a code towards factors (docs/disentanglers.md).
+weights of another encoder: to study what aligns the axes of a code with factors (docs/disentanglers.md).
 
 Public implementations are not timed here: with the same network they need the same number of steps for the same
 objective, and `benchmarks.disentangler_training` has both sides' time for a step.
@@ -46,8 +47,8 @@ class _ReachedError(Exception):
     """Ends a training: there is nothing left to time."""
 
 
-def asked(setting: str, steps: int, every: int, changes: list[str]) -> SeeConfig:
-    """Return the configuration of a setting, trained for `steps` and looked at `every` so many, with changes made."""
+def configuration(setting: str, steps: int, every: int, changes: list[str]) -> SeeConfig:
+    """Return the configuration of a setting, trained for `steps` and evaluated every `every`, with changes."""
     values = dict(change.split("=", 1) for change in changes)
     return FAMILIES["sprites"][setting].change(
         **{name.replace(".", "__"): _value(text) for name, text in values.items()},
@@ -67,7 +68,7 @@ def _value(text: str) -> object:
 def measure(
     setting: str, frames: FrameSet, see: SeeConfig, reach: float, seed: int, start: Path | None = None
 ) -> list[dict[str, float]]:
-    """Train one setting; return a row for each look: step, seconds of training, FactorVAE score, MIG."""
+    """Train one setting; return a row for each evaluation: step, seconds of training, FactorVAE score, MIG."""
     held_out = np.arange(len(frames) - SCORED, len(frames))
     images = frames[held_out]
     factors = np.stack(
@@ -79,18 +80,18 @@ def measure(
         # What only one of them has, as a discriminator, starts as it was drawn.
         model.load_state_dict(load(start).state_dict(), strict=False)
     rows: list[dict[str, float]] = []
-    looked_for, begun = 0.0, time.perf_counter()
+    scoring_seconds, begun = 0.0, time.perf_counter()
 
-    def look(row: Mapping[str, float]) -> dict[str, float]:
-        nonlocal looked_for
+    def evaluate_codes(row: Mapping[str, float]) -> dict[str, float]:
+        nonlocal scoring_seconds
         started = time.perf_counter()
         pieces = range(0, SCORED, 250)
         codes = posterior_of(model, (model.to_input(images[start : start + 250]) for start in pieces)).mean
         found = evaluate(codes, factors, (SCORE, "mig"), seed=seed)
-        seconds = started - begun - looked_for
+        seconds = started - begun - scoring_seconds
         rows.append({"step": row["step"], "seconds": seconds, **{name: each.score for name, each in found.items()}})
         print(setting, *(f"{name} {value:.3g}" for name, value in rows[-1].items()), flush=True)
-        looked_for += time.perf_counter() - started
+        scoring_seconds += time.perf_counter() - started
         if len(rows) > 1 and min(rows[-1][SCORE], rows[-2][SCORE]) >= reach:
             raise _ReachedError
         return {}
@@ -98,7 +99,7 @@ def measure(
     with tempfile.TemporaryDirectory() as out:
         try:
             rest = np.arange(len(frames) - SCORED)
-            train_model(model, frames, see.training, Path(out), seed, rows=rest, label=setting, observation=look)
+            train_model(model, frames, see.training, Path(out), seed, rows=rest, label=setting, observe=evaluate_codes)
         except _ReachedError:
             pass
     return rows
@@ -119,19 +120,19 @@ def main() -> int:
     parser.add_argument("frames", type=Path, help="what `darla collect sprites` made")
     parser.add_argument("--settings", nargs="+", choices=list(FAMILIES["sprites"]), default=["beta-tc", "qlae"])
     parser.add_argument("--steps", type=int, default=16_000, help="of training at most; the schedule is made for them")
-    parser.add_argument("--every", type=int, default=1_000, help="steps between looks")
+    parser.add_argument("--every", type=int, default=1_000, help="steps between evaluations")
     parser.add_argument("--reach", type=float, default=0.75, help="FactorVAE score to reach")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads")
     parser.add_argument("--change", nargs="+", default=[], metavar="FIELD=VALUE", help="options of `darla see`")
     parser.add_argument("--start", type=Path, help="encoder whose weights to begin with")
-    parser.add_argument("--out", type=Path, help="CSV file for every look")
+    parser.add_argument("--out", type=Path, help="CSV file with a row for each evaluation")
     arguments = parser.parse_args()
     limit_threads(arguments.threads)
     frames = FrameSet.open(arguments.frames)
     lines, every = [], []
     for setting in arguments.settings:
-        see = asked(setting, arguments.steps, arguments.every, arguments.change)
+        see = configuration(setting, arguments.steps, arguments.every, arguments.change)
         rows = measure(setting, frames, see, arguments.reach, arguments.seed, arguments.start)
         lines.append(summary(setting, rows, arguments.reach))
         every += [{"setting": setting, **row} for row in rows]

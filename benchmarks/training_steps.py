@@ -1,12 +1,12 @@
-"""TrainResult steps a second: PPO on frozen latents against SB3's PPO end to end on pixels, in SeekAvoid.
+"""Training steps per second: PPO on frozen latents against SB3's PPO end to end on pixels, in SeekAvoid.
 
     python -m benchmarks.training_steps
     python -m benchmarks.training_steps --repeats 9 --encoder runs/quick/encoder
 
 All sides use the same environment, the same PPO settings and the same number of threads, and take turns
 within each repeat, so that whatever else the machine does meets all of them. A repeat counts rollouts and
-updates, not start-up. Wall-clock rates are what a person waits for; rates per CPU second are nearly free of
-what else runs.
+updates, not start-up. Wall-clock rates are what a user waits for; rates per CPU second hardly depend on
+other work on the machine.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def table(measured: list[Side]) -> str:
     ]
     for side in measured:
         wall, cpu = statistics.median(side.wall), statistics.median(side.cpu)
-        # The median of the ratios within repeats: neighbors in time share the machine's mood.
+        # The median of the ratios within repeats: both sides of a repeat run under the same load.
         ratio = statistics.median(mine / theirs for mine, theirs in zip(side.wall, baseline.wall, strict=True))
         cpu_ratio = statistics.median(mine / theirs for mine, theirs in zip(side.cpu, baseline.cpu, strict=True))
         lines.append(
@@ -111,16 +111,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3072, help="environment steps in a repeat, whole rollouts")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads")
     parser.add_argument("--encoder", type=Path, help="encoder artefact; the default one untrained if left out")
-    asked = parser.parse_args()
-    limit_threads(asked.threads)
-    measured = sides(asked.encoder)
+    options = parser.parse_args()
+    limit_threads(options.threads)
+    measured = sides(options.encoder)
     for side in measured:  # the first rollout pays for memory and for choosing kernels
         side.model.learn(1)
-    for number in range(asked.repeats):
+    for number in range(options.repeats):
         for side in measured:
-            side.repeat(asked.steps)
+            side.repeat(options.steps)
         print(f"repeat {number + 1}: " + ", ".join(f"{side.wall[-1]:.0f}" for side in measured), flush=True)
-    print(f"\n{platform.machine()}, {asked.threads} thread(s), torch {torch.__version__}\n\n{table(measured)}")
+    print(f"\n{platform.machine()}, {options.threads} thread(s), torch {torch.__version__}\n\n{table(measured)}")
     for side in measured:
         if side.model.env is not None:
             side.model.env.close()

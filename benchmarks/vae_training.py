@@ -1,6 +1,6 @@
-"""TrainResult images per second: this toolkit's loop against the same network in plain float32 PyTorch.
+"""Training images per second: this toolkit's loop against the same network in plain float32 PyTorch.
 
-    python benchmarks/vae_training.py [--model pixel|perceptual] [--threads 1] [--repeats 7] [--require 1.7]
+    python -m benchmarks.vae_training [--model pixel|perceptual] [--threads 1] [--repeats 7] [--require 1.7]
 
 The sides take turns within one process, a chunk of steps each, so that whatever else the machine does hits them
 alike; the table gives medians over the chunks. Each side does a whole training step: it gathers the batch from uint8

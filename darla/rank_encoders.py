@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
+from darla.analysis.encoder_measures import PROBE
 from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
 from darla.common.files import write_bytes, write_json
@@ -30,12 +31,12 @@ from darla.reports.selection_page import Candidate, factors_table, ranking_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics, presets
 from darla.vision.encoders.encode import batches, posterior_of
 from darla.vision.metrics.scores.udr import METHODS
+from darla.vision.models.registry import model_info
 
 KIND = "selection"
 RESULT, TABLE = "selection.json", "table.md"
 _ROWS = 2048
 """Frames on which latents of two models are compared; the paper uses 1,000."""
-_PROBES = ("kind", "bearing", "distance")
 _SCORES = ("mig", "dci", "sap", "factor_vae_score")
 _INFORMATIVENESS = "informativeness_test"
 """The part of DCI that says how well each factor is predicted from the code."""
@@ -95,7 +96,11 @@ def select(
         folder = start_artefact(out / "ranking", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
-        candidates = [each for name in configs for each in _candidates(name, seeds, folders, frame_set, labeled)]
+        candidates = [
+            each
+            for name, config in configs.items()
+            for each in _candidates(name, config, seeds, folders, frame_set, labeled)
+        ]
         candidates.sort(key=lambda candidate: -getattr(candidate, ranking))
         _write(candidates, folder, ranking, labeled.names if labeled is not None else (), frame_set)
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
@@ -144,6 +149,7 @@ def _same_denoiser(one: SeeConfig, other: SeeConfig) -> bool:
 
 def _candidates(
     name: str,
+    config: SeeConfig,
     seeds: Sequence[int],
     folders: Mapping[tuple[str, int], Path],
     frames: FrameSet,
@@ -157,7 +163,7 @@ def _candidates(
     candidates = []
     for place, (seed, model) in enumerate(zip(seeds, models, strict=True)):
         probes = EncoderProbes.load(folders[name, seed])
-        labels = {target: probes.targets[target].nonlinear for target in _PROBES if target in probes.targets}
+        labels = {f"{PROBE}{target}": score.nonlinear for target, score in probes.targets.items()}
         relation, informativeness = None, {}
         if labeled is not None:
             results = metrics.evaluate(encode_frames(model, frames, labeled.rows), labeled.factors, _SCORES)
@@ -178,9 +184,10 @@ def _candidates(
                 kl=0.0 if probes.kl is None else probes.kl.total,
                 error=probes.reconstruction["mean_squared_error_as_displayed"],
                 dead_units=probes.dead_units,
-                supervised=labels,
+                supervised_scores=labels,
                 informativeness=informativeness,
                 relation=relation,
+                supervision=str(model_info(config.model).needs),
             )
         )
     return candidates
@@ -210,8 +217,8 @@ def _write(
 ) -> None:
     agreement = {
         label: {method: _rank_correlation(candidates, method, label) for method in METHODS}
-        for label in candidates[0].supervised
-        if all(label in each.supervised for each in candidates)
+        for label in candidates[0].supervised_scores
+        if all(label in each.supervised_scores for each in candidates)
     }
     listed = [
         {
@@ -223,7 +230,8 @@ def _write(
             "kl": each.kl,
             "mean_squared_error": each.error,
             "dead_units": each.dead_units,
-            "supervised": dict(each.supervised),
+            "supervision": each.supervision,
+            "supervised_scores": dict(each.supervised_scores),
             "informativeness": dict(each.informativeness),
         }
         for each in candidates
@@ -242,7 +250,7 @@ def _write(
 def _rank_correlation(candidates: Sequence[Candidate], method: str, label: str) -> float:
     """Return Spearman's correlation of UDR and a supervised score over candidates; 0 where one is constant."""
     udr = [getattr(each, method) for each in candidates]
-    scores = [each.supervised[label] for each in candidates]
+    scores = [each.supervised_scores[label] for each in candidates]
     if len(set(udr)) < 2 or len(set(scores)) < 2:
         return 0.0
     return float(spearmanr(udr, scores).statistic)

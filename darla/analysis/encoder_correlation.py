@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from darla.analysis.encoder_measures import LABELS, MeasuresConfig
+from darla.analysis.encoder_measures import MeasuresConfig, measure_order
 from darla.common import Artefact
 from darla.common.json_records import load_json
 from darla.evaluation.aggregates import holm
@@ -172,8 +172,7 @@ def correlations(items: Sequence[EncoderRecord], config: CorrelationConfig) -> l
     """Correlate every measure with every outcome; p-values are adjusted over the measures of one outcome."""
     entries: list[MeasureCorrelation] = []
     groups = list(dict.fromkeys(group for item in items for group in item.outcomes))
-    names = dict.fromkeys(name for item in items for name in item.measures)
-    measures = sorted(names, key=lambda name: (list(LABELS) + list(names)).index(name))
+    measures = measure_order(name for item in items for name in item.measures)
     for group in groups:
         for outcome in OUTCOMES:
             family = []

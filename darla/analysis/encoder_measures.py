@@ -1,19 +1,19 @@
 """Measures of an encoder that need no policy, as candidates for what predicts transfer.
 
 scores    of the metric suite, on frames of the D_U that the encoder was trained on
-probes    kind, bearing and distance of the nearest object, predicted from held-out codes by a small network
+probes    each fact about the state behind a frame, predicted from held-out codes by a small network
 kl, active latents, reconstruction error    as in the encoder's `probes.json`
 drift     how far codes move from source to target (`darla.analysis.latent_drift`)
 """
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from darla.analysis.encoder_probes import EncoderProbes
-from darla.analysis.latent_drift import Drift, latent_drift
+from darla.analysis.latent_drift import Drift, folder_of, latent_drift
 from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
 from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
@@ -35,16 +35,14 @@ LABELS = {
     "factor_vae_score": "FactorVAE score",
     "modularity": "modularity",
     "beta_vae_score": "BetaVAE score",
-    "kind": "probe of kind",
-    "bearing": "probe of bearing",
-    "distance": "probe of distance",
     "kl": "KL, nats",
     "active": "active latents",
     "error": "reconstruction error",
     DRIFT: "latent drift",
 }
-"""Labels of measures in figures and tables; the name of a measure that is missing here."""
-_PROBES = ("kind", "bearing", "distance")
+"""Labels of measures in figures and tables, in that order; `measure_label` has one for every name."""
+PROBE = "probe_"
+"""How the name of a measure begins that is the score of a probe; the fact that it predicts follows."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def measure(
     started = time.monotonic()
     config = config or MeasuresConfig()
     encoder = open_artefact(encoder, "encoder")
-    frames = frames if isinstance(frames, FrameSet) else FrameSet.open(_folder(frames))
+    frames = frames if isinstance(frames, FrameSet) else FrameSet.open(folder_of(frames))
     if frames.digest != encoder.card["inputs"].get("frames"):
         raise InputError(
             f"{encoder.folder} was not trained on the frames in {frames.artefact.folder}; it is measured on its own D_U"
@@ -147,16 +145,32 @@ def read_measures(artefact: Artefact) -> EncoderMeasures:
     return load_json(EncoderMeasures, artefact.folder / MEASURES)
 
 
+def measure_label(name: str) -> str:
+    """Return the label of a measure in figures and tables."""
+    if name.startswith(PROBE):
+        name = f"probe of {name.removeprefix(PROBE)}"
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def measure_order(names: Iterable[str]) -> list[str]:
+    """Return names of measures in the order of tables: metrics, then probes, then what is measured of the codes."""
+    last = ("kl", "active", "error", DRIFT)
+    known = [name for name in LABELS if name not in last]
+
+    def place(name: str) -> int:
+        if name in last:
+            return len(known) + 2 + last.index(name)
+        return len(known) + 1 if name.startswith(PROBE) else known.index(name) if name in known else len(known)
+
+    return sorted(dict.fromkeys(names), key=place)
+
+
 def _probe_measures(encoder: Artefact) -> dict[str, float]:
     """Return the measures that were taken when the encoder was trained."""
     probes = EncoderProbes.load(encoder.folder)
-    numbers = {name: probes.targets[name].nonlinear for name in _PROBES if name in probes.targets}
+    numbers = {f"{PROBE}{name}": score.nonlinear for name, score in probes.targets.items()}
     if probes.kl is not None:
         numbers |= {"kl": probes.kl.total, "active": float(probes.kl.active_units)}
     if "mean_squared_error" in probes.reconstruction:
         numbers["error"] = probes.reconstruction["mean_squared_error"]
     return numbers
-
-
-def _folder(artefact: Artefact | Path | str) -> Path:
-    return artefact.folder if isinstance(artefact, Artefact) else Path(artefact)

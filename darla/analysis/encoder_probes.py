@@ -1,7 +1,7 @@
 """The probes of an encoder or denoising autoencoder: what was measured of it when it was trained (`probes.json`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class EncoderProbes:
     """The content of `probes.json`."""
 
     targets: Mapping[str, ProbeScore]
-    """By property, such as `kind`, `bearing` and `distance` of the nearest object."""
+    """By fact of the world, classes first; in SeekAvoid `kind`, `bearing` and `distance` of the nearest object."""
     kl: CodeKL | None = None
     """None for a model without a prior."""
     reconstruction: Mapping[str, float] = field(default_factory=dict)
@@ -70,4 +70,8 @@ class EncoderProbes:
         targets = {name: value for name, value in data.items() if name not in _NO_TARGETS}
         rest = {name: data[name] for name in ("kl", "reconstruction", "dead_units") if name in data}
         probes: EncoderProbes = from_json(cls, {"targets": targets, **rest}, path)
-        return probes
+        # Files of records are sorted by key; tables show classes first, then numbers.
+        ordered = sorted(
+            probes.targets.items(), key=lambda target: (target[1].measure != "balanced accuracy", target[0])
+        )
+        return replace(probes, targets=dict(ordered))

@@ -101,7 +101,7 @@ def latent_drift(
     Raises:
         InputError: a damaged encoder, one that reads other images, or a task of an environment without factors.
     """
-    model = encoder if isinstance(encoder, VisionModel) else load(_folder(encoder))
+    model = encoder if isinstance(encoder, VisionModel) else load(folder_of(encoder))
     ones = np.ones(model.latent_dim)  # the normalizer has divided by the standard deviation over D_U
 
     def compare(pairs: PairedRendering) -> Drift:
@@ -122,7 +122,7 @@ def feature_drift(
     Raises:
         InputError: the agent does not act on pixels, or its policy has no features.
     """
-    loaded = agent if isinstance(agent, Agent) else Agent.load(_folder(agent))
+    loaded = agent if isinstance(agent, Agent) else Agent.load(folder_of(agent))
     if loaded.description.observation != "pixels":
         raise InputError(
             f"an agent on {loaded.description.observation} has no features of its own; measure its encoder"
@@ -160,7 +160,8 @@ def _features(agent: Agent, images: Images, batch_size: int = 256) -> Codes:
     return np.concatenate(parts)
 
 
-def _folder(given: Artefact | Path | str) -> Path:
+def folder_of(given: Artefact | Path | str) -> Path:
+    """Return the folder of an artefact, or the folder itself."""
     return given.folder if isinstance(given, Artefact) else Path(given)
 
 

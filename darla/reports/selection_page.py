@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from darla.analysis.encoder_measures import measure_label
 from darla.common.csv_rows import read_numbers
 from darla.reports.document import Block, Cell, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
-from darla.reports.tables.transfer import NOTHING, number
+from darla.reports.tables.transfer import spread
 from darla.vision.metrics import Result
+from darla.vision.models.registry import NO_SUPERVISION
 from darla.vision.training.metric_monitor import METRICS_FILE
 
 Agreement = Mapping[str, Mapping[str, float]]
@@ -38,12 +40,14 @@ class Candidate:
     """KL of the code, in nats."""
     error: float
     """Mean squared error of held-out reconstructions, per pixel and channel."""
-    supervised: Mapping[str, float]
+    supervised_scores: Mapping[str, float]
     """Scores that need labels, by name; not used in the ranking."""
     dead_units: float | None = None
     """Share of the network's units whose output is the same for every image; None where it was not measured."""
     informativeness: Mapping[str, float] = field(default_factory=dict)
     """How well a classifier predicts each factor from the whole code (DCI), by factor."""
+    supervision: str = NO_SUPERVISION
+    """What its training needed beyond images."""
     relation: Result | None = None
     """The metric whose matrix of latents by factors is shown; None without labels."""
 
@@ -52,20 +56,21 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
     """Return a row for each setting: the mean over its seeds, with the lowest and highest; best UDR first."""
     settings = _by_setting(candidates, ranking)
     labels = list(agreement)
+    first = _supervision_header(candidates)
     rows = []
     for name, members in settings.items():
-        row = [Cell(name, f"{len(members)} seeds")]
-        row += [_spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
-        row += [_spread([each.supervised[label] for each in members]) for label in labels]
-        row += [_spread([1000 * each.error for each in members], 1), _spread([each.kl for each in members], 1)]
-        row.append(_spread([each.active for each in members], 0))
-        rows.append((*row, _spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
-    header = (*_header((Cell("setting"),), labels), Cell("dead units", "%"))
+        row = [Cell(name, f"{len(members)} seeds"), *(Cell(members[0].supervision) for _ in first)]
+        row += [spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
+        row += [spread([each.supervised_scores[label] for each in members]) for label in labels]
+        row += [spread([1000 * each.error for each in members], 1), spread([each.kl for each in members], 1)]
+        row.append(spread([each.active for each in members], 0))
+        rows.append((*row, spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
+    header = (*_header((Cell("setting"), *first), labels), Cell("dead units", "%"))
     notes = (
         "Means over seeds, with the lowest and the highest. Error: mean squared error per pixel and channel of "
         "held-out frames. Dead units: units of the encoder whose output is the same for every image.",
     )
-    return Table("Settings by UDR", header, tuple(rows), notes)
+    return Table("Settings by UDR", header, tuple(rows), notes, labels=1 + len(first))
 
 
 def factors_table(candidates: Sequence[Candidate], ranking: str) -> list[Table]:
@@ -74,7 +79,7 @@ def factors_table(candidates: Sequence[Candidate], ranking: str) -> list[Table]:
         return []
     factors = list(candidates[0].informativeness)
     rows = [
-        (Cell(name), *(_spread([each.informativeness[factor] for each in members]) for factor in factors))
+        (Cell(name), *(spread([each.informativeness[factor] for each in members]) for factor in factors))
         for name, members in _by_setting(candidates, ranking).items()
     ]
     notes = (
@@ -89,20 +94,22 @@ def factors_table(candidates: Sequence[Candidate], ranking: str) -> list[Table]:
 def ranking_table(candidates: Sequence[Candidate], agreement: Agreement) -> Table:
     """Return a row for each encoder, best first, and below it the rank correlation of UDR with each score."""
     labels = list(agreement)
+    first = _supervision_header(candidates)
     rows = []
     for each in candidates:
-        row = [Cell(each.name), Cell(str(each.seed)), Cell(f"{each.lasso:.3f}"), Cell(f"{each.spearman:.3f}")]
-        row += [Cell(f"{each.supervised[label]:.3f}") for label in labels]
+        row = [Cell(each.name), Cell(str(each.seed)), *(Cell(each.supervision) for _ in first)]
+        row += [Cell(f"{each.lasso:.3f}"), Cell(f"{each.spearman:.3f}")]
+        row += [Cell(f"{each.supervised_scores[label]:.3f}") for label in labels]
         rows.append((*row, Cell(f"{1000 * each.error:.1f}"), Cell(f"{each.kl:.1f}"), Cell(str(each.active))))
-    header = _header((Cell("encoder"), Cell("seed")), labels)
+    header = _header((Cell("encoder"), Cell("seed"), *first), labels)
     notes: tuple[str, ...] = ()
     if labels and len(candidates) > 2:
         listed = "; ".join(
-            f"{_label(label)} {agreement[label]['lasso']:+.2f} and {agreement[label]['spearman']:+.2f}"
+            f"{measure_label(label)} {agreement[label]['lasso']:+.2f} and {agreement[label]['spearman']:+.2f}"
             for label in labels
         )
         notes = (f"Rank correlation of UDR (Lasso and Spearman) over the {len(candidates)} encoders with {listed}.",)
-    return Table("Encoders by UDR", header, tuple(rows), notes, labels=2)
+    return Table("Encoders by UDR", header, tuple(rows), notes, labels=2 + len(first))
 
 
 def selection_page(
@@ -150,7 +157,7 @@ def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str)
     if agreement:
         points: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
         for each in candidates:
-            points.setdefault(each.name, []).append((getattr(each, ranking), each.supervised))
+            points.setdefault(each.name, []).append((getattr(each, ranking), each.supervised_scores))
         correlation = {label: by_method[ranking] for label, by_method in agreement.items()}
         caption = "UDR, which needs no labels, against scores that need labels."
         alt = "A panel for each score: UDR on the x axis, the score on the y axis, a dot for each encoder."
@@ -215,8 +222,13 @@ def _figures(best: Candidate, factors: Sequence[str]) -> list[Block]:
 
 
 def _header(first: tuple[Cell, ...], labels: Sequence[str]) -> tuple[Cell, ...]:
-    scores = (Cell("UDR", "Lasso"), Cell("UDR", "Spearman"), *(Cell(_label(label)) for label in labels))
+    scores = (Cell("UDR", "Lasso"), Cell("UDR", "Spearman"), *(Cell(measure_label(label)) for label in labels))
     return (*first, *scores, Cell("error", "× 1000"), Cell("KL", "nats"), Cell("active", "latents"))
+
+
+def _supervision_header(candidates: Sequence[Candidate]) -> tuple[Cell, ...]:
+    """Return the head of the column of supervision; nothing where all models need images alone."""
+    return (Cell("supervision"),) if any(each.supervision != NO_SUPERVISION for each in candidates) else ()
 
 
 def _by_setting(candidates: Sequence[Candidate], ranking: str) -> dict[str, list[Candidate]]:
@@ -226,13 +238,6 @@ def _by_setting(candidates: Sequence[Candidate], ranking: str) -> dict[str, list
         settings.setdefault(each.name, []).append(each)
     rank = {name: float(np.mean([getattr(each, ranking) for each in members])) for name, members in settings.items()}
     return {name: settings[name] for name in sorted(settings, key=lambda name: -rank[name])}
-
-
-def _spread(values: Sequence[float], digits: int = 2) -> Cell:
-    if not values:
-        return NOTHING
-    mean = number(float(np.mean(values)), digits)
-    return Cell(mean, f"{number(min(values), digits)} to {number(max(values), digits)}")
 
 
 def _label(name: str) -> str:

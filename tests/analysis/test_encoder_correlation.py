@@ -10,7 +10,14 @@ from scipy.stats import spearmanr
 
 import darla
 from darla.analysis.encoder_correlation import ALL_TASKS, CorrelationConfig, read_correlation
-from darla.analysis.encoder_measures import DRIFT, MeasuresConfig, measure, read_measures
+from darla.analysis.encoder_measures import (
+    DRIFT,
+    PROBE,
+    MeasuresConfig,
+    measure,
+    read_measures,
+)
+from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError, complete_artefact, start_artefact
 from darla.common.files import read_json, write_json
 from darla.common.json_records import to_json
@@ -100,10 +107,10 @@ def test_an_encoder_is_measured_on_what_it_has_learnt_from(frames, encoder, tmp_
     made = measure(encoder, frames, tmp_path / "m", [tasks.get("conjunction")], MEASURES)
     numbers = read_measures(made).measures
     probes = read_json(encoder / "probes.json")
-    probed = {name for name in ("kind", "bearing", "distance") if name in probes}
-    assert set(numbers) == {"mig", "sap", "kl", "active", "error", DRIFT} | probed
+    probed = {f"{PROBE}{name}": score.nonlinear for name, score in EncoderProbes.load(encoder).targets.items()}
+    assert set(numbers) == {"mig", "sap", "kl", "active", "error", DRIFT, *probed}
     assert numbers["kl"] == probes["kl"]["total"]
-    assert all(numbers[name] == probes[name]["nonlinear"] for name in probed)
+    assert probed.items() <= numbers.items()
     assert numbers[DRIFT] == read_measures(made).drift["conjunction"]["A in room 2"].relative
     assert measure(encoder, frames, tmp_path / "again", [tasks.get("conjunction")], MEASURES).digest == made.digest
     other = darla.collect(CollectConfig(task="conjunction", frames=20, seed=1), tmp_path / "other")

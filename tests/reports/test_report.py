@@ -14,6 +14,7 @@ from darla.common import Artefact, InputError
 from darla.common.errors import ArtefactError
 from darla.common.files import read_json, write_json
 from darla.common.json_records import to_json
+from darla.envs import tasks
 from darla.evaluation.score_types import TransferScores
 from darla.reports.data import collect_artefacts
 from darla.reports.document import Cell, Document, Section, Table, Text
@@ -24,7 +25,7 @@ from darla.reports.markdown import to_markdown
 from darla.reports.page import build_report
 from darla.reports.sections.protocol import compute_table
 from darla.reports.sections.vision import effect_table, find_models, probe_table
-from darla.reports.tables.transfer import comparison_table, number, score_table, success_table
+from darla.reports.tables.transfer import comparison_table, number, score_table, success_table, world_notes
 from darla.write_report import report
 
 _VOID = {"meta", "img", "br", "hr", "link", "input", "use"}
@@ -282,7 +283,8 @@ def test_probes_show_each_model_and_what_the_perceptual_loss_changes(run):
     effect = effect_table(models)
     assert effect is not None
     assert [cell.text for cell in effect.rows[0]][2:4] == ["+0.10", "+0.10"]
-    assert effect.rows[0][-1].text == "–"
+    # The encoders of this run were probed for two facts.
+    assert [cell.text for cell in effect.header][2:] == ["kind", "kind", "bearing", "bearing"]
 
 
 def test_encoders_that_differ_in_their_seed_are_one_model(run, tmp_path):
@@ -327,3 +329,13 @@ def test_a_table_for_the_terminal_is_aligned(scores):
     assert set(rule) == {"─"}
     assert all(len(line) <= len(rule) for line in lines[2 : lines.index(rule, 4)])
     assert lines[4].startswith("source  ")
+
+
+def test_the_domains_of_a_task_come_with_their_world_and_its_license():
+    (note,) = world_notes(tasks.get("car-racing").to_dict())
+    assert note == "World `car_racing`: Gymnasium's CarRacing in other colors, license MIT (Gymnasium)."
+    (note,) = world_notes(tasks.get("unseen").to_dict())
+    assert note.startswith("World `seek_avoid`: collect good objects")
+    assert "license" not in note
+    elsewhere = {"world": "not installed", "components": []}
+    assert world_notes({"unlabeled": elsewhere, "source": elsewhere, "targets": {}}) == ()

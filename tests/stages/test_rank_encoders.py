@@ -39,13 +39,13 @@ def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
     assert {(each["name"], each["seed"]) for each in listed} == {(name, seed) for name in SETTINGS for seed in (0, 1)}
     scores = [each["udr"]["lasso"] for each in listed]
     assert scores == sorted(scores, reverse=True)
-    assert set(found["rank_correlation"]) >= {"mig", "dci", "sap", "kind", "bearing", "distance"}
+    assert set(found["rank_correlation"]) >= {"mig", "dci", "sap", "probe_kind", "probe_bearing", "probe_distance"}
     best = load(made.folder / listed[0]["encoder"])
     assert best.latent_dim == 6
     for each in listed:
         assert 0 <= each["dead_units"] <= 1
         by_factor = list(each["informativeness"].values())
-        assert each["supervised"]["informativeness"] == pytest.approx(sum(by_factor) / len(by_factor))
+        assert each["supervised_scores"]["informativeness"] == pytest.approx(sum(by_factor) / len(by_factor))
 
 
 def test_the_page_compares_numbers_training_and_pictures(made):
@@ -72,10 +72,10 @@ def test_a_finished_selection_is_returned_as_it_is(made, frames):
 
 
 FOUND = [
-    Candidate(name, seed, Path(f"{name}-s{seed}"), udr, udr / 2, 5, 12.0, error, {"kind": udr})
+    Candidate(name, seed, Path(f"{name}-s{seed}"), udr, udr / 2, 5, 12.0, error, {"probe_kind": udr})
     for name, seed, udr, error in (("b", 0, 0.9, 0.02), ("a", 0, 0.8, 0.01), ("a", 1, 0.7, 0.03), ("b", 1, 0.2, 0.02))
 ]
-AGREEMENT = {"kind": {"lasso": 1.0, "spearman": 1.0}}
+AGREEMENT = {"probe_kind": {"lasso": 1.0, "spearman": 1.0}}
 
 
 def test_the_ranking_tells_each_encoder_and_how_labels_agree():
@@ -83,7 +83,19 @@ def test_the_ranking_tells_each_encoder_and_how_labels_agree():
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:6]]
     assert rows[0] == ["b", "0", "0.900", "0.450", "0.900", "20.0", "12.0", "5"]
     assert [row[:2] for row in rows] == [["b", "0"], ["a", "0"], ["a", "1"], ["b", "1"]]
-    assert "kind +1.00 and +1.00" in text
+    assert "probe of kind +1.00 and +1.00" in text
+
+
+def test_supervision_is_a_column_of_a_selection_as_soon_as_one_model_had_some():
+    assert "supervision" not in ranking_table(FOUND, AGREEMENT).markdown()
+    mixed = [replace(each, supervision="labels" if each.name == "a" else "none") for each in FOUND]
+    settings, ranking = settings_table(mixed, AGREEMENT, "lasso"), ranking_table(mixed, AGREEMENT)
+    assert [row[1].text for row in settings.rows] == ["labels", "none"]
+    assert [row[2].text for row in ranking.rows] == ["none", "labels", "labels", "none"]
+    for table, place in ((settings, 1), (ranking, 2)):
+        assert table.header[place].text == "supervision"
+        assert table.labels == place + 1
+        assert all(len(row) == len(table.header) for row in table.rows)
 
 
 def test_each_factor_is_told_as_it_is_read_from_the_whole_code():

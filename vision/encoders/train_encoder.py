@@ -65,7 +65,8 @@ def train_encoder(
     """
     out = Path(out)
     image_shape = image_shape_of(frames)
-    model_info(config.model).needs.check(config.model, frames)
+    supervision = model_info(config.model).needs
+    supervision.check(config.model, frames)
     denoiser = open_artefact(dae, "dae") if dae is not None else None
     if denoiser is not None:
         config = _adopt(config, denoiser)
@@ -106,7 +107,7 @@ def train_encoder(
         lambda: _describe(model, frames, config, rows, held_out, out, seed),
         training_seconds=training.seconds,
         inputs=inputs,
-        extra={"domain": getattr(frames, "domain", None)},
+        extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
     )
 
 

@@ -16,6 +16,8 @@ from darla.common import InputError
 from darla.common.registry import Registry
 from darla.vision.models.base import VisionModel
 
+NO_SUPERVISION = "none"
+"""How tables show the supervision of a model that needs images alone."""
 M = TypeVar("M", bound=type[VisionModel])
 
 
@@ -34,7 +36,7 @@ class Supervision:
 
     def __str__(self) -> str:
         """Return the kinds that are needed, or `none`."""
-        return ", ".join(self.kinds()).replace("_", " ") or "none"
+        return ", ".join(self.kinds()).replace("_", " ") or NO_SUPERVISION
 
     def kinds(self) -> list[str]:
         """Return the names of the kinds that are needed."""

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darla.analysis.encoder_correlation import OUTCOMES, CorrelationResult
-from darla.analysis.encoder_measures import LABELS
+from darla.analysis.encoder_measures import measure_label
 from darla.reports.figures.style import MUTED, STYLE, WIDTH, legend, legend_lines, styles
 from darla.reports.tables.transfer import number
 
@@ -34,7 +34,7 @@ def correlation_figure(result: CorrelationResult, outcome: str) -> Figure:
                 if x is not None and y is not None:
                     color, marker = look[encoder.setting]
                     panel.plot([x], [y], linestyle="", color=color, marker=marker, markersize=5.2)
-            panel.set_title(LABELS.get(entry.measure, entry.measure.replace("_", " ")), loc="left", pad=15)
+            panel.set_title(measure_label(entry.measure), loc="left", pad=15)
             interval = f"[{number(entry.low, 2)}, {number(entry.high, 2)}]"
             panel.text(0, 1.05, f"ρ {number(entry.rho, 2)} {interval}", color=MUTED, fontsize=8.0,
                        transform=panel.transAxes)  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 from matplotlib.figure import Figure
 
+from darla.analysis.encoder_measures import measure_label
 from darla.reports.figures.style import STYLE, WIDTH, legend, styles
 
 Points = Mapping[str, Sequence[tuple[float, Mapping[str, float]]]]
@@ -31,7 +32,7 @@ def selection_figure(points: Points, correlation: Mapping[str, float], by: str) 
                 color, marker = look[setting]
                 x, y = zip(*((udr, scores[score]) for udr, scores in encoders), strict=True)
                 panel.plot(x, y, linestyle="", color=color, marker=marker, markersize=5.6)
-            panel.set_title(f"{score}: rank correlation {correlation[score]:+.2f}", loc="left")
+            panel.set_title(f"{measure_label(score)}: rank correlation {correlation[score]:+.2f}", loc="left")
             panel.grid(axis="both")
             panel.set_axisbelow(True)
             panel.tick_params(length=0)

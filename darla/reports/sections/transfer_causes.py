@@ -52,7 +52,7 @@ def _largest_shifts(drift: Drift) -> str:
 
 
 def _drift(data: ReportData) -> list[Block]:
-    labels = {member.digest: model.label for model in find_models(data) for member in model.members}
+    labels = {member.digest: model.full_label for model in find_models(data) for member in model.members}
     seeds = {encoder.digest: encoder.card["seed"] for encoder in data.encoders}
     settings: dict[str, dict[str, Mapping[str, Drift]]] = {}
     for artefact in sorted(data.measures, key=lambda each: int(seeds.get(each.card["inputs"]["encoder"], 0))):

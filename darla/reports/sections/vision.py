@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from darla.analysis.encoder_probes import EncoderProbes
+from darla.analysis.encoder_probes import EncoderProbes, ProbeScore
 from darla.common import Artefact
 from darla.envs.frames.frame_set import FrameSet
 from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
-from darla.reports.tables.transfer import NOTHING, describe_domain, number
-from darla.vision.models.registry import MODELS, ModelInfo, model_info
+from darla.reports.tables.transfer import NOTHING, describe_domain, number, spread
+from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
-_TARGETS = ("kind", "bearing", "distance")
 _READERS = {"linear": "linear", "nonlinear": "network"}
 
 
@@ -31,6 +30,13 @@ class Model:
     """Methods whose agents were trained on it."""
     loss: str
     """`pixel`, `perceptual` or another; `dae` for a denoising autoencoder."""
+    supervision: str = NO_SUPERVISION
+    """What its training needed beyond images."""
+
+    @property
+    def full_label(self) -> str:
+        """The label, with the supervision where there was any: for tables without a column of it."""
+        return self.label if self.supervision == NO_SUPERVISION else f"{self.label}, supervised by {self.supervision}"
 
     def probes(self) -> list[EncoderProbes]:
         """Return the probes of each member."""
@@ -43,9 +49,9 @@ def vision_section(data: ReportData) -> Section | None:
     models = find_models(data)
     if models:
         blocks += _probe_blocks(models)
-        labels = {member.digest: f"{m.label}, seed {member.card['seed']}" for m in models for member in m.members}
+        labels = {member.digest: f"{m.full_label}, seed {member.card['seed']}" for m in models for member in m.members}
         blocks += metric_blocks(data.metrics, labels)
-        blocks += [Section(model.label, tuple(_figures(model))) for model in models if _figures(model)]
+        blocks += [Section(model.full_label, tuple(_figures(model))) for model in models if _figures(model)]
     return Section("Encoders", tuple(blocks)) if blocks else None
 
 
@@ -68,7 +74,8 @@ def find_models(data: ReportData) -> list[Model]:
             used = list(dict.fromkeys(name for member in members for name in users.get(member.digest, [])))
             label, loss = _describe(members[0])
             twins = sum(model.label.split(", variant")[0] == label for model in models)
-            models.append(Model(f"{label}, variant {twins + 1}" if twins else label, members, used, loss))
+            label = f"{label}, variant {twins + 1}" if twins else label
+            models.append(Model(label, members, used, loss, _supervision(members[0])))
     return models
 
 
@@ -87,12 +94,15 @@ def _describe(artefact: Artefact) -> tuple[str, str]:
     name = info.label.removesuffix("_DAE")  # added below, as to every model whose loss compares features
     loss = str(vae["loss"])
     weight = f", {info.symbol}\u00a0=\u00a0{vae[info.weight]:g}" if info.weight else ""
-    if info.needs.kinds():
-        weight += f", supervised by {info.needs}"
     if loss == "pixel":
         return f"{name}{weight}", loss
     blend = "" if loss == "perceptual" else f", {loss} loss"
     return f"{name}_DAE{weight}, J\u00a0=\u00a0{vae['perceptual']['layer']}{blend}{hues}", loss
+
+
+def _supervision(encoder: Artefact) -> str:
+    """Return what a model's training needed beyond images, as its card says."""
+    return str(encoder.card["extra"].get("supervision", NO_SUPERVISION))
 
 
 def _contact_sheet(frames: Artefact) -> list[Block]:
@@ -118,93 +128,111 @@ def _contact_sheet(frames: Artefact) -> list[Block]:
 
 
 def _probe_blocks(models: Sequence[Model]) -> list[Block]:
-    blocks: list[Block] = [probe_table(models)]
+    blocks: list[Block] = []
+    if targets := _targets(models):
+        blocks.append(
+            Text(
+                "A policy can use only what the encoder keeps. Probes predict facts about the state behind each frame "
+                f"({', '.join(map(_words, targets))}) from the codes of frames that neither encoder nor probe was "
+                "trained on: a linear probe shows what is encoded linearly, a small network what is encoded at all."
+            )
+        )
+    blocks.append(probe_table(models))
     effect = effect_table(models)
     if effect is not None:
         blocks.append(effect)
-    return [
-        Text(
-            "A policy can use only what the encoder keeps. Probes predict the kind, the bearing and the distance of "
-            "the nearest visible object from the codes of frames that neither encoder nor probe was trained on: a "
-            "linear probe shows what is encoded linearly, a small network what is encoded at all."
-        ),
-        *blocks,
-    ]
+    return blocks
 
 
 def probe_table(models: Sequence[Model]) -> Table:
     """Return the scores of the probes on each model's codes, its reconstruction error and its KL."""
+    targets = _targets(models)
+    supervised = any(model.supervision != NO_SUPERVISION for model in models)
     header = [
         Cell("model"),
-        *_probe_header(),
+        *((Cell("supervision"),) if supervised else ()),
+        *_probe_header(targets),
         Cell("error", "× 1000"),
         Cell("KL", "nats"),
         Cell("active", "latents"),
     ]
     rows = []
-    chance: dict[str, float] = {}
+    scores: dict[str, ProbeScore] = {}
     for model in models:
         probes = model.probes()
-        chance |= {
-            target: probe.targets[target].chance for probe in probes for target in _TARGETS if target in probe.targets
-        }
+        for probe in probes:
+            scores |= probe.targets
         row = [Cell(model.label, "; ".join(model.used_by))]
+        if supervised:
+            row.append(Cell(model.supervision))
         row += [
-            _spread([getattr(probe.targets.get(target), reader, None) for probe in probes], 2)
-            for target in _TARGETS
+            spread([getattr(probe.targets.get(target), reader, None) for probe in probes], 2)
+            for target in targets
             for reader in _READERS
         ]
         errors = [probe.reconstruction.get("mean_squared_error") for probe in probes]
-        row.append(_spread([None if error is None else 1000 * error for error in errors], 1))
-        row.append(_spread([probe.kl.total if probe.kl else None for probe in probes], 1))
-        row.append(_spread([probe.kl.active_units if probe.kl else None for probe in probes], 0))
+        row.append(spread([None if error is None else 1000 * error for error in errors], 1))
+        row.append(spread([probe.kl.total if probe.kl else None for probe in probes], 1))
+        row.append(spread([probe.kl.active_units if probe.kl else None for probe in probes], 0))
         rows.append(tuple(row))
-    floor = [Cell(number(chance[target], 2)) if target in chance else NOTHING for target in _TARGETS for _ in _READERS]
-    rows.append((Cell("chance"), *floor, NOTHING, NOTHING, NOTHING))
+    if targets:
+        chance = [Cell(number(scores[target].chance, 2)) for target in targets for _ in _READERS]
+        blank = (NOTHING,) if supervised else ()
+        rows.append((Cell("chance"), *blank, *chance, NOTHING, NOTHING, NOTHING))
     notes = (
-        "Kind: balanced accuracy. Bearing and distance: R², 0 for always predicting the mean. Error: mean "
-        "squared error per pixel and channel. For several seeds the mean, and the lowest and highest below it.",
+        f"{_measures(scores)}Error: mean squared error per pixel and channel. For several seeds the mean, and the "
+        "lowest and highest below it.",
     )
-    return Table("Probes on the codes of held-out frames", tuple(header), tuple(rows), notes)
+    caption = "Probes on the codes of held-out frames" if targets else "Codes of held-out frames"
+    return Table(caption, tuple(header), tuple(rows), notes, labels=2 if supervised else 1)
+
+
+def _targets(models: Sequence[Model]) -> list[str]:
+    """Return the facts that probes of any of the models predict; they follow from the world of the frames."""
+    return list(dict.fromkeys(target for model in models for probe in model.probes() for target in probe.targets))
+
+
+def _measures(scores: Mapping[str, ProbeScore]) -> str:
+    """Return which measure scores which facts, in a sentence each."""
+    names = {"balanced accuracy": "Balanced accuracy", "R2": "R², 0 for always predicting the mean"}
+    by_measure: dict[str, list[str]] = {}
+    for target, score in scores.items():
+        by_measure.setdefault(names.get(score.measure, score.measure), []).append(_words(target))
+    return "".join(f"{measure}: {', '.join(targets)}. " for measure, targets in by_measure.items())
+
+
+def _words(target: str) -> str:
+    return target.replace("_", " ")
 
 
 def effect_table(models: Sequence[Model]) -> Table | None:
     """Return the effect of a perceptual loss on the probes; None without both kinds of model."""
     plain = [model for model in models if model.loss == "pixel"]
     others = [model for model in models if model.loss not in ("pixel", "dae")]
-    if not plain or not others:
+    targets = _targets(models)
+    if not plain or not others or not targets:
         return None
     rows = []
     for model in others:
         for other in plain:
-            row = [Cell(model.label), Cell(other.label)]
-            for target in _TARGETS:
+            row = [Cell(model.full_label), Cell(other.full_label)]
+            for target in targets:
                 for reader in _READERS:
                     perceptual, pixel = _mean(model, target, reader), _mean(other, target, reader)
                     both = perceptual is not None and pixel is not None
                     row.append(Cell(_signed(perceptual - pixel)) if both else NOTHING)  # type: ignore[operator]
             rows.append(tuple(row))
-    header = (Cell("with DAE features"), Cell("minus: pixel loss"), *_probe_header())
+    header = (Cell("with DAE features"), Cell("minus: pixel loss"), *_probe_header(targets))
     return Table("Effect of the perceptual loss on the probes", header, tuple(rows), labels=2)
 
 
-def _probe_header() -> list[Cell]:
-    return [Cell(target, reader) for target in _TARGETS for reader in _READERS.values()]
+def _probe_header(targets: Sequence[str]) -> list[Cell]:
+    return [Cell(_words(target), reader) for target in targets for reader in _READERS.values()]
 
 
 def _mean(model: Model, target: str, reader: str) -> float | None:
     values = [getattr(probe.targets[target], reader) for probe in model.probes() if target in probe.targets]
     return float(np.mean(values)) if values else None
-
-
-def _spread(values: Sequence[float | None], digits: int) -> Cell:
-    present = [value for value in values if value is not None]
-    if not present:
-        return NOTHING
-    mean = number(float(np.mean(present)), digits)
-    if len(present) == 1:
-        return Cell(mean)
-    return Cell(mean, f"{number(min(present), digits)} to {number(max(present), digits)}")
 
 
 def _signed(value: float) -> str:

@@ -1,7 +1,7 @@
 """The table of a correlation: rank correlation of every measure of the encoders with the transfer of their policies."""
 
 from darla.analysis.encoder_correlation import OUTCOMES, CorrelationResult
-from darla.analysis.encoder_measures import LABELS
+from darla.analysis.encoder_measures import measure_label
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.reports.document import Cell, Table
 from darla.reports.tables.transfer import NOTHING, number
@@ -13,7 +13,7 @@ def correlation_table(result: CorrelationResult) -> Table:
     entries = {(entry.measure, entry.outcome): entry for entry in result.correlations if entry.task == group}
     rows = []
     for name in dict.fromkeys(measure for measure, _ in entries):
-        row = [Cell(LABELS.get(name, name.replace("_", " ")))]
+        row = [Cell(measure_label(name))]
         for outcome in OUTCOMES:
             entry = entries.get((name, outcome))
             if entry is None:

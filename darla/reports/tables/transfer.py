@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from darla.envs import WORLDS
 from darla.evaluation.aggregates import TESTABLE_RUNS
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import (
@@ -43,6 +44,17 @@ def number(value: float, digits: int = 1) -> str:
 def percent(share: float) -> str:
     """Return a share in percent, without decimals."""
     return f"{number(100 * share, 0)} %"
+
+
+def spread(values: Sequence[float | None], digits: int = 2) -> Cell:
+    """Return a cell with the mean over seeds, and the lowest and highest of them; values that are None do not count."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return NOTHING
+    mean = number(sum(present) / len(present), digits)
+    if len(present) == 1:
+        return Cell(mean)
+    return Cell(mean, f"{number(min(present), digits)} to {number(max(present), digits)}")
 
 
 def estimate(value: Estimate | None, digits: int = 1, *, few_seeds: bool = False, unit: str = "") -> Cell:
@@ -209,9 +221,24 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
         f"Domains of task {scores.task}",
         (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
         tuple(rows),
-        leak_notes(scores),
+        (*world_notes(task), *leak_notes(scores)),
         labels=3,
     )
+
+
+def world_notes(task: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence about each world of a task, with the license of an environment that is not darla's own.
+
+    Args:
+        task: the task as plain data.
+    """
+    domains = (task["unlabeled"], task["source"], *task["targets"].values())
+    names = dict.fromkeys(str(domain["world"]) for domain in domains if "world" in domain)
+    # The package of a world need not be installed where the report is written.
+    worlds = [WORLDS[name] for name in names if name in WORLDS]
+    about = {world.name: ", ".join(filter(None, (world.about, world.license and f"license {world.license}")))
+             for world in worlds}  # fmt: skip
+    return tuple(f"World `{name}`: {text}." for name, text in about.items() if text)
 
 
 def describe_domain(domain: Mapping[str, Any]) -> str:

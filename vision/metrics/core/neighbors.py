@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 NEIGHBORS = 10
-"""Neighbours that InfoMEC looks at."""
+"""Neighbors that InfoMEC looks at."""
 
 
 def with_classes(codes: Tensor, labels: Tensor, neighbors: int = NEIGHBORS) -> Tensor:

@@ -1,4 +1,9 @@
-"""How many latents are used."""
+"""Active units (Burda et al. 2016, "Importance Weighted Autoencoders"), how many latents are used.
+
+With z_j the latents and x the images:
+
+    AU = #{j: Var_x E[z_j | x] > 0.01}
+"""
 
 import torch
 

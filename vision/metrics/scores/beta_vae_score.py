@@ -1,4 +1,9 @@
-"""The score of the β-VAE paper: which factor did a batch of pairs have in common?"""
+"""BetaVAE score (Higgins et al. 2017, "beta-VAE"): which factor did pairs of images have in common?
+
+With a linear classifier of the factor k:
+
+    score = P(classifier(mean over a batch of pairs of |z - z'|) = k), where z and z' share the value of factor k
+"""
 
 import torch
 from sklearn.linear_model import LogisticRegression

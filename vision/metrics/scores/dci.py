@@ -1,4 +1,10 @@
-"""Disentanglement, completeness and informativeness."""
+"""DCI (Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations").
+
+With R_jk the importance of latent j for predicting factor k, and H_b the entropy to base b:
+
+    D_j = 1 - H_K(R_j. / sum_k R_jk)    disentanglement, averaged with weights sum_k R_jk / sum R
+    C_k = 1 - H_D(R_.k / sum_j R_jk)    completeness
+"""
 
 import warnings
 from dataclasses import dataclass

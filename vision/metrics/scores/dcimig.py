@@ -1,4 +1,9 @@
-"""DCIMIG: the gap of a latent over factors, credited to the factor."""
+"""DCIMIG (Sepliarskaia et al. 2019, "Evaluating Disentangled Representations"), the gap credited to the factor.
+
+With z_j the latents and v_k the factors:
+
+    DCIMIG = sum_k max_{j: k*(j) = k} (I(z_j; v_k) - max_{l != k} I(z_j; v_l)) / sum_k H(v_k)
+"""
 
 import torch
 

@@ -1,4 +1,9 @@
-"""Distance to orthogonality of a decoder's Jacobians."""
+"""Distance to orthogonality (Rolinek et al. 2019, "Variational Autoencoders Pursue PCA Directions (by Accident)").
+
+With J_n = U_n S_n V_n^T the decoder's Jacobian and P(V) the signed permutation that is nearest to V:
+
+    DtO = mean_n ||V_n - P(V_n)||_F
+"""
 
 import numpy as np
 import torch

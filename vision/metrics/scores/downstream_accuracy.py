@@ -1,4 +1,10 @@
-"""What codes are worth to a classifier with few labels, and under a shift of one factor."""
+"""Downstream accuracy (Locatello et al. 2019, "Challenging Common Assumptions"), with few labels and under a shift.
+
+With a linear classifier of each factor:
+
+    efficiency = accuracy with 100 labels / accuracy with 10,000 labels
+    shift_gap  = 1 - accuracy where one factor has shifted / accuracy where none has
+"""
 
 import warnings
 from collections.abc import Sequence

@@ -1,4 +1,9 @@
-"""Explicitness: can a linear classifier read every value of a factor?"""
+"""Explicitness (Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss").
+
+With z_j the latents and v_k the factors:
+
+    explicitness = mean over factors k and values v of the ROC AUC of a linear classifier of [v_k = v]
+"""
 
 import warnings
 

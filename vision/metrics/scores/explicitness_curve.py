@@ -1,4 +1,9 @@
-"""Explicitness of DCI-ES: how small a probe suffices?"""
+"""Explicitness of DCI-ES (Eastwood et al. 2023): how small a probe suffices?
+
+With l(kappa) the least held-out loss of probes of capacity up to kappa, and l* the least of all:
+
+    E_k = 1 - 2 int (l(kappa) - l*) dkappa / Z
+"""
 
 import numpy as np
 import torch

@@ -1,4 +1,9 @@
-"""The score of the FactorVAE paper: which latent moves least while one factor is held?"""
+"""FactorVAE score (Kim and Mnih 2018, "Disentangling by Factorising"): which latent varies least with a factor fixed?
+
+With z_j the latents and v_k the factors:
+
+    score = P(factor_of(argmin_j Var_batch(z_j) / Var(z_j)) = k), over batches that share the value of factor k
+"""
 
 import torch
 from torch import Tensor

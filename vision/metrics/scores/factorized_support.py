@@ -1,4 +1,9 @@
-"""Hausdorff factorised support: do latents take all combinations of their values?"""
+"""Factorized support (Roth et al. 2023, "Disentanglement of Correlated Factors via Hausdorff Factorized Support").
+
+With z_ai latent i of row a, and standardized codes:
+
+    d_ij = max_{a, b} min_c (z_ai - z_ci)^2 + (z_bj - z_cj)^2, averaged over the pairs of latents i < j
+"""
 
 import torch
 
@@ -24,7 +29,7 @@ def factorized_support(sample: Sample) -> Scores:
     Range: from 0 up, 0 is best: what remains where factors are correlated, for correlation changes how often
     combinations occur and not whether. Chance: 0, codes of independent noise have full support as well. Cost: 256^3
     for each pair, from rows drawn by the seed.
-    Presets: alike, but for latents that do not move, which robust leaves out and dlib counts as factorised.
+    Presets: alike, but for latents that do not move, which robust leaves out and dlib counts as factorized.
     Failure modes: thin tails are gaps too, so normal codes score above uniform ones, and more rows score lower: compare
     at one N. Necessary and not sufficient: blind to rotations of what has round support.
 

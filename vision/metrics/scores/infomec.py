@@ -1,4 +1,11 @@
-"""InfoMEC: modularity, compactness and explicitness in units of information."""
+"""InfoMEC (Hsu et al. 2023, "Disentanglement via Latent Quantization"), in units of information.
+
+With N_jk = I(z_j; v_k) / H(v_k) over A active latents:
+
+    InfoM = (mean_j max_k N_jk / sum_k N_jk - 1/K) / (1 - 1/K)
+    InfoC = (mean_k max_j N_jk / sum_j N_jk - 1/A) / (1 - 1/A)
+    InfoE = mean_k (H(v_k) - H(v_k | z)) / H(v_k)    by a linear probe
+"""
 
 import math
 

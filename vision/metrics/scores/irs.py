@@ -1,4 +1,10 @@
-"""Interventional robustness score."""
+"""IRS (Suter et al. 2019, "Robustly Disentangled Causal Mechanisms"), the interventional robustness score.
+
+With z_j the latents and v_k the factors:
+
+    IRS_jk = 1 - mean_v max |z_j - E[z_j | v_k = v]| / max |z_j - E z_j|
+    IRS = mean over j of max_k IRS_jk, weighted by the largest deviations of the latents
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,9 @@
-"""Joint entropy minus mutual information gap."""
+"""JEMMIG (Do and Tran 2020, "Theory and Evaluation Metrics for Learning Disentangled Representations").
+
+With z_j the latents and v_k the factors:
+
+    JEMMIG = mean_k 1 - (H(z_j*, v_k) - I(z_j*; v_k) + I(z_(2); v_k)) / (H(v_k) + log B)
+"""
 
 import torch
 from torch import Tensor

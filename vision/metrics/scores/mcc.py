@@ -1,4 +1,9 @@
-"""Mean correlation coefficient."""
+"""MCC (Hyvärinen and Morioka 2016, "Unsupervised Feature Extraction by Time-Contrastive Learning").
+
+With z_j the latents and v_k the factors:
+
+    MCC = max over one-to-one assignments pi of latents to factors of mean_k |corr(z_pi(k), v_k)|
+"""
 
 import torch
 from scipy.optimize import linear_sum_assignment

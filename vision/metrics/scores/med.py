@@ -1,4 +1,9 @@
-"""Mutual information based entropy disentanglement."""
+"""MED (Cao et al. 2022, "An Empirical Study on Disentanglement of Negative-free Contrastive Learning").
+
+With R_jk = I(z_j; v_k) / sum_j I(z_j; v_k) and rho_j = sum_k R_jk / sum R:
+
+    MED = sum_j rho_j (1 - H_K(R_j. / sum_k R_jk))
+"""
 
 import math
 

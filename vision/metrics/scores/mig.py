@@ -1,4 +1,9 @@
-"""Mutual information gap."""
+"""MIG (Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs"), the mutual information gap.
+
+With z_j the latents and v_k the factors:
+
+    MIG = mean_k (I(z_(1); v_k) - I(z_(2); v_k)) / H(v_k)
+"""
 
 import torch
 from torch import Tensor

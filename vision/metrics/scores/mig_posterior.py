@@ -1,4 +1,10 @@
-"""Mutual information gap of the posteriors, the estimator of the paper that proposed the gap."""
+"""MIG of posteriors (Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs"), the paper's own estimator.
+
+With z_j the latents and v_k the factors:
+
+    I(z_j; v_k) = E [log q(z_j | v_k) - log q(z_j)],    q(z_j) = (1/N) sum_n q(z_j | x_n)
+    MIG = mean_k (I(z_(1); v_k) - I(z_(2); v_k)) / H(v_k)
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,9 @@
-"""Mutual information gap over factors: does a latent hold one factor?"""
+"""MIG-sup (Li et al. 2020, "Progressive Learning and Disentanglement of Hierarchical Representations").
+
+With z_j the latents and v_k the factors:
+
+    MIG-sup = mean_j (NI_j(1) - NI_j(2)),    NI_jk = I(z_j; v_k) / H(v_k)
+"""
 
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores

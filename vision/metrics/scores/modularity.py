@@ -1,4 +1,9 @@
-"""Modularity by mutual information."""
+"""Modularity (Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss").
+
+With z_j the latents and v_k the factors:
+
+    modularity_j = 1 - sum_{k != k*} I(z_j; v_k)^2 / (I(z_j; v_k*)^2 (K - 1))
+"""
 
 import torch
 

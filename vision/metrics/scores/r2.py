@@ -1,4 +1,9 @@
-"""Share of the factors' variance that codes explain."""
+"""R^2 of factors predicted from codes (the standard of identifiability; for blocks: von Kügelgen et al. 2021).
+
+With SSE and SST the squared error and the total sum of squares of factor k:
+
+    R2_k = 1 - SSE_k / SST_k on rows that were not fitted
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,9 @@
-"""Separated attribute predictability."""
+"""SAP (Kumar et al. 2018, "Variational Inference of Disentangled Latent Concepts from Unlabeled Observations").
+
+With z_j the latents and v_k the factors:
+
+    SAP = mean_k (S_(1)k - S_(2)k),    S_jk how well latent j alone predicts factor k
+"""
 
 import warnings
 

@@ -1,4 +1,10 @@
-"""Single-neuron classification and neuron knockout."""
+"""SNC and NK (Mahon et al. 2024, "Correcting Flaws in Common Disentanglement Metrics").
+
+With j(k) the latent that is matched to factor k:
+
+    SNC = mean_k accuracy(v_k | z_j(k))
+    NK  = mean_k accuracy(v_k | z) - accuracy(v_k | z without z_j(k))
+"""
 
 import numpy as np
 import torch

@@ -1,4 +1,9 @@
-"""Unsupervised disentanglement ranking: do models agree on their latents?"""
+"""UDR (Duan et al. 2020, "Unsupervised Model Selection for Variational Disentangled Representation Learning").
+
+With R_ab (D, D) relating the latents of models a and b:
+
+    UDR_ab = (mean over columns of max^2 / sum + mean over rows of max^2 / sum) / 2
+"""
 
 import warnings
 from typing import Any

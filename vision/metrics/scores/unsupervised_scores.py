@@ -1,4 +1,10 @@
-"""Dependence between latents, without factors."""
+"""Unsupervised scores (Locatello et al. 2019, "Challenging Common Assumptions"): dependence between latents.
+
+With S the covariance of the codes:
+
+    total correlation = (sum_j log S_jj - log det S) / 2
+    Wasserstein correlation = 2 tr S - 2 tr (diag(S) S)^(1/2)
+"""
 
 import torch
 from torch import Tensor
