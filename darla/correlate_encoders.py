@@ -24,7 +24,15 @@ from darla.analysis.encoder_correlation import (
     outcomes_of,
 )
 from darla.analysis.encoder_measures import measure, read_measures
-from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
+from darla.common import (
+    Artefact,
+    InputError,
+    complete_artefact,
+    is_complete,
+    open_artefact,
+    start_artefact,
+    writes_nothing_if_refused,
+)
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
@@ -39,6 +47,7 @@ _SECONDS = 120.0
 """Expected for one encoder; only used to estimate the time left."""
 
 
+@writes_nothing_if_refused
 def correlate(
     encoders: Sequence[tuple[str, Artefact | Path | str]],
     transfers: Sequence[Artefact | Path | str],

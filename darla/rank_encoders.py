@@ -20,7 +20,15 @@ from scipy.stats import spearmanr
 
 from darla.analysis.encoder_measures import PROBE
 from darla.analysis.encoder_probes import EncoderProbes
-from darla.common import Artefact, InputError, complete_artefact, is_complete, rng_for, start_artefact
+from darla.common import (
+    Artefact,
+    InputError,
+    complete_artefact,
+    is_complete,
+    rng_for,
+    start_artefact,
+    writes_nothing_if_refused,
+)
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.scheduler import Job, only_one, run_jobs
 from darla.envs.frames.frame_set import FrameSet
@@ -46,6 +54,7 @@ _SCORED = 6000
 """Frames on which scores that need labels are computed."""
 
 
+@writes_nothing_if_refused
 def select(
     frames: FrameSet | Artefact | Path | str,
     out: Path | str,

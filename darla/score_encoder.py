@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact
+from darla.common import (
+    Artefact,
+    InputError,
+    Progress,
+    complete_artefact,
+    is_complete,
+    start_artefact,
+    writes_nothing_if_refused,
+)
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
@@ -22,6 +30,7 @@ from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE,
 from darla.vision.training.devices import DevicePrecision
 
 
+@writes_nothing_if_refused
 def metrics(
     encoder: Artefact | Path | str,
     out: Path | str,

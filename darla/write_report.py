@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.common import Artefact, complete_artefact, is_complete, start_artefact
+from darla.common import Artefact, complete_artefact, is_complete, start_artefact, writes_nothing_if_refused
 from darla.reports.csv_latex import write_tables
 from darla.reports.data import collect_artefacts
 from darla.reports.page import build_report, write_document
@@ -12,6 +12,7 @@ from darla.reports.page import build_report, write_document
 KIND = "report"
 
 
+@writes_nothing_if_refused
 def report(runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: Path | str) -> Artefact:
     """Write a report on one or more runs.
 

@@ -28,6 +28,7 @@ from darla.common import (
     is_complete,
     start_artefact,
     unknown_name,
+    writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_rows
@@ -45,6 +46,7 @@ from darla.evaluation.transfer_config import TransferConfig as TransferConfig
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVE_COLUMNS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
 
 
+@writes_nothing_if_refused
 def transfer(
     task: TransferTask | str,
     agents: Sequence[Named],

@@ -39,6 +39,7 @@ from darla.common import (
     open_artefact,
     seed_for,
     start_artefact,
+    writes_nothing_if_refused,
 )
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes
@@ -51,6 +52,7 @@ CURVE = "learning_curve.csv"
 VALIDATION = "validation.csv"
 
 
+@writes_nothing_if_refused
 def train_agent(
     config: ActConfig,
     domain: "AnyDomain",

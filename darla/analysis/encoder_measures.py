@@ -14,7 +14,15 @@ from pathlib import Path
 
 from darla.analysis.encoder_probes import EncoderProbes
 from darla.analysis.latent_drift import Drift, folder_of, latent_drift
-from darla.common import Artefact, InputError, complete_artefact, is_complete, open_artefact, start_artefact
+from darla.common import (
+    Artefact,
+    InputError,
+    complete_artefact,
+    is_complete,
+    open_artefact,
+    start_artefact,
+    writes_nothing_if_refused,
+)
 from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
 from darla.envs import TransferTask
@@ -79,6 +87,7 @@ class EncoderMeasures:
     """By task, from its source to each of its targets."""
 
 
+@writes_nothing_if_refused
 def measure(
     encoder: Artefact | Path | str,
     frames: FrameSet | Artefact | Path | str,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from darla.common.artefact import is_complete as is_complete
     from darla.common.artefact import open_artefact as open_artefact
     from darla.common.artefact import start_artefact as start_artefact
+    from darla.common.artefact import writes_nothing_if_refused as writes_nothing_if_refused
     from darla.common.errors import ArtefactError as ArtefactError
     from darla.common.errors import DarlaError as DarlaError
     from darla.common.errors import InputError as InputError

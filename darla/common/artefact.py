@@ -1,8 +1,9 @@
 """An artefact is a folder that one stage wrote and any later stage can trust.
 
 It holds `config.json` (the stage's configuration), the results, and `card.json` (versions, command, seed, and the
-SHA-256 of every file). The card is written last: an artefact with a card is complete. What a stage needs only to resume
-is in the working folders, which are not hashed. Nothing in an artefact is ever unpickled.
+SHA-256 of every file and of the card's own content). The card is written last: an artefact with a card is complete.
+What a stage needs only to resume is in the working folders, which are not hashed. Nothing in an artefact is ever
+unpickled.
 """
 
 import hashlib
@@ -12,12 +13,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import load_tensors, read_json, sha256, write_json
@@ -26,7 +28,11 @@ from darla.common.threads import available_cores
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FORMAT = 2
+"""Of the card; raised when a reader of an older one could not use a newer one, or the reverse."""
 CHECKPOINT = "checkpoint"
 """Working folder of a stage; removed when the stage is complete."""
 TENSORBOARD = "tensorboard"
@@ -34,6 +40,18 @@ TENSORBOARD = "tensorboard"
 WATCHED = "watched"
 """Optional monitoring output; kept, but not hashed, since it does not affect training."""
 _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
+_CARD, _CONFIG = "card.json", "config.json"
+_CHECKSUM = "sha256"
+"""Key of the card with the SHA-256 of the card's other keys."""
+_CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "kind": str,
+    "seed": int,
+    "inputs": dict,
+    "wall_seconds": (int, float),
+    "versions": dict,
+    "extra": dict,
+    "files": dict,
+}
 _LONGEST_VALUE = 120
 """Characters of a value that an error message prints."""
 _PACKAGES = (
@@ -79,7 +97,8 @@ class Artefact:
             kind: the kind that is needed; any if None.
 
         Raises:
-            ArtefactError: there is no artefact, it is incomplete or of another kind, or a file is missing or altered.
+            ArtefactError: there is no artefact, it is incomplete or of another kind, its card is altered, or a file is
+                missing, altered or added.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -89,20 +108,10 @@ class Artefact:
                 f"{folder} is not a finished artefact (it has no card.json); give the command that writes it again"
             )
         card = _read_record(folder / "card.json")
-        if not {"kind", "format", "files"} <= card.keys():
-            raise ArtefactError(f"{folder / 'card.json'} is damaged: it must name kind, format and files")
-        if card["format"] != FORMAT:
-            raise ArtefactError(
-                f"{folder} has artefact format {card['format']!r}, but this version of darla reads format {FORMAT}"
-            )
+        _check_card(folder, card)
         _require_kind(folder, card["kind"], kind)
-        for name, expected in card["files"].items():
-            path = folder / name
-            if not path.is_file():
-                raise ArtefactError(f"{folder} is damaged: {name} is missing")
-            if sha256(path) != expected:
-                raise ArtefactError(f"{folder} is damaged: {name} is not the file in card.json (hash differs)")
-        return cls(folder, card["kind"], _read_record(folder / "config.json")["config"], card)
+        _check_files(folder, card["files"])
+        return cls(folder, card["kind"], _read_record(folder / _CONFIG)["config"], card)
 
 
 def open_artefact(artefact: Artefact | Path | str, kind: str | None = None) -> Artefact:
@@ -119,6 +128,46 @@ def open_artefact(artefact: Artefact | Path | str, kind: str | None = None) -> A
         return Artefact.load(artefact, kind)
     _require_kind(artefact.folder, artefact.kind, kind)
     return artefact
+
+
+def _check_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Check that a card is whole and as it was written.
+
+    Raises:
+        ArtefactError: it is not.
+    """
+    path = folder / _CARD
+    if card.get("format") != FORMAT:
+        raise ArtefactError(
+            f"{folder} has artefact format {card.get('format')!r}, but this version of darla reads format {FORMAT}"
+        )
+    for key, types in _CARD_TYPES.items():
+        if not isinstance(card.get(key), types) or isinstance(card[key], bool):
+            raise ArtefactError(f"{path} is damaged: {key} is {_brief(card.get(key))}")
+    if card.get(_CHECKSUM) != _checksum(card):
+        raise ArtefactError(f"{path} is damaged: it is not as it was written (its {_CHECKSUM} differs)")
+
+
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Check every file of an artefact against its hash, and that there are no others.
+
+    Raises:
+        ArtefactError: a file is missing, altered or added.
+    """
+    if _CONFIG not in files:
+        raise ArtefactError(f"{folder / _CARD} is damaged: it does not name {_CONFIG}")
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtefactError(f"{folder} is damaged: {name} is missing")
+        if sha256(path) != expected:
+            raise ArtefactError(f"{folder} is damaged: {name} is not the file in card.json (hash differs)")
+    if added := sorted(_names(folder) - files.keys()):
+        raise ArtefactError(f"{folder} is damaged: {added[0]} is not among the files in card.json; move it elsewhere")
+
+
+def _checksum(card: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps({**card, _CHECKSUM: None}, sort_keys=True).encode()).hexdigest()
 
 
 def _require_kind(folder: Path, kind: str, needed: str | None) -> None:
@@ -139,7 +188,57 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def is_complete(folder: Path | str) -> bool:
     """Return whether a stage has finished writing `folder`."""
-    return (Path(folder) / "card.json").is_file()
+    return (Path(folder) / _CARD).is_file()
+
+
+_begun: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_begun", default=None)
+"""Folders that the running stage has begun to write, each with the first of its parents that was not there."""
+
+
+def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a stage: if it refuses its input before it has written any result, the folder that it began is removed.
+
+    A stage can check some of its input only when it has begun, such as whether a network fits the images. Without this,
+    the corrected command would be refused because the folder was begun with another configuration.
+    """
+
+    @wraps(stage)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        folders: list[tuple[Path, Path]] = []
+        token = _begun.set(folders)
+        try:
+            return stage(*args, **kwargs)
+        except InputError:
+            for folder, topmost in reversed(folders):
+                _remove_if_only_begun(folder, topmost)
+            raise
+        finally:
+            _begun.reset(token)
+
+    return run
+
+
+def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
+    """Remove a folder that holds nothing but a configuration, and those of its parents that were made for it."""
+    left = [path for path in folder.rglob("*") if not path.is_dir()]
+    if any(path != folder / _CONFIG and not _is_partial(path.name) for path in left):
+        return
+    for path in left:
+        path.unlink(missing_ok=True)
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        path.rmdir()
+    while folder.is_relative_to(topmost) and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _first_new(folder: Path) -> Path:
+    """Return the topmost of a folder and its parents that does not exist; if the folder exists, a path below it."""
+    if folder.exists():
+        return folder / "-"
+    while not folder.parent.exists():
+        folder = folder.parent
+    return folder
 
 
 def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> Path:
@@ -150,7 +249,8 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
         InputError: it holds something else, or an artefact that was started with another configuration.
     """
     folder = Path(folder)
-    record = folder / "config.json"
+    record = folder / _CONFIG
+    topmost = _first_new(folder.absolute())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file, not a folder")
     config = _plain(config)
@@ -165,11 +265,22 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
                 f"{folder} was begun with another configuration: {_first_difference(previous['config'], config)}; "
                 "use the same options to resume, or choose another folder"
             )
-    elif folder.is_dir() and any(entry.name not in _UNHASHED for entry in folder.iterdir()):
+    elif folder.is_dir() and any(_is_foreign(entry) for entry in folder.iterdir()):
         raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
     else:
         write_json(record, {"kind": kind, "config": config})
+    if (begun := _begun.get()) is not None and not is_complete(folder):
+        begun.append((folder.absolute(), topmost))
     return folder
+
+
+def _is_foreign(entry: Path) -> bool:
+    """Return whether something in a folder without a configuration is not what an early interruption leaves there."""
+    return entry.name not in _UNHASHED and not _is_partial(entry.name)
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".partial")
 
 
 def complete_artefact(
@@ -192,9 +303,18 @@ def complete_artefact(
         inputs: the digests of the artefacts that the stage read, by name.
         wall_seconds: the time the stage took, all resumed parts together.
         extra: further facts for the card.
+
+    Raises:
+        ArtefactError: the folder was removed or altered while the stage ran.
     """
+    written = folder / _CONFIG
+    if not written.is_file() or _read_record(written) != {"kind": kind, "config": _plain(config)}:
+        raise ArtefactError(
+            f"{folder} was removed or altered while it was being written ({_CONFIG} is missing or another); give the "
+            "command again"
+        )
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-    card = {
+    card: dict[str, Any] = {
         "kind": kind,
         "format": FORMAT,
         "seed": seed,
@@ -207,7 +327,9 @@ def complete_artefact(
         "extra": dict(extra or {}),
         "files": _hashes(folder),
     }
-    write_json(folder / "card.json", card)
+    card = _plain(card)  # as it is read back
+    card[_CHECKSUM] = _checksum(card)
+    write_json(folder / _CARD, card)
     return Artefact(folder, kind, _plain(config), card)
 
 
@@ -244,18 +366,20 @@ def _commit() -> str | None:
     return completed.stdout.strip() or None
 
 
+def _names(folder: Path) -> set[str]:
+    """Return the files of an artefact below its folder: all but cards, unhashed folders and hidden files.
+
+    An artefact inside this one (the DAE below its encoder) has a card of its own, with times in it.
+    """
+    names = set()
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _UNHASHED and not name.startswith(".")]
+        names |= {(Path(root) / name).relative_to(folder).as_posix() for name in files if not name.startswith(".")}
+    return {name for name in names if Path(name).name != _CARD}
+
+
 def _hashes(folder: Path) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _UNHASHED)
-        for name in sorted(names):
-            path = Path(root) / name
-            if path != folder / "card.json" and not name.endswith(".partial"):
-                # An artefact inside this one (the DAE below its encoder) has a card of its own, with times in it.
-                if name == "card.json":
-                    continue
-                files[path.relative_to(folder).as_posix()] = sha256(path)
-    return files
+    return {name: sha256(folder / name) for name in sorted(_names(folder))}
 
 
 def _digest(files: Mapping[str, str]) -> str:

@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from darla.common import Artefact, InputError, Progress, complete_artefact, is_complete, start_artefact, unknown_name
+from darla.common import (
+    Artefact,
+    InputError,
+    Progress,
+    complete_artefact,
+    is_complete,
+    start_artefact,
+    unknown_name,
+    writes_nothing_if_refused,
+)
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import load_array, save_array, write_json
 from darla.common.processes import worker_pool
@@ -68,6 +77,7 @@ class CollectConfig:
         return [self.shard_size] * full + [rest] * (rest > 0)
 
 
+@writes_nothing_if_refused
 def collect(
     config: CollectConfig,
     out: Path | str,

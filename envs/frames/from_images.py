@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact
+from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact, writes_nothing_if_refused
 from darla.common.files import save_array, write_json
 from darla.envs.frames.frame_set import INDEX, KIND, Images, shard_path
 
@@ -17,6 +17,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _SHARD_SIZE = 4_096  # images in memory at a time
 
 
+@writes_nothing_if_refused
 def frames_from_images(
     images: Images | Path | str,
     out: Path | str,

@@ -1,6 +1,7 @@
 """An artefact is whole or it is not one; a folder is never filled by two different requests."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,19 @@ from darla.common import (
     is_complete,
     open_artefact,
     start_artefact,
+    writes_nothing_if_refused,
 )
 from darla.common.files import save_array, save_tensors, write_bytes, write_json
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
 
 
-def make(folder: Path, weight: float = 1.0, config: dict = CONFIG) -> Artefact:
+def make(folder: Path, weight: float = 1.0, config: dict = CONFIG, wall_seconds: float = 1.0) -> Artefact:
     start_artefact(folder, "encoder", config)
     (folder / "checkpoint").mkdir(exist_ok=True)
     write_bytes(folder / "checkpoint" / "state", b"only to resume")
     save_tensors(folder / "model.safetensors", {"weight": torch.full((4,), weight)})
-    return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=1.0)
+    return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=wall_seconds)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -43,10 +45,14 @@ def test_digest_depends_on_content_and_not_on_the_card(tmp_path: Path) -> None:
     one, same, other = make(tmp_path / "a"), make(tmp_path / "b"), make(tmp_path / "c", weight=2.0)
     assert one.digest == same.digest
     assert one.digest != other.digest
-    card = json.loads((tmp_path / "b" / "card.json").read_text())
-    card["wall_seconds"] = 99.0
-    write_json(tmp_path / "b" / "card.json", card)
-    assert Artefact.load(tmp_path / "b").digest == one.digest
+    slower = make(tmp_path / "d", wall_seconds=99.0)
+    assert slower.card != one.card
+    assert Artefact.load(tmp_path / "d").digest == one.digest
+
+
+def change_card(folder: Path, **values: object) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    write_json(folder / "card.json", {**card, **values})
 
 
 def truncate(path: Path) -> None:
@@ -69,6 +75,14 @@ def alter(path: Path) -> None:
         (lambda folder: truncate(folder / "card.json"), "damaged"),
         (lambda folder: (folder / "card.json").write_text("[]"), "damaged"),
         (lambda folder: alter(folder / "config.json"), "config.json is not the file"),
+        (lambda folder: change_card(folder, seed=8), "not as it was written"),
+        (lambda folder: change_card(folder, files={}), "not as it was written"),
+        (lambda folder: change_card(folder, files=None), "files is None"),
+        (lambda folder: change_card(folder, sha256=None), "not as it was written"),
+        (lambda folder: change_card(folder, note="mine"), "not as it was written"),
+        (lambda folder: change_card(folder, format=1), "format 1"),
+        (lambda folder: write_bytes(folder / "other.csv", b"1,2"), "other.csv is not among the files"),
+        (lambda folder: write_bytes(folder / "below" / "other.csv", b"1,2"), "below/other.csv is not among the files"),
     ],
 )
 def test_a_damaged_artefact_is_refused_in_one_sentence(tmp_path: Path, damage, sentence: str) -> None:
@@ -146,3 +160,66 @@ def test_what_is_wrong_with_an_artefact_is_an_artefact_error(tmp_path: Path) -> 
     (tmp_path / "a" / "card.json").write_text("{")
     with pytest.raises(ArtefactError, match="is not JSON"):
         Artefact.load(tmp_path / "a")
+
+
+def test_what_is_kept_beside_an_artefact_may_change(tmp_path: Path) -> None:
+    made = make(tmp_path / "a")
+    for name in ("tensorboard/events", "watched/metrics.csv", ".DS_Store"):
+        write_bytes(tmp_path / "a" / name, b"new")
+    assert Artefact.load(tmp_path / "a").digest == made.digest
+
+
+def test_a_folder_that_an_early_kill_left_can_be_begun(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a" / ".config.json.123.partial", b"{")
+    (tmp_path / "a" / "checkpoint").mkdir()
+    made = make(tmp_path / "a")
+    assert set(made.card["files"]) == {"config.json", "model.safetensors"}
+
+
+def test_a_folder_that_is_taken_away_while_a_stage_runs_is_no_success(tmp_path: Path) -> None:
+    start_artefact(tmp_path / "a", "encoder", CONFIG)
+    shutil.rmtree(tmp_path / "a")
+    with pytest.raises(ArtefactError, match="removed or altered while it was being written"):
+        complete_artefact(tmp_path / "a", "encoder", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert not (tmp_path / "a").exists()
+
+
+@writes_nothing_if_refused
+def stage(folder: Path, config: dict, writes: int = 0, error: type[Exception] | None = None) -> Artefact:
+    start_artefact(folder, "encoder", config)
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    for number in range(writes):
+        write_bytes(folder / "checkpoint" / str(number), b"state")
+    if error:
+        raise error("no")
+    return complete_artefact(folder, "encoder", config, seed=0, inputs={}, wall_seconds=1.0)
+
+
+def test_a_stage_that_refuses_its_input_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        stage(tmp_path / "runs" / "a", {"width": -1}, error=InputError)
+    assert list(tmp_path.iterdir()) == []
+    stage(tmp_path / "runs" / "a", {"width": 1})
+
+
+def test_a_folder_that_was_there_stays_when_a_stage_refuses_its_input(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError):
+        stage(tmp_path / "a", {"width": -1}, error=InputError)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+
+
+@pytest.mark.parametrize(("writes", "error"), [(1, InputError), (0, KeyboardInterrupt), (1, KeyboardInterrupt)])
+def test_work_that_can_be_resumed_is_kept(writes: int, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        stage(tmp_path / "a", {"width": 1}, writes, error)
+    with pytest.raises(InputError, match="another configuration"):
+        stage(tmp_path / "a", {"width": 2})
+    stage(tmp_path / "a", {"width": 1})
+
+
+def test_a_finished_artefact_stays_when_another_request_is_refused(tmp_path: Path) -> None:
+    made = stage(tmp_path / "a", {"width": 1})
+    with pytest.raises(InputError, match="another configuration"):
+        stage(tmp_path / "a", {"width": 2}, error=InputError)
+    assert Artefact.load(tmp_path / "a").digest == made.digest

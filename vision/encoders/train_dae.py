@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darla.common import Artefact, seed_for
+from darla.common import Artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches
@@ -21,6 +21,7 @@ from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import Monitor
 
 
+@writes_nothing_if_refused
 def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: int) -> Artefact:
     """Train the denoising autoencoder and measure its features over D_U.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from darla.common import Artefact, InputError, open_artefact, seed_for
+from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
@@ -31,6 +31,7 @@ _MOVIE_VALUES = 13
 """Values of a latent in the traversal movie, from one end of its range to the other."""
 
 
+@writes_nothing_if_refused
 def train_encoder(
     config: SeeConfig,
     frames: LabeledFrames,
