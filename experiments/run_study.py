@@ -30,13 +30,13 @@ from darla.experiments.plan import Plan, plan
 from darla.experiments.status import LOGS, StudyPart, write_study
 from darla.experiments.studies import named_study
 from darla.experiments.study import Study
+from darla.reports.tables.paper import FILES as PAPER_FILES
 from darla.reports.tables.paper import write_paper_table
 from darla.reports.tables.study import study_table
 from darla.write_report import report
 from darla.zero_shot import transfer
 
 TABLE = "table.md"
-PAPER = "paper-table.md"
 CORRELATION, EPISODES = "correlation", "episodes"
 _REPORT_SECONDS = 20.0
 
@@ -105,7 +105,7 @@ def run_study(
     out = Path(out)
     work = plan(study, out)
     with only_one(out):
-        write_study(out, study.name, _parts(study, work, out), local_workers)
+        write_study(out, study.name, _parts(study, work, out), local_workers, (TABLE, *PAPER_FILES))
         afterwards = sum(part.cost for part in work.transfers)
         failures = finish_jobs(work.jobs, workers, out / LOGS, ray=ray, afterwards=afterwards)
         transfers: dict[str, Artefact] = {}

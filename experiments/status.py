@@ -22,6 +22,7 @@ from darla.common.progress import duration
 STUDY = "study.json"
 LOGS = "logs"
 _FORMAT = 1
+_KEYS = {"format", "name", "started", "workers", "parts"}
 
 State = Literal["done", "running", "interrupted", "failed", "ready", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "interrupted", "failed", "ready", "waiting")
@@ -129,7 +130,7 @@ class StudyStatus:
                 yield f"failed: {each.part.label}: {each.message} (log: {self.folder / each.log})"
 
 
-def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: int) -> None:
+def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: int, tables: Sequence[str] = ()) -> None:
     """Write the list of a study's jobs, when a run of it starts.
 
     Args:
@@ -137,7 +138,12 @@ def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: in
         name: of the study.
         parts: its jobs, in the order of the listing.
         workers: how many jobs run at a time.
+        tables: names of the files that are written into the folder at the end.
+
+    Raises:
+        InputError: the folder holds files of the same names that no study has written.
     """
+    _require_own(folder, tables)
     record = {
         "format": _FORMAT,
         "name": name,
@@ -146,6 +152,30 @@ def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: in
         "parts": [asdict(part) for part in parts],
     }
     write_json(folder / STUDY, record)
+
+
+def _require_own(folder: Path, tables: Sequence[str]) -> None:
+    """Check that what a study would replace in a folder was written by one.
+
+    Raises:
+        InputError: it was not.
+    """
+    record: object = None
+    if (folder / STUDY).exists():
+        try:
+            record = read_json(folder / STUDY)
+        except InputError:
+            record = "damaged"  # not valid JSON, so a study did not write it: studies write it in one step
+        if not isinstance(record, dict) or not record.keys() >= _KEYS:
+            raise InputError(f"{folder / STUDY} is not darla's; move it elsewhere, or choose another folder")
+    if (folder / "config.json").exists() or is_complete(folder):
+        raise InputError(f"{folder} is the folder of an artefact; choose another folder for a study")
+    for name in tables:
+        if record is None and (folder / name).exists():
+            raise InputError(
+                f"{folder / name} would be replaced, and no study has been started in {folder}; move it elsewhere, or "
+                "choose another folder"
+            )
 
 
 def study_status(folder: Path | str) -> StudyStatus:

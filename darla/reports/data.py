@@ -101,8 +101,14 @@ def collect_artefacts(runs: Sequence[Path | str]) -> ReportData:
     for run in map(Path, runs):
         if not run.is_dir():
             raise InputError(f"no artefact at {run}: there is no such folder")
-        for folder in _artefacts_below(run):
-            _add(artefacts, Artefact.load(folder))
+        opened = [Artefact.load(folder) for folder in _artefacts_below(run)]
+        if not any(artefact.kind in _KINDS for artefact in opened):
+            kinds = ", ".join(sorted({artefact.kind for artefact in opened})) or "nothing that is finished"
+            raise InputError(
+                f"there is nothing to report on in {run}: no finished transfer and no encoder, but {kinds}"
+            )
+        for artefact in opened:
+            _add(artefacts, artefact)
     if not any(artefact.kind in _SUBJECTS for artefact in artefacts.values()):
         folders = ", ".join(map(str, runs))
         raise InputError(f"there is nothing to report on in {folders}: no finished transfer and no encoder")
@@ -178,4 +184,5 @@ def _digest_on_card(folder: Path) -> str:
         card = read_json(folder / "card.json")
     except InputError:
         return ""  # a damaged artefact nearby does not prevent a report on the others
-    return Artefact(folder, "", {}, card).digest if isinstance(card, dict) and "files" in card else ""
+    is_card = isinstance(card, dict) and isinstance(card.get("files"), dict)
+    return Artefact(folder, "", {}, card).digest if is_card else ""

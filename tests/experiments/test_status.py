@@ -8,7 +8,7 @@ import cell_work
 import pytest
 from command_line import darla, refusal
 
-from darla.common import WorkerDiedError
+from darla.common import InputError, WorkerDiedError
 from darla.common.jobs import log as job_log
 from darla.common.jobs.scheduler import Job, finish_jobs, is_held, only_one
 from darla.experiments.status import LOGS, STUDY, StudyPart, StudyStatus, study_status, write_study
@@ -148,3 +148,26 @@ def test_a_log_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert (mark.kind, mark.reason) == ("failed", "two lines")
     log.write_text(log.read_text() + job_log.started() + "\n")
     assert job_log.last_line(log) == "", "what an earlier start printed is old news"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("study.json", '{"school": "mine"}', "study.json is not darla's"),
+        ("study.json", "[1", "study.json is not darla's"),
+        ("table.md", "mine", "table.md would be replaced"),
+        ("config.json", "{}", "is the folder of an artefact"),
+    ],
+)
+def test_files_that_no_study_wrote_are_not_replaced(name: str, content: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=sentence):
+        write_study(tmp_path, "toy", [], 1, ("table.md",))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == content
+
+
+def test_a_study_replaces_its_own_tables(tmp_path: Path) -> None:
+    write_study(tmp_path, "toy", [], 1, ("table.md",))
+    (tmp_path / "table.md").write_text("of the first run")
+    write_study(tmp_path, "toy", [], 1, ("table.md",))

@@ -311,11 +311,23 @@ def test_what_cannot_be_reported_on_is_refused(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no finished transfer"):
         report(tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(InputError, match="nothing to report on in .*empty"):  # and not a report on the other alone
+        report([run / "conjunction", tmp_path / "empty"], tmp_path / "out")
     damaged = Path(shutil.copytree(run / "conjunction", tmp_path / "copy"))
     (damaged / "curves.csv").write_text("method\n")
     with pytest.raises(InputError, match=r"curves\.csv is not the file"):
         report(damaged, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("card", ["{", "[]", '{"files": null}', '{"files": 3}'])
+def test_a_damaged_folder_nearby_does_not_prevent_a_report(card, run, tmp_path):
+    for name in ("frames", "beta-4"):
+        shutil.copytree(run / name, tmp_path / name)
+    (tmp_path / "damaged").mkdir()
+    for name, text in (("card.json", card), ("config.json", "{}")):
+        (tmp_path / "damaged" / name).write_text(text)
+    assert len(collect_artefacts([tmp_path / "beta-4"]).frames) == 1
 
 
 def test_numbers_have_true_minus_signs_and_no_negative_zero():

@@ -20,6 +20,8 @@ from darla.reports.document import Cell, Table
 from darla.reports.tables.transfer import NOTHING, count, leak_notes, number, percent
 
 STEM, ROWS = "paper-table", "scores.csv"
+FILES = (f"{STEM}.md", f"{STEM}.csv", f"{STEM}.tex", ROWS)
+"""What `write_paper_table` writes."""
 
 
 def return_table(rows: Sequence[StudyRow], *, statistic: str = "mean", notes: Sequence[str] = ()) -> Table:
