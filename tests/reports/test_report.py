@@ -311,7 +311,7 @@ def test_what_cannot_be_reported_on_is_refused(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no finished transfer"):
         report(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(InputError, match="nothing to report on in .*empty"):  # and not a report on the other alone
+    with pytest.raises(InputError, match=r"nothing to report on in .*empty"):  # and not a report on the other alone
         report([run / "conjunction", tmp_path / "empty"], tmp_path / "out")
     damaged = Path(shutil.copytree(run / "conjunction", tmp_path / "copy"))
     (damaged / "curves.csv").write_text("method\n")
