@@ -8,6 +8,7 @@ unpickled.
 
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -246,13 +247,16 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
 
     Raises:
         ArtefactError: the folder holds an artefact of another kind.
-        InputError: it holds something else, or an artefact that was started with another configuration.
+        InputError: it holds something else, or an artefact that was started with another configuration; or a number of
+            the configuration is not finite.
     """
     folder = Path(folder)
     record = folder / _CONFIG
     topmost = _first_new(folder.absolute())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file, not a folder")
+    if (wrong := _first_not_finite(config)) is not None:
+        raise InputError(f"{wrong[0]} is {wrong[1]}, but must be finite")
     config = _plain(config)
     if record.is_file():
         previous = _read_record(record)
@@ -390,6 +394,18 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration as JSON gives it back (tuples become lists), so that two can be compared."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(config), sort_keys=True))
     return plain
+
+
+def _first_not_finite(value: Any, path: str = "") -> tuple[str, float] | None:
+    """Return where a configuration holds NaN or an infinity, which no setting can be, and the number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return path, value
+    members: list[tuple[str, Any]] = []
+    if isinstance(value, Mapping):
+        members = [(f"{path}.{key}" if path else str(key), member) for key, member in value.items()]
+    elif isinstance(value, list | tuple):
+        members = [(f"{path}[{number}]", member) for number, member in enumerate(value)]
+    return next((wrong for name, member in members if (wrong := _first_not_finite(member, name)) is not None), None)
 
 
 def _a(kind: str) -> str:

@@ -24,6 +24,8 @@ from darla.common import InputError, rng_for
 FloatArray = NDArray[np.float64]
 _CELLS_AT_ONCE = 4_000_000
 """Bound on the temporary arrays of one bootstrap block, in numbers."""
+MAX_CONFIDENCE = 0.999_999
+"""Closer to 1 no number of resamples that fits in memory says anything, and quantiles become infinite."""
 MAX_EXCHANGES = 20_000
 """Exchanges of labels that a permutation test tries at most."""
 TESTABLE_RUNS = 6
@@ -244,7 +246,7 @@ def require_same_targets(one: FloatArray, two: FloatArray) -> None:
 
 
 def valid_confidence(confidence: float) -> float:
-    """Return `confidence` if it lies between 0 and 1, else raise InputError."""
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must lie between 0 and 1, not {confidence!r}")
+    """Return `confidence` if it lies between 0 and `MAX_CONFIDENCE`, else raise InputError."""
+    if not 0 < confidence <= MAX_CONFIDENCE:
+        raise InputError(f"confidence must lie between 0 and {MAX_CONFIDENCE}, not {confidence!r}")
     return confidence

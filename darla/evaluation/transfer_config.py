@@ -4,10 +4,13 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from darla.common import InputError, seed_for
+from darla.evaluation.aggregates import valid_confidence
 
 Split = Literal["source", "validation", "selection", "target"]
 """The role of a domain in a transfer task."""
 SPLITS: tuple[Split, ...] = ("source", "validation", "selection", "target")
+MAX_RESAMPLES = 1_000_000
+"""Of the bootstrap: a hundred times as many as intervals need, and they still fit in memory."""
 _SNAPSHOT_EPISODES = 8
 """Episodes for each snapshot where a configuration names none."""
 
@@ -49,10 +52,9 @@ class Resampling:
     """Nominal coverage of the intervals."""
 
     def __post_init__(self) -> None:
-        if self.resamples < 1:
-            raise InputError(f"resamples is {self.resamples}, but must be at least 1")
-        if not 0 < self.confidence < 1:
-            raise InputError(f"confidence is {self.confidence}, but must lie between 0 and 1")
+        if not 1 <= self.resamples <= MAX_RESAMPLES:
+            raise InputError(f"resamples is {self.resamples}, but must be between 1 and {MAX_RESAMPLES}")
+        valid_confidence(self.confidence)
 
 
 @dataclass(frozen=True)

@@ -223,3 +223,10 @@ def test_a_finished_artefact_stays_when_another_request_is_refused(tmp_path: Pat
     with pytest.raises(InputError, match="another configuration"):
         stage(tmp_path / "a", {"width": 2}, error=InputError)
     assert Artefact.load(tmp_path / "a").digest == made.digest
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_is_named_and_nothing_is_written(number: float, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"see\.shape\[1\] is {number}, but must be finite"):
+        start_artefact(tmp_path / "a", "encoder", {"see": {"beta": 1.0, "shape": (1, number)}})
+    assert not (tmp_path / "a").exists()

@@ -1,8 +1,9 @@
 """Streams of random numbers are found by name alone."""
 
 import numpy as np
+import pytest
 
-from darla.common import rng_for, seed_for, unknown_name
+from darla.common import InputError, rng_for, seed_for, unknown_name
 
 
 def test_a_stream_depends_on_its_name_and_master_only() -> None:
@@ -31,3 +32,10 @@ def test_the_closest_name_is_offered() -> None:
         == "unknown model 'beta_va'; did you mean 'beta_vae'?"
     )
     assert str(unknown_name("model", "zzz", ["b", "a"])) == "unknown model 'zzz'; known: 'a', 'b'"
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "7", None, True, float("nan")])
+def test_what_is_no_seed_is_named(seed: object) -> None:
+    for draw in (seed_for, rng_for):
+        with pytest.raises(InputError, match="seed is .* but must be a whole number"):
+            draw(seed, "stream")  # type: ignore[operator]

@@ -59,6 +59,8 @@ class TrainingConfig:
             raise InputError(f"warmup_fraction must be a fraction in [0, 1), not {self.warmup_fraction}")
         if self.gradient_clip is not None and not self.gradient_clip > 0:
             raise InputError(f"gradient_clip must be above 0, not {self.gradient_clip}")
+        if not self.weight_decay >= 0:
+            raise InputError(f"weight_decay must not be negative, not {self.weight_decay}")
         if self.micro_batches < 0 or (self.micro_batches and self.batch_size % self.micro_batches):
             raise InputError(f"a batch of {self.batch_size} cannot be split into {self.micro_batches} micro_batches")
 
