@@ -37,5 +37,5 @@ def test_the_closest_name_is_offered() -> None:
 @pytest.mark.parametrize("seed", [-1, 1.5, "7", None, True, float("nan")])
 def test_what_is_no_seed_is_named(seed: object) -> None:
     for draw in (seed_for, rng_for):
-        with pytest.raises(InputError, match="seed is .* but must be a whole number"):
+        with pytest.raises(InputError, match=r"seed is .* but must be a whole number"):
             draw(seed, "stream")  # type: ignore[operator]

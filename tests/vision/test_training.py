@@ -212,7 +212,8 @@ def test_constant_rate_is_constant():
 
 def test_invalid_settings_are_refused(frames, tmp_path):
     for change in (
-        {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"weight_decay": -1.0}, {"schedule": "cosine"}, {"warmup_fraction": 1.0},
+        {"steps": -1}, {"batch_size": 0}, {"learning_rate": -1.0}, {"weight_decay": -1.0},
+        {"schedule": "cosine"}, {"warmup_fraction": 1.0},
         {"gradient_clip": 0.0}, {"micro_batches": 3},
     ):  # fmt: skip
         with pytest.raises(InputError):
