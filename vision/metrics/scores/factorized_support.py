@@ -36,7 +36,8 @@ def factorized_support(sample: Sample) -> Scores:
     Values: `factorized_support`, `rows`. Per latent: `distance` (mean over its pairs).
     """
     n, d = len(sample), sample.latent_count
-    rows = torch.from_numpy(sample.rng("factorized_support").permutation(n)[:ROWS]).to(sample.device)
+    # The name of the stream decides the rows, so it keeps its first spelling.
+    rows = torch.from_numpy(sample.rng("factorised_support").permutation(n)[:ROWS]).to(sample.device)
     codes = sample.standardized[rows]
     apart = (codes[:, None] - codes[None]).square().permute(2, 0, 1)
     distances = codes.new_zeros(d, d)
