@@ -38,7 +38,8 @@ def test_jobs_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixt
     assert ended[-1] == "d"
     told = capsys.readouterr().err
     assert "[4/4] d:" in told
-    assert "made" not in told
+    # What a job prints goes to its log; a status line may repeat the last of it, on a machine that is slow.
+    assert not [line for line in told.splitlines() if line.startswith("made")]
     assert "made a" in (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text().splitlines()
 
 
