@@ -5,13 +5,14 @@ stream, and the order of frames, episodes or workers does not matter.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from darla.common.errors import InputError
 
 
-def _sequence(master: int, names: tuple[str | int, ...]) -> np.random.SeedSequence:
+def _sequence(master: Any, names: tuple[str | int, ...]) -> np.random.SeedSequence:
     if isinstance(master, bool) or not isinstance(master, int | np.integer) or master < 0:
         raise InputError(f"seed is {master!r}, but must be a whole number that is not negative")
     digest = hashlib.sha256("/".join(f"{type(name).__name__}:{name}" for name in names).encode()).digest()
