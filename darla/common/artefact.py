@@ -138,14 +138,16 @@ def _check_card(folder: Path, card: Mapping[str, Any]) -> None:
         ArtefactError: it is not.
     """
     path = folder / _CARD
-    if card.get("format") != FORMAT:
+    if not isinstance(card.get("format"), int):
+        raise ArtefactError(f"{path} is damaged: format is {_brief(card.get('format'))}")
+    if card["format"] != FORMAT:
         raise ArtefactError(
-            f"{folder} has artefact format {card.get('format')!r}, but this version of darla reads format {FORMAT}"
+            f"{folder} has artefact format {card['format']!r}, but this version of darla reads format {FORMAT}"
         )
     for key, types in _CARD_TYPES.items():
         if not isinstance(card.get(key), types) or isinstance(card[key], bool):
             raise ArtefactError(f"{path} is damaged: {key} is {_brief(card.get(key))}")
-    if card.get(_CHECKSUM) != _checksum(card):
+    if card.get(_CHECKSUM) != card_checksum(card):
         raise ArtefactError(f"{path} is damaged: it is not as it was written (its {_CHECKSUM} differs)")
 
 
@@ -167,7 +169,8 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
         raise ArtefactError(f"{folder} is damaged: {added[0]} is not among the files in card.json; move it elsewhere")
 
 
-def _checksum(card: Mapping[str, Any]) -> str:
+def card_checksum(card: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a card's content, its own checksum left out."""
     return hashlib.sha256(json.dumps({**card, _CHECKSUM: None}, sort_keys=True).encode()).hexdigest()
 
 
@@ -332,7 +335,7 @@ def complete_artefact(
         "files": _hashes(folder),
     }
     card = _plain(card)  # as it is read back
-    card[_CHECKSUM] = _checksum(card)
+    card[_CHECKSUM] = card_checksum(card)
     write_json(folder / _CARD, card)
     return Artefact(folder, kind, _plain(config), card)
 

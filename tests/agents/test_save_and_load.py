@@ -139,11 +139,12 @@ def test_a_file_that_was_cut_or_altered_is_refused(agent_folder, encoder_folder,
 
 def rehash(folder, name):
     """Make the card agree with an altered file, as a careful stranger would."""
+    from darla.common.artefact import card_checksum
     from darla.common.files import sha256
 
     card = json.loads((folder / "card.json").read_text())
     card["files"][name] = sha256(folder / name)
-    (folder / "card.json").write_text(json.dumps(card))
+    (folder / "card.json").write_text(json.dumps({**card, "sha256": card_checksum(card)}))
 
 
 @pytest.mark.parametrize(
