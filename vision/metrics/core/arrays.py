@@ -34,38 +34,38 @@ def numbers(given: Any, name: str, dimensions: int | None) -> Tensor:
         InputError: something else than finite real numbers of moderate size, or another number of dimensions.
     """
     try:
-        found = given.detach() if isinstance(given, Tensor) else np.asarray(given)
+        array = given.detach() if isinstance(given, Tensor) else np.asarray(given)
     except ValueError as error:
         raise InputError(f"{name} must be one array of numbers, not rows of several lengths") from error
-    if isinstance(found, np.ndarray):
-        if found.dtype.kind not in "biuf":
-            raise InputError(f"{name} must be numbers, not {found.dtype}")
-        if found.dtype.kind == "u" and found.size and found.max() > np.iinfo(np.int64).max:
-            raise InputError(f"{name} must fit 64 bits with a sign, not {found.max()}")
-        kind = np.int64 if found.dtype.kind in "biu" else np.float32 if found.dtype.itemsize <= 4 else np.float64
+    if isinstance(array, np.ndarray):
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{name} must be numbers, not {array.dtype}")
+        if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+            raise InputError(f"{name} must fit 64 bits with a sign, not {array.max()}")
+        kind = np.int64 if array.dtype.kind in "biu" else np.float32 if array.dtype.itemsize <= 4 else np.float64
         with np.errstate(over="ignore"):
-            found = torch.from_numpy(np.array(found, dtype=kind, order="C"))
-    elif found.is_complex() or found.is_quantized:
-        raise InputError(f"{name} must be real numbers, not {found.dtype}")
-    elif not found.is_floating_point():
-        found = found.to(torch.int64)
-    elif found.dtype not in (torch.float32, torch.float64):
-        found = found.to(torch.float32)
-    if dimensions is not None and found.ndim != dimensions:
-        raise InputError(f"{name} must be of shape (rows, columns), not {tuple(found.shape)}")
-    if found.is_floating_point() and found.numel():
-        if not bool(torch.isfinite(found).all()):
+            array = torch.from_numpy(np.array(array, dtype=kind, order="C"))
+    elif array.is_complex() or array.is_quantized:
+        raise InputError(f"{name} must be real numbers, not {array.dtype}")
+    elif not array.is_floating_point():
+        array = array.to(torch.int64)
+    elif array.dtype not in (torch.float32, torch.float64):
+        array = array.to(torch.float32)
+    if dimensions is not None and array.ndim != dimensions:
+        raise InputError(f"{name} must be of shape (rows, columns), not {tuple(array.shape)}")
+    if array.is_floating_point() and array.numel():
+        if not bool(torch.isfinite(array).all()):
             raise InputError(f"{name} must be finite numbers, without NaN or infinity")
-        if float(found.abs().max()) > LARGEST:
-            raise InputError(f"{name} must be at most {LARGEST:g} in size, not {float(found.abs().max()):g}")
-    return found
+        if float(array.abs().max()) > LARGEST:
+            raise InputError(f"{name} must be at most {LARGEST:g} in size, not {float(array.abs().max()):g}")
+    return array
 
 
-def same_rows(found: Tensor, name: str, count: int) -> None:
+def same_rows(array: Tensor, name: str, count: int) -> None:
     """Refuse an array with another number of rows than the codes.
 
     Raises:
         InputError: naming the array and both numbers.
     """
-    if len(found) != count:
-        raise InputError(f"{name} must have {count} rows, as many as there are codes, not {len(found)}")
+    if len(array) != count:
+        raise InputError(f"{name} must have {count} rows, as many as there are codes, not {len(array)}")

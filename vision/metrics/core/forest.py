@@ -76,9 +76,9 @@ class Forest:
         if self.continuous:
             values: Array = self.model.predict(places)[:, None]
             return values
-        found = np.zeros((len(places), self.classes))
-        found[:, self.model.classes_] = self.model.predict_proba(places)
-        return found
+        probabilities = np.zeros((len(places), self.classes))
+        probabilities[:, self.model.classes_] = self.model.predict_proba(places)
+        return probabilities
 
     def errors(self, places: Array) -> Array:
         """Return the squared error of each scored row, (N,), were its codes at `places`."""
@@ -90,7 +90,7 @@ class Forest:
 
         Accuracy for classes, R^2 for values.
         """
-        found = []
+        explained = []
         for places, targets in ((self.ranks, self.targets), (self.test_ranks, self.test_targets)):
             answers = self.predict(places)
             if self.continuous:
@@ -98,8 +98,8 @@ class Forest:
             else:
                 truth = targets.argmax(axis=1)
                 wrong, usual = (answers.argmax(axis=1) != truth).mean(), (self.guess.argmax() != truth).mean()
-            found.append(float(np.clip(1.0 - wrong / usual, 0.0, 1.0)) if usual > 0 else 0.0)
-        return found[0], found[1]
+            explained.append(float(np.clip(1.0 - wrong / usual, 0.0, 1.0)) if usual > 0 else 0.0)
+        return explained[0], explained[1]
 
 
 def ranks(sample: Sample) -> tuple[Array, Array]:

@@ -95,9 +95,9 @@ def entropy(counts: Tensor) -> Tensor:
     """Return the plug-in entropy in nats over the last dimension of a table of counts."""
     wide = counts.to(torch.float32 if counts.device.type == "mps" else torch.float64)
     total = wide.sum(dim=-1)
-    found = total.log() - torch.special.xlogy(wide, wide).sum(dim=-1) / total
+    entropies = total.log() - torch.special.xlogy(wide, wide).sum(dim=-1) / total
     # A single class has no entropy, and the logarithms above do not cancel to the last digit.
-    return torch.where((counts > 0).sum(dim=-1) <= 1, 0.0, found)
+    return torch.where((counts > 0).sum(dim=-1) <= 1, 0.0, entropies)
 
 
 def tables(a: Tensor, b: Tensor) -> Tensor:
@@ -147,9 +147,9 @@ def measure(a: Tensor, b: Tensor, rng: np.random.Generator | None = None) -> Inf
         by_chance += _settled(total - joint_entropy(a, b[order]), latents, factors)
     by_chance /= PERMUTATIONS
     room = factors - by_chance
-    found = torch.where(room > 1e-9, (mutual - by_chance) * factors / torch.where(room > 1e-9, room, 1.0), 0.0)
-    found = torch.where(mutual > _level(by_chance, len(a)), found, 0.0)
-    return Information(torch.minimum(found.clamp(min=0), factors.expand_as(found)), latents, factors, joint)
+    corrected = torch.where(room > 1e-9, (mutual - by_chance) * factors / torch.where(room > 1e-9, room, 1.0), 0.0)
+    corrected = torch.where(mutual > _level(by_chance, len(a)), corrected, 0.0)
+    return Information(torch.minimum(corrected.clamp(min=0), factors.expand_as(corrected)), latents, factors, joint)
 
 
 def _settled(mutual: Tensor, latents: Tensor, factors: Tensor) -> Tensor:

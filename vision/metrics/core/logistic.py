@@ -91,8 +91,8 @@ def fit_logistic(
 
     if classes > 1:
         optimizer.step(loss)  # type: ignore[no-untyped-call]
-    found = weights.detach()
-    return Logistic(mean, deviation, found if bool(torch.isfinite(found).all()) else start)
+    fitted = weights.detach()
+    return Logistic(mean, deviation, fitted if bool(torch.isfinite(fitted).all()) else start)
 
 
 def _with_one(inputs: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ def with_classes(codes: Tensor, labels: Tensor, neighbors: int = NEIGHBORS) -> T
     nearer = torch.searchsorted(ordered, grouped + radius, right=True) - torch.searchsorted(ordered, grouped - radius)
     psi = torch.special.digamma
     of_rows = psi(k.to(codes.dtype)) - psi((end - start).to(codes.dtype))
-    found: Tensor = psi(codes.new_tensor(float(n))) + of_rows.mean() - psi(nearer.to(codes.dtype)).mean(dim=1)
-    return found.clamp(min=0)
+    estimates: Tensor = psi(codes.new_tensor(float(n))) + of_rows.mean() - psi(nearer.to(codes.dtype)).mean(dim=1)
+    return estimates.clamp(min=0)
 
 
 def with_numbers(codes: Tensor, values: Tensor, neighbors: int = NEIGHBORS) -> Tensor:
@@ -69,7 +69,7 @@ def with_numbers(codes: Tensor, values: Tensor, neighbors: int = NEIGHBORS) -> T
     n = len(codes)
     k = min(neighbors, n - 1)
     y = values.cpu().numpy()
-    found = []
+    estimates = []
     for x in codes.T.cpu().numpy():
         pairs = np.column_stack([x, y])
         distance = torch.from_numpy(cKDTree(pairs).query(pairs, k=k + 1, p=np.inf)[0][:, -1])
@@ -79,8 +79,8 @@ def with_numbers(codes: Tensor, values: Tensor, neighbors: int = NEIGHBORS) -> T
             ordered, radius = line.sort().values, _less(distance, line)
             within = torch.searchsorted(ordered, line + radius, right=True) - torch.searchsorted(ordered, line - radius)
             total = total - torch.special.digamma(within.to(torch.float64)).mean()
-        found.append(total.clamp(min=0))
-    return torch.stack(found).to(codes)
+        estimates.append(total.clamp(min=0))
+    return torch.stack(estimates).to(codes)
 
 
 def _less(distance: Tensor, places: Tensor) -> Tensor:

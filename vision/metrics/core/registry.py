@@ -96,7 +96,7 @@ class Metric:
             interval: ask for a bootstrap interval over rows; a number is its resamples.
             test_codes: (M, D), rows to score on where the metric fits something; a third of the rows if None.
             test_factors: (M, K).
-            continuous: for each factor whether it is one; found from its values if None.
+            continuous: for each factor whether it is one; decided from its values if None.
             options: the metric's own options and further arrays.
 
         Raises:
@@ -135,8 +135,8 @@ class Metric:
             raise InputError(f"{self.name} needs factors, and none were given")
         if missing := [name for name in self.reads if name not in sample.rows]:
             raise InputError(f"{self.name} needs {missing[0]}, and none were given")
-        found = self.scores(sample, **options)
-        result = self._result(sample, found, options)
+        scores = self.scores(sample, **options)
+        result = self._result(sample, scores, options)
         if interval is None:
             return result
         asked = interval if isinstance(interval, Interval) else Interval(interval)
@@ -152,7 +152,7 @@ class Metric:
         """Call the metric's own function on what it gets to see of a sample."""
         return self.body(sample.reduced if self.reduces else sample, **options)
 
-    def _result(self, sample: Sample, found: Scores, options: Mapping[str, Any]) -> Result:
+    def _result(self, sample: Sample, scores: Scores, options: Mapping[str, Any]) -> Result:
         seen = sample.reduced if self.reduces else sample
         latents, factors = seen.latents.numpy(), seen.measured.numpy()
         d, k = sample.latent_count, sample.factor_count
@@ -163,26 +163,26 @@ class Metric:
             return whole
 
         matrix = None
-        if found.matrix is not None:
+        if scores.matrix is not None:
             matrix = np.zeros((d, k))
-            matrix[np.ix_(latents, factors)] = plain(found.matrix)
-        per_factor = {name: spread(part, k, factors) for name, part in found.per_factor.items()}
-        per_latent = {name: spread(part, d, latents) for name, part in found.per_latent.items()}
+            matrix[np.ix_(latents, factors)] = plain(scores.matrix)
+        per_factor = {name: spread(part, k, factors) for name, part in scores.per_factor.items()}
+        per_latent = {name: spread(part, d, latents) for name, part in scores.per_latent.items()}
         if k and self.needs.factors:
             per_factor["measured"] = spread([1.0] * len(factors), k, factors)
         per_latent["active"] = sample.active.cpu().numpy().astype(np.float64)
         result = Result(
             name=self.name,
-            score=float(found.score),
-            values={self.name: float(found.score), **{name: float(value) for name, value in found.values.items()}},
+            score=float(scores.score),
+            values={self.name: float(scores.score), **{name: float(value) for name, value in scores.values.items()}},
             per_factor=per_factor,
             per_latent=per_latent,
             matrix=matrix,
             n=len(sample),
             seed=sample.seed,
             preset=sample.preset,
-            chance=self._level(self._chance, found.chance, sample, options),
-            ceiling=self._level(self._ceiling, found.ceiling, sample, options),
+            chance=self._level(self._chance, scores.chance, sample, options),
+            ceiling=self._level(self._ceiling, scores.ceiling, sample, options),
         )
         self._check(result)
         return result

@@ -161,10 +161,10 @@ class Sample:
         centered = scaled - scaled[:1]
         largest = centered.abs().amax()
         centered = centered / largest if largest > 0 else centered
-        found = (centered - centered.mean(dim=0)).square().mean(dim=0).sqrt()
+        deviations = (centered - centered.mean(dim=0)).square().mean(dim=0).sqrt()
         # A column of one value is constant, whatever rounding makes of its mean.
-        found = torch.where(centered.abs().amax(dim=0) > 0, found, 0.0)
-        return found / found.max() if found.max() > 0 else found
+        deviations = torch.where(centered.abs().amax(dim=0) > 0, deviations, 0.0)
+        return deviations / deviations.max() if deviations.max() > 0 else deviations
 
     @cached_property
     def active(self) -> Tensor:

@@ -44,7 +44,7 @@ def explicitness(sample: Sample) -> Scores:
     Values: `explicitness`, `train`, `test`. Per factor: `train`, `test`.
     """
     train, test = sample.train, sample.test
-    found = torch.zeros(2, sample.factor_count, dtype=torch.float64)
+    aucs = torch.zeros(2, sample.factor_count, dtype=torch.float64)
     if sample.preset == "dlib":
         refuse_continuous(sample, "explicitness")
         spread = train.codes.std(dim=0, correction=0)
@@ -54,17 +54,17 @@ def explicitness(sample: Sample) -> Scores:
     for k, classes in enumerate(sample.sizes):
         labels = train.labels[:, k], test.labels[:, k]
         if sample.preset == "dlib":
-            found[:, k] = _by_scikit_learn(inputs, labels)
+            aucs[:, k] = _by_scikit_learn(inputs, labels)
             continue
         probe = fit_logistic(train.codes, labels[0], classes)
         for row, (part, truth) in enumerate(zip((train, test), labels, strict=True)):
             areas, defined = roc_auc(probe.logits(part.codes).log_softmax(dim=1), truth, classes)
             area = areas[defined].mean() if bool(defined.any()) else areas.new_tensor(0.5)
-            found[row, k] = (2 * area - 1).clamp(min=0)
+            aucs[row, k] = (2 * area - 1).clamp(min=0)
     return Scores(
-        score=found[1].mean(),
-        values={"train": found[0].mean(), "test": found[1].mean()},
-        per_factor={"train": found[0], "test": found[1]},
+        score=aucs[1].mean(),
+        values={"train": aucs[0].mean(), "test": aucs[1].mean()},
+        per_factor={"train": aucs[0], "test": aucs[1]},
     )
 
 

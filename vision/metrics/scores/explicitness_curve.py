@@ -74,15 +74,15 @@ def explicitness_curve(sample: Sample) -> Scores:
     known = 1.0 - least
     room = (len(FEATURES) - 1) * (known if sample.preset == "robust" else torch.ones_like(known))
     read = known > KNOWN if sample.preset == "robust" else torch.ones_like(known, dtype=torch.bool)
-    found = torch.where(read, 1.0 - 2.0 * area / torch.where(read, room, 1.0), 0.0)
+    explicitness = torch.where(read, 1.0 - 2.0 * area / torch.where(read, room, 1.0), 0.0)
     return Scores(
-        score=found.mean(),
+        score=explicitness.mean(),
         values={
             "informativeness": known.mean(),
             "linear": (1.0 - losses[:, 0]).mean(),
             "size": sample.factor_count / sample.latent_count,
         },
-        per_factor={"explicitness": found, "informativeness": known, "linear": 1.0 - losses[:, 0]},
+        per_factor={"explicitness": explicitness, "informativeness": known, "linear": 1.0 - losses[:, 0]},
     )
 
 

@@ -45,13 +45,13 @@ def jemmig(sample: Sample) -> Scores:
     parts = []
     for k, size in enumerate(sample.sizes):
         fitted = torch.where(kept, sample.bins, bins_of_equal_counts(sample.codes, max(2, size)))
-        found = measure(fitted, sample.labels[:, k : k + 1], sample.rng("mutual information"))
-        best = found.mutual[:, 0].argmax()
-        lead = gap(sample, found.mutual)[0]
+        of_factor = measure(fitted, sample.labels[:, k : k + 1], sample.rng("mutual information"))
+        best = of_factor.mutual[:, 0].argmax()
+        lead = gap(sample, of_factor.mutual)[0]
         # J with the corrected information: H(z, v) = H(z) + H(v) - I.
-        joint = found.latents[best] + found.factors[0] - found.mutual[best, 0]
-        most = found.factors[0] + (fitted[:, best].max() + 1).to(joint).log()
-        parts.append((1 - (joint - lead) / most, lead, ratio(found.mutual[:, 0], found.factors)))
+        joint = of_factor.latents[best] + of_factor.factors[0] - of_factor.mutual[best, 0]
+        most = of_factor.factors[0] + (fitted[:, best].max() + 1).to(joint).log()
+        parts.append((1 - (joint - lead) / most, lead, ratio(of_factor.mutual[:, 0], of_factor.factors)))
     scores, gaps = torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])
     return _scores(scores, gaps, torch.stack([part[2] for part in parts], dim=1))
 

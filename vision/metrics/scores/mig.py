@@ -38,10 +38,13 @@ def mig(sample: Sample) -> Scores:
     """
     information = sample.information
     gaps = gap(sample, information.mutual)
-    found = gaps / information.factors if sample.preset == "dlib" else ratio(gaps, information.factors)
+    normalized_gaps = gaps / information.factors if sample.preset == "dlib" else ratio(gaps, information.factors)
     return Scores(
-        score=found.mean(),
-        per_factor={"gap": found, "best": sample.latents[information.mutual.argmax(dim=0).cpu()].to(torch.float64)},
+        score=normalized_gaps.mean(),
+        per_factor={
+            "gap": normalized_gaps,
+            "best": sample.latents[information.mutual.argmax(dim=0).cpu()].to(torch.float64),
+        },
         matrix=information.normalized,
     )
 

@@ -63,12 +63,12 @@ def mig_posterior(sample: Sample, *, samples: int = 2000) -> Scores:
     if sample.preset == "robust":
         orders = [torch.from_numpy(rng.permutation(n)).to(sample.device) for _ in range(2)]
         labels += [sample.labels[order] for order in orders]
-    found = [torch.stack([_information(drawn[:, j], rows, sample.codes[:, j], spread[:, j], marks)
+    estimates = [torch.stack([_information(drawn[:, j], rows, sample.codes[:, j], spread[:, j], marks)
                           for j in range(sample.latent_count)]) for marks in labels]  # fmt: skip
     entropies = column_entropy(sample.labels)
-    mutual = found[0]
+    mutual = estimates[0]
     if sample.preset == "robust":
-        by_chance = torch.stack(found[1:]).mean(dim=0).clamp(min=0)
+        by_chance = torch.stack(estimates[1:]).mean(dim=0).clamp(min=0)
         room = entropies - by_chance
         mutual = torch.where(room > 1e-9, (mutual - by_chance) * entropies / room.clamp(min=1e-9), 0.0)
         mutual = torch.minimum(mutual.clamp(min=0), entropies.expand_as(mutual))
@@ -80,15 +80,15 @@ def mig_posterior(sample: Sample, *, samples: int = 2000) -> Scores:
 def _information(drawn: Tensor, rows: Tensor, means: Tensor, spread: Tensor, labels: Tensor) -> Tensor:
     """Return I(z; v_k) of one latent from draws (S,) made at `rows`, (K,)."""
     whole = _log_density(drawn, means, spread)
-    found = []
+    estimates = []
     for k in range(labels.shape[1]):
         own = labels[rows, k]
         inside = torch.empty_like(whole)
         for value in torch.unique(own).tolist():
             images, draws = labels[:, k] == value, own == value
             inside[draws] = _log_density(drawn[draws], means[images], spread[images])
-        found.append((inside - whole).mean())
-    return torch.stack(found)
+        estimates.append((inside - whole).mean())
+    return torch.stack(estimates)
 
 
 def _log_density(drawn: Tensor, means: Tensor, spread: Tensor) -> Tensor:
