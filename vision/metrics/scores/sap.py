@@ -32,7 +32,7 @@ def sap(sample: Sample) -> Scores:
     Range: 0 to 1. Chance: 0. Cost: robust, D n_k^2 operations at each of at most 1,024 positions for each factor; dlib,
     D K support vector machines.
     Presets: robust is the paper's: S_jk is the balanced accuracy, on rows that were not fitted, of the best classifier
-    with n_k - 1 thresholds, which is computed exactly, rescaled so that guessing has 0; what is not three standard errors
+    with n_k - 1 thresholds, computed exactly, rescaled so that guessing has 0; what is not three standard errors
     above guessing is 0. A continuous factor counts by its twenty classes of equal counts. One latent's gap is to 0.
     dlib: S_jk is the accuracy of scikit-learn's LinearSVC(C=0.01, class_weight="balanced"). A line cannot single out
     an inner class, so a perfect code has 0.48 for factor sizes [3, 6, 8, 8] and 0.25 at dSprites'; the score depends
