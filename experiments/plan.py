@@ -4,8 +4,6 @@ A folder's name has a digest of everything that the artefact depends on. So task
 frames, encoders and agents, within one study and between studies.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from darla.agents import ALGORITHMS, ActConfig
 from darla.agents.algorithms.settings import Observation
+from darla.common.files import json_sha256
 from darla.common.jobs.scheduler import Job
 from darla.envs import AnyDomain, TransferTask, tasks
 from darla.envs.frames.collect import CollectConfig
@@ -243,7 +242,7 @@ def _training_seconds(training: TrainingConfig, loss: str) -> float:
 
 
 def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:10]
+    return json_sha256(record)[:10]
 
 
 def _file_name(name: str) -> str:

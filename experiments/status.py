@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from darla.common import InputError, is_complete
+from darla.common.artefact import CARD, CONFIG
 from darla.common.files import read_json, write_json
 from darla.common.jobs import log as job_log
 from darla.common.jobs.scheduler import is_held
@@ -168,7 +169,7 @@ def _require_own(folder: Path, tables: Sequence[str]) -> None:
             record = "damaged"  # not valid JSON, so a study did not write it: studies write it in one step
         if not isinstance(record, dict) or not record.keys() >= _KEYS:
             raise InputError(f"{folder / STUDY} is not darla's; move it elsewhere, or choose another folder")
-    if (folder / "config.json").exists() or is_complete(folder):
+    if (folder / CONFIG).exists() or is_complete(folder):
         raise InputError(f"{folder} is the folder of an artefact; choose another folder for a study")
     for name in tables:
         if record is None and (folder / name).exists():
@@ -211,7 +212,7 @@ def _part_status(part: StudyPart, folder: Path, running_since: datetime | None) 
         running_since: when the present run of the study started; None if it is not running.
     """
     if is_complete(folder / part.folder):
-        card = read_json(folder / part.folder / "card.json")
+        card = read_json(folder / part.folder / CARD)
         return PartStatus(part, "done", float(card.get("wall_seconds", 0.0)))
     log = job_log.log_of(folder / part.folder, folder / LOGS)
     mark = job_log.last_mark(log)

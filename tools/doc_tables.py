@@ -10,7 +10,6 @@ defines things and measures nothing has `definitions` in place of a command.
 """
 
 import argparse
-import hashlib
 import json
 import re
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darla.common import unknown_name
+from darla.common.files import json_sha256
 from darla.common.json_records import to_json
 from darla.envs import tasks
 from darla.experiments.studies import named_study
@@ -91,7 +91,7 @@ def study_digest(name: str, task: str | None = None) -> str:
         study = replace(study, tasks=(task,), methods=methods)
     record = {"study": to_json(study), "tasks": {each: tasks.get(each).to_dict() for each in study.tasks}}
     del record["study"]["about"]
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+    return json_sha256(record)[:16]
 
 
 def digest_of(entry: Mapping[str, str | int]) -> str:

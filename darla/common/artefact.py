@@ -6,7 +6,6 @@ What a stage needs only to resume is in the working folders, which are not hashe
 unpickled.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from darla.common.errors import ArtefactError, InputError
-from darla.common.files import load_tensors, read_json, sha256, write_json
+from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.threads import available_cores
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ TENSORBOARD = "tensorboard"
 WATCHED = "watched"
 """Optional monitoring output; kept, but not hashed, since it does not affect training."""
 _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
-_CARD, _CONFIG = "card.json", "config.json"
+CARD, CONFIG = "card.json", "config.json"
+"""The two files that every artefact has."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
 _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -83,7 +83,7 @@ class Artefact:
     @property
     def digest(self) -> str:
         """SHA-256 over the names and hashes of all files: equal for equal content."""
-        return _digest(self.card["files"])
+        return json_sha256(self.card["files"])
 
     def tensors(self, name: str = "model.safetensors") -> "dict[str, Tensor]":
         """Read one of the artefact's safetensors files."""
@@ -108,11 +108,11 @@ class Artefact:
             raise ArtefactError(
                 f"{folder} is not a finished artefact (it has no card.json); give the command that writes it again"
             )
-        card = _read_record(folder / "card.json")
+        card = _read_record(folder / CARD)
         _check_card(folder, card)
         _require_kind(folder, card["kind"], kind)
         _check_files(folder, card["files"])
-        return cls(folder, card["kind"], _read_record(folder / _CONFIG)["config"], card)
+        return cls(folder, card["kind"], _read_record(folder / CONFIG)["config"], card)
 
 
 def open_artefact(artefact: Artefact | Path | str, kind: str | None = None) -> Artefact:
@@ -137,7 +137,7 @@ def _check_card(folder: Path, card: Mapping[str, Any]) -> None:
     Raises:
         ArtefactError: it is not.
     """
-    path = folder / _CARD
+    path = folder / CARD
     if not isinstance(card.get("format"), int):
         raise ArtefactError(f"{path} is damaged: format is {_brief(card.get('format'))}")
     if card["format"] != FORMAT:
@@ -157,8 +157,8 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
     Raises:
         ArtefactError: a file is missing, altered or added.
     """
-    if _CONFIG not in files:
-        raise ArtefactError(f"{folder / _CARD} is damaged: it does not name {_CONFIG}")
+    if CONFIG not in files:
+        raise ArtefactError(f"{folder / CARD} is damaged: it does not name {CONFIG}")
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
@@ -171,7 +171,7 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
 
 def card_checksum(card: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a card's content, its own checksum left out."""
-    return hashlib.sha256(json.dumps({**card, _CHECKSUM: None}, sort_keys=True).encode()).hexdigest()
+    return json_sha256({**card, _CHECKSUM: None})
 
 
 def _require_kind(folder: Path, kind: str, needed: str | None) -> None:
@@ -192,7 +192,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def is_complete(folder: Path | str) -> bool:
     """Return whether a stage has finished writing `folder`."""
-    return (Path(folder) / _CARD).is_file()
+    return (Path(folder) / CARD).is_file()
 
 
 _begun: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_begun", default=None)
@@ -225,7 +225,7 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
 def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
     """Remove a folder that holds nothing but a configuration, and those of its parents that were made for it."""
     left = [path for path in folder.rglob("*") if not path.is_dir()]
-    if any(path != folder / _CONFIG and not _is_partial(path.name) for path in left):
+    if any(path != folder / CONFIG and not _is_partial(path.name) for path in left):
         return
     for path in left:
         path.unlink(missing_ok=True)
@@ -254,7 +254,7 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
             the configuration is not finite.
     """
     folder = Path(folder)
-    record = folder / _CONFIG
+    record = folder / CONFIG
     topmost = _first_new(folder.absolute())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file, not a folder")
@@ -314,10 +314,10 @@ def complete_artefact(
     Raises:
         ArtefactError: the folder was removed or altered while the stage ran.
     """
-    written = folder / _CONFIG
+    written = folder / CONFIG
     if not written.is_file() or _read_record(written) != {"kind": kind, "config": _plain(config)}:
         raise ArtefactError(
-            f"{folder} was removed or altered while it was being written ({_CONFIG} is missing or another); give the "
+            f"{folder} was removed or altered while it was being written ({CONFIG} is missing or another); give the "
             "command again"
         )
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
@@ -336,7 +336,7 @@ def complete_artefact(
     }
     card = _plain(card)  # as it is read back
     card[_CHECKSUM] = card_checksum(card)
-    write_json(folder / _CARD, card)
+    write_json(folder / CARD, card)
     return Artefact(folder, kind, _plain(config), card)
 
 
@@ -382,15 +382,11 @@ def _names(folder: Path) -> set[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in _UNHASHED and not name.startswith(".")]
         names |= {(Path(root) / name).relative_to(folder).as_posix() for name in files if not name.startswith(".")}
-    return {name for name in names if Path(name).name != _CARD}
+    return {name for name in names if Path(name).name != CARD}
 
 
 def _hashes(folder: Path) -> dict[str, str]:
     return {name: sha256(folder / name) for name in sorted(_names(folder))}
-
-
-def _digest(files: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

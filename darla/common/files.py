@@ -115,6 +115,11 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
         raise InputError(f"{path} is damaged: it is not a complete safetensors file ({error})") from error
 
 
+def json_sha256(value: Any) -> str:
+    """Return the SHA-256, in hexadecimal, of a value as JSON with sorted keys: equal for equal values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()

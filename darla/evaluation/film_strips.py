@@ -159,7 +159,9 @@ def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Im
     for number, episode in enumerate(episodes):
         top = _MARGIN + number * (row + _BETWEEN)
         ups, downs = (sum(sign * reward > 0 for reward in episode.rewards) for sign in (1, -1))
-        pen.text((_MARGIN, top), f"{episode.label}:  return {episode.return_:g}", _INK, _font(), stroke_width=0)
+        pen.text(
+            (_MARGIN, top), f"{episode.label}:  return {episode.return_:g}", _INK, font(_FONT_SIZE), stroke_width=0
+        )
         _legend(pen, canvas.width - _MARGIN, top, ups, downs)
         for column in range(columns):
             step = column * interval
@@ -220,17 +222,22 @@ def _legend(pen: ImageDraw.ImageDraw, right: int, top: int, ups: int, downs: int
     """Write the number of positive and negative rewards, right-aligned, beside their marks."""
     x = float(right)
     for count, good in ((downs, False), (ups, True)):
-        x -= pen.textlength(str(count), _font())
-        pen.text((x, top), str(count), _INK, _font())
+        x -= pen.textlength(str(count), font(_FONT_SIZE))
+        pen.text((x, top), str(count), _INK, font(_FONT_SIZE))
         x -= 18
         _mark(pen, x, top + (22 if good else 6), good)
         x -= 30
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return the font of strips and films.
+
+    Args:
+        size: in pixels.
+    """
     # Ships with Matplotlib, and has the Greek letters and signs that may occur in the names of domains.
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), _FONT_SIZE)
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def _png(image: Image.Image) -> bytes:

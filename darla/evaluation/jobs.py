@@ -1,7 +1,5 @@
 """The work of an evaluation, in jobs: one agent in one domain, or one film strip. Results of finished jobs are kept."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +11,7 @@ import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
 from darla.common import InputError
-from darla.common.files import read_json, write_json
+from darla.common.files import json_sha256, read_json, write_json
 from darla.common.json_records import load_json, to_json
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.evaluation.episode_records import Episode, EpisodeRecord
@@ -129,7 +127,7 @@ class Evaluation:
             "protocol": asdict(self.protocol),
             "curve": [self.snapshot_eval_episodes, *snapshots] if (snapshots := self.snapshots(job)) else None,
         }
-        return self.episode_cache / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.json"
+        return self.episode_cache / f"{json_sha256(key)[:24]}.json"
 
     def cost(self, job: EvaluationJob) -> int:
         """Return the number of episodes of a job."""

@@ -11,6 +11,7 @@ from darla.analysis.encoder_correlation import KIND as CORRELATION
 from darla.analysis.encoder_correlation import MEASURE_PATHS
 from darla.analysis.encoder_measures import KIND as MEASURES
 from darla.common import Artefact, InputError, is_complete
+from darla.common.artefact import CARD, CONFIG
 from darla.common.csv_rows import read_rows
 from darla.common.files import read_json
 from darla.evaluation.episode_records import EpisodeRecord, read_episodes
@@ -172,7 +173,7 @@ def _artefacts_near(folder: Path) -> Iterator[Path]:
 def _artefacts_below(folder: Path, depth: int | None = None) -> Iterable[Path]:
     for root, folders, files in os.walk(folder):
         folders.sort()
-        if "card.json" in files and "config.json" in files:
+        if {CARD, CONFIG} <= set(files):
             yield Path(root)
         if depth is not None and len(Path(root).relative_to(folder).parts) >= depth:
             folders.clear()
@@ -181,7 +182,7 @@ def _artefacts_below(folder: Path, depth: int | None = None) -> Iterable[Path]:
 def _digest_on_card(folder: Path) -> str:
     """Return an artefact's digest without reading its files; they are checked when the artefact is opened."""
     try:
-        card = read_json(folder / "card.json")
+        card = read_json(folder / CARD)
     except InputError:
         return ""  # a damaged artefact nearby does not prevent a report on the others
     is_card = isinstance(card, dict) and isinstance(card.get("files"), dict)

@@ -2,14 +2,11 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from darla.evaluation.film_strips import RecordedEpisode
+from darla.evaluation.film_strips import RecordedEpisode, font
 
 _SCALE, _GAP, _MARGIN = 3, 10, 10
 _HEADER, _CAPTION = 24, 22
@@ -31,7 +28,7 @@ def film_gif(rows: Mapping[str, Sequence[RecordedEpisode]], *, interval: int = 2
     """
     first = next(iter(rows.values()))
     height, width = (side * _SCALE for side in first[0].images[0].shape[:2])
-    names = max(_font(15).getlength(name) for name in rows) + _GAP
+    names = max(font(15).getlength(name) for name in rows) + _GAP
     size = (
         int(2 * _MARGIN + names + len(first) * (width + _GAP) - _GAP),
         2 * _MARGIN + _HEADER + len(rows) * (height + _CAPTION + _GAP) - _GAP,
@@ -42,10 +39,10 @@ def film_gif(rows: Mapping[str, Sequence[RecordedEpisode]], *, interval: int = 2
         canvas = Image.new("RGB", size, _PAPER)
         pen = ImageDraw.Draw(canvas)
         for column, episode in enumerate(first):
-            pen.text((_MARGIN + names + column * (width + _GAP), _MARGIN), episode.label, _INK, _font(14))
+            pen.text((_MARGIN + names + column * (width + _GAP), _MARGIN), episode.label, _INK, font(14))
         for row, (name, episodes) in enumerate(rows.items()):
             top = _MARGIN + _HEADER + row * (height + _CAPTION + _GAP)
-            pen.text((_MARGIN, top + height // 2 - 10), name, _INK, _font(15))
+            pen.text((_MARGIN, top + height // 2 - 10), name, _INK, font(15))
             for column, episode in enumerate(episodes):
                 corner = int(_MARGIN + names + column * (width + _GAP)), top
                 canvas.paste(_image(episode, step, (width, height)), corner)
@@ -69,15 +66,9 @@ def _caption(pen: ImageDraw.ImageDraw, episode: RecordedEpisode, step: int, corn
     rewards = episode.rewards[:step]
     x, y = corner
     text = f"return {sum(rewards):g}"
-    pen.text((x, y), text, _INK if step < len(episode.rewards) else _MUTED, _font(14))
-    x += int(_font(14).getlength("return -00   "))
+    pen.text((x, y), text, _INK if step < len(episode.rewards) else _MUTED, font(14))
+    x += int(font(14).getlength("return -00   "))
     for sign, color in (("+", _GOOD), ("−", _BAD)):
         count = sum((reward > 0) == (sign == "+") for reward in rewards if reward)
-        pen.text((x, y), f"{sign}{count}", color, _font(14))
-        x += int(_font(14).getlength("+00  "))
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Ships with Matplotlib, and has the Greek letters and signs that may occur in names.
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+        pen.text((x, y), f"{sign}{count}", color, font(14))
+        x += int(font(14).getlength("+00  "))
