@@ -9,12 +9,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mkdocs.plugins import event_priority
+
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("agents", "envs", "experiments", "vision")
 
 
+@event_priority(100)
 def on_config(config: Any) -> Any:
-    """Make `build/site-source/darla` anew, a copy of the source files."""
+    """Make `build/site-source/darla` anew, a copy of the source files.
+
+    Hooks come after plugins unless their priority is higher, and mkdocstrings leaves out of its search path, for good,
+    a folder that is not there when its own turn comes: in a fresh checkout nothing of ours would be on the site.
+    """
     tree = ROOT / "build" / "site-source"
     shutil.rmtree(tree, ignore_errors=True)
     copy = {"ignore": shutil.ignore_patterns("__pycache__"), "dirs_exist_ok": True}
