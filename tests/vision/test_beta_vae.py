@@ -39,7 +39,7 @@ def test_normalized_beta_is_scaled_by_pixels_per_latent(images):
 @pytest.mark.parametrize(("share", "part"), [(0.0, 0.0), (0.125, 0.5), (0.25, 1.0), (0.9, 1.0)])
 def test_beta_rises_over_its_warmup_and_is_the_final_one_outside_training(images, share: float, part: float):
     model = build(beta=4.0, beta_warmup_fraction=0.25)
-    model.on_step(share)
+    model.on_step(round(1000 * share), 1000)
     terms = losses(model.train(), images)
     torch.testing.assert_close(terms["loss"], terms["pixel"] + part * 4.0 * terms["kl"])
     terms = losses(model.eval(), images)
@@ -49,14 +49,14 @@ def test_beta_rises_over_its_warmup_and_is_the_final_one_outside_training(images
 def test_beta_rises_in_a_straight_line_over_its_warmup(images):
     model = build(beta=4.0, beta_warmup_fraction=0.5)
     for share, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (0.9, 4.0)):
-        model.on_step(share)
+        model.on_step(round(1000 * share), 1000)
         terms = losses(model.train(), images)
         torch.testing.assert_close(terms["loss"], terms["pixel"] + weight * terms["kl"])
 
 
 def test_outside_training_beta_is_the_final_one(images):
     model = build(beta=4.0, beta_warmup_fraction=0.5).eval()
-    model.on_step(0.0)
+    model.on_step(0, 1000)
     terms = losses(model, images)
     torch.testing.assert_close(terms["loss"], terms["pixel"] + 4 * terms["kl"])
 

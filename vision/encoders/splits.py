@@ -11,17 +11,27 @@ _PROBED = 8192
 """Frames, at most, to fit probes on, and to score them on."""
 
 
-def split(frames: int, held_out: float, seed: int) -> tuple[Array, Array]:
-    """Split frame indices into those to train on and those held out, at least one each.
+def split(frames: int, held_out: float, seed: int, unit_size: int = 1) -> tuple[Array, Array]:
+    """Split frame indices into those to train on and those held out, at least one unit each.
+
+    Args:
+        frames: number of frames.
+        held_out: fraction to hold out.
+        seed: of the split.
+        unit_size: frames that belong together, such as the two of a pair; a multiple of them from the first frame on is
+            a unit, and is not divided.
 
     Raises:
-        InputError: there are fewer than two frames.
+        InputError: there are fewer than two units.
     """
-    if frames < 2:
-        raise InputError(f"at least 2 frames are needed to learn to see, not {frames}")
-    order = rng_for(seed, "held out").permutation(frames)
-    count = min(max(1, round(held_out * frames)), frames - 1)
-    return np.sort(order[count:]), order[:count]
+    units = frames // unit_size
+    if units < 2:
+        what = "frames" if unit_size == 1 else f"units of {unit_size} frames"
+        raise InputError(f"at least 2 {what} are needed to learn to see, not {units}")
+    order = rng_for(seed, "held out").permutation(units)
+    count = min(max(1, round(held_out * units)), units - 1)
+    rows = unit_size * order[:, None] + np.arange(unit_size)
+    return np.sort(rows[count:].reshape(-1)), rows[:count].reshape(-1)
 
 
 def subsample(rows: Array, count: int, seed: int) -> Array:

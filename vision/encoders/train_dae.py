@@ -19,6 +19,7 @@ from darla.vision.models.feature_space import feature_statistics
 from darla.vision.training.batches import LabeledFrames, image_shape_of
 from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import Monitor
+from darla.vision.training.units import single_images
 
 
 @writes_nothing_if_refused
@@ -54,9 +55,9 @@ def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: i
     stage = TrainingStage.open(out, "dae", record, config.dae_training.device)
     if stage.finished:
         return stage.finished
-    rows, held_out = split(len(frames), config.held_out, seed)
+    rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
     model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
-    monitor = Monitor(model, frames, held_out, out, seed)
+    monitor = Monitor(model, frames, single_images(held_out), out, seed)
     training = train_model(
         model,
         frames,

@@ -24,6 +24,7 @@ from darla.vision.training.batches import LabeledFrames, image_shape_of
 from darla.vision.training.config import TrainingConfig
 from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import ACTIVE, Monitor, code_statistics, dead_units
+from darla.vision.training.units import units_of
 
 _MANY_DEAD_UNITS = 0.5
 """Fraction of dead units above which a warning is printed."""
@@ -68,6 +69,7 @@ def train_encoder(
     image_shape = image_shape_of(frames)
     supervision = model_info(config.model).needs
     supervision.check(config.model, frames)
+    config = replace(config, vae=config.vae.for_frames(frames))
     denoiser = open_artefact(dae, "dae") if dae is not None else None
     if denoiser is not None:
         config = _adopt(config, denoiser)
@@ -81,8 +83,8 @@ def train_encoder(
     stage = TrainingStage.open(out, "encoder", record, config.training.device)
     if stage.finished:
         return stage.finished
-    rows, held_out = split(len(frames), config.held_out, seed)
-
+    rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
+    units = [units_of(supervision, frames, part, seed_for(seed, "units")) for part in (rows, held_out)]
     inputs = {"frames": frames.digest}
     feature_space = None
     if config.vae.needs_dae:
@@ -91,14 +93,14 @@ def train_encoder(
         feature_space = FeatureSpace(load_dae(denoiser), config.vae.perceptual)
         feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
     model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
-    monitor = Monitor(model, frames, held_out, out, seed, watch)
+    monitor = Monitor(model, frames, units[1], out, seed, watch)
     training = train_model(
         model,
         frames,
         config.training,
         out,
         seed_for(seed, "training"),
-        rows=rows,
+        units=units[0],
         label="learn to see",
         observe=monitor,
     )

@@ -57,10 +57,10 @@ class AnnealedVAE(VAE):
     config: AnnealedVAEConfig
     _annealed = 1.0
 
-    def on_step(self, fraction: float) -> None:
+    def on_step(self, step: int, steps: int) -> None:
         """Raise the capacity to its value over the first `anneal_fraction` of the training."""
         rise = self.config.anneal_fraction
-        self._annealed = min(1.0, fraction / rise) if rise else 1.0
+        self._annealed = min(1.0, step / steps / rise) if rise else 1.0
 
     def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return gamma |KL - C|, and `kl` and `capacity` in nats."""

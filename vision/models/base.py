@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from darla.common import InputError
 from darla.vision.models.config import LatentModelConfig, VisionModelConfig
 from darla.vision.models.feature_space import FeatureSpace
-from darla.vision.models.image_model import ImageModel
+from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.models.networks import Encoder, architecture
 from darla.vision.models.reconstruction import Terms, build_reconstruction
 
@@ -164,7 +164,9 @@ class LatentModel(VisionModel):
         """Return decoded images for display, as the reconstruction term determines them."""
         return self.reconstruction.to_display(images)
 
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def loss(
+        self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
+    ) -> dict[str, Tensor]:
         """Return the loss and its terms in nats per image: those of the penalty, `perceptual`, `pixel`."""
         posterior = self.encode(images)  # q(z|x)
         latents = posterior.sample(generator)  # z

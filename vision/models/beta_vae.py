@@ -68,10 +68,10 @@ class BetaVAE(VAE):
         pixels_per_latent = height * width * channels / self.config.latent_dim
         self.beta = self.config.beta * pixels_per_latent if self.config.beta_is_normalized else self.config.beta
 
-    def on_step(self, fraction: float) -> None:
+    def on_step(self, step: int, steps: int) -> None:
         """Raise beta to its value over the first `beta_warmup_fraction` of the training."""
         rise = self.config.beta_warmup_fraction
-        self._warmup = min(1.0, fraction / rise) if rise else 1.0
+        self._warmup = min(1.0, step / steps / rise) if rise else 1.0
 
     def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return beta KL, and `kl` before beta."""

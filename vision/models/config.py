@@ -1,6 +1,7 @@
 """Configurations that vision models share. Each model adds its own weights to one of these."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from darla.common import InputError, unknown_name
 from darla.vision.models.feature_space import PerceptualConfig
@@ -22,6 +23,17 @@ class VisionModelConfig:
     def needs_dae(self) -> bool:
         """Whether a denoising autoencoder has to be trained first."""
         return False
+
+    def for_frames(self, frames: object) -> Self:
+        """Return the configuration with what the frames decide, such as the number of actions; by default, itself.
+
+        Args:
+            frames: what the model will be trained on; they have what it needs beside images.
+
+        Raises:
+            InputError: the model cannot be trained on these frames as it is configured.
+        """
+        return self
 
 
 @dataclass(frozen=True)

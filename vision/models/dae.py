@@ -14,7 +14,7 @@ from torch import Tensor
 
 from darla.common import InputError, unknown_name
 from darla.vision.models.hue_jitter import random_hue_warp
-from darla.vision.models.image_model import ImageModel
+from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.models.likelihoods import likelihood
 from darla.vision.models.networks import Architecture, Decoder, Encoder, architecture
 
@@ -130,7 +130,9 @@ class DAE(ImageModel):
             images = random_hue_warp(images, self.config.hue_prob, generator)
         return mask_rectangles(images, self.config, generator)
 
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def loss(
+        self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
+    ) -> dict[str, Tensor]:
         """Return -log p(clean image | repaired image): sum over pixels, mean over images."""
         corrupted = self.corrupt(images, generator)
         return {"loss": self.likelihood.loss(self.decoder(self.encoder(corrupted)), images)}

@@ -14,6 +14,7 @@ from darla.vision.models.base import DeterministicPosterior, Posterior, VisionMo
 from darla.vision.models.config import VisionModelConfig
 from darla.vision.models.darla_vae import OURS
 from darla.vision.models.feature_space import FeatureSpace, PerceptualConfig
+from darla.vision.models.image_model import Given
 from darla.vision.models.registry import register_model
 
 _WIDTH = 128
@@ -94,7 +95,9 @@ class DAEFeatures(VisionModel):
         """Return what the DAE's decoder makes of features (N, D), float32 (N, C, H, W) in [0, 1]."""
         return self.feature_space.decode_features(latents)
 
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def loss(
+        self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
+    ) -> dict[str, Tensor]:
         """Return the DAE's own squared error on clean images; there is no parameter that could lower it."""
         reconstructed = self.feature_space.dae(images)
         return {"loss": 0.5 * (reconstructed - images).square().sum() / len(images)}

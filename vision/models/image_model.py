@@ -1,6 +1,7 @@
 """What the training loop can train: pixels in, a loss out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,12 @@ from torch import Tensor, nn
 
 from darla.common import InputError
 
+Given = Mapping[str, Tensor]
+"""What training knows beside the images of a batch, by name, for a model that declares that it needs it."""
+
 
 class ImageModel(nn.Module, ABC):
-    """A network with a loss of images alone. Vision models are ImageModels, and so is the denoising autoencoder.
+    """A network with a loss of images. Vision models are ImageModels, and so is the denoising autoencoder.
 
     Args:
         image_shape: height, width and channels of the images, each side a multiple of 16.
@@ -28,20 +32,24 @@ class ImageModel(nn.Module, ABC):
         self.image_shape = (height, width, channels)
 
     @abstractmethod
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def loss(
+        self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
+    ) -> dict[str, Tensor]:
         """Return `"loss"`, the scalar to minimize, and its named terms, each a float32 scalar.
 
         Args:
             images: float32 (N, C, H, W) in [0, 1].
             generator: where every random number of the loss comes from; on the images' device.
+            supervision: what the model has declared to need beside images (`Supervision` says how it is arranged); None
+                for a model that needs nothing else.
         """
 
-    def on_step(self, fraction: float) -> None:
+    def on_step(self, step: int, steps: int) -> None:
         """Prepare for a training step; for objectives with a schedule.
 
         Args:
-            fraction: fraction of the training steps that are done, from 0 to 1. Whatever depends on it alone needs no
-                place in a checkpoint.
+            step: steps that are done, from 0. Whatever depends on it alone needs no place in a checkpoint.
+            steps: steps of the whole training.
         """
 
     def set_dataset_size(self, count: int) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from darla.common import InputError
 from darla.vision.models.base import DeterministicPosterior, LatentModel, Posterior
 from darla.vision.models.config import LatentModelConfig, require_non_negative
+from darla.vision.models.image_model import Given
 from darla.vision.models.registry import register_model
 
 
@@ -101,7 +102,9 @@ class QLAE(LatentModel):
         """Return the least and the largest value of each latent, (2, D)."""
         return torch.stack([self.codebook.amin(1), self.codebook.amax(1)]).detach()
 
-    def loss(self, images: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def loss(
+        self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
+    ) -> dict[str, Tensor]:
         """Return the loss and its terms: `quantization` (the mean squared distance), `perceptual`, `pixel`."""
         z = self.encoder(images)
         v = self.quantize(z)

@@ -18,21 +18,44 @@ from darla.vision.models.base import VisionModel
 
 NO_SUPERVISION = "none"
 """How tables show the supervision of a model that needs images alone."""
+_COLLECTED = {
+    "labels": "collect frames of a world with factors, or give `factors` with your own images",
+    "pairs": "collect them with --unit pair",
+    "groups": "collect them with --unit group",
+    "actions": "collect them with --unit transition",
+    "domain_ids": "collect frames of a task whose unlabeled domain has at least two parts",
+}
+"""How to get frames with each kind of supervision."""
 M = TypeVar("M", bound=type[VisionModel])
 
 
 @dataclass(frozen=True)
 class Supervision:
-    """What a model needs beyond images. Training checks it, and tables show it."""
+    """What a model needs beyond images. Training checks it, and tables show it.
+
+    It decides how a batch is arranged. A unit is what belongs together: k images, those of unit u being the rows
+    k u, ..., k u + k - 1 of the batch, so that `images[0::k]` are the first images of all units. What is known beside
+    the images is in the loss's argument `supervision` by the names below, in U rows for U units or N for N images.
+    """
 
     labels: bool = False
-    """Values of factors behind each image."""
+    """Values of the factors behind each image: `labels`, float32 (N, K), names as 0, 1, ... in alphabetical order."""
     pairs: bool = False
-    """Pairs of images that share factors."""
+    """Pairs of images that share factors; k is 2."""
+    groups: bool = False
+    """Groups of images in which one factor varies, or the rest of them together; k images a group, and `varied`, int64
+    (U,): which part of `FrameSet.group_parts`."""
     actions: bool = False
-    """Actions between consecutive images."""
+    """Images before and after an action; k is 2. `actions`: int64 (U,) or, of continuous ones, float32 (U, A)."""
     domain_ids: bool = False
-    """The domain of each image."""
+    """The domain of each image: k is the number of domains, and image j of a unit is of domain j. Images of a unit have
+    nothing else in common."""
+
+    def __post_init__(self) -> None:
+        """Refuse two arrangements of one batch."""
+        arranged = [kind for kind in self.kinds() if kind != "labels"]
+        if len(arranged) > 1:
+            raise InputError(f"a batch cannot be arranged by {' and by '.join(arranged)} at once")
 
     def __str__(self) -> str:
         """Return the kinds that are needed, or `none`."""
@@ -46,12 +69,13 @@ class Supervision:
         """Check that frames have what is needed, as non-empty attributes of the same names (`contexts` for labels).
 
         Raises:
-            InputError: they lack it.
+            InputError: they lack it; says how frames that have it are collected.
         """
         for kind in self.kinds():
             content = getattr(frames, "contexts" if kind == "labels" else kind, None)
             if content is None or not len(content):
-                raise InputError(f"model {model!r} needs {kind.replace('_', ' ')}, which these frames do not have")
+                what = kind.replace("_", " ")
+                raise InputError(f"model {model!r} needs {what}, which these frames do not have; {_COLLECTED[kind]}")
 
 
 @dataclass(frozen=True)

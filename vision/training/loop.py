@@ -15,12 +15,13 @@ from torch.nn.parallel import DistributedDataParallel
 from darla.common import InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
-from darla.vision.models.image_model import ImageModel
+from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
 from darla.vision.training.config import TrainingConfig
 from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim
 from darla.vision.training.fused_conv import fuse_for_cpu
+from darla.vision.training.units import Units, single_images
 
 M = TypeVar("M", bound=nn.Module)
 Observe = Callable[[Mapping[str, float]], Mapping[str, float]]
@@ -44,8 +45,8 @@ class _Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return self.model.loss(images, generator)
+    def forward(self, images: Tensor, generator: torch.Generator, *supervision: Given) -> dict[str, Tensor]:
+        return self.model.loss(images, generator, *supervision)
 
 
 def build_seeded(build: Callable[[], M], seed: int) -> M:
@@ -63,6 +64,7 @@ def train_model(
     seed: int,
     *,
     rows: np.ndarray[Any, Any] | None = None,
+    units: Units | None = None,
     label: str = "train",
     observe: Observe | None = None,
 ) -> TrainResult:
@@ -77,6 +79,7 @@ def train_model(
         out: folder for `history.csv` and, below `checkpoint/`, the checkpoints.
         seed: seed of the order of the images and of the noise; the caller draws the weights.
         rows: indices of the frames to train on; all if None.
+        units: what to train on in place of `rows`, for a model that needs more than images.
         label: of the progress line.
         observe: called with every row of the history, the model in eval mode, in the process that writes files; the
             numbers it returns become part of the row.
@@ -88,13 +91,18 @@ def train_model(
     Raises:
         TrainingDivergedError: a loss term or the gradient is not finite; names the step, the term and the last
             checkpoint.
-        InputError: the batch cannot be divided among the processes, or a checkpoint is of another training.
+        InputError: the batch cannot be divided into units or among the processes, or a checkpoint is of another
+            training.
     """
+    if units is None:
+        units = single_images(np.arange(len(frames)) if rows is None else rows)
     disable_malloc_trim()
     precision = DevicePrecision.choose(config.precision, config.device)
     processes = DistributedContext.join(precision.device)
     micro_batches = config.micro_batches or processes.world
-    if micro_batches % processes.world or config.batch_size % micro_batches:
+    if config.batch_size % units.size:
+        raise InputError(f"a batch of {config.batch_size} images cannot be divided into units of {units.size} images")
+    if micro_batches % processes.world or config.batch_size // units.size % micro_batches:
         raise InputError(
             f"a batch of {config.batch_size} in {micro_batches} micro-batches cannot be divided equally "
             f"among {processes.world} processes"
@@ -104,25 +112,26 @@ def train_model(
     if config.steps == 0:
         model.eval()
         return TrainResult([], 0.0)
-    rows = np.arange(len(frames)) if rows is None else rows
-    order = BatchOrder(rows, config.batch_size, seed_for(seed, "order"))
-    model.set_dataset_size(len(rows))
+    order = BatchOrder(np.arange(len(units)), config.batch_size // units.size, seed_for(seed, "order"))
+    model.set_dataset_size(units.rows.size)
     state = _TrainingState(model, config, out, seed, precision, processes)
     state.resume()
     loss = DistributedDataParallel(_Objective(model)) if processes.world > 1 else model.loss
     own_micro_batches = range(processes.rank, micro_batches, processes.world)
-    size = config.batch_size // micro_batches
+    size = config.batch_size // units.size // micro_batches
     model.train()
     with precision.fast_float32(), Progress(config.steps, label, done=state.step) as progress:
         while state.step < config.steps:
             state.start_step()
             batch = order(state.step)
             for number in own_micro_batches:
-                images = model.to_input(frames[batch[number * size : (number + 1) * size]])
+                drawn = batch[number * size : (number + 1) * size]
+                images = model.to_input(frames[units.images_of(drawn)])
+                known = units.supervision_of(drawn, precision.device)
                 noise = torch.Generator(precision.device)
                 noise.manual_seed(seed_for(seed, "noise", state.step, number))
                 with precision.autocast():
-                    terms = loss(images, noise)
+                    terms = loss(images, noise, known) if known else loss(images, noise)
                 state.accumulate_gradient(terms, len(own_micro_batches))
             state.optimizer_step()
             if processes.leads:
@@ -206,7 +215,7 @@ class _TrainingState:
         """Set the learning rates, and the model's schedules, of the next step."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate_at(self.step) * group.get("lr_scale", 1.0)
-        self.model.on_step(self.step / self.config.steps)
+        self.model.on_step(self.step, self.config.steps)
         self.optimizer.zero_grad(set_to_none=True)
         self._sums = None
 

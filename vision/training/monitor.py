@@ -18,6 +18,7 @@ from darla.vision.models.image_model import ImageModel
 from darla.vision.models.networks import Encoder
 from darla.vision.training.batches import Frames
 from darla.vision.training.metric_monitor import MetricMonitor
+from darla.vision.training.units import Units
 
 ACTIVE = 0.01
 """A latent is active if its mean varies over images by more than this variance (Burda et al. 2016, arXiv
@@ -49,7 +50,7 @@ class Monitor:
     Args:
         model: what is being trained.
         frames: uint8 images.
-        held_out: indices of the frames to evaluate on; the first 256 are used.
+        held_out: the frames to evaluate on, in the units that the model trains on; the first 256 images are used.
         out: the run's folder; events go to `tensorboard/` below it.
         seed: the stage's master seed; the noise in the held-out loss is the same every time.
         watch: metrics of the suite to compute as well.
@@ -62,15 +63,19 @@ class Monitor:
         self,
         model: ImageModel,
         frames: Frames,
-        held_out: np.ndarray[Any, Any],
+        held_out: Units,
         out: Path,
         seed: int,
         watch: Sequence[str] = (),
     ) -> None:
         self._metrics = (
-            MetricMonitor(frames, held_out, watch, out, seed_for(seed, "watched metrics")) if watch else None
+            MetricMonitor(frames, held_out.rows.reshape(-1), watch, out, seed_for(seed, "watched metrics"))
+            if watch
+            else None
         )
-        self.model, self.images, self.seed = model, frames[held_out[:MONITORED]], seed_for(seed, "monitor")
+        units = np.arange(min(len(held_out), max(1, MONITORED // held_out.size)))
+        self.model, self.images, self.seed = model, frames[held_out.images_of(units)], seed_for(seed, "monitor")
+        self._known = held_out.supervision_of(units, model.device)
         self._folder = out / TENSORBOARD
         self._writer: Any = None
 
@@ -85,7 +90,8 @@ class Monitor:
         images = self.model.to_input(self.images)
         noise = torch.Generator(images.device).manual_seed(self.seed)
         with torch.inference_mode():
-            terms = self.model.loss(images, noise)
+            known = {name: value.to(images.device) for name, value in self._known.items()}
+            terms = self.model.loss(images, noise, known) if known else self.model.loss(images, noise)
         results = {f"held_out_{name}": float(value) for name, value in terms.items()}
         if (dead := dead_units(self.model, images)) is not None:
             results["dead_units"] = dead
