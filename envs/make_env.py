@@ -81,7 +81,7 @@ class Variants(gymnasium.Env[Any, Any]):
         inner = int(self.np_random.integers(np.iinfo(np.int32).max))
         self._current = self._variant(index)
         observation, info = self._current.reset(seed=inner, options=options)
-        return observation, {**info, "context": _context(self._domain, index)}
+        return observation, {**info, "context": _context(self._domain, index), "variant": index}
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the variant that is being played."""

@@ -65,7 +65,7 @@ def render_pairs(source: AnyDomain, target: AnyDomain, states: int, seed: int) -
             f"domain {source.name!r} is of world {source.world.name!r} and {target.name!r} of {target.world.name!r};"
             " states can be rendered again in one world only"
         )
-    contexts = tuple(_draw_contexts(source, target, seed, number) for number in range(states))
+    contexts = tuple(contexts_of_one_state(source, target, seed, number) for number in range(states))
     start = target.world.random_start or {}
     env = make(target)
     try:
@@ -81,7 +81,15 @@ def render_pairs(source: AnyDomain, target: AnyDomain, states: int, seed: int) -
     return PairedRendering(np.stack(rendered[0]), np.stack(rendered[1]), contexts, tuple(truths))
 
 
-def _draw_contexts(source: Domain, target: Domain, seed: int, number: int) -> tuple[Context, Context]:
+def contexts_of_one_state(source: Domain, target: Domain, seed: int, number: int) -> tuple[Context, Context]:
+    """Draw two contexts in which one state can be shown: of the source and of the target, with the same content.
+
+    Args:
+        source: a domain of a paired world.
+        target: another domain of that world, or the same.
+        seed: master seed.
+        number: of the state; the contexts depend on the seed and on it alone.
+    """
     space, content = source.world.space, source.world.content
     target_context = target.sample(rng_for(seed, "target looks", number))
     shared = {name: target_context[name] for name in content}

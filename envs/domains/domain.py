@@ -15,7 +15,7 @@ import numpy as np
 
 from darla.common import InputError
 from darla.envs.domains.factor_space import Context, Value
-from darla.envs.domains.specs import Spec, check_spec, draw, spec_from_json, spec_to_json
+from darla.envs.domains.specs import Spec, check_spec, covers, draw, spec_from_json, spec_to_json
 from darla.envs.domains.world import World, world_named
 
 Component = Mapping[str, Spec]
@@ -72,6 +72,39 @@ class Domain:
             if name in component:
                 values[name] = draw(component[name], rng)
         return Context(self.world.space, values)
+
+    def component_of(self, context: Mapping[str, Value]) -> int:
+        """Return the number of the first component that allows a context.
+
+        Raises:
+            InputError: none does.
+        """
+        space = self.world.space
+        for number, part in enumerate(self.components):
+            if all(
+                covers(space[name], (part.get(name, space[name].default),), (context.get(name, space[name].default),))
+                for name in space
+            ):
+                return number
+        raise InputError(f"domain {self.name!r} has no component that allows the context {dict(context)!r}")
+
+    def with_looks(self, count: int, rng: np.random.Generator) -> "Domain":
+        """Return a domain of `count` looks drawn from this one, each a component.
+
+        A look is a value of every factor but those that decide which objects exist (`World.content`).
+
+        Raises:
+            InputError: `count` is below 1.
+        """
+        if count < 1:
+            raise InputError(f"a domain needs at least one look, not {count}")
+        components: list[Component] = []
+        for _ in range(count):
+            part = self.sample_component(rng)
+            values = self.sample_within(part, rng)
+            content = {name: part[name] for name in self.world.content if name in part}
+            components.append({**{name: values[name] for name in self.world.space}, **content})
+        return Domain(self.name, tuple(components), world=self.world)
 
     def support(self, name: str) -> tuple[Spec, ...]:
         """Return what the factor `name` can be, component by component."""

@@ -15,6 +15,7 @@ from darla.common import (
     Progress,
     complete_artefact,
     is_complete,
+    rng_for,
     start_artefact,
     unknown_name,
     writes_nothing_if_refused,
@@ -27,11 +28,13 @@ from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
 from darla.envs.frames.shards import FrameDrawer
+from darla.envs.frames.units import UNITS, UnitKind, UnitPlan, group_plan, pair_plan
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
 
 SAMPLINGS = ("uniform", "random_policy", "grid")
 _DEFAULT_STRIDE = 8
+_GROUP_SIZE, _GROUP_RATIO = 20, 10
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,24 @@ class CollectConfig:
     `random_policy`: frames of random walks. `grid`: every combination of the factors of image data, in order."""
     stride: int | None = None
     """Environment steps between two kept frames of a random walk; 8 if not given. Refused with `uniform`."""
+    unit: UnitKind = "image"
+    """What is drawn together, for models that need more than single images. `pair`: two images that share factors; of
+    image data they differ in a few, of a world they show one state in two looks, of a random walk they are frames of
+    one episode. `group`: images in which one factor varies, or all the others together. `transition`: the images before
+    and after an action of a random walk."""
+    pair_changes: int | None = None
+    """Factors in which the two images of a pair of image data differ; if not given, 1 to all but one, drawn for each
+    pair."""
+    group_size: int | None = None
+    """Frames in a group; 20 if not given (Kulkarni et al. 2015)."""
+    group_factors: tuple[str, ...] = ()
+    """Factors that vary alone in a group; all that vary if none is given. The others vary together."""
+    group_ratio: int | None = None
+    """How many times as many groups there are in which the others vary as for each factor; 10 if not given (Kulkarni et
+    al. 2015)."""
+    looks: int | None = None
+    """Draw this many contexts of D_U first, and show every frame in one of them: domains for models that need to know
+    which an image is of."""
     shard_size: int = 1_000
     """Frames in one file; also the unit of resuming and of parallel work."""
     seed: int = 0
@@ -64,6 +85,41 @@ class CollectConfig:
             raise InputError(f"stride is for sampling 'random_policy'; {self.sampling!r} has no steps between frames")
         if self.stride is not None and self.stride < 1:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
+        self._check_units()
+
+    def _check_units(self) -> None:
+        if self.unit not in UNITS:
+            raise unknown_name("unit", self.unit, UNITS)
+        samplings = {"pair": SAMPLINGS[:2], "group": SAMPLINGS[:1], "transition": SAMPLINGS[1:2]}
+        if self.sampling not in samplings.get(self.unit, SAMPLINGS):
+            raise InputError(
+                f"unit {self.unit!r} needs sampling {' or '.join(samplings[self.unit])}, not {self.sampling!r}"
+            )
+        for name, unit in (("pair_changes", "pair"), ("group_size", "group"), ("group_ratio", "group")):
+            value = getattr(self, name)
+            if value is not None and self.unit != unit:
+                raise InputError(f"{name} {value} would be ignored: it belongs to unit {unit!r}")
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}, but must be at least 1")
+        if self.group_factors and self.unit != "group":
+            raise InputError(
+                f"group_factors {', '.join(self.group_factors)} would be ignored: they belong to unit 'group'"
+            )
+        if self.group_size == 1:
+            raise InputError("group_size is 1, but a group in which something varies has at least 2 frames")
+        if self.looks is not None and self.looks < 2:
+            raise InputError(f"looks is {self.looks}, but must be at least 2")
+        size = self.unit_size
+        for name in ("frames", "shard_size"):
+            if getattr(self, name) % size:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}, but must be a multiple of {size}, the frames in a {self.unit}"
+                )
+
+    @property
+    def unit_size(self) -> int:
+        """Frames that are drawn together."""
+        return {"image": 1, "group": self.group_size or _GROUP_SIZE}.get(self.unit, 2)
 
     @property
     def walk(self) -> int | None:
@@ -106,10 +162,15 @@ def collect(
     if domain is None:
         domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabeled
     _check(config, domain)
+    if config.looks is not None:
+        assert isinstance(domain, Domain)
+        domain = domain.with_looks(config.looks, rng_for(config.seed, "looks"))
+    plan = _plan(config, domain)
     # Two tasks with the same D_U have the same frames, so the name of the task is not recorded.
     record: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
     record["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
     record["stride"] = config.walk
+    record["group_factors"] = list(config.group_factors)
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
@@ -122,14 +183,14 @@ def collect(
         Progress(config.frames, "collecting", "frame", done=done) as progress,
     ):
         if workers == 1 or len(todo) <= 1:
-            with _drawer(config, domain) as drawer:
+            with _drawer(config, domain, plan) as drawer:
                 for shard in todo:
                     _write(drawer, config, folder, shard)
                     stopwatch.save()
                     progress.update(config.shards[shard])
         else:
-            _collect_in_parallel(config, domain, folder, todo, min(workers, len(todo)), stopwatch, progress)
-    _write_index(config, domain, folder)
+            _collect_in_parallel(config, domain, plan, folder, todo, min(workers, len(todo)), stopwatch, progress)
+    _write_index(config, domain, plan, folder)
     return complete_artefact(folder, KIND, record, seed=config.seed, inputs={}, wall_seconds=stopwatch.seconds)
 
 
@@ -144,18 +205,30 @@ def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
         )
     elif config.sampling == "grid" and config.frames != len(domain):
         raise InputError(f"frames is {config.frames}, but the grid of {domain.name} has {len(domain)}")
+    if config.looks is not None and not isinstance(domain, Domain):
+        raise InputError(f"looks {config.looks} would be ignored: {domain.name} has no contexts to draw looks from")
+
+
+def _plan(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> UnitPlan:
+    """Return which frames are drawn together."""
+    if config.unit == "pair":
+        return pair_plan(domain, config.walk is not None, config.pair_changes)
+    if config.unit == "group":
+        return group_plan(domain, config.unit_size, config.group_factors, config.group_ratio or _GROUP_RATIO)
+    return UnitPlan(config.unit, config.unit_size)
 
 
 def _collect_in_parallel(
     config: CollectConfig,
     domain: AnyDomain | GroundTruthData,
+    plan: UnitPlan,
     folder: Path,
     todo: list[int],
     workers: int,
     stopwatch: Stopwatch,
     progress: Progress,
 ) -> None:
-    with worker_pool(workers, _start_worker, (config, domain, folder), who="a collecting process") as pool:
+    with worker_pool(workers, _start_worker, (config, domain, plan, folder), who="a collecting process") as pool:
         futures = {pool.submit(_write_in_worker, shard): shard for shard in todo}
         for future in as_completed(futures):
             future.result()
@@ -167,25 +240,25 @@ _in_worker: tuple[FrameDrawer | ImageDrawer, CollectConfig, Path]
 """What a worker process draws with, set once when it starts."""
 
 
-def _start_worker(config: CollectConfig, domain: AnyDomain | GroundTruthData, folder: Path) -> None:
+def _start_worker(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan, folder: Path) -> None:
     global _in_worker
-    _in_worker = _drawer(config, domain), config, folder
+    _in_worker = _drawer(config, domain, plan), config, folder
 
 
 def _write_in_worker(shard: int) -> None:
     _write(*_in_worker, shard)
 
 
-def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> FrameDrawer | ImageDrawer:
+def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan) -> FrameDrawer | ImageDrawer:
     if isinstance(domain, AnyDomain):
-        return FrameDrawer(domain, config.walk, config.seed)
-    return ImageDrawer(domain, config.seed, config.sampling == "grid")
+        return FrameDrawer(domain, config.walk, config.seed, plan)
+    return ImageDrawer(domain, config.seed, config.sampling == "grid", plan)
 
 
 def _write(drawer: FrameDrawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
     """Draw a shard and write it, the images last: a shard with images is complete."""
     drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
-    for part in ("factors", "state", "images"):
+    for part in ("factors", "state", "domains", "known", "images"):
         if (array := getattr(drawn, part)) is not None:
             save_array(shard_path(folder, shard, part), array)
 
@@ -195,7 +268,7 @@ def _is_written(folder: Path, shard: int, size: int) -> bool:
     return path.is_file() and len(load_array(path, mapped=True)) == size
 
 
-def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, folder: Path) -> None:
+def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan, folder: Path) -> None:
     height, width, channels = load_array(shard_path(folder, 0, "images"), mapped=True).shape[1:]
     world = domain.world if isinstance(domain, Domain) else None
     index = {
@@ -203,5 +276,6 @@ def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, fol
         "image_shape": [height, width, channels],
         "factors": world.space.to_list() if world else None,
         "facts": [fact.to_dict() for fact in world.facts] if world else [],
+        "unit": plan.to_dict(),
     }
     write_json(folder / INDEX, index)

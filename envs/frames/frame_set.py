@@ -5,6 +5,8 @@
       shards/00000.images.npy uint8 (n, height, width, channels)
       shards/00000.factors.npy one named field for each factor
       shards/00000.state.npy  one or two named fields for each fact about the state
+      shards/00000.domains.npy  which part of the domain each frame is of
+      shards/00000.known.npy  what is known of each unit: which factor varies in a group, the action of a transition
       index.json              frames in each shard, factor space and facts of the world
       card.json               versions, hashes, wall time
 
@@ -22,6 +24,7 @@ from darla.common import Artefact, InputError
 from darla.common.files import load_array, read_json
 from darla.envs.domains.factor_space import FactorSpace
 from darla.envs.domains.world import Fact
+from darla.envs.frames.units import UnitKind
 
 KIND = "frames"
 SHARDS = "shards"
@@ -44,6 +47,12 @@ class FrameSet:
         """What `state` holds, by name and kind; empty for image data and environments without a world."""
         self.factor_space: FactorSpace | None = FactorSpace.from_list(index["factors"]) if index["factors"] else None
         """The factors of the world that the frames show; None for image data and environments without a world."""
+        self.unit: UnitKind = index["unit"]["kind"]
+        """What was drawn together (`darla.envs.frames.units`)."""
+        self.unit_size: int = index["unit"]["size"]
+        """Frames in a unit, k; unit u are the frames k u, ..., k u + k - 1."""
+        self.group_parts: tuple[str, ...] = tuple(index["unit"]["parts"])
+        """Of groups: what varies in them, the factor of each kind of group, and `rest` for all others together."""
         self._sizes: list[int] = index["shards"]
         self._ends = np.cumsum(self._sizes)
         self._shards = [
@@ -127,6 +136,43 @@ class FrameSet:
         """
         return self._columns("state")
 
+    @property
+    def pairs(self) -> npt.NDArray[np.int64] | None:
+        """Frames that show one thing twice, (P, 2): pairs, and the images before and after actions; None without."""
+        return self._units("pair", "transition")
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64] | None:
+        """Frames of each group, (G, k); None for other units."""
+        return self._units("group")
+
+    @cached_property
+    def varied(self) -> npt.NDArray[np.int64] | None:
+        """Which of `group_parts` varies in each group, (G,); None for other units."""
+        return self._known("known") if self.unit == "group" else None
+
+    @property
+    def transitions(self) -> npt.NDArray[np.int64] | None:
+        """Frames before and after each action, (T, 2); None for other units."""
+        return self._units("transition")
+
+    @cached_property
+    def actions(self) -> npt.NDArray[Any] | None:
+        """The action of each transition, int64 (T,) or float32 (T, A); None for other units."""
+        return self._known("known") if self.unit == "transition" else None
+
+    @cached_property
+    def domain_ids(self) -> npt.NDArray[np.int64] | None:
+        """Which part of the domain each frame is of, int64 (N,); None for a domain of one part."""
+        return self._known("domains")
+
+    def _units(self, *kinds: UnitKind) -> npt.NDArray[np.int64] | None:
+        return np.arange(len(self)).reshape(-1, self.unit_size) if self.unit in kinds else None
+
+    def _known(self, part: str) -> npt.NDArray[Any] | None:
+        files = [shard_path(self.artefact.folder, shard, part) for shard in range(len(self._sizes))]
+        return np.concatenate([load_array(file) for file in files]) if files[0].is_file() else None
+
     def _columns(self, part: str) -> dict[str, npt.NDArray[Any]]:
         files = [shard_path(self.artefact.folder, shard, part) for shard in range(len(self._sizes))]
         if not files[0].is_file():
@@ -137,5 +183,5 @@ class FrameSet:
 
 
 def shard_path(folder: Path, shard: int, part: str) -> Path:
-    """Return the file that holds a part (`images`, `factors` or `state`) of a shard."""
+    """Return the file that holds a part (`images`, `factors`, `state`, `domains` or `known`) of a shard."""
     return folder / SHARDS / f"{shard:05d}.{part}.npy"

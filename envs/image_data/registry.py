@@ -8,6 +8,7 @@ import numpy as np
 
 from darla.common import rng_for, unknown_name
 from darla.envs.frames.shards import Shard
+from darla.envs.frames.units import REST, UnitPlan
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData
 
 
@@ -45,10 +46,11 @@ class ImageDrawer:
         data: what is drawn.
         seed: master seed of the factors.
         in_order: render every combination in order instead of random ones.
+        plan: which images are drawn together.
     """
 
-    def __init__(self, data: GroundTruthData, seed: int, in_order: bool) -> None:
-        self._data, self._seed, self._in_order = data, seed, in_order
+    def __init__(self, data: GroundTruthData, seed: int, in_order: bool, plan: UnitPlan | None = None) -> None:
+        self._data, self._seed, self._in_order, self._plan = data, seed, in_order, plan or UnitPlan()
 
     def __enter__(self) -> "ImageDrawer":
         return self
@@ -61,13 +63,40 @@ class ImageDrawer:
             close()
 
     def draw(self, shard: int, first: int, size: int) -> Shard:
-        """Draw the frames `first` to `first + size`; a frame depends on the seed and its number alone."""
+        """Draw the frames `first` to `first + size`; a unit depends on the seed and its number alone."""
         numbers = np.arange(first, first + size)
-        factors = self._data.factors_at(numbers) if self._in_order else self._sampled(numbers.tolist())
+        known: list[int] = []
+        if self._in_order:
+            factors = self._data.factors_at(numbers)
+        elif self._plan.kind == "image":
+            factors = self._sampled(numbers.tolist())
+        else:
+            units = [self._unit(number) for number in (numbers[:: self._plan.size] // self._plan.size).tolist()]
+            factors, known = np.concatenate([unit for unit, _ in units]), [varied for _, varied in units]
         table = np.empty(size, [(name, "<i8") for name in self._data.factor_names])
         for column, name in enumerate(self._data.factor_names):
             table[name] = factors[:, column]
-        return Shard(self._data.render(factors), table, None)
+        varied = np.array(known, np.int64) if self._plan.kind == "group" else None
+        return Shard(self._data.render(factors), table, known=varied)
+
+    def _unit(self, number: int) -> tuple[Factors, int]:
+        """Return the factor values of a pair or group, (k, K), and what varies: a number in the plan's parts."""
+        names, sizes = self._data.factor_names, self._data.factor_sizes
+        rng = rng_for(self._seed, self._plan.kind, number)
+        if self._plan.kind == "pair":
+            first = self._data.sample_factors(1, rng)
+            second = first.copy()
+            for column in self._plan.draw_changed(len(names), rng).tolist():
+                # One of the other values: a factor that is drawn to change does.
+                step = int(rng.integers(1, sizes[column])) if sizes[column] > 1 else 0
+                second[:, column] = (first[:, column] + step) % sizes[column]
+            return np.concatenate([first, second]), 0
+        varied = self._plan.draw_part(rng)
+        part = self._plan.parts[varied]
+        group = self._data.sample_factors(self._plan.size, rng)
+        constant = [name in self._plan.parts if part == REST else name != part for name in names]
+        group[:, constant] = group[0, constant]
+        return group, varied
 
     def _sampled(self, numbers: list[int]) -> Factors:
         drawn: Factors = np.concatenate(
