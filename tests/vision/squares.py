@@ -41,3 +41,20 @@ class Frames:
 
     def __getitem__(self, rows: Any) -> Array:
         return self.images[rows]
+
+
+class KnownFrames(Frames):
+    """Squares with everything that a model can need beside images. Four frames in a row are a unit of every kind."""
+
+    unit_size = 4
+    group_parts = ("kind", "rest")
+
+    def __init__(self, count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> None:
+        super().__init__(count, seed, shape)
+        rows, rng = np.arange(count), np.random.default_rng(seed + 1)
+        self.contexts = {name: self.state[name] for name in ("kind", "bearing")}
+        self.pairs = self.transitions = rows.reshape(-1, 2)
+        self.actions = rng.integers(0, 3, count // 2)
+        self.groups = rows.reshape(-1, 4)
+        self.varied = rng.integers(0, 2, count // 4)
+        self.domain_ids = rows % 2

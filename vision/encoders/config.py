@@ -109,6 +109,7 @@ def _build(kind: Any, values: Mapping[str, Any], kinds: Mapping[str, Any] | None
         if name not in names:
             raise unknown_name(f"field of {kind.__name__}", name, names)
     built = {name: _build(hints[name], value) if is_dataclass(hints[name]) else value for name, value in values.items()}
+    built = {name: tuple(value) if isinstance(value, list) else value for name, value in built.items()}  # from JSON
     return kind(**built)
 
 

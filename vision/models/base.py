@@ -168,11 +168,25 @@ class LatentModel(VisionModel):
         self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None
     ) -> dict[str, Tensor]:
         """Return the loss and its terms in nats per image: those of the penalty, `perceptual`, `pixel`."""
-        posterior = self.encode(images)  # q(z|x)
+        return self.objective(self.infer(images, supervision), images, generator)
+
+    def objective(
+        self, posterior: Posterior, images: Tensor, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Return the loss and its terms, given q(z|x) of the images."""
         latents = posterior.sample(generator)  # z
         penalty, penalty_terms = self.penalty(posterior, latents, generator)
         reconstruction, reconstruction_terms = self.reconstruction(self.decoder(latents), images)
         return {"loss": reconstruction + penalty, **penalty_terms, **reconstruction_terms}
+
+    def infer(self, images: Tensor, supervision: Given | None) -> Posterior:
+        """Return q(z|x) of a training batch; by default, of each image by itself.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+            supervision: what the model has declared to need beside them.
+        """
+        return self.encode(images)
 
     def penalty(self, posterior: Posterior, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Terms]:
         """Return what is added to the reconstruction term, and its parts by name; here, nothing.
