@@ -23,7 +23,7 @@ _COLLECTED = {
     "pairs": "collect them with --unit pair",
     "groups": "collect them with --unit group",
     "actions": "collect them with --unit transition",
-    "domain_ids": "collect frames of a task whose unlabeled domain has at least two parts",
+    "domain_ids": "collect them with --looks, or from a task whose unlabeled domain has at least two parts",
 }
 """How to get frames with each kind of supervision."""
 M = TypeVar("M", bound=type[VisionModel])
