@@ -236,7 +236,7 @@ def _encoder_for(
             )
         return None
     if encoder is None:
-        encoder = artefact.folder / str(artefact.card["extra"].get(ENCODER_PATH, "encoder"))
+        encoder = artefact.folder / str(artefact.card["paths"].get(ENCODER_PATH, "encoder"))
         if not encoder.is_dir():
             raise InputError(f"the encoder of {artefact.folder} is not at {os.path.normpath(encoder)}; name its folder")
     precision: Precision = "bfloat16" if description.precision == "bfloat16" else "float32"

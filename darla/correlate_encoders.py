@@ -130,7 +130,7 @@ def correlate(
         seed=config.measures.seed,
         inputs=inputs,
         wall_seconds=time.monotonic() - started,
-        extra={MEASURE_PATHS: paths},
+        paths={MEASURE_PATHS: paths},
     )
 
 

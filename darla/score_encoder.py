@@ -97,7 +97,7 @@ def metrics(
         inputs["frames"] = images.source.digest
     paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
-    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=paths)
+    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
 
 
 def _training_data(encoder: Artefact) -> str:

@@ -121,7 +121,7 @@ def transfer(
         seed=config.evaluation_seed,
         inputs={f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if agent.artefact},
         wall_seconds=stopwatch.seconds,
-        extra={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
+        paths={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
     )
 
 

@@ -153,7 +153,8 @@ class Segments(BaseCallback):
         self.state.seconds += now - self._clock
         self._clock = now
         self.state.segment = self.model.num_timesteps // self.config.checkpoint_interval
-        save_checkpoint(self.folder / CHECKPOINT, self.model, self.state.to_dict())
+        snapshots = [self.folder / snapshot_file(number) for number in range(1, len(self.state.snapshot_steps) + 1)]
+        save_checkpoint(self.folder / CHECKPOINT, self.model, self.state.to_dict(), snapshots)
 
     def check_weights(self) -> None:
         """Check that every weight of the policy is a finite number.

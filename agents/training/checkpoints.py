@@ -1,6 +1,8 @@
 """Checkpoints of a training run: the whole state of an SB3 algorithm as safetensors and JSON."""
 
+import sys
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
 
 from darla.common import ArtefactError, InputError
-from darla.common.files import load_tensors, read_json, save_tensors, write_json
+from darla.common.files import load_tensors, save_tensors
+from darla.common.sealed import read_sealed, write_sealed
 
 STATE = "state.json"
 
@@ -27,7 +30,9 @@ _COUNTERS = (
 _REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, model: BaseAlgorithm, progress: dict[str, Any], snapshots: Sequence[Path] = ()
+) -> None:
     """Write a checkpoint, which replaces the last one when it is complete.
 
     The tensors go to a file named after the step; the JSON that points to it is renamed into place last.
@@ -36,6 +41,7 @@ def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]
         folder: of the checkpoints.
         model: its policy, optimizer, counters and, if it has one, replay buffer are saved.
         progress: state of the run itself, as JSON.
+        snapshots: files of the run that are finished; the checkpoint is used only while they are as they are now.
     """
     name = f"{model.num_timesteps:012d}.safetensors"
     save_tensors(folder / name, {**_policy_tensors(model), **_optimizer_tensors(model), **_replay_tensors(model)})
@@ -47,7 +53,7 @@ def save_checkpoint(folder: Path, model: BaseAlgorithm, progress: dict[str, Any]
         "recent_successes": [float(success) for success in model.ep_success_buffer or ()],
         "progress": progress,
     }
-    write_json(folder / STATE, state)
+    write_sealed(folder / STATE, state, [folder / name, *snapshots])
     for old in folder.glob("*.safetensors"):
         if old.name != name:
             old.unlink(missing_ok=True)
@@ -57,14 +63,19 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
     """Put a newly built algorithm into the state of the checkpoint in `folder`.
 
     Returns:
-        The `progress` that was given to `save_checkpoint`; None where there is no checkpoint.
+        The `progress` that was given to `save_checkpoint`; None where there is no checkpoint. One that is damaged is
+        reported on the standard error and not used: training from the beginning has the same result.
 
     Raises:
-        ArtefactError: the checkpoint is damaged or of another algorithm.
+        ArtefactError: the checkpoint is of another algorithm.
     """
     if not (folder / STATE).is_file():
         return None
-    state = read_json(folder / STATE)
+    try:
+        state = read_sealed(folder / STATE)
+    except ArtefactError as error:
+        print(f"the checkpoint is not used: {error}", file=sys.stderr, flush=True)
+        return None
     try:
         tensors = load_tensors(folder / Path(state["tensors"]).name)
         model.policy.load_state_dict(_below("policy", tensors), strict=True)

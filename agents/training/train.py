@@ -165,7 +165,7 @@ def train_agent(
         seed=seed,
         inputs={"encoder": loaded.digest} if loaded and loaded.digest else {},
         wall_seconds=state.seconds + time.monotonic() - started,
-        extra={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
+        paths={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
     )
 
 

@@ -141,7 +141,7 @@ def measure(
         seed=config.seed,
         inputs={"encoder": encoder.digest, "frames": frames.digest},
         wall_seconds=time.monotonic() - started,
-        extra={"encoder_path": os.path.relpath(encoder.folder.resolve(), folder.resolve())},
+        paths={"encoder_path": os.path.relpath(encoder.folder.resolve(), folder.resolve())},
     )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FORMAT = 2
+FORMAT = 3
 """Of the card; raised when a reader of an older one could not use a newer one, or the reverse."""
 CHECKPOINT = "checkpoint"
 """Working folder of a stage; removed when the stage is complete."""
@@ -42,6 +42,9 @@ WATCHED = "watched"
 _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
 CARD, CONFIG = "card.json", "config.json"
 """The two files that every artefact has."""
+_DIGESTED = ("kind", "seed", "inputs", "extra", "files")
+"""Keys of the card that its digest covers. Not covered are versions, hardware, command, times and `paths`, which differ
+between two runs with one result; the card's own checksum covers them."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
 _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -51,6 +54,7 @@ _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "wall_seconds": (int, float),
     "versions": dict,
     "extra": dict,
+    "paths": dict,
     "files": dict,
 }
 _LONGEST_VALUE = 120
@@ -82,8 +86,12 @@ class Artefact:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the names and hashes of all files: equal for equal content."""
-        return json_sha256(self.card["files"])
+        """SHA-256 over the names and hashes of all files and over the card's kind, seed, inputs and facts (`extra`).
+
+        It is equal for equal content, whenever and wherever it was made. As `inputs` are the digests of what a stage
+        read, it covers them as well, all the way back to the frames.
+        """
+        return json_sha256({key: self.card.get(key) for key in _DIGESTED})
 
     def tensors(self, name: str = "model.safetensors") -> "dict[str, Tensor]":
         """Read one of the artefact's safetensors files."""
@@ -299,6 +307,7 @@ def complete_artefact(
     inputs: Mapping[str, str],
     wall_seconds: float,
     extra: Mapping[str, Any] | None = None,
+    paths: Mapping[str, Any] | None = None,
 ) -> Artefact:
     """Hash what a stage has written and write the card that makes it an artefact.
 
@@ -310,6 +319,7 @@ def complete_artefact(
         inputs: the digests of the artefacts that the stage read, by name.
         wall_seconds: the time the stage took, all resumed parts together.
         extra: further facts for the card.
+        paths: where the artefacts that it read lie, relative to the folder; they may be moved.
 
     Raises:
         ArtefactError: the folder was removed or altered while the stage ran.
@@ -332,6 +342,7 @@ def complete_artefact(
         "commit": _commit(),
         "hardware": hardware(),
         "extra": dict(extra or {}),
+        "paths": dict(paths or {}),
         "files": _hashes(folder),
     }
     card = _plain(card)  # as it is read back

@@ -13,7 +13,7 @@ from typing import Any
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
 from darla.common import Artefact, InputError, is_complete, open_artefact
-from darla.envs import AnyDomain, TransferTask, domain_from_dict, leak_level
+from darla.envs import AnyDomain, Domain, TransferTask, domain_from_dict, leak_level
 from darla.evaluation.score_types import RANDOM, AgentRecord
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
@@ -138,7 +138,7 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
 
 def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact | None:
     """Open the encoder that an agent was trained on; None where it is no longer in its place."""
-    place = agent.card["extra"].get(ENCODER_PATH)
+    place = agent.card["paths"].get(ENCODER_PATH)
     if place is None or not is_complete(agent.folder / place):
         return None
     path = (agent.folder / place).resolve()
@@ -148,13 +148,22 @@ def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact |
 
 
 def _check_unlabeled(task: TransferTask, folder: Path, encoder: Artefact) -> None:
-    """Refuse an agent whose encoder was trained on another D_U: the task's leak levels would be wrong for it."""
+    """Refuse an agent whose encoder was trained on another D_U: the task's leak levels would be wrong for it.
+
+    A part of the task's D_U, such as eight looks of it, is allowed: then the leak is at most what the task says.
+    """
     domain = encoder.card["extra"].get("domain")
-    if domain is not None and domain != task.unlabeled.to_dict():
+    if domain is not None and domain != task.unlabeled.to_dict() and not _is_part_of(domain, task.unlabeled):
         raise InputError(
             f"the encoder of {folder} was trained on another unlabeled domain than that of task {task.name!r}; "
             "its leak levels would be wrong"
         )
+
+
+def _is_part_of(domain: dict[str, Any], unlabeled: AnyDomain) -> bool:
+    if not isinstance(unlabeled, Domain) or domain.get("world") != unlabeled.world.name:
+        return False
+    return unlabeled.contains(Domain.from_dict(domain))
 
 
 def _check_source(task: TransferTask, folder: Path, config: dict[str, Any]) -> None:

@@ -1,18 +1,20 @@
 """The work of an evaluation, in jobs: one agent in one domain, or one film strip. Results of finished jobs are kept."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
-from darla.common import InputError
-from darla.common.files import json_sha256, read_json, write_json
-from darla.common.json_records import load_json, to_json
+from darla.common import ArtefactError, InputError
+from darla.common.files import json_sha256
+from darla.common.json_records import from_json, to_json
+from darla.common.sealed import read_sealed, write_sealed
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.evaluation.episode_records import Episode, EpisodeRecord
 from darla.evaluation.evaluated_agents import EvaluatedAgent
@@ -20,6 +22,8 @@ from darla.evaluation.film_strips import write_strip
 from darla.evaluation.rollout import VecEvaluator
 from darla.evaluation.score_types import StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol, Split
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -105,16 +109,20 @@ class Evaluation:
         return jobs
 
     def is_done(self, job: EvaluationJob) -> bool:
-        """Return whether a job has its result."""
-        return (self.results / job.file).is_file()
+        """Return whether a job has its result; one that is damaged is made again."""
+        return _read_result(self.results / job.file) is not None
 
     def episodes(self, job: EvaluationJob) -> EpisodesResult:
         """Read the result of a finished job of episodes."""
-        return load_json(EpisodesResult, self.results / job.file)
+        return _result(EpisodesResult, self.results / job.file)
 
     def strip(self, job: EvaluationJob) -> StripRecord:
         """Read the result of a finished film strip."""
-        return load_json(StripRecord, self.results / job.file)
+        return _result(StripRecord, self.results / job.file)
+
+    def files(self, job: EvaluationJob) -> list[Path]:
+        """Return the files that a job writes beside its result."""
+        return [self.strips / f"{job.agent:02d}-{job.domain:02d}.png"] if job.kind == "strip" else []
 
     def cached(self, job: EvaluationJob) -> Path | None:
         """Return where a job's result is kept for every evaluation of the same agent on the same episodes."""
@@ -175,14 +183,14 @@ class EvaluationWorker:
         """
         report = progress or (lambda _: None)
         cached = self._evaluation.cached(job)
-        if cached is not None and cached.is_file():
-            result = read_json(cached)
+        result = None if cached is None else _read_result(cached)
+        if result is not None:
             report(self._evaluation.cost(job))
         else:
             result = to_json(self._strip(job) if job.kind == "strip" else self._episodes(job, report))
             if cached is not None:
-                write_json(cached, result)
-        write_json(self._evaluation.results / job.file, result)
+                write_sealed(cached, result)
+        write_sealed(self._evaluation.results / job.file, result, self._evaluation.files(job))
 
     def _episodes(self, job: EvaluationJob, progress: Callable[[int], None]) -> EpisodesResult:
         evaluation = self._evaluation
@@ -215,7 +223,7 @@ class EvaluationWorker:
             domain.name,
             evaluation.protocol,
             evaluation.strip_frames,
-            evaluation.strips / f"{job.agent:02d}-{job.domain:02d}.png",
+            evaluation.files(job)[0],
         )
 
     def _open(self, number: int) -> VecEvaluator:
@@ -241,6 +249,22 @@ class EvaluationWorker:
         if self._evaluator is not None:
             self._evaluator.close()
             self._evaluator = None
+
+
+def _result(kind: type[R], path: Path) -> R:
+    result: R = from_json(kind, read_sealed(path), path)
+    return result
+
+
+def _read_result(path: Path) -> Any:
+    """Return a job's result as JSON; None where there is none, or one that is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return read_sealed(path)
+    except ArtefactError as error:
+        print(f"a result is made again: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def evaluation_domains(task: TransferTask, splits: tuple[Split, ...]) -> list[EvaluationDomain]:

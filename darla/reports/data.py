@@ -147,11 +147,11 @@ def _add_inputs(artefacts: dict[str, Artefact], artefact: Artefact) -> None:
 
 def _inputs(artefact: Artefact) -> Iterator[tuple[Path, str]]:
     """Yield where the inputs of an artefact may lie, and their digests."""
-    extra, inputs = artefact.card.get("extra", {}), artefact.card.get("inputs", {})
-    for digest, path in (extra.get(AGENT_PATHS, {}) | extra.get(MEASURE_PATHS, {})).items():
+    paths, inputs = artefact.card["paths"], artefact.card["inputs"]
+    for digest, path in (paths.get(AGENT_PATHS, {}) | paths.get(MEASURE_PATHS, {})).items():
         yield artefact.folder / path, digest
-    if "encoder_path" in extra and "encoder" in inputs:
-        yield artefact.folder / extra["encoder_path"], inputs["encoder"]
+    if "encoder_path" in paths and "encoder" in inputs:
+        yield artefact.folder / paths["encoder_path"], inputs["encoder"]
     # The card of an encoder has no path of its frames: they are searched for near it.
     digests = {inputs[name] for name in ("frames", "dae") if name in inputs}
     if artefact.kind in ("encoder", "dae") and digests:

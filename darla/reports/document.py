@@ -3,11 +3,31 @@
 Text may use `**bold**`, `*emphasis*` and code in backquotes.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from matplotlib.figure import Figure
 from PIL import Image
+
+_CODE = re.compile(r"(`[^`]+`)")
+
+
+def as_markdown(words: str) -> str:
+    """Return text of a report as Markdown, in which names that people chose mean nothing but themselves.
+
+    Bold, emphasis and code stay; HTML, links, headings and lists are shown as they are written, as in the HTML report.
+    """
+    parts = _CODE.split(" ".join(words.splitlines()))
+    # Every second part is code, in which Markdown escapes nothing.
+    text = "".join(part if number % 2 else _escaped(part) for number, part in enumerate(parts))
+    return re.sub(r"^(\s*)([#>+-]|\d+[.)])(?=\s|$)", lambda start: f"{start[1]}{start[2][:-1]}\\{start[2][-1]}", text)
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
+    text = re.sub(r"\](?=[(\[:])", r"\\]", text)  # what would make a link
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
 
 
 @dataclass(frozen=True)
@@ -38,14 +58,14 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table as Markdown with aligned columns."""
-        rows = [[_joined(cell).replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
+        rows = [[as_markdown(_joined(cell)).replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         rule = [
             "-" * max(3, width) if number < self.labels else "-" * max(2, width - 1) + ":"
             for number, width in enumerate(widths)
         ]
         lines = ["| " + " | ".join(self._pad(row, widths)) + " |" for row in (rows[0], rule, *rows[1:])]
-        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"\n{as_markdown(note)}" for note in self.notes)])
 
     def terminal(self) -> str:
         """Return the table as plain text for a terminal."""

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from darla.reports.document import Block, Bullets, Code, Collapsible, Document, FigureBlock, Section, Table, Text
+from darla.reports.document import (
+    Block,
+    Bullets,
+    Code,
+    Collapsible,
+    Document,
+    FigureBlock,
+    Section,
+    Table,
+    Text,
+    as_markdown,
+)
 from darla.reports.figures.style import to_png
 
 FIGURES = "figures"
@@ -16,7 +27,7 @@ FIGURES = "figures"
 def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
     """Return the text of the report, and its figures as PNG by their path relative to the text."""
     writer = _Writer()
-    parts = [f"# {document.title}", document.subtitle]
+    parts = [f"# {as_markdown(document.title)}", as_markdown(document.subtitle)]
     parts += [part for section in document.sections for part in writer.section(section, 2)]
     return "\n\n".join(parts) + "\n", writer.images
 
@@ -29,7 +40,7 @@ class _Writer:
         self._figures = self._tables = 0
 
     def section(self, section: Section, level: int) -> list[str]:
-        return [f"{'#' * min(level, 6)} {section.title}", *self._blocks(section.blocks, level + 1)]
+        return [f"{'#' * min(level, 6)} {as_markdown(section.title)}", *self._blocks(section.blocks, level + 1)]
 
     def _blocks(self, blocks: Iterable[Block], level: int) -> list[str]:
         return [part for block in blocks for part in self._block(block, level)]
@@ -37,18 +48,19 @@ class _Writer:
     def _block(self, block: Block, level: int) -> list[str]:
         match block:
             case Text(words):
-                return [words]
+                return [as_markdown(words)]
             case Bullets(items):
-                return ["\n".join(f"- {item}" for item in items)]
+                return ["\n".join(f"- {as_markdown(item)}" for item in items)]
             case Code(text):
-                return [f"```text\n{text}\n```"]
+                fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+                return [f"{fence}text\n{text}\n{fence}"]
             case Collapsible(summary, blocks, _):
-                return [f"**{summary}**", *self._blocks(blocks, level)]
+                return [f"**{as_markdown(summary)}**", *self._blocks(blocks, level)]
             case Section():
                 return self.section(block, level)
             case Table():
                 self._tables += 1
-                return [f"**Table {self._tables}.** {block.caption}", block.markdown()]
+                return [f"**Table {self._tables}.** {as_markdown(block.caption)}", block.markdown()]
             case FigureBlock():
                 return self._figure(block)
 
@@ -61,8 +73,8 @@ class _Writer:
             data = io.BytesIO()
             figure.content.save(data, "PNG", optimize=True)
             self.images[path] = data.getvalue()
-        alt = figure.alt.replace("[", "(").replace("]", ")")
-        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {figure.caption}"]
+        alt = as_markdown(figure.alt.replace("[", "(").replace("]", ")"))
+        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {as_markdown(figure.caption)}"]
 
 
 def _file_name(name: str) -> str:

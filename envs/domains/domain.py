@@ -79,14 +79,23 @@ class Domain:
         Raises:
             InputError: none does.
         """
-        space = self.world.space
         for number, part in enumerate(self.components):
-            if all(
-                covers(space[name], (part.get(name, space[name].default),), (context.get(name, space[name].default),))
-                for name in space
-            ):
+            if self._allows(part, context):
                 return number
         raise InputError(f"domain {self.name!r} has no component that allows the context {dict(context)!r}")
+
+    def contains(self, other: "Domain") -> bool:
+        """Tell whether each component of another domain allows nothing that a component of this one does not allow."""
+        return self.world == other.world and all(
+            any(self._allows(outer, inner) for outer in self.components) for inner in other.components
+        )
+
+    def _allows(self, outer: Component, inner: Component) -> bool:
+        """Tell whether a component allows nothing that another does not allow, factor by factor."""
+        return all(
+            covers(factor, (outer.get(name, factor.default),), (inner.get(name, factor.default),))
+            for name, factor in self.world.space.items()
+        )
 
     def with_looks(self, count: int, rng: np.random.Generator) -> "Domain":
         """Return a domain of `count` looks drawn from this one, each a component.

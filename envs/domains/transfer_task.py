@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains.domain import AnyDomain, Component, Domain, EnvDomain
-from darla.envs.domains.specs import covers, overlaps, uncovered
+from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain
+from darla.envs.domains.specs import overlaps, uncovered
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
@@ -121,7 +121,7 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
     assert isinstance(task.source, Domain)
     assert isinstance(task.unlabeled, Domain)
     source, unlabeled, space = task.source, task.unlabeled, goal.world.space
-    if all(any(_inside(source, part, outer) for outer in source.components) for part in goal.components):
+    if source.contains(goal):
         return "full"
     new = {name: uncovered(factor, source.support(name), goal.support(name)) for name, factor in space.items()}
     if not any(new.values()):
@@ -146,14 +146,6 @@ def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
 
 def _repeated(components: tuple[T, ...], count: int) -> tuple[T, ...]:
     return components * (count // len(components))
-
-
-def _inside(domain: Domain, inner: Component, outer: Component) -> bool:
-    """Tell whether a component allows nothing that another does not allow, factor by factor."""
-    return all(
-        covers(factor, (outer.get(name, factor.default),), (inner.get(name, factor.default),))
-        for name, factor in domain.world.space.items()
-    )
 
 
 def _leak_of_environments(unlabeled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:

@@ -4,6 +4,7 @@ Frame i is a function of the seed and of i alone (a random walk: of the seed and
 neither on the number of workers nor on interruptions.
 """
 
+import sys
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 from darla.common import (
     Artefact,
+    ArtefactError,
     InputError,
     Progress,
     complete_artefact,
@@ -23,6 +25,7 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import load_array, save_array, write_json
 from darla.common.processes import worker_pool
+from darla.common.sealed import read_sealed, write_sealed
 from darla.common.stopwatch import Stopwatch
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
@@ -256,16 +259,29 @@ def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: Un
 
 
 def _write(drawer: FrameDrawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
-    """Draw a shard and write it, the images last: a shard with images is complete."""
+    """Draw a shard and write it, the record of its files last: a shard with a record is complete."""
     drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
+    written = []
     for part in ("factors", "state", "domains", "known", "images"):
         if (array := getattr(drawn, part)) is not None:
-            save_array(shard_path(folder, shard, part), array)
+            written.append(shard_path(folder, shard, part))
+            save_array(written[-1], array)
+    write_sealed(_record_of(folder, shard), config.shards[shard], written)
+
+
+def _record_of(folder: Path, shard: int) -> Path:
+    return folder / CHECKPOINT / f"shard-{shard:05d}.json"
 
 
 def _is_written(folder: Path, shard: int, size: int) -> bool:
-    path = shard_path(folder, shard, "images")
-    return path.is_file() and len(load_array(path, mapped=True)) == size
+    """Return whether a shard is complete and as it was written; one that is damaged is drawn again."""
+    if not _record_of(folder, shard).is_file():
+        return False
+    try:
+        return bool(read_sealed(_record_of(folder, shard)) == size)
+    except ArtefactError as error:
+        print(f"shard {shard} is drawn again: {error}", file=sys.stderr, flush=True)
+        return False
 
 
 def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan, folder: Path) -> None:

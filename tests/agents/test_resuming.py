@@ -1,5 +1,6 @@
 """A training that is killed at any moment goes on to the bytes of one that was not."""
 
+import json
 import os
 import signal
 import subprocess
@@ -109,7 +110,7 @@ def test_a_folder_begun_with_something_else_is_refused(change, columns, encoder_
         train_agent(config, domain, encoder_folder, tmp_path / "agent", seed=seed)
 
 
-def test_a_damaged_checkpoint_is_told_and_the_artefact_stays_unfinished(columns, tmp_path, monkeypatch):
+def test_a_training_with_a_truncated_checkpoint_begins_again(columns, tmp_path, monkeypatch, capsys):
     out, config = tmp_path / "agent", short(env_steps=700)
     monkeypatch.setattr(Columns, "steps_left", 400)
     with pytest.raises(KeyboardInterrupt):
@@ -117,9 +118,9 @@ def test_a_damaged_checkpoint_is_told_and_the_artefact_stays_unfinished(columns,
     monkeypatch.undo()
     tensors = next((out / "checkpoint").glob("*.safetensors"))
     tensors.write_bytes(tensors.read_bytes()[:-100])
-    with pytest.raises(InputError, match="damaged"):
-        train_agent(config, columns, None, out, seed=1)
-    assert not is_complete(out)
+    again = train_agent(config, columns, None, out, seed=1)
+    assert "is damaged" in capsys.readouterr().err
+    assert again.digest == train_agent(config, columns, None, tmp_path / "whole", seed=1).digest
 
 
 def test_a_training_stopped_by_ctrl_c_resumes_to_the_same_bytes(columns, encoder_folder, tmp_path, monkeypatch):
@@ -138,3 +139,25 @@ def test_wall_time_of_all_parts_is_counted(columns, tmp_path):
     artefact = train_agent(short(env_steps=200), columns, None, tmp_path / "agent", seed=1)
     assert isinstance(artefact, Artefact)
     assert artefact.card["wall_seconds"] > 0
+
+
+@pytest.mark.parametrize("name", ["state.json", "*.safetensors", "../snapshots/*"])
+def test_a_damaged_checkpoint_is_not_resumed_from(name, columns, encoder_folder, tmp_path, capsys):
+    config = short("ppo", **LONGER)
+    out = tmp_path / "killed"
+    process = start("ppo", encoder_folder, out)
+    kill_after(process, lambda: (out / "checkpoint/state.json").is_file() and any(out.glob("snapshots/*")))
+    if name.startswith("../"):  # a snapshot that the newest checkpoint knows
+        named = json.loads((out / "checkpoint/state.json").read_text())["files"]
+        path = next((out / "checkpoint" / file for file in named if file.startswith("../")), None)
+        if path is None:
+            pytest.skip("killed before a checkpoint knew of a snapshot")
+    else:
+        path = next((out / "checkpoint").glob(name))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    domain = EnvDomain("columns", columns.env_id)
+    resumed = train_agent(config, domain, encoder_folder, out, seed=11)
+    assert "the checkpoint is not used" in capsys.readouterr().err
+    assert resumed.digest == train_agent(config, domain, encoder_folder, tmp_path / "whole", seed=11).digest

@@ -18,6 +18,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.artefact import card_checksum
 from darla.common.files import save_array, save_tensors, write_bytes, write_json
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
@@ -230,3 +231,26 @@ def test_a_number_that_is_not_finite_is_named_and_nothing_is_written(number: flo
     with pytest.raises(InputError, match=rf"see\.shape\[1\] is {number}, but must be finite"):
         start_artefact(tmp_path / "a", "encoder", {"see": {"beta": 1.0, "shape": (1, number)}})
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("seed", 8), ("extra", {"supervision": "labels"}), ("inputs", {"frames": "abd"}), ("kind", "agent")],
+)
+def test_the_digest_covers_the_facts_on_the_card_so_that_an_altered_one_breaks_the_chain(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    made = make(tmp_path / "a")
+    card = {**json.loads((tmp_path / "a" / "card.json").read_text()), key: value}
+    write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})  # sealed again
+    assert Artefact.load(tmp_path / "a").digest != made.digest
+
+
+def test_the_digest_does_not_depend_on_where_inputs_lie(tmp_path: Path) -> None:
+    start_artefact(tmp_path / "a", "agent", CONFIG)
+    made = complete_artefact(
+        tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0, paths={"encoder_path": "../encoder"}
+    )
+    start_artefact(tmp_path / "b", "agent", CONFIG)
+    moved = complete_artefact(tmp_path / "b", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert made.digest == moved.digest

@@ -12,6 +12,7 @@ import pytest
 from command_line import hear_ctrl_c
 
 from darla.common import Artefact, InputError, is_complete
+from darla.common.sealed import write_sealed
 from darla.envs import SEEK_AVOID, Domain, EnvDomain, make, tasks
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet, shard_path
@@ -266,3 +267,30 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130, errors.decode()
     assert errors.decode().splitlines()[-1] == "darla collect: stopped; the same command resumes where it stopped"
     assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize("damage", ["flipped byte", "shard without factors", "altered record"])
+def test_a_shard_that_was_damaged_between_two_runs_is_drawn_again(tmp_path: Path, damage: str, capsys) -> None:
+    config = CollectConfig(task="sprites", frames=60, shard_size=20, seed=3)
+    whole = collect(config, tmp_path / "whole")
+    collect(config, tmp_path / "part")
+    part = tmp_path / "part"
+    # As an interruption leaves it after the second shard.
+    (part / "card.json").unlink()
+    (part / "index.json").unlink()
+    for path in (part / "shards").glob("00002.*"):
+        path.unlink()
+    for shard in range(2):
+        files = list((part / "shards").glob(f"0000{shard}.*"))
+        write_sealed(part / "checkpoint" / f"shard-0000{shard}.json", 20, files)
+    images = part / "shards" / "00001.images.npy"
+    if damage == "flipped byte":
+        content = bytearray(images.read_bytes())
+        content[-1] ^= 255
+        images.write_bytes(content)
+    elif damage == "shard without factors":
+        (part / "shards" / "00001.factors.npy").unlink()
+    else:
+        (part / "checkpoint" / "shard-00001.json").write_text("{}")
+    assert collect(config, part).digest == whole.digest
+    assert "shard 1 is drawn again" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def darla(
         [sys.executable, "-m", "darla", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         preexec_fn=before,
         env={**os.environ, **MORE, **environment},
     )

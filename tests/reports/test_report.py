@@ -217,7 +217,7 @@ def test_names_are_text_whatever_they_hold():
     written = to_html(document)
     assert "<b>" not in written.replace("<b>Table", "")
     Reader(written)
-    assert to_markdown(document)[0].startswith(f"# {odd}")
+    assert "<b>" not in to_markdown(document)[0]
 
 
 def test_emphasis_and_code_are_marked_and_other_stars_are_not():

@@ -297,7 +297,8 @@ def test_selection_contexts_of_the_builtin_tasks_can_be_played():
 def test_an_encoder_that_has_seen_another_unlabeled_domain_is_refused(tmp_path):
     """The leak level is computed from the task's D_U, so the encoder must have seen that one and no other."""
     task = tasks.get("unseen")
-    for seen, fits in ((task.unlabeled, True), (tasks.get("sim2sim").unlabeled, False)):
+    looks = task.unlabeled.with_looks(3, np.random.default_rng(0))
+    for seen, fits in ((task.unlabeled, True), (looks, True), (tasks.get("sim2sim").unlabeled, False)):
         encoder = Artefact(tmp_path, "encoder", {}, {"extra": {"domain": seen.to_dict()}})
         if fits:
             _check_unlabeled(task, tmp_path / "agent", encoder)

@@ -224,3 +224,29 @@ def test_invalid_settings_are_refused(frames, tmp_path):
         train_model(beta_vae(), frames, TrainingConfig(device="tpus"), tmp_path, 0)
     with pytest.raises(InputError, match="no images"):
         train_model(beta_vae(), frames, SHORT, tmp_path, 0, rows=np.arange(0))
+
+
+@pytest.mark.parametrize("damaged", ["newest", "both"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_a_damaged_checkpoint_is_passed_over_and_the_result_is_the_same(frames, tmp_path, damaged, suffix, capsys):
+    config = TrainingConfig(steps=6, batch_size=16, log_every=2, checkpoint_every=2, schedule="constant")
+
+    def train(folder, observe=None):
+        model = build_seeded(lambda: DAE(DAEConfig(bottleneck=8), SHAPE), 0)
+        train_model(model, frames, config, folder, 0, observe=observe)
+        return weights(model)
+
+    def stop(row):
+        if row["step"] == 6:
+            raise KeyboardInterrupt
+        return {}
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "part", stop)
+    paths = sorted((tmp_path / "part" / "checkpoint").glob(f"step-*{suffix}"))
+    for path in paths[-1:] if damaged == "newest" else paths:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    assert same(train(tmp_path / "part"), train(tmp_path / "whole"))
+    assert "a checkpoint is not used" in capsys.readouterr().err

@@ -5,6 +5,7 @@ a random generator has to be saved.
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darla.common import InputError
-from darla.common.files import load_tensors, read_json, save_tensors, write_json
+from darla.common import ArtefactError, InputError
+from darla.common.files import load_tensors, save_tensors
+from darla.common.sealed import read_sealed, write_sealed
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d{9})\.json")
@@ -43,7 +45,7 @@ def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, opti
             tensors[f"optimizer.{key}.{name}"] = torch.as_tensor(value)
     path = folder / f"step-{step:09d}.json"
     save_tensors(path.with_suffix(".safetensors"), tensors)
-    write_json(path, {**record, "step": step})
+    write_sealed(path, {**record, "step": step}, [path.with_suffix(".safetensors")])
     for old in sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))[:-_KEPT]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -51,16 +53,19 @@ def save(folder: Path, step: int, record: dict[str, Any], model: nn.Module, opti
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """Return the newest checkpoint in a folder, None where there is none.
+    """Return the newest checkpoint in a folder that is as it was written, None where there is none.
 
-    Raises:
-        InputError: it is damaged.
+    A damaged one is reported on the standard error and passed over: training from an earlier one, or from the
+    beginning, has the same result.
     """
-    paths = sorted(path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name))
-    if not paths:
-        return None
-    record = read_json(paths[-1])
-    return Checkpoint(paths[-1], int(record["step"]), record, load_tensors(paths[-1].with_suffix(".safetensors")))
+    for path in sorted((path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name)), reverse=True):
+        try:
+            record = read_sealed(path)
+        except ArtefactError as error:
+            print(f"a checkpoint is not used: {error}", file=sys.stderr, flush=True)
+            continue
+        return Checkpoint(path, int(record["step"]), record, load_tensors(path.with_suffix(".safetensors")))
+    return None
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
