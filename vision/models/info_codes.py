@@ -46,7 +46,7 @@ class InfoCodes:
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Split latents or parameters, (N, width), into (N, n_continuous) and (N, n_categorical, n_classes)."""
-        continuous, classes = rows.split([self.n_continuous, self.n_categorical * self.n_classes], dim=1)
+        continuous, classes = rows[:, : self.n_continuous], rows[:, self.n_continuous :]
         return continuous, classes.reshape(len(rows), self.n_categorical, self.n_classes)
 
     def latents(self, parameters: Tensor) -> Tensor:

@@ -50,8 +50,11 @@ class InfoGANConfig(VisionModelConfig):
     n_noise: int = 62
     """Inputs of the generator that are not encoded, uniform in [-1, 1]; 62 for MNIST in the paper."""
     channels: int = 32
-    """Channels of the discriminator's first two convolutions; the next two have twice as many, the fully connected layer
+    """Channels of the discriminator's first two convolutions; the next two have twice as many, the connected layer
     eight times. The generator mirrors it. 32 are the sizes of DARLA's encoder."""
+    batch_norm: bool = False
+    """Batch normalization in the discriminator, as in the paper. It sees real and generated images in separate batches,
+    so it hides how bright they are: on sprites, which are mostly black, the generator then draws noise."""
     info_weight: float = 1.0
     """λ, weight of the bound on mutual information in nats; 1 in the authors' code."""
     code_std: float = 1.0
@@ -116,8 +119,8 @@ class InfoGAN(VisionModel):
     generated images alone, so it is only as good for real ones as the generator is; noise is not encoded. `decode`
     generates with the noise at 0, its mean, from the nearest code that the generator has been trained on.
 
-    Batch normalization in D sees real and generated images in separate batches. Its running statistics, with which
-    images are encoded, are those of real ones.
+    Where D has batch normalization, it sees real and generated images in separate batches. Its running statistics, with
+    which images are encoded, are those of real ones.
 
     Args:
         config: codes, networks and objective.
@@ -129,8 +132,6 @@ class InfoGAN(VisionModel):
     """
 
     Config: type[InfoGANConfig] = InfoGANConfig
-    batch_norm = True
-    """Whether D has batch normalization."""
     betas = (0.5, 0.999)
     """Adam's, of all parameters."""
 
@@ -148,7 +149,7 @@ class InfoGAN(VisionModel):
         channels = config.channels
         shape = Architecture((channels, channels, 2 * channels, 2 * channels), (8 * channels,))
         self.generator = Generator(shape, image_shape, self.codes.width + config.n_noise)
-        self.discriminator = Discriminator(shape, image_shape, self.codes.width, batch_norm=self.batch_norm)
+        self.discriminator = Discriminator(shape, image_shape, self.codes.width, batch_norm=config.batch_norm)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the generator's parameters, and those of D and Q with a learning rate of their own."""

@@ -44,6 +44,8 @@ class InfoWGANGPConfig(InfoGANConfig):
         """Refuse invalid values and options that would be ignored."""
         super().__post_init__()
         require_non_negative(self, "gradient_penalty")
+        if self.batch_norm:
+            raise InputError("batch_norm cannot be used: the gradient penalty is on each image's own gradient")
         if self.critic_steps < 1:
             raise InputError(f"critic_steps must be at least 1, not {self.critic_steps}")
 
@@ -63,7 +65,7 @@ class InfoWGANGP(InfoGAN):
         L = E[f(sg(G))] - E[f(x)] + 10 E[(|grad f(x')| - 1)^2] - lambda I_Q(sg(G))    for f and Q
             -E[sg(f)(G)]                                       - lambda I_sg(Q)(G)    for G, in every fifth step
 
-    Everything else is as in InfoGAN (its docstring), except that the critic has no batch normalization and Adam has the
+    Everything else is as in InfoGAN (its docstring), except that the critic can have no batch normalization and Adam has the
     betas (0, 0.9). In the other steps the generator has no gradient, and the optimizer leaves its parameters and
     moments as they are.
 
@@ -72,7 +74,6 @@ class InfoWGANGP(InfoGAN):
 
     Config = InfoWGANGPConfig
     config: InfoWGANGPConfig
-    batch_norm = False
     betas = (0.0, 0.9)
     skips_parameters = True
     _trains_generator = True
