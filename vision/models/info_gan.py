@@ -101,7 +101,16 @@ class InfoGANConfig(VisionModelConfig):
     label="InfoGAN",
     symbol="λ",
     weight="info_weight",
-    presets={"infogan": {"training__learning_rate": 1e-3, "training__schedule": "constant"}},
+    # On sprites, with λ 1 or 2 the categorical code stays unused for the first 600 steps at least; with λ 5 and little
+    # noise it is recognized after 200.
+    presets={
+        "infogan": {
+            "info_weight": 5.0,
+            "n_noise": 8,
+            "training__learning_rate": 1e-3,
+            "training__schedule": "constant",
+        }
+    },
 )
 class InfoGAN(VisionModel):
     """min_{G,Q} max_D E[log D(x)] + E[log(1 - D(G(c, n)))] - lambda (E[log Q(c|G(c, n))] + H(c))   (equation 6).

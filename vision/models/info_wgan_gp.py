@@ -126,4 +126,5 @@ class InfoWGANGP(InfoGAN):
         with torch.autocast(real.device.type, enabled=False):
             values = self.discriminator.value(mixed)
             (slopes,) = torch.autograd.grad(values.sum(), mixed, create_graph=True)
-        return (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+        penalty: Tensor = (torch.linalg.vector_norm(slopes, dim=(1, 2, 3)) - 1).square().mean()
+        return penalty
