@@ -24,7 +24,7 @@ def _layer(layer: nn.Module, norm: nn.Module | None, activation: Callable[[], nn
     return [layer, *([] if norm is None else [norm]), activation()]
 
 
-class Generator(nn.Module):
+class ImageGenerator(nn.Module):
     """Fully connected layers, then four transposed convolutions; batch normalization and ReLUs between them.
 
     Args:
@@ -58,7 +58,7 @@ class Generator(nn.Module):
         return logits.float().sigmoid()
 
 
-class Discriminator(nn.Module):
+class ImageDiscriminator(nn.Module):
     """Four convolutions of stride 2 and fully connected layers, with two heads: real or generated, and Q(c|x).
 
     Args:

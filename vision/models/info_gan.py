@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from darla.common import InputError
 from darla.vision.models.adversarial_networks import (
-    Discriminator,
-    Generator,
+    ImageDiscriminator,
+    ImageGenerator,
     apply_frozen,
     apply_without_statistics,
 )
@@ -157,8 +157,8 @@ class InfoGAN(VisionModel):
         self.codes = config.codes
         channels = config.channels
         shape = Architecture((channels, channels, 2 * channels, 2 * channels), (8 * channels,))
-        self.generator = Generator(shape, image_shape, self.codes.width + config.n_noise)
-        self.discriminator = Discriminator(shape, image_shape, self.codes.width, batch_norm=config.batch_norm)
+        self.generator = ImageGenerator(shape, image_shape, self.codes.width + config.n_noise)
+        self.discriminator = ImageDiscriminator(shape, image_shape, self.codes.width, batch_norm=config.batch_norm)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the generator's parameters, and those of D and Q with a learning rate of their own."""

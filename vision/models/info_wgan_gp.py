@@ -65,9 +65,9 @@ class InfoWGANGP(InfoGAN):
         L = E[f(sg(G))] - E[f(x)] + 10 E[(|grad f(x')| - 1)^2] - lambda I_Q(sg(G))    for f and Q
             -E[sg(f)(G)]                                       - lambda I_sg(Q)(G)    for G, in every fifth step
 
-    Everything else is as in InfoGAN (its docstring), except that the critic can have no batch normalization and Adam has the
-    betas (0, 0.9). In the other steps the generator has no gradient, and the optimizer leaves its parameters and
-    moments as they are.
+    Everything else is as in InfoGAN (its docstring), except that the critic can have no batch normalization and that
+    Adam has the betas (0, 0.9). In the other steps the generator has no gradient, and the optimizer leaves its
+    parameters and moments as they are.
 
     The gradient penalty is computed in float32 and is no part of held-out losses.
     """
