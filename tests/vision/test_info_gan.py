@@ -191,6 +191,19 @@ def test_a_class_decides_the_image_in_the_upper_half_of_its_traversal(images):
         assert torch.equal(model.decode(moved), model.decode(pure))
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_it_trains_in_bfloat16_with_fused_convolutions(batch_norm, images):
+    exact, model = build(batch_norm=batch_norm), fuse_for_cpu(build(batch_norm=batch_norm))
+    images = images.to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        terms = model.loss(images, generator())
+    terms["loss"].backward()
+    assert all(torch.isfinite(each.grad).all() for each in model.parameters())
+    assert {term.dtype for term in terms.values()} == {torch.float32}
+    # bfloat16 has two to three digits, and normalization over six images amplifies rounding
+    torch.testing.assert_close(terms["loss"], exact.loss(images, generator())["loss"], atol=0, rtol=0.03)
+
+
 def test_reported_terms_are_those_of_the_codes_there_are(images):
     terms = build(latent_dim=3).loss(images, generator())
     assert "code_error" not in terms
