@@ -15,7 +15,16 @@ from darla.vision.encoders.reconstruction_errors import reconstruction_errors
 from darla.vision.encoders.splits import Array, probe_rows, split, subsample
 from darla.vision.encoders.stage import TrainingStage
 from darla.vision.encoders.train_dae import train_dae
-from darla.vision.encoders.traversals import animate, grid, reconstruct, traversal_rows, traverse, write_gif, write_png
+from darla.vision.encoders.traversals import (
+    animate,
+    draw_sheets,
+    grid,
+    reconstruct,
+    traversal_rows,
+    traverse,
+    write_gif,
+    write_png,
+)
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAEConfig
 from darla.vision.models.feature_space import FeatureSpace
@@ -58,7 +67,8 @@ def train_encoder(
 
     Returns:
         An artefact of kind `encoder`: `model.safetensors` (J and the codes' normalizer included), `probes.json`,
-        `reconstructions.png`, `traversals.png`, `traversals.gif`, `history.csv`, TensorBoard events.
+        `reconstructions.png`, `traversals.png`, `traversals.gif`, pictures that the model itself adds
+        (`VisionModel.sheets`), `history.csv`, TensorBoard events.
 
     Raises:
         InputError: a configuration or frames that cannot be used, a DAE that would be ignored, or frames without what
@@ -162,6 +172,8 @@ def _describe(
     write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
     write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
     write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVIE_VALUES)))
+    for name, sheet in draw_sheets(model, images, seed_for(seed, "sheets")).items():
+        write_png(out / f"{name}.png", sheet)
 
 
 def _dead_units_warning(fraction: float, config: SeeConfig) -> str:

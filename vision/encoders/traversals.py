@@ -85,6 +85,19 @@ def traverse(model: VisionModel, image: Tensor, kl: Array, *, values: int = 9, l
     return Traversals(decoded, order.tolist(), kl[order].astype(float).tolist(), steps[order].tolist())
 
 
+@torch.inference_mode()
+def draw_sheets(model: VisionModel, images: Tensor, seed: int) -> dict[str, Array]:
+    """Return the model's own pictures of what it has learned (`VisionModel.sheets`) by name, uint8 (height, width, 3).
+
+    Args:
+        model: in eval mode.
+        images: float32 (N, C, H, W) in [0, 1].
+        seed: of whatever is random in them.
+    """
+    sheets = model.sheets(images, torch.Generator(images.device).manual_seed(seed))
+    return {name: grid([(label, to_uint8(row)) for label, row in rows]) for name, rows in sheets.items()}
+
+
 def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     """Put rows of images below each other, each with its label at the left.
 

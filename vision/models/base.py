@@ -9,6 +9,7 @@ Every penalty works with every reconstruction term: FactorVAE on DARLA's percept
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -110,6 +111,20 @@ class VisionModel(ImageModel):
             return limits.expand(2, self.latent_dim)
         width = TRAVERSAL_DEVIATIONS * self.codes_std
         return torch.stack([self.codes_mean - width, self.codes_mean + width])
+
+    def sheets(self, images: Tensor, generator: torch.Generator) -> Mapping[str, Sequence[tuple[str, Tensor]]]:
+        """Return further pictures of what the model has learned, each a sheet of rows of images; none by default.
+
+        Training writes them to TensorBoard, and as `NAME.png` into the artefact.
+
+        Args:
+            images: held-out images, float32 (N, C, H, W) in [0, 1]; those of a unit lie beside each other.
+            generator: where every random number comes from; on the images' device.
+
+        Returns:
+            By the name of the sheet its rows from above: a label, and images (n, C, H, W) in [0, 1].
+        """
+        return {}
 
     def normalize(self, codes: Tensor) -> Tensor:
         """Apply the fixed affine normalizer to codes, (N, D)."""

@@ -24,6 +24,9 @@ class ImageModel(nn.Module, ABC):
         InputError: the sides are no multiples of 16.
     """
 
+    skips_parameters = False
+    """Whether there are steps in which some parameters have no gradient and are left as they are."""
+
     def __init__(self, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__()
         height, width, channels = image_shape

@@ -116,7 +116,9 @@ def train_model(
     model.set_dataset_size(units.rows.size)
     state = _TrainingState(model, config, out, seed, precision, processes)
     state.resume()
-    loss = DistributedDataParallel(_Objective(model)) if processes.world > 1 else model.loss
+    loss: Any = model.loss
+    if processes.world > 1:
+        loss = DistributedDataParallel(_Objective(model), find_unused_parameters=model.skips_parameters)
     own_micro_batches = range(processes.rank, micro_batches, processes.world)
     size = config.batch_size // units.size // micro_batches
     model.train()

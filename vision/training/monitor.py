@@ -11,7 +11,7 @@ from torch import Tensor
 from darla.common import seed_for
 from darla.common.artefact import TENSORBOARD
 from darla.vision.encoders.encode import posterior_of
-from darla.vision.encoders.traversals import grid, reconstruct, traversal_rows, traverse
+from darla.vision.encoders.traversals import draw_sheets, grid, reconstruct, traversal_rows, traverse
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE
 from darla.vision.models.image_model import ImageModel
@@ -104,6 +104,8 @@ class Monitor:
             writer.add_histogram("kl_per_latent", kl, step)
             rows = traversal_rows(traverse(self.model, images[:1], kl, values=7, latents=12))
             writer.add_image("traversals", grid(rows), step, dataformats="HWC")
+            for name, sheet in draw_sheets(self.model, images, self.seed).items():
+                writer.add_image(name, sheet, step, dataformats="HWC")
         if isinstance(self.model, VisionModel | DAE):
             rows = reconstruct(self.model, images[:_DISPLAYED])
             writer.add_image("reconstructions", grid(rows), step, dataformats="HWC")
