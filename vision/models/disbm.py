@@ -89,8 +89,8 @@ class DisBM(VisionModel):
     Its gradient is <dE>_{m, h | v} - <dE>_model. The first mean is taken at the mean-field probabilities of m and h,
     the second at samples of block Gibbs sampling, v at its mean given the sampled m and h. The loss is E at the first
     states minus E at the second, neither of which it differentiates; so its gradient is that difference and its value
-    is no likelihood. `reconstruction` is the cross-entropy of v with its mean given the mean-field m and h (for Gaussian
-    v half the squared error), in nats an image.
+    is no likelihood. `reconstruction` is the cross-entropy of v with its mean given the mean-field m and h (half the
+    squared error of Gaussian v), in nats an image.
 
     v are means over squares of pixels, and a decoded image has one value in each square. With `chains`, the states of
     the Markov chains are buffers. Several processes keep those of the first one.
@@ -130,7 +130,7 @@ class DisBM(VisionModel):
 
     def to_visible(self, images: Tensor) -> Tensor:
         """Return the visible units of images, (N, V), in units of their standard deviation if they are Gaussian."""
-        return functional.avg_pool2d(images.float(), self.config.pool).flatten(1) / self.unit
+        return functional.avg_pool2d(images, self.config.pool).flatten(1) / self.unit
 
     def to_image(self, visible: Tensor) -> Tensor:
         """Return the images whose visible units these are, (N, C, H, W) in [0, 1]: one value in each square."""
@@ -205,9 +205,7 @@ class DisBM(VisionModel):
         return (functional.softplus(inputs) - v * inputs).sum(-1).mean()
 
     @torch.no_grad()
-    def sample(
-        self, count: int, steps: int, generator: torch.Generator | None, images: Tensor | None = None
-    ) -> Array:
+    def sample(self, count: int, steps: int, generator: torch.Generator | None, images: Tensor | None = None) -> Array:
         """Draw images from the model, uint8 (count, H, W, C): the means of v given the m and h that were drawn.
 
         Args:
@@ -275,8 +273,8 @@ class DisBMPairs(DisBM):
     """(1 - w) (-log p(v)) + w (-log p(v1, v2)) / 2, minimized.
 
     p(v1, v2) = sum_{m1, m2, h} exp(-E(v1, m1, h) - E(v2, m2, h)) / Z_2: one h for both images of a pair (clamping, the
-    correspondence of the paper). h receives the inputs from both images; m1 and m2 are free, so that what differs within
-    a pair has to be in m. The negative phase of a pair samples pairs.
+    correspondence of the paper). h receives the inputs from both images; m1 and m2 are free, so that what differs
+    within a pair has to be in m. The negative phase of a pair samples pairs.
     """
 
     Config = DisBMPairsConfig
