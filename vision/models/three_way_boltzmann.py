@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor, Tensor]
 def draw(probability: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw 0 or 1 with the given probabilities of 1, as floats."""
     uniform = torch.rand(probability.shape, generator=generator, device=probability.device, dtype=probability.dtype)
-    return (uniform < probability).to(probability.dtype)
+    return uniform.lt_(probability)
 
 
 class ThreeWayBoltzmann(nn.Module):
