@@ -279,13 +279,15 @@ def test_training_raises_the_likelihood_almost_to_the_entropy_of_the_data(tmp_pa
     assert bits_lost() < 0.2
 
 
-@pytest.mark.parametrize("name", ["disbm", "disbm_pairs"])
-def test_a_resumed_training_with_persistent_chains_ends_with_the_same_bytes(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "options"), [("disbm", {"chains": 8}), ("disbm_pairs", {"chains": 8, "pair_weight": 0.5})]
+)
+def test_a_resumed_training_with_persistent_chains_ends_with_the_same_bytes(name, options, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (32, *SHAPE), dtype=np.uint8)
     units = Units(np.arange(32).reshape(-1, 2))
 
     def train(folder, stop_early=False):
-        model = build(name, chains=8, **({"pair_weight": 0.5} if name == "disbm_pairs" else {}))
+        model = build(name, **options)
         training = TrainingConfig(steps=8, batch_size=8, log_every=4, checkpoint_every=2)
 
         def stop(row):

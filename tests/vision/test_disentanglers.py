@@ -18,7 +18,7 @@ from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.units import units_of
 
 SHAPE = (16, 16, 3)
-WITHOUT_RECONSTRUCTION_TERM = {"transforming_autoencoder"}
+WITHOUT_RECONSTRUCTION_TERM = {"disbm", "disbm_pairs", "transforming_autoencoder"}
 TRAINED = sorted(name for name, model in MODELS.items() if model.is_trained)
 # What makes each model a VAE with beta = 1.
 PLAIN = {
