@@ -259,24 +259,22 @@ def test_the_gradient_of_the_loss_is_that_of_the_likelihood_at_the_mean_field(na
         torch.testing.assert_close(gradient, parameter.grad, atol=0.03, rtol=0)
 
 
-def test_training_raises_the_likelihood_almost_to_the_entropy_of_the_data(tmp_path):
-    # Four of the 16 patterns of 2 x 2 pixels: an even number of bright ones, in each row and each column one or none.
-    patterns = binary(4)[[0b0110, 0b1001, 0b1111, 0b0000]]
+def test_training_raises_the_likelihood_towards_the_entropy_of_the_data(tmp_path):
+    # Four of the 16 patterns of 2 x 2 pixels: none bright, all, or one of the two diagonals.
+    patterns = binary(4, torch.float32)[[0b0000, 0b1111, 0b0110, 0b1001]]
     frames = (255 * images_of(patterns)).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    model = build(latent_dim=8, chains=64, gibbs_steps=5)
-    v = patterns.float()[:, None]
+    model = build(latent_dim=8, chains=64, gibbs_steps=2)
 
-    def bits_lost() -> float:
-        return float(log_z(model.machine.double()) - log_sum_over_hidden(model.machine, v.double()).mean()) - math.log(
-            4
-        )
+    @torch.no_grad()
+    def nats_lost() -> float:
+        minus_entropy = log_z(model.machine) - log_sum_over_hidden(model.machine, patterns[:, None]).mean()
+        return float(minus_entropy) - math.log(4)
 
-    before = bits_lost()
-    model.float()
-    training = TrainingConfig(steps=500, batch_size=64, learning_rate=0.03, log_every=250)
+    before = nats_lost()
+    training = TrainingConfig(steps=200, batch_size=64, learning_rate=0.1, log_every=200)
     train_model(model, np.repeat(frames, 16, 0), training, tmp_path, 0)
-    assert before > 1.0
-    assert bits_lost() < 0.2
+    assert before > 1.3
+    assert nats_lost() < 0.7
 
 
 @pytest.mark.parametrize(

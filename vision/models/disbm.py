@@ -133,14 +133,16 @@ class DisBM(VisionModel):
     def to_visible(self, images: Tensor) -> Tensor:
         """Return the visible units of images, (N, V), in units of their standard deviation if they are Gaussian."""
         # Two sums, rows first, take a fraction of the time of avg_pool2d on a CPU.
-        side = self.config.pool
-        rows = images.unflatten(2, (-1, side)).sum(3)
-        return rows.unflatten(3, (-1, side)).sum(4).flatten(1) / (side**2 * self.unit)
+        count, side, (channels, height, width) = len(images), self.config.pool, self.visible_shape
+        rows = images.reshape(count, channels, height, side, width * side).sum(3)
+        sums = rows.reshape(count, channels, height, width, side).sum(4)
+        return sums.flatten(1) / (side**2 * self.unit)
 
     def to_image(self, visible: Tensor) -> Tensor:
         """Return the images whose visible units these are, (N, C, H, W) in [0, 1]: one value in each square."""
-        squares = (visible * self.unit).clamp(0, 1).unflatten(1, self.visible_shape)
-        return functional.interpolate(squares, scale_factor=self.config.pool, mode="nearest")
+        squares = (visible * self.unit).clamp(0, 1).reshape(-1, *self.visible_shape)
+        side = self.config.pool
+        return squares.repeat_interleave(side, 2).repeat_interleave(side, 3)
 
     def mean_field(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean-field probabilities of m and h for units of images, v (U, k, V)."""
@@ -230,8 +232,8 @@ class DisBM(VisionModel):
             start = self.encode(images).mean
         else:
             raise InputError(f"{count} samples cannot start at {len(images)} images")
-        m, h = draw(start[:, None], generator).split([self.n_pose, self.latent_dim - self.n_pose], dim=-1)
-        m, h = self.machine.gibbs(m, h, steps, generator)
+        drawn = draw(start[:, None], generator)
+        m, h = self.machine.gibbs(drawn[..., : self.n_pose], drawn[..., self.n_pose :], steps, generator)
         return self._to_uint8(self.decode(torch.cat([m, h], -1)[:, 0]))
 
     @torch.no_grad()
@@ -303,7 +305,7 @@ class DisBMPairs(DisBM):
         """
         with torch.autocast(images.device.type, enabled=False):
             v = self.to_visible(images)
-            pair, reconstruction = self.contrast(v.unflatten(0, (-1, 2)), generator)
+            pair, reconstruction = self.contrast(v.reshape(-1, 2, v.shape[1]), generator)
             if self.config.pair_weight == 1:
                 return {"loss": pair, "pair": pair, "reconstruction": reconstruction}
             single, _ = self.contrast(v[:, None], generator)

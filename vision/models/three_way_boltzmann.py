@@ -127,8 +127,10 @@ class ThreeWayBoltzmann(nn.Module):
         -E at the means plus the entropy of q. Without a three-way interaction it is exact at the result of
         `mean_field`; minus it is then the free energy of an RBM.
         """
-        entropy = [(torch.special.entr(each) + torch.special.entr(1 - each)).sum((-2, -1)) for each in (m, h)]
-        return entropy[0] + entropy[1] - self.energy(v, m, h)
+        evidence = -self.energy(v, m, h)
+        for mean in (m, h):
+            evidence = evidence + (torch.special.entr(mean) + torch.special.entr(1 - mean)).sum((-2, -1))
+        return evidence
 
     # -- Negative phase
 
