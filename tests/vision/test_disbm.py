@@ -381,6 +381,12 @@ def test_gaussian_visible_units_see_and_draw_the_same_pixels():
     )
 
 
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_images_are_drawn_with_the_given_mean_before_training(visible):
+    model = build(visible=visible, pixel_mean=0.2, std=1e-6, three_way_std=1e-6)
+    torch.testing.assert_close(model.decode(torch.rand(3, 4)), torch.full((3, 1, 16, 16), 0.2))
+
+
 @pytest.mark.parametrize(
     ("model", "wrong"),
     [
@@ -397,6 +403,7 @@ def test_gaussian_visible_units_see_and_draw_the_same_pixels():
         ("disbm", {"visible": "gaussian", "vae__pixel_std": 0.0}),
         ("disbm", {"std": 0.0}),
         ("disbm", {"three_way_std": 0.0}),
+        ("disbm", {"pixel_mean": 1.0}),
         ("disbm", {"damping": 1.0}),
         ("disbm_pairs", {"pair_weight": 0.0}),
         ("disbm_pairs", {"pair_weight": 1.1}),

@@ -4,12 +4,13 @@ Idea: two groups of hidden units multiply each other's effect on the image, and 
 Train: darla see FRAMES --out RUN --model disbm    (preset disbm; with pairs of images: disbm_pairs, preset disbm-pairs)
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from darla.common import InputError, unknown_name
@@ -43,6 +44,9 @@ class DisBMConfig(VisionModelConfig):
     pixel_std: float | None = None
     """Standard deviation of `gaussian` visible units given the hidden ones, in units of the pixel range; 0.1 if not
     given."""
+    pixel_mean: float = 0.5
+    """Mean pixel before training, in (0, 1): where the visible biases start. About that of the images, it keeps
+    persistent chains from a start in which all pixels are wrong."""
     std: float = 0.01
     """Standard deviation of the initial pairwise weights."""
     three_way_std: float = 0.1
@@ -75,6 +79,8 @@ class DisBMConfig(VisionModelConfig):
         for name in ("pixel_std", "std", "three_way_std"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, not {getattr(self, name)}")
+        if not 0 < self.pixel_mean < 1:
+            raise InputError(f"pixel_mean must be above 0 and below 1, not {self.pixel_mean}")
         if not 0 <= self.damping < 1:
             raise InputError(f"damping must be a fraction in [0, 1), not {self.damping}")
 
@@ -121,6 +127,8 @@ class DisBM(VisionModel):
         self.machine = ThreeWayBoltzmann(
             visible, self.n_pose, n_identity, config.factors, gaussian, config.std, config.three_way_std
         )
+        mean = config.pixel_mean
+        nn.init.constant_(self.machine.a, mean / self.unit if gaussian else math.log(mean / (1 - mean)))
         if config.chains:
             for images in self.images_per_unit():
                 self.register_buffer(f"chains_m_{images}", torch.rand(config.chains, images, self.n_pose).round())
