@@ -366,6 +366,19 @@ def test_samples_and_swaps_are_images():
         model.sample(5, 1, generator(), images)
 
 
+def test_a_model_of_pairs_draws_pairs_with_one_identity():
+    model = build("disbm_pairs").eval()
+    randomized(model.machine, 1.0).float()
+    # With a pose that does not act on v, images of a pair are equal.
+    for weights in (model.machine.P, model.machine.Wv):
+        weights.data.zero_()
+    drawn = model.sample(40, 5, generator())
+    assert np.array_equal(drawn[0::2], drawn[1::2])
+    assert len(np.unique(drawn.reshape(40, -1), axis=0)) > 1
+    with pytest.raises(InputError, match="3 samples are no whole number of pairs"):
+        model.sample(3, 1, generator())
+
+
 def test_gaussian_visible_units_see_and_draw_the_same_pixels():
     model = build(visible="gaussian", vae__pixel_std=0.2).eval()
     images = torch.rand(4, 1, 16, 16, generator=generator())

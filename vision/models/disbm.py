@@ -224,25 +224,31 @@ class DisBM(VisionModel):
     def sample(self, count: int, steps: int, generator: torch.Generator | None, images: Tensor | None = None) -> Array:
         """Draw images from the model, uint8 (count, H, W, C): the means of v given the m and h that were drawn.
 
+        A model of pairs draws pairs: images 2 u and 2 u + 1 have the same h.
+
         Args:
-            count: images; as many Markov chains.
+            count: images.
             steps: Gibbs sweeps.
             generator: source of the random numbers, on the model's device.
-            images: float32 (count, C, H, W) in [0, 1]; where the chains start. If None, at random m and h, from where
-                only a model that was trained with persistent chains can be expected to come to images.
+            images: float32 (count, C, H, W) in [0, 1]; where the Markov chains start. If None, at random m and h, from
+                where only a model that was trained with persistent chains can be expected to come to images.
 
         Raises:
-            InputError: there are not `count` images to start at.
+            InputError: there are not `count` images to start at, or they are no pairs.
         """
+        size = self.images_per_unit()[-1]
+        if count % size:
+            raise InputError(f"{count} samples are no whole number of pairs")
         if images is None:
-            start = torch.full((count, self.latent_dim), 0.5, device=self.device)
+            m = torch.full((count // size, size, self.n_pose), 0.5, device=self.device)
+            h = torch.full((count // size, 1, self.latent_dim - self.n_pose), 0.5, device=self.device)
         elif len(images) == count:
-            start = self.encode(images).mean
+            m, h = self.mean_field(self.to_visible(images).reshape(count // size, size, -1))
         else:
             raise InputError(f"{count} samples cannot start at {len(images)} images")
-        drawn = draw(start[:, None], generator)
-        m, h = self.machine.gibbs(drawn[..., : self.n_pose], drawn[..., self.n_pose :], steps, generator)
-        return self._to_uint8(self.decode(torch.cat([m, h], -1)[:, 0]))
+        m, h = self.machine.gibbs(draw(m, generator), draw(h, generator), steps, generator)
+        v = self.machine.visible_mean(self.machine.visible_input(m, h))
+        return self._to_uint8(self.to_image(v.flatten(0, 1)))
 
     @torch.no_grad()
     def swap(self, images: Tensor) -> Array:
