@@ -115,7 +115,7 @@ class ThreeWayBoltzmann(nn.Module):
         to_m, to_h, to_factors = v @ self.P + self.b, v @ self.Q + self.c, v @ self.Wv
         # They start as if there were no three-way interaction; without one this is the exact posterior.
         m, h = to_m.sigmoid(), to_h.sum(-2, keepdim=True).sigmoid()
-        for _ in range(iterations):
+        for _ in range(iterations if self.Wv.shape[1] else 0):
             m = m.lerp((to_m + (to_factors * (h @ self.Wh)) @ self.Wm.T).sigmoid(), 1 - damping)
             inputs = to_h + (to_factors * (m @ self.Wm)) @ self.Wh.T
             h = h.lerp(inputs.sum(-2, keepdim=True).sigmoid(), 1 - damping)
