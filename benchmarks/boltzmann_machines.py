@@ -6,7 +6,8 @@
 Sprites as 16 x 16 binary pixels (means over squares of 4 x 4, white above a half), 128 hidden units, 128 images a step,
 PCD with 128 chains. Both sides are stepped on the same images, chunk by chunk in turn: darla by its loss, backward pass
 and AdamW as its training loop does, rbms by `fit_batch_pcd` and SGD as its trainer does, which logs to an HDF5 file
-after each update besides. rbms centers and normalizes its gradient and starts with the visible biases of the data.
+after each update besides. rbms centers and normalizes its gradient and starts with the visible biases of the data,
+darla with that of their mean pixel.
 Each side's learning rate is constant, the better of two. Log-likelihoods are free energies of held-out images minus
 log Z by annealed importance sampling, by darla's estimator for both, and by rbms' own for its model as a check of it.
 """
@@ -28,7 +29,7 @@ from darla.vision.models.disbm import DisBM, DisBMConfig
 from darla.vision.models.three_way_boltzmann import ThreeWayBoltzmann
 
 HIDDEN, BATCH, CHAINS, HELD_OUT = 128, 128, 128, 2000
-RATES = {"darla": (1e-3, 3e-3), "rbms": (1e-2, 3e-2)}
+RATES = {"darla": (1e-3, 2e-3), "rbms": (1e-2, 3e-2)}
 Step = Callable[[Tensor], None]
 
 
@@ -42,11 +43,17 @@ def binary_sprites(count: int, seed: int) -> Tensor:
     return (functional.avg_pool2d(images, 4) > 0.5).float()
 
 
-def darla_side(rate: float, steps: int, seed: int) -> tuple[Step, Callable[[], ThreeWayBoltzmann]]:
+def darla_side(rate: float, steps: int, seed: int, images: Tensor) -> tuple[Step, Callable[[], ThreeWayBoltzmann]]:
     """Return a function that takes a step of darla's RBM, and one that returns its machine."""
     torch.manual_seed(seed)
     config = DisBMConfig(
-        latent_dim=HIDDEN, factors=0, pool=1, chains=CHAINS, gibbs_steps=steps, mean_field_iterations=1
+        latent_dim=HIDDEN,
+        factors=0,
+        pool=1,
+        chains=CHAINS,
+        gibbs_steps=steps,
+        mean_field_iterations=1,
+        pixel_mean=float(images.mean()),
     )
     model = DisBM(config, image_shape=(16, 16, 1)).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
@@ -116,7 +123,7 @@ def main() -> int:
     fitted, held_out = images[:-HELD_OUT], images[-HELD_OUT:]
     sides: dict[tuple[str, float], tuple[Step, Callable[[], Any]]] = {}
     for rate in RATES["darla"]:
-        sides["darla", rate] = darla_side(rate, arguments.steps, arguments.seed)
+        sides["darla", rate] = darla_side(rate, arguments.steps, arguments.seed, fitted)
     for rate in RATES["rbms"]:
         sides["rbms", rate] = peer_side(rate, arguments.steps, arguments.seed, fitted)
     speeds: dict[tuple[str, float], list[float]] = {side: [] for side in sides}
