@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, wraps
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
+from darla.common.locks import LOCK, only_one
 from darla.common.threads import available_cores
 
 if TYPE_CHECKING:
@@ -203,8 +205,18 @@ def is_complete(folder: Path | str) -> bool:
     return (Path(folder) / CARD).is_file()
 
 
-_begun: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_begun", default=None)
-"""Folders that the running stage has begun to write, each with the first of its parents that was not there."""
+@dataclass
+class _RunningStage:
+    """What a stage in this process is writing."""
+
+    begun: list[tuple[Path, Path]] = field(default_factory=list)
+    """Folders that it has begun, each with the first of its parents that was not there."""
+    locks: ExitStack = field(default_factory=ExitStack)
+    locked: set[Path] = field(default_factory=set)
+    """Folders that are locked until it ends."""
+
+
+_running: ContextVar[_RunningStage | None] = ContextVar("_running", default=None)
 
 
 def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
@@ -212,20 +224,24 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
 
     A stage can check some of its input only when it has begun, such as whether a network fits the images. Without this,
     the corrected command would be refused because the folder was begun with another configuration.
+
+    Folders that the stage begins are locked until it ends: a second process that would write one is refused.
     """
 
     @wraps(stage)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        folders: list[tuple[Path, Path]] = []
-        token = _begun.set(folders)
+        running = _RunningStage()
+        token = _running.set(running)
         try:
-            return stage(*args, **kwargs)
-        except InputError:
-            for folder, topmost in reversed(folders):
-                _remove_if_only_begun(folder, topmost)
-            raise
+            with running.locks:
+                try:
+                    return stage(*args, **kwargs)
+                except InputError:
+                    for folder, topmost in reversed(running.begun):
+                        _remove_if_only_begun(folder, topmost)
+                    raise
         finally:
-            _begun.reset(token)
+            _running.reset(token)
 
     return run
 
@@ -233,7 +249,7 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
 def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
     """Remove a folder that holds nothing but a configuration, and those of its parents that were made for it."""
     left = [path for path in folder.rglob("*") if not path.is_dir()]
-    if any(path != folder / CONFIG and not _is_partial(path.name) for path in left):
+    if any(path != folder / CONFIG and path.name != LOCK and not _is_partial(path.name) for path in left):
         return
     for path in left:
         path.unlink(missing_ok=True)
@@ -259,7 +275,7 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
     Raises:
         ArtefactError: the folder holds an artefact of another kind.
         InputError: it holds something else, or an artefact that was started with another configuration; or a number of
-            the configuration is not finite.
+            the configuration is not finite; or another process is writing it.
     """
     folder = Path(folder)
     record = folder / CONFIG
@@ -284,8 +300,11 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
         raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
     else:
         write_json(record, {"kind": kind, "config": config})
-    if (begun := _begun.get()) is not None and not is_complete(folder):
-        begun.append((folder.absolute(), topmost))
+    if (running := _running.get()) is not None and not is_complete(folder):
+        if folder.absolute() not in running.locked:
+            running.locks.enter_context(only_one(folder / CHECKPOINT, folder))
+            running.locked.add(folder.absolute())
+        running.begun.append((folder.absolute(), topmost))
     return folder
 
 

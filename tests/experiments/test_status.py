@@ -10,7 +10,8 @@ from command_line import darla, refusal
 
 from darla.common import InputError, WorkerDiedError
 from darla.common.jobs import log as job_log
-from darla.common.jobs.scheduler import Job, finish_jobs, is_held, only_one
+from darla.common.jobs.scheduler import Job, finish_jobs
+from darla.common.locks import is_held, only_one
 from darla.experiments.status import LOGS, STUDY, StudyPart, StudyStatus, study_status, write_study
 
 

@@ -4,7 +4,6 @@ A job names the jobs it needs, and jobs run in any order that respects that. A f
 interrupted one resumes where its stage stopped, and a job that fails blocks only the jobs that need it.
 """
 
-import fcntl
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ from darla.common.progress import duration
 from darla.common.threads import available_cores
 
 _SECONDS_BETWEEN_LINES = 15.0
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -246,33 +244,3 @@ class _Estimate:
 
 def _print_status(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Lock `folder` for this process.
-
-    Raises:
-        InputError: another process has locked it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"another darla process is working in {folder}; wait for it or choose another folder"
-            ) from error
-        yield
-
-
-def is_held(folder: Path) -> bool:
-    """Return whether a process has locked `folder`."""
-    try:
-        with (folder / _LOCK).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
