@@ -1,7 +1,8 @@
 """Squares on a grid, each moved by four actions of its own; drawn with NumPy alone.
 
-After the toy world of Bengio et al. 2017, Independently Controllable Features, arXiv 1703.07718: one square of 2 x 2
-pixels and four moves. There a cell is a pixel of a 12 x 12 image; here it is as large as a square.
+After the toy world of Bengio et al. 2017, Independently Controllable Features, arXiv 1703.07718: a square of 2 x 2
+cells that moves by one cell on a grid of 12 x 12. Images of neighboring positions overlap; without that, an autoencoder
+with few latents does not learn the positions.
 """
 
 import colorsys
@@ -14,29 +15,30 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from darla.common import InputError
-from darla.envs.domains.factor_space import Context
 from darla.envs.worlds.grid_world import GRID_WORLD, TWO_SQUARES
 
 Image = npt.NDArray[np.uint8]
 
-CELLS = 8
-"""Cells on a side of the grid."""
+CELLS, SIDE = 16, 4
+"""Cells on a side of the grid, and on a side of a square."""
+POSITIONS = CELLS - SIDE + 1
+"""Columns, and rows, that the upper left corner of a square can be in."""
 MOVES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 """What each action adds to a square's x and y: right, left, down, up."""
-_GOAL = CELLS // 2
-"""Column and row of the cell that the only square has to reach."""
+_GOAL = POSITIONS // 2
+"""Column and row that the only square has to reach: the middle."""
 
 
 class GridWorld(gymnasium.Env[Image, np.int64]):
-    """One or two squares on a grid of 8 x 8 cells; a square does not move across the edge.
+    """One or two squares of 4 x 4 cells on a grid of 16 x 16; a square does not move across the edge.
 
-    Observations are uint8 (resolution, resolution, 3). Action `4 i + m` moves square i by `MOVES[m]`. Squares start in
-    any cells and may lie in the same cell, which then has the mean of their colors. One square has to reach the
-    cell (4, 4), two squares have to meet: +1, and the episode ends.
+    Observations are uint8 (resolution, resolution, 3). Action `4 i + m` moves square i by `MOVES[m]`. Squares start
+    anywhere and may overlap; where they do, the image has the mean of their colors. One square has to reach the middle,
+    two squares the same position: +1, and the episode ends.
 
-    `info` has the `context` (the factors of `darla.envs.worlds.grid_world`) and the `state`: `x` (column, from the
-    left) and `y` (row, from the top) of the first square in cells, `other_x` and `other_y` of the second, and all of
-    them as a float32 `vector` in [-1, 1]. The same seed gives the same state in all contexts.
+    `info` has the `context` (the factors of `darla.envs.worlds.grid_world`) and the `state`: `x` (cells from the left
+    edge) and `y` (cells from the upper edge) of the first square, 0 to 12, `other_x` and `other_y` of the second, and
+    all of them as a float32 `vector` in [-1, 1]. The same seed gives the same state in all contexts.
 
     Args:
         context: values of factors until a `reset` gives others; the others keep their defaults.
@@ -78,10 +80,10 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
         self.step_count = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
-        """Put every square into a cell, each equally likely.
+        """Put every square somewhere, each position equally likely.
 
         Args:
-            seed: of the cells.
+            seed: of the positions.
             options: `{"context": {...}}` plays that context instead of the constructor's.
 
         Raises:
@@ -91,13 +93,13 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
         given = (options or {}).get("context")
         self.context = self._default_context if given is None else self.space.context(given)
         self.step_count = 0
-        self.positions = self.np_random.integers(CELLS, size=self.positions.shape)
+        self.positions = self.np_random.integers(POSITIONS, size=self.positions.shape)
         return self.draw(), self._info()
 
     def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
         """Move one square by one cell, unless the edge is in its way."""
         square, move = divmod(int(action), len(MOVES))
-        self.positions[square] = (self.positions[square] + MOVES[move]).clip(0, CELLS - 1)
+        self.positions[square] = (self.positions[square] + MOVES[move]).clip(0, POSITIONS - 1)
         self.step_count += 1
         goal = self.positions[1] if len(self.positions) > 1 else _GOAL
         arrived = bool((self.positions[0] == goal).all())
@@ -109,13 +111,14 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
 
     def draw(self) -> Image:
         """Return an image of the current state, uint8 (resolution, resolution, 3)."""
-        ground = np.full(3, self.context.number("ground"))
-        colors = [_color(self.context, name) for name in ("hue", "other_hue")[: len(self.positions)]]
-        cells = np.tile(ground, (CELLS, CELLS, 1))
-        for (column, row), color in zip(self.positions, colors, strict=True):
-            cells[row, column] = color
-        if len(colors) > 1 and (self.positions[0] == self.positions[1]).all():
-            cells[row, column] = np.mean(colors, axis=0)
+        cells = np.full((CELLS, CELLS, 3), self.context.number("ground"))
+        count = np.zeros((CELLS, CELLS, 1))
+        colors = np.zeros((CELLS, CELLS, 3))
+        for (x, y), name in zip(self.positions, ("hue", "other_hue"), strict=False):
+            place = slice(y, y + SIDE), slice(x, x + SIDE)
+            colors[place] += colorsys.hsv_to_rgb(self.context.number(name), 1.0, 1.0)
+            count[place] += 1
+        cells = np.where(count > 0, colors / count.clip(1), cells)
         image: Image = np.round(255 * cells).astype(np.uint8).repeat(self._pixels, 0).repeat(self._pixels, 1)
         return image
 
@@ -126,9 +129,5 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
     def _info(self) -> dict[str, Any]:
         names = ("x", "y", "other_x", "other_y")[: self.positions.size]
         state: dict[str, Any] = dict(zip(names, self.positions.astype(float).ravel().tolist(), strict=True))
-        state["vector"] = (2 * self.positions.ravel() / (CELLS - 1) - 1).astype(np.float32)
+        state["vector"] = (2 * self.positions.ravel() / (POSITIONS - 1) - 1).astype(np.float32)
         return {"context": self.context.to_dict(), "state": state}
-
-
-def _color(context: Context, name: str) -> npt.NDArray[np.float64]:
-    return np.array(colorsys.hsv_to_rgb(context.number(name), 1.0, 1.0))

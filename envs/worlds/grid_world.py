@@ -1,4 +1,4 @@
-"""The grid world: its colors as factors, and the cells that its squares are in as facts."""
+"""The grid world: its colors as factors, and where its squares are as facts."""
 
 from darla.envs.domains.factor_space import Factor, FactorSpace
 from darla.envs.domains.world import Fact, World, register_world
@@ -16,7 +16,7 @@ GRID_WORLD = register_world(
         FactorSpace((_GROUND, _HUE)),
         facts=_PLACE,
         random_start={},  # every episode starts anywhere
-        about="a square on a grid of 8 x 8 cells, moved by four actions",
+        about="a square on a grid, moved by four actions",
     )
 )
 """One square whose column and row are all that changes within an episode."""
@@ -28,7 +28,7 @@ TWO_SQUARES = register_world(
         FactorSpace((_GROUND, _HUE, _OTHER_HUE)),
         facts=(*_PLACE, *_OTHER_PLACE),
         random_start={},
-        about="two squares on a grid of 8 x 8 cells, each moved by four actions of its own",
+        about="two squares on a grid, each moved by four actions of its own",
     )
 )
 """Two squares, whose columns and rows are controlled independently."""

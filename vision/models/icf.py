@@ -6,7 +6,7 @@ Train: darla see FRAMES --out RUN --preset icf    (FRAMES: darla collect --sampl
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
