@@ -1,5 +1,6 @@
 """Independently controllable factors: exact cases of the selectivity, its estimate, and what it learns."""
 
+import itertools
 import json
 import math
 
@@ -131,6 +132,34 @@ def test_the_estimate_with_each_action_once_is_the_sum_over_actions(directed):
     terms = model.loss(images, None, {"actions": torch.arange(4).repeat(3)})
     torch.testing.assert_close(terms["log_selectivity"], exact_log)
     torch.testing.assert_close(terms["selectivity"], exact)
+
+
+def gradients(model: ICF, loss: torch.Tensor) -> torch.Tensor:
+    parts = torch.autograd.grad(loss, [*model.encoder.parameters(), *model.policy_head.parameters()])
+    return torch.cat([part.flatten() for part in parts])
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_the_mean_gradient_over_all_actions_that_could_have_been_taken_is_that_of_the_sum(directed):
+    """Enumerated: three states, four actions each, all 64 batches."""
+    model, env = build(directed=directed), GridWorld()
+    before, after = [], []
+    for seed in range(3):
+        before.append(env.reset(seed=seed)[0])
+        start = env.positions.copy()
+        for action in range(4):
+            env.positions = start.copy()
+            after.append(env.step(action)[0])
+    before, after = model.to_input(np.stack(before)), model.to_input(np.stack(after)).unflatten(0, (3, 4))
+    mean = torch.zeros(())
+    for actions in itertools.product(range(4), repeat=3):
+        images = torch.stack([before, after[range(3), actions]], 1).flatten(0, 1)
+        terms = model.loss(images, None, {"actions": torch.tensor(actions)})
+        mean = mean + gradients(model, (terms["loss"] - terms["pixel"]) / -model.config.selectivity_weight) / 64
+    change = model.encode(after.flatten(0, 1)).mean.unflatten(0, (3, 4)) - model.encode(before).mean[:, None]
+    values = log_selectivity(selectivity(change.flatten(0, 1), 1e-4, 3, directed), directed).unflatten(0, (3, 4))
+    exact = gradients(model, (model.policies(before) * values.transpose(1, 2)).sum((1, 2)).mean())
+    assert (mean - exact).norm() < 1e-3 * exact.norm()
 
 
 def test_policies_are_distributions_over_the_actions_and_depend_on_the_image():

@@ -129,7 +129,8 @@ class ICF(LatentModel):
 
     The transitions are those of a uniformly random policy over A actions, so each state is seen with one action. The
     sum over actions is estimated by importance weights, pi_k(a|s) / (1/A) at the action taken. Its expectation is
-    that sum, and so is that of its gradient, in f and in pi: no REINFORCE is needed.
+    that sum, and so is that of its gradient, in f and in pi: no REINFORCE is needed. A baseline makes the policies'
+    gradient less noisy.
 
     Directed: every latent has two policies, and the numerator is f_k(s') - f_k(s) for the one and its negative for the
     other. Bengio et al. have one policy, which raises its latent, so that four moves of a square need four latents,
@@ -190,9 +191,15 @@ class ICF(LatentModel):
         weights = self.config.n_actions * self._policies(hidden[0::2]).gather(2, actions)[..., 0]  # pi_k(a|s) / (1/A)
         change = codes[1::2] - codes[0::2]
         values = selectivity(change, self.config.selectivity_eps, self.n_controlled, self.config.directed)  # (U, P)
-        expected_log = (weights * log_selectivity(values, self.config.directed)).sum(dim=1).mean()
+        gain = weights * log_selectivity(values, self.config.directed)
+        expected_log = gain.sum(dim=1).mean()
+        # A policy's weights have mean 1 whatever it is, so a constant times them has no gradient on average. The mean
+        # gain of the other transitions is taken off each: the same gradient on average, with less noise.
+        gain = gain.detach()
+        baseline = (gain.sum(dim=0) - gain) / max(1, len(gain) - 1)
+        control = ((weights - weights.detach()) * baseline).sum(dim=1).mean()  # is 0, its gradient is not
         return {
-            "loss": reconstruction - self.config.selectivity_weight * expected_log,
+            "loss": reconstruction - self.config.selectivity_weight * (expected_log - control),
             "selectivity": (weights * values).mean(),
             "log_selectivity": expected_log,
             **terms,
