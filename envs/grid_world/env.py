@@ -122,7 +122,7 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
         image: Image = np.round(255 * cells).astype(np.uint8).repeat(self._pixels, 0).repeat(self._pixels, 1)
         return image
 
-    def render(self) -> Image | None:  # type: ignore[override]
+    def render(self) -> Image | None:
         """Return the observation, or None without a render mode."""
         return self.draw() if self.render_mode == "rgb_array" else None
 

@@ -34,8 +34,9 @@ def test_another_model_keeps_networks_and_reconstruction_term_of_darla():
     assert SeeConfig().with_model("dae_features").vae.latent_dim == 128
 
 
-def test_no_model_needs_supervision_yet_and_it_would_be_shown():
-    assert {str(model_info(name).needs) for name in MODELS} == {"none"}
+def test_what_a_model_needs_beside_images_is_shown():
+    needs = {name: str(model_info(name).needs) for name in MODELS}
+    assert {name: kinds for name, kinds in needs.items() if kinds != "none"} == {"icf": "actions"}
     assert str(Supervision(labels=True, domain_ids=True)) == "labels, domain ids"
 
 

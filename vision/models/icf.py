@@ -156,7 +156,7 @@ class ICF(LatentModel):
 
     def _policies(self, hidden: Tensor) -> Tensor:
         logits: Tensor = self.policy_head(hidden)
-        return logits.unflatten(1, (self.n_policies, self.config.n_actions)).softmax(-1)
+        return logits.view(-1, self.n_policies, self.config.n_actions).softmax(-1)
 
     def policies(self, images: Tensor) -> Tensor:
         """Return the probability of each action under each policy, (N, P, A).

@@ -35,8 +35,8 @@ def policy_figure(
     count = policies.shape[1] if policies.ndim == 3 else 0
     if positions.shape != (len(policies), 2) or policies.shape[2:] != moves.shape[:1] or len(names) != count:
         raise InputError(
-            f"positions {positions.shape}, policies {policies.shape}, moves {moves.shape} and {len(names)} names do not "
-            "fit each other: (N, 2), (N, P, A), (A, 2) and P are needed"
+            f"positions {positions.shape}, policies {policies.shape}, moves {moves.shape} and {len(names)} names "
+            "do not fit each other: (N, 2), (N, P, A), (A, 2) and P are needed"
         )
     columns = min(_COLUMNS, count)
     rows = -(-count // columns)
@@ -50,8 +50,18 @@ def policy_figure(
             size = (_PANEL - _MARGIN) / width, (_PANEL - _MARGIN) / height
             axes = figure.add_axes(((column * _PANEL + _MARGIN) / width, (bottom + _MARGIN / 2) / height, *size))
             mean = policies[:, number] @ moves
-            axes.scatter(*positions.T, s=3, color=MUTED, linewidths=0)
-            axes.quiver(*positions.T, *mean.T, angles="xy", scale_units="xy", scale=1.15, width=0.008, color=PALETTE[2])
+            axes.scatter(positions[:, 0], positions[:, 1], s=3, color=MUTED, linewidths=0)
+            axes.quiver(
+                positions[:, 0],
+                positions[:, 1],
+                mean[:, 0],
+                mean[:, 1],
+                angles="xy",
+                scale_units="xy",
+                scale=1.15,
+                width=0.008,
+                color=PALETTE[2],
+            )
             axes.set_xlim(low[0] - 1, high[0] + 1)
             axes.set_ylim(high[1] + 1, low[1] - 1)  # y downwards, as in the image
             axes.set_aspect("equal")
