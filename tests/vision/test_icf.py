@@ -262,6 +262,7 @@ def test_actions_of_another_policy_than_the_uniform_one_are_refused():
     [
         {"selectivity_weight": -1.0},
         {"selectivity_eps": 0.0},
+        {"policy_rate": 0.0},
         {"n_controlled": 4, "latent_dim": 3},
         {"n_controlled": -1},
         {"n_actions": -1},
@@ -319,3 +320,25 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path):
     train(tmp_path / "parts", stop=True)
     resumed = train(tmp_path / "parts", stop=False)
     assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
+
+
+@pytest.mark.slow
+def test_each_latent_becomes_a_coordinate_of_the_square(tmp_path):
+    frames = Transitions(1500)
+    model = build(latent_dim=2, activation="elu")
+    units = units_of(NEEDS, frames, np.arange(len(frames)), seed=0)
+    training = TrainingConfig(steps=250, batch_size=128, log_every=50, precision="float32")
+    before = alignment(model)
+    last = train_model(model, frames, training, tmp_path, 0, units=units).history[-1]
+    assert last["selectivity"] > 0.8  # at the edges no policy can push the square on: 12/13 is the most there is
+    assert alignment(model) > 0.9 > 0.5 > before
+
+
+def alignment(model: ICF) -> float:
+    """Return the least correlation, over x and y, with the latent that is assigned to it."""
+    env = GridWorld()
+    images, positions = zip(*((env.reset(seed=seed)[0], env.positions[0].copy()) for seed in range(300)), strict=True)
+    with torch.inference_mode():
+        codes = model.encode(model.to_input(np.stack(images))).mean.numpy()
+    correlation = np.abs(np.corrcoef(codes.T, np.array(positions).T)[:2, 2:])
+    return float(max(np.diag(correlation).min(), np.diag(correlation[::-1]).min()))

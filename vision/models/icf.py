@@ -6,7 +6,7 @@ Train: darla see FRAMES --out RUN --preset icf    (FRAMES: darla collect --sampl
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -38,8 +38,13 @@ class ICFConfig(LatentModelConfig):
     n_controlled: int = 0
     """Latents that have policies, the first ones; the others are free to encode what no action changes. 0 is all, as in
     the papers."""
-    selectivity_eps: float = 1e-4
-    """Added to the sum of all latents' changes, in units of the codes; 1e-4 in the authors' code."""
+    selectivity_eps: float = 1e-2
+    """Added to the sum of all latents' changes, in units of the codes. The gradient of the selectivity is at most
+    1 / eps. The authors' code has 1e-4: images whose codes happen to differ least at the start, by 1e-3 and less, then
+    outweigh all others, and the code folds."""
+    policy_rate: float = 3.0
+    """Learning rate of the policies in units of the model's: they should follow the codes, since the codes of uniform
+    policies are driven to change as little as possible."""
     n_actions: int = 0
     """Actions that the policies choose from; 0 is those of the frames."""
 
@@ -47,8 +52,9 @@ class ICFConfig(LatentModelConfig):
         """Refuse invalid values."""
         super().__post_init__()
         require_non_negative(self, "selectivity_weight", "n_actions")
-        if not self.selectivity_eps > 0:
-            raise InputError(f"selectivity_eps must be above 0, not {self.selectivity_eps}")
+        for name in ("selectivity_eps", "policy_rate"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be above 0, not {getattr(self, name)}")
         if not 0 <= self.n_controlled <= self.latent_dim:
             raise InputError(
                 f"n_controlled must be at most the number of latents, {self.latent_dim}, not {self.n_controlled}"
@@ -118,7 +124,8 @@ def log_selectivity(values: Tensor, directed: bool) -> Tensor:
     symbol="λ",
     weight="selectivity_weight",
     needs=Supervision(actions=True),
-    presets={"icf": {"latent_dim": 2}},
+    # A grid world's square has two factors. Units are pairs of images, so there are twice as many images in a batch.
+    presets={"icf": {"latent_dim": 2, "vae__activation": "elu", "training__batch_size": 128}},
 )
 class ICF(LatentModel):
     """L = reconstruction - lambda E_s sum_k sum_a pi_k(a|s) log sel(s, a, k), minimized (equation 2 of Bengio et al.).
@@ -149,6 +156,14 @@ class ICF(LatentModel):
         self.n_policies = self.n_controlled * (2 if config.directed else 1)
         width = architecture(config.network, config.width).hidden[-1]
         self.policy_head = Float32Linear(width, self.n_policies * config.n_actions)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the model's parameters, and the policies' with a learning rate of their own."""
+        (group,) = super().parameter_groups()
+        policies = list(self.policy_head.parameters())
+        of_policies = {id(parameter) for parameter in policies}
+        others = [parameter for parameter in group["params"] if id(parameter) not in of_policies]
+        return [{**group, "params": others}, {"params": policies, "lr_scale": self.config.policy_rate}]
 
     def _hidden(self, images: Tensor) -> Tensor:
         hidden: Tensor = self.encoder.hidden(self.encoder.convolutions(images).flatten(1))
