@@ -327,7 +327,7 @@ def test_each_latent_becomes_a_coordinate_of_the_square(tmp_path):
     frames = Transitions(1500)
     model = build(latent_dim=2, activation="elu")
     units = units_of(NEEDS, frames, np.arange(len(frames)), seed=0)
-    training = TrainingConfig(steps=250, batch_size=128, log_every=50, precision="float32")
+    training = TrainingConfig(steps=200, batch_size=512, log_every=20, precision="float32")
     before = alignment(model)
     last = train_model(model, frames, training, tmp_path, 0, units=units).history[-1]
     assert last["selectivity"] > 0.8  # at the edges no policy can push the square on: 12/13 is the most there is
