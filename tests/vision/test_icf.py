@@ -115,6 +115,7 @@ def test_the_loss_is_reconstruction_and_weighted_log_selectivity():
 @pytest.mark.parametrize("directed", [False, True])
 def test_the_estimate_with_each_action_once_is_the_sum_over_actions(directed):
     model, env = build(directed=directed), GridWorld()
+    eps = model.config.selectivity_eps
     images, exact_log, exact = [], torch.zeros(()), torch.zeros(())
     for seed in range(3):
         before = env.reset(seed=seed)[0]
@@ -125,7 +126,7 @@ def test_the_estimate_with_each_action_once_is_the_sum_over_actions(directed):
     images = model.to_input(np.stack(images))
     codes, policies = model.encode(images).mean, model.policies(images)
     for number in range(12):
-        values = selectivity(codes[2 * number + 1] - codes[2 * number][None], 1e-4, 3, directed)[0]
+        values = selectivity(codes[2 * number + 1] - codes[2 * number][None], eps, 3, directed)[0]
         probability = policies[2 * number, :, number % 4]
         exact_log = exact_log + (probability * log_selectivity(values, directed)).sum() / 3
         exact = exact + (probability * values).mean() / 3
@@ -157,7 +158,8 @@ def test_the_mean_gradient_over_all_actions_that_could_have_been_taken_is_that_o
         terms = model.loss(images, None, {"actions": torch.tensor(actions)})
         mean = mean + gradients(model, (terms["loss"] - terms["pixel"]) / -model.config.selectivity_weight) / 64
     change = model.encode(after.flatten(0, 1)).mean.unflatten(0, (3, 4)) - model.encode(before).mean[:, None]
-    values = log_selectivity(selectivity(change.flatten(0, 1), 1e-4, 3, directed), directed).unflatten(0, (3, 4))
+    shares = selectivity(change.flatten(0, 1), model.config.selectivity_eps, 3, directed)
+    values = log_selectivity(shares, directed).unflatten(0, (3, 4))
     exact = gradients(model, (model.policies(before) * values.transpose(1, 2)).sum((1, 2)).mean())
     assert (mean - exact).norm() < 1e-3 * exact.norm()
 

@@ -125,7 +125,7 @@ def log_selectivity(values: Tensor, directed: bool) -> Tensor:
     weight="selectivity_weight",
     needs=Supervision(actions=True),
     # A square of the grid world has two factors. With 64 transitions in a batch instead of 256, the estimate's noise
-    # left both latents with the same factor for half of the seeds.
+    # left both latents with the same factor for some seeds.
     presets={"icf": {"latent_dim": 2, "vae__activation": "elu", "training__batch_size": 512}},
 )
 class ICF(LatentModel):
