@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from darla.common import limit_threads, rng_for
@@ -26,6 +27,7 @@ from darla.vision.metrics import evaluate
 from darla.vision.models.base import VisionModel
 from darla.vision.models.lusr import LUSR
 from darla.vision.models.registry import model_info
+from darla.vision.presets import ENCODERS
 
 SCORED = 6_000
 Measures = dict[str, float]
@@ -91,6 +93,21 @@ def domains(model: VisionModel, frames: FrameSet) -> Measures:
     return measures
 
 
+def control(model: VisionModel, frames: FrameSet) -> Measures:
+    """Return the selectivity, over the transitions that were collected, and how latents correlate with positions."""
+    assert frames.transitions is not None
+    assert frames.actions is not None
+    images = model.to_input(frames[frames.transitions.reshape(-1)])
+    with torch.no_grad():
+        terms = model.loss(images, None, {"actions": torch.from_numpy(frames.actions)})
+    codes = encode_images(model, frames[:])
+    measures = {"selectivity": float(terms["selectivity"])}
+    for name in ("x", "y"):
+        strength = [abs(_correlation(codes[:, latent], frames.state[name])) for latent in range(codes.shape[1])]
+        measures[f"correlation with {name}"] = max(strength)
+    return measures
+
+
 @dataclass(frozen=True)
 class System:
     """A model, the frames that it is trained on, and what is measured."""
@@ -105,6 +122,7 @@ def _see(model: str, steps: int, **changes: Any) -> SeeConfig:
 
 
 _LOOKS = CollectConfig(task="conjunction", frames=24_000, looks=8, seed=0)
+_STEPS = CollectConfig(task="grid-world", frames=8_000, unit="transition", sampling="random_policy", stride=1)
 _LUSR = {"latent_dim": 16, "vae__network": "darla", "training__batch_size": 64}
 SYSTEMS = {
     "beta_vae": System(_see("beta_vae", 5_000, beta=1.0), _PAIRS, disentanglement),
@@ -112,6 +130,7 @@ SYSTEMS = {
     "ada_ml_vae": System(_see("ada_ml_vae", 5_000, beta=1.0), _PAIRS, disentanglement),
     "oracle_triplets": System(_see("oracle_triplets", 5_000, beta=1.0), _LABELED, disentanglement),
     "dc_ign": System(_see("dc_ign", 5_000, training__batch_size=60), _GROUPS, named_latents),
+    "icf": System(ENCODERS["icf"].change(training__steps=200), _STEPS, control),
     "lusr": System(_see("lusr", 5_000, **_LUSR), _LOOKS, domains),
 }
 

@@ -35,9 +35,9 @@ from darla.common import (
 )
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
+from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
 from darla.common.json_records import to_json
-from darla.common.locks import only_one
 from darla.envs import Domain, TransferTask
 from darla.envs.domains.task_files import task_from_dict
 from darla.evaluation.transfer_files import TRANSFER

@@ -30,8 +30,8 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.files import write_bytes, write_json
+from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
-from darla.common.locks import only_one
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, factor_table
 from darla.learn_to_see import open_frames, see, train_denoiser

@@ -12,13 +12,16 @@ from darla.envs.domains.world import WORLDS, Fact, World, register_world
 from darla.envs.make_env import make
 from darla.envs.registration import register
 from darla.envs.worlds.car_racing import CAR_RACING
+from darla.envs.worlds.grid_world import GRID_WORLD, TWO_SQUARES
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 register()
 
 __all__ = [
     "CAR_RACING",
+    "GRID_WORLD",
     "SEEK_AVOID",
+    "TWO_SQUARES",
     "WORLDS",
     "AnyDomain",
     "Choice",

@@ -4,10 +4,16 @@ import gymnasium
 
 
 def register() -> None:
-    """Register `darla/SeekAvoid-v0` and `darla/CarRacing-v0`."""
+    """Register `darla/SeekAvoid-v0`, `darla/CarRacing-v0`, `darla/GridWorld-v0` and `darla/TwoSquares-v0`."""
     if "darla/SeekAvoid-v0" not in gymnasium.registry:
         # No TimeLimit: SeekAvoid truncates its own episodes, whose length depends on the size of the room.
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
     if "darla/CarRacing-v0" not in gymnasium.registry:
         # No TimeLimit: it counts frames, and an action lasts several of them.
         gymnasium.register("darla/CarRacing-v0", entry_point="darla.envs.car_racing.env:RecoloredCarRacing")
+    # No TimeLimit: the grid world truncates its own episodes.
+    grid_world = "darla.envs.grid_world.env:GridWorld"
+    if "darla/GridWorld-v0" not in gymnasium.registry:
+        gymnasium.register("darla/GridWorld-v0", entry_point=grid_world)
+    if "darla/TwoSquares-v0" not in gymnasium.registry:
+        gymnasium.register("darla/TwoSquares-v0", entry_point=grid_world, kwargs={"squares": 2})

@@ -22,8 +22,8 @@ from pathlib import Path
 from darla.common import Artefact, InputError, is_complete
 from darla.common.files import write_bytes
 from darla.common.graphics import require_graphics
+from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Failure, as_error, finish_jobs
-from darla.common.locks import only_one
 from darla.common.progress import duration
 from darla.common.threads import available_cores
 from darla.experiments import demos

@@ -17,7 +17,7 @@ from darla.common import InputError, is_complete
 from darla.common.artefact import CARD, CONFIG
 from darla.common.files import read_json, write_json
 from darla.common.jobs import log as job_log
-from darla.common.locks import is_held
+from darla.common.jobs.locks import is_held
 from darla.common.progress import duration
 
 STUDY = "study.json"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from darla.common import ArtefactError, InputError
 from darla.common.files import load_tensors, save_tensors
-from darla.common.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_sealed, write_sealed
 
 STATE = "state.json"
 

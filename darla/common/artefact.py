@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
-from darla.common.locks import LOCK, only_one
+from darla.common.jobs.locks import LOCK, only_one
 from darla.common.threads import available_cores
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import numpy as np
 from darla.agents import Actor, Agent, RandomAgent
 from darla.common import ArtefactError, InputError
 from darla.common.files import json_sha256
+from darla.common.jobs.sealed import read_sealed, write_sealed
 from darla.common.json_records import from_json, to_json
-from darla.common.sealed import read_sealed, write_sealed
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.evaluation.episode_records import Episode, EpisodeRecord
 from darla.evaluation.evaluated_agents import EvaluatedAgent

@@ -24,8 +24,8 @@ from darla.common import (
 )
 from darla.common.artefact import CHECKPOINT
 from darla.common.files import load_array, save_array, write_json
+from darla.common.jobs.sealed import read_sealed, write_sealed
 from darla.common.processes import worker_pool
-from darla.common.sealed import read_sealed, write_sealed
 from darla.common.stopwatch import Stopwatch
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain

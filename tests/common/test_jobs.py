@@ -9,8 +9,8 @@ import pytest
 
 from darla.common import InputError, is_complete
 from darla.common.errors import WorkerDiedError
+from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
-from darla.common.locks import only_one
 
 
 def job(folder: Path, name: str, *needs: str, work: object = cell_work.make, cost: float = 1.0) -> Job:

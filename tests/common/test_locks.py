@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darla.common import Artefact, InputError, complete_artefact, is_complete, start_artefact, writes_nothing_if_refused
-from darla.common.locks import is_held, only_one
+from darla.common.jobs.locks import is_held, only_one
 
 STAGE = """
 import sys, time

@@ -7,7 +7,7 @@ import pytest
 
 from darla.common import ArtefactError
 from darla.common.files import write_bytes
-from darla.common.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_sealed, write_sealed
 
 CONTENT = {"step": 3, "history": [[1.5, 2]]}
 

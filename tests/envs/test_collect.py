@@ -12,7 +12,7 @@ import pytest
 from command_line import hear_ctrl_c
 
 from darla.common import Artefact, InputError, is_complete
-from darla.common.sealed import write_sealed
+from darla.common.jobs.sealed import write_sealed
 from darla.envs import SEEK_AVOID, Domain, EnvDomain, make, tasks
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet, shard_path

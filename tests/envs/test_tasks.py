@@ -63,6 +63,8 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
         "new_room": {"visual"},
         "sim2sim": {"visual"},
         "car-racing": {"visual", "none"},
+        "grid-world": {"none"},
+        "two-squares": {"none"},
     }
 
 

@@ -1,6 +1,7 @@
 """The progress of a study, read from its folder: every state of a job, while the study runs and while it does not."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from command_line import darla, refusal
 
 from darla.common import InputError, WorkerDiedError
 from darla.common.jobs import log as job_log
+from darla.common.jobs.locks import is_held, only_one
 from darla.common.jobs.scheduler import Job, finish_jobs
-from darla.common.locks import is_held, only_one
 from darla.experiments.status import LOGS, STUDY, StudyPart, StudyStatus, study_status, write_study
 
 
@@ -130,7 +131,7 @@ def test_a_second_start_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with only_one(tmp_path):
         assert is_held(tmp_path)
         said = refusal("study", "run", "tiny", "--out", tmp_path)
-    assert said.startswith("darla study run: another darla process is working in")
+    assert said.startswith(f"darla study run: another darla process ({os.getpid()} on ")
     assert not is_held(tmp_path)
     assert not (tmp_path / STUDY).exists()
 

@@ -5,12 +5,16 @@ from short_rooms import hasty_agent, hasty_encoder, short_task
 
 from darla.evaluation.episode_records import read_episodes
 from darla.vision import MODELS
+from darla.vision.models.registry import model_info
 from darla.zero_shot import TransferConfig, transfer
 
 CONFIG = TransferConfig(episodes=2, n_envs=2, snapshot_eval_episodes=0, strip_frames=0, resamples=50)
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+IMAGES_ALONE = sorted(name for name in MODELS if not model_info(name).needs.kinds())
+
+
+@pytest.mark.parametrize("model", IMAGES_ALONE)
 def test_a_model_sees_for_an_agent_from_frames_to_scores(model, tmp_path):
     encoder = hasty_encoder(tmp_path / "see", model)
     agent = hasty_agent(tmp_path / "act", 0, encoder=encoder)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from darla.common import ArtefactError, InputError
 from darla.common.files import load_tensors, save_tensors
-from darla.common.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_sealed, write_sealed
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d{9})\.json")
