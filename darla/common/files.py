@@ -1,9 +1,11 @@
 """Files that are either complete or absent: written under a temporary name, flushed, then renamed."""
 
+import errno
 import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +33,23 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
     except (OSError, safetensors.SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"could not write {path}: {reason}") from error
+        raise InputError(f"could not write {path}: {_reason(error)}") from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file could not be written, and what to do about it."""
+    reason = getattr(error, "strerror", None) or str(error)
+    number = getattr(error, "errno", None)
+    if number is None and (match := re.search(r"os error (\d+)", reason)):  # safetensors keeps it in its text
+        number = int(match[1])
+        reason = os.strerror(number)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return f"{reason}; free some space and give the same command again, what is finished is kept"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{reason}; choose a folder that you may write to"
+    return reason
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """What a domain says about one factor: a value, a range or a choice; and how two such sets of values compare."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,15 +82,23 @@ def spec_from_json(data: Any) -> Spec:
     """
     if isinstance(data, Mapping):
         if set(data) == {"uniform"}:
-            low, high = data["uniform"]
-            return Uniform(float(low), float(high))
+            ends = data["uniform"]
+            if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(map(_is_finite, ends)):
+                raise InputError(f"{dict(data)!r} is not a range: 'uniform' needs two finite numbers, [low, high]")
+            return Uniform(float(ends[0]), float(ends[1]))
         if set(data) == {"choice"}:
+            if not isinstance(data["choice"], list | tuple):
+                raise InputError(f"{dict(data)!r} is not a choice: 'choice' needs a list of values")
             return Choice(tuple(data["choice"]))
         raise InputError(
             f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}"
         )
     value: Spec = data
     return value
+
+
+def _is_finite(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
 
 def covers(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> bool:

@@ -95,6 +95,8 @@ class DCIGN(BetaVAE):
     Config = DCIGNConfig
     config: DCIGNConfig
     active: Tensor
+    has_prior = False
+    """The KL divergence acts on a named latent only in the groups of its factor, too rarely to set its scale."""
 
     def setup(self) -> None:
         """Compute which latents are active in a group of each part, (parts, D)."""
