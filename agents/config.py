@@ -6,6 +6,7 @@ from typing import Any, Literal
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 from darla.envs.domains.transfer_task import TRAIN_DOMAINS, TrainDomain
 
 AUGMENTATIONS = ("shift", "hue", "convolution")
@@ -17,7 +18,7 @@ standard deviation of an episode's return."""
 
 
 @dataclass(frozen=True)
-class ActConfig:
+class ActConfig(CheckedConfig):
     """How a policy is trained in the source domain."""
 
     algorithm: str = "ppo"

@@ -33,9 +33,9 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
+from darla.common.jobs.stopwatch import Stopwatch
 from darla.common.json_records import to_json
 from darla.common.processes import worker_pool
-from darla.common.stopwatch import Stopwatch
 from darla.envs import TransferTask, tasks
 from darla.evaluation.episode_records import write_episodes
 from darla.evaluation.evaluated_agents import EvaluatedAgent, Named, load_agents

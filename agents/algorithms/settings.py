@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from darla.common import InputError
+from darla.common.checked_config import CheckedConfig
 
 Observation = Literal["latents", "pixels", "state"]
 """The input of a policy: codes of a frozen encoder; images, through SB3's NatureCNN or through an encoder that is
@@ -14,7 +15,7 @@ _AT_MOST_ONE = {"gamma", "gae_lambda", "exploration_fraction", "exploration_fina
 
 
 @dataclass(frozen=True)
-class AlgorithmSettings:
+class AlgorithmSettings(CheckedConfig):
     """Base of every algorithm's hyperparameters. Fields are named as the arguments of the algorithm's SB3 class.
 
     Numbers must be positive and finite. Coefficients of losses, discounts, `learning_starts` and rates of exploration

@@ -12,6 +12,7 @@ import numpy as np
 
 from darla.analysis.encoder_measures import MeasuresConfig, measure_order
 from darla.common import Artefact
+from darla.common.checked_config import CheckedConfig
 from darla.common.json_records import load_json
 from darla.evaluation.aggregates import holm
 from darla.evaluation.episode_records import read_episodes
@@ -30,7 +31,7 @@ OUTCOMES = {"retention": "retention", "return": "mean return in targets"}
 
 
 @dataclass(frozen=True)
-class CorrelationConfig:
+class CorrelationConfig(CheckedConfig):
     """What is correlated, and how."""
 
     measures: MeasuresConfig = field(default_factory=MeasuresConfig)

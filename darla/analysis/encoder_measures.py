@@ -23,6 +23,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.checked_config import CheckedConfig
 from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
 from darla.envs import TransferTask
@@ -54,7 +55,7 @@ PROBE = "probe_"
 
 
 @dataclass(frozen=True)
-class MeasuresConfig:
+class MeasuresConfig(CheckedConfig):
     """What is measured, and on how much."""
 
     scores: tuple[str, ...] = ("mig", "dci", "sap", "factor_vae_score", "modularity")

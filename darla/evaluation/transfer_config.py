@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from darla.common import InputError, seed_for
+from darla.common.checked_config import CheckedConfig
 from darla.evaluation.aggregates import valid_confidence
 
 Split = Literal["source", "validation", "selection", "target"]
@@ -16,7 +17,7 @@ _SNAPSHOT_EPISODES = 8
 
 
 @dataclass(frozen=True)
-class EvaluationProtocol:
+class EvaluationProtocol(CheckedConfig):
     """Which episodes are played, and how actions are chosen in them."""
 
     episodes: int = 100
@@ -43,7 +44,7 @@ class EvaluationProtocol:
 
 
 @dataclass(frozen=True)
-class Resampling:
+class Resampling(CheckedConfig):
     """How intervals are made."""
 
     resamples: int = 10_000

@@ -23,10 +23,11 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
+from darla.common.checked_config import CheckedConfig
 from darla.common.files import load_array, save_array, write_json
 from darla.common.jobs.sealed import read_sealed, write_sealed
+from darla.common.jobs.stopwatch import Stopwatch
 from darla.common.processes import worker_pool
-from darla.common.stopwatch import Stopwatch
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
@@ -41,7 +42,7 @@ _GROUP_SIZE, _GROUP_RATIO = 20, 10
 
 
 @dataclass(frozen=True)
-class CollectConfig:
+class CollectConfig(CheckedConfig):
     """What to collect."""
 
     task: str = "conjunction"

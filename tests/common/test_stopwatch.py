@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darla.common.stopwatch import Stopwatch
+from darla.common.jobs.stopwatch import Stopwatch
 
 
 def test_seconds_add_up_over_parts_and_stand_still_after_each(tmp_path: Path) -> None:

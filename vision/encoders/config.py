@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self, get_type_hints
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 from darla.vision.models.beta_vae import BetaVAEConfig
 from darla.vision.models.config import VisionModelConfig
 from darla.vision.models.dae import DAEConfig
@@ -13,7 +14,7 @@ from darla.vision.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class SeeConfig:
+class SeeConfig(CheckedConfig):
     """Learn to see: which model, which objective, on which features, for how long."""
 
     model: str = "beta_vae"

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from darla.common import InputError
+from darla.common.checked_config import CheckedConfig
 from darla.vision.metrics.names import check_metrics, check_preset
 
 
 @dataclass(frozen=True)
-class MetricsConfig:
+class MetricsConfig(CheckedConfig):
     """Which metrics, on how many images."""
 
     names: tuple[str, ...] = ()

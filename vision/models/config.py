@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 from darla.vision.models.feature_space import PerceptualConfig
 
 DECODERS = ("mirror", "broadcast")
@@ -11,7 +12,7 @@ LOSSES = ("pixel", "perceptual", "features", "mixed")
 
 
 @dataclass(frozen=True)
-class VisionModelConfig:
+class VisionModelConfig(CheckedConfig):
     """What every vision model has."""
 
     latent_dim: int = 32

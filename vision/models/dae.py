@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 from darla.vision.models.hue_jitter import random_hue_warp
 from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.models.likelihoods import likelihood
@@ -23,7 +24,7 @@ LAYERS = ("bottleneck", "conv1", "conv2", "conv3", "conv4", "pixels")
 
 
 @dataclass(frozen=True)
-class DAEConfig:
+class DAEConfig(CheckedConfig):
     """A denoising autoencoder and the corruption it learns to repair."""
 
     network: str = "darla"

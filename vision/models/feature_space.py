@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 from darla.vision.models.dae import DAE, LAYERS
 
 NORMALIZATIONS = ("std", "whiten")
 
 
 @dataclass(frozen=True)
-class PerceptualConfig:
+class PerceptualConfig(CheckedConfig):
     """Which features are compared, and the weight of their distance."""
 
     layer: str = "bottleneck"

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import CheckedConfig
 
 SCHEDULES = ("one_cycle", "trapezoid", "constant")
 _DECAY_FRACTION = 0.25
@@ -11,7 +12,7 @@ _DECAY_FRACTION = 0.25
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(CheckedConfig):
     """How long and how fast a model is trained."""
 
     steps: int = 7000
