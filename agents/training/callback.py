@@ -16,7 +16,6 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
-from torch.utils.tensorboard import SummaryWriter
 
 from darla.agents.config import ActConfig
 from darla.agents.policy_io import save_weights, snapshot_file
@@ -24,6 +23,7 @@ from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.training.learning_curve import LearningCurve
 from darla.common import DarlaError, InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
+from darla.common.jobs.event_files import open_event_writer
 
 _STEPS_BETWEEN_CHECKS = 512
 """Environment steps between two checks of weights and learning curve; one rollout of DQN is too short for them."""
@@ -220,5 +220,5 @@ class _TensorBoard(TensorBoardOutputFormat):
     """SB3's TensorBoard writer; on resuming it hides events that were logged after the checkpoint (`purge_step`)."""
 
     def __init__(self, folder: Path, done: int) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=done or None)
+        self.writer = open_event_writer(folder, done or None)
         self._is_closed = False

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from darla.common import seed_for
 from darla.common.artefact import TENSORBOARD
+from darla.common.jobs.event_files import open_event_writer
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.traversals import draw_sheets, grid, reconstruct, traversal_rows, traverse
 from darla.vision.models.base import VisionModel
@@ -127,8 +128,5 @@ class Monitor:
 
     def _open(self, step: int) -> Any:
         if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter  # local, since it takes a second to import
-
-            # Hides what an interrupted run wrote after its last checkpoint, because it will be written again.
-            self._writer = SummaryWriter(str(self._folder), purge_step=step)
+            self._writer = open_event_writer(self._folder, step)
         return self._writer

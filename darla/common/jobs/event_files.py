@@ -1,0 +1,37 @@
+"""TensorBoard's event files, written without a traceback where the disk is full."""
+
+import threading
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+_WRITING_THREAD = "_AsyncWriterThread"
+"""TensorBoard's thread that writes. What it raises, it raises in the thread that adds events as well."""
+
+
+def open_event_writer(folder: Path, purge_step: int | None) -> "SummaryWriter":
+    """Return a writer of TensorBoard events.
+
+    Args:
+        folder: of the event files.
+        purge_step: what an interrupted run wrote from this step on is hidden; it will be written again.
+    """
+    from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+    _report_once()
+    return SummaryWriter(str(folder), purge_step=purge_step)
+
+
+@cache
+def _report_once() -> None:
+    """Leave out the traceback that Python prints for an error in TensorBoard's thread, once for this process."""
+    before = threading.excepthook
+
+    def report(args: Any) -> None:
+        if type(args.thread).__name__ != _WRITING_THREAD:
+            before(args)
+
+    threading.excepthook = report
