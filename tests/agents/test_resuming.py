@@ -146,14 +146,14 @@ def test_a_damaged_checkpoint_is_not_resumed_from(name, columns, encoder_folder,
     config = short("ppo", **LONGER)
     out = tmp_path / "killed"
     process = start("ppo", encoder_folder, out)
-    kill_after(process, lambda: (out / "checkpoint/state.json").is_file() and any(out.glob("snapshots/*")))
-    if name.startswith("../"):  # a snapshot that the newest checkpoint knows
-        named = json.loads((out / "checkpoint/state.json").read_text())["files"]
-        path = next((out / "checkpoint" / file for file in named if file.startswith("../")), None)
-        if path is None:
-            pytest.skip("killed before a checkpoint knew of a snapshot")
-    else:
-        path = next((out / "checkpoint").glob(name))
+    state = out / "checkpoint" / "state.json"
+
+    def snapshots() -> list[str]:  # that the newest checkpoint knows
+        files = json.loads(state.read_text())["files"] if state.is_file() else {}
+        return [file for file in files if file.startswith("../")]
+
+    kill_after(process, snapshots)
+    path = out / "checkpoint" / snapshots()[0] if name.startswith("../") else next((out / "checkpoint").glob(name))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
