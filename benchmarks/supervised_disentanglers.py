@@ -20,11 +20,15 @@ from sklearn.linear_model import LogisticRegression
 from darla.common import limit_threads, rng_for
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
+from darla.envs.grid_world.env import MOVES
 from darla.envs.image_data.sprites import Sprites
+from darla.reports.figures.policies import policy_figure
+from darla.reports.figures.style import to_png
 from darla.vision import SeeConfig, encode_images, load
 from darla.vision.encoders.train_encoder import train_encoder
 from darla.vision.metrics import evaluate
 from darla.vision.models.base import VisionModel
+from darla.vision.models.icf import ICF
 from darla.vision.models.lusr import LUSR
 from darla.vision.models.registry import model_info
 from darla.vision.presets import ENCODERS
@@ -144,12 +148,28 @@ def run(name: str, seed: int, folder: Path, changes: dict[str, Any]) -> Measures
     return system.measure(load(train_encoder(see, frames, folder / f"{name}-{seed}", seed)), frames)
 
 
+def draw_policies(folder: Path, seed: int, path: Path) -> None:
+    """Write a picture of the policies of an `icf` encoder that has been trained, as arrows on the grid."""
+    model = load(folder / f"icf-{seed}")
+    assert isinstance(model, ICF)
+    frames = FrameSet.open(folder / "grid-world-transition")
+    positions = np.stack([frames.state["x"], frames.state["y"]], axis=1)
+    places, rows = np.unique(positions, axis=0, return_index=True)
+    with torch.no_grad():
+        policies = model.policies(model.to_input(frames[rows])).numpy()
+    names = [f"{what} z{latent}" for what in ("raises", "lowers") for latent in range(model.latent_dim)]
+    figure = policy_figure(places.astype(float), policies.astype(float), np.array(MOVES, dtype=float), names)
+    figure.set_facecolor("white")
+    path.write_bytes(to_png(figure))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--arrows", type=Path, help="PNG file for the policies of the first `icf` encoder")
     parser.add_argument("--steps", type=int, help="in place of each system's own")
     arguments = parser.parse_args()
     limit_threads(1)
@@ -162,6 +182,8 @@ def main() -> int:
             values = [row[measure] for row in rows]
             numbers = " | ".join(f"{value:.2f}" for value in (np.mean(values), min(values), max(values)))
             print(f"| `{name}` | {model_info(name).needs} | {measure} | {numbers} |", flush=True)
+        if name == "icf" and arguments.arrows:
+            draw_policies(arguments.folder, arguments.first_seed, arguments.arrows)
     return 0
 
 
