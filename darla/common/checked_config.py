@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache, wraps
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
@@ -96,13 +96,22 @@ def _fits(value: Any, hint: Any) -> bool:
     members = _members(hint)
     if isinstance(value, bool):
         return bool in members or Any in members
-    if isinstance(value, str) and any(get_origin(member) is Literal for member in members):
-        return True
     try:
-        check_type(value, hint, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+        check_type(value, _with_any_text(hint), collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
         return False
     return True
+
+
+def _with_any_text(hint: Any) -> Any:
+    """Return a type with `str` in place of each `Literal` of texts: the class says which of them there are."""
+    if get_origin(hint) is Literal:
+        return str if all(isinstance(value, str) for value in get_args(hint)) else hint
+    if get_origin(hint) is tuple:
+        return tuple[tuple(map(_with_any_text, get_args(hint)))]  # type: ignore[misc]
+    if NoneType in get_args(hint):
+        return Union[tuple(map(_with_any_text, get_args(hint)))]  # noqa: UP007  (the members are not known here)
+    return hint
 
 
 def _in_words(hint: Any) -> str:
