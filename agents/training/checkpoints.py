@@ -1,6 +1,5 @@
 """Checkpoints of a training run: the whole state of an SB3 algorithm as safetensors and JSON."""
 
-import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from darla.common import ArtefactError, InputError
 from darla.common.files import load_tensors, save_tensors
-from darla.common.jobs.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_if_sound, write_sealed
 
 STATE = "state.json"
 
@@ -69,12 +68,8 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
     Raises:
         ArtefactError: the checkpoint is of another algorithm.
     """
-    if not (folder / STATE).is_file():
-        return None
-    try:
-        state = read_sealed(folder / STATE)
-    except ArtefactError as error:
-        print(f"the checkpoint is not used: {error}", file=sys.stderr, flush=True)
+    state = read_if_sound(folder / STATE, "the checkpoint is not used")
+    if state is None:
         return None
     try:
         tensors = load_tensors(folder / Path(state["tensors"]).name)

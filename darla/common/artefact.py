@@ -282,7 +282,7 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
     topmost = _first_new(folder.absolute())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file, not a folder")
-    if (wrong := _first_not_finite(config)) is not None:
+    if (wrong := first_not_finite(config)) is not None:
         raise InputError(f"{wrong[0]} is {wrong[1]}, but must be finite")
     config = _plain(config)
     if record.is_file():
@@ -425,7 +425,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _first_not_finite(value: Any, path: str = "") -> tuple[str, float] | None:
+def first_not_finite(value: Any, path: str = "") -> tuple[str, float] | None:
     """Return where a configuration holds NaN or an infinity, which no setting can be, and the number."""
     if isinstance(value, float) and not math.isfinite(value):
         return path, value
@@ -434,7 +434,7 @@ def _first_not_finite(value: Any, path: str = "") -> tuple[str, float] | None:
         members = [(f"{path}.{key}" if path else str(key), member) for key, member in value.items()]
     elif isinstance(value, list | tuple):
         members = [(f"{path}[{number}]", member) for number, member in enumerate(value)]
-    return next((wrong for name, member in members if (wrong := _first_not_finite(member, name)) is not None), None)
+    return next((wrong for name, member in members if (wrong := first_not_finite(member, name)) is not None), None)
 
 
 def _a(kind: str) -> str:

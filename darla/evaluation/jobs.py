@@ -1,6 +1,5 @@
 """The work of an evaluation, in jobs: one agent in one domain, or one film strip. Results of finished jobs are kept."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,9 +10,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
-from darla.common import ArtefactError, InputError
+from darla.common import InputError
 from darla.common.files import json_sha256
-from darla.common.jobs.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_if_sound, read_sealed, write_sealed
 from darla.common.json_records import from_json, to_json
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.evaluation.episode_records import Episode, EpisodeRecord
@@ -258,13 +257,7 @@ def _result(kind: type[R], path: Path) -> R:
 
 def _read_result(path: Path) -> Any:
     """Return a job's result as JSON; None where there is none, or one that is damaged."""
-    if not path.is_file():
-        return None
-    try:
-        return read_sealed(path)
-    except ArtefactError as error:
-        print(f"a result is made again: {error}", file=sys.stderr, flush=True)
-        return None
+    return read_if_sound(path, "a result is made again")
 
 
 def evaluation_domains(task: TransferTask, splits: tuple[Split, ...]) -> list[EvaluationDomain]:

@@ -20,12 +20,12 @@ A domain is either an environment, as here, or one of the world that the task na
 `validation` is the source again if it is not given.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from darla.common import InputError, unknown_name
+from darla.common.artefact import first_not_finite
 from darla.common.files import read_json
 from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
 
@@ -63,8 +63,8 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
             raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL))
     if not isinstance(data["name"], str) or not data["name"].strip():
         raise InputError(f"{where}: the name of a task is {data['name']!r}, but must be text")
-    if (wrong := _not_finite(data)) is not None:
-        raise InputError(f"{where} holds {wrong}, but numbers must be finite")
+    if (wrong := first_not_finite(data)) is not None:
+        raise InputError(f"{where}: {wrong[0]} is {wrong[1]}, but must be finite")
     if not isinstance(data["targets"], Mapping):
         raise InputError(f"{where}: targets must be an object with a domain for each name")
     world, selection = data.get("world"), data.get("selection")
@@ -95,14 +95,6 @@ def _domain(role: str, data: Any, world: Any, where: str) -> AnyDomain:
             f"{where}: {role} has 'components', so 'world' must be the name of a world: {', '.join(WORLDS)}"
         )
     return domain_from_dict({"name": role, **data, "world": named})
-
-
-def _not_finite(data: Any) -> float | None:
-    """Return the first number in nested data that is NaN or infinite."""
-    if isinstance(data, float):
-        return None if math.isfinite(data) else data
-    parts = data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ()
-    return next((wrong for part in parts if (wrong := _not_finite(part)) is not None), None)
 
 
 def _mapping(role: str, data: Any, where: str) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ Frame i is a function of the seed and of i alone (a random walk: of the seed and
 neither on the number of workers nor on interruptions.
 """
 
-import sys
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, Literal
 
 from darla.common import (
     Artefact,
-    ArtefactError,
     InputError,
     Progress,
     complete_artefact,
@@ -25,7 +23,7 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.checked_config import CheckedConfig
 from darla.common.files import load_array, save_array, write_json
-from darla.common.jobs.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.stopwatch import Stopwatch
 from darla.common.processes import worker_pool
 from darla.envs.domains import tasks
@@ -174,7 +172,6 @@ def collect(
     record: dict[str, Any] = {name: value for name, value in asdict(config).items() if name != "task"}
     record["domain"] = domain.to_dict() if isinstance(domain, AnyDomain) else domain_of(domain)
     record["stride"] = config.walk
-    record["group_factors"] = list(config.group_factors)
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
@@ -276,13 +273,7 @@ def _record_of(folder: Path, shard: int) -> Path:
 
 def _is_written(folder: Path, shard: int, size: int) -> bool:
     """Return whether a shard is complete and as it was written; one that is damaged is drawn again."""
-    if not _record_of(folder, shard).is_file():
-        return False
-    try:
-        return bool(read_sealed(_record_of(folder, shard)) == size)
-    except ArtefactError as error:
-        print(f"shard {shard} is drawn again: {error}", file=sys.stderr, flush=True)
-        return False
+    return bool(read_if_sound(_record_of(folder, shard), f"shard {shard} is drawn again") == size)
 
 
 def _write_index(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan, folder: Path) -> None:

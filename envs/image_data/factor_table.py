@@ -82,7 +82,7 @@ def _of_frames(frames: FrameSet, count: int, seed: int) -> FactorTable:
     rows = np.arange(len(frames))
     if count < len(frames):
         rows = np.sort(rng_for(seed, "metrics", "rows").choice(len(frames), count, replace=False))
-    columns = {name: _numbered(values[rows]) for name, values in frames.contexts.items()}
+    columns = {name: numbered(values[rows]) for name, values in frames.contexts.items()}
     varying = [name for name, values in columns.items() if (values != values[:1]).any()]
     if not varying:
         raise InputError(f"{frames.artefact.folder} has no factor that varies, so there is nothing to score")
@@ -91,7 +91,7 @@ def _of_frames(frames: FrameSet, count: int, seed: int) -> FactorTable:
     return FactorTable(origin, tuple(varying), table, rows, frames)
 
 
-def _numbered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def numbered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a column of numbers: names become their place in alphabetical order."""
     return values if np.issubdtype(values.dtype, np.number) else np.unique(values, return_inverse=True)[1]
 

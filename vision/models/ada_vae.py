@@ -5,6 +5,8 @@ Train: darla collect sprites --unit pair --out FRAMES
        darla see FRAMES --out RUN --preset ada-gvae    (or --preset ada-ml-vae)
 """
 
+import math
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +29,7 @@ class AdaVAEConfig(BetaVAEConfig):
 
 def pair_of(posterior: Posterior) -> tuple[Posterior, Posterior]:
     """Return the posteriors of the first and of the second images of the pairs in a batch, (N / 2, D) each."""
-    mean, log_variance = posterior.mean, posterior.log_variance
-    return Posterior(mean[0::2], log_variance[0::2]), Posterior(mean[1::2], log_variance[1::2])
+    return posterior.rows(slice(0, None, 2)), posterior.rows(slice(1, None, 2))
 
 
 def batch_of(first: Posterior, second: Posterior) -> Posterior:
@@ -50,7 +51,7 @@ def kl_between(q: Posterior, p: Posterior) -> Tensor:
 def average(first: Posterior, second: Posterior) -> Posterior:
     """Return the Gaussian with the mean of both means and of both variances (Hosoya 2019, arXiv 1809.02383)."""
     mean = 0.5 * (first.mean + second.mean)
-    return Posterior(mean, torch.logaddexp(first.log_variance, second.log_variance) - LOG_2)
+    return Posterior(mean, torch.logaddexp(first.log_variance, second.log_variance) - math.log(2))
 
 
 def product(first: Posterior, second: Posterior) -> Posterior:
@@ -59,12 +60,29 @@ def product(first: Posterior, second: Posterior) -> Posterior:
     Precisions add up: 1 / var = 1 / var_1 + 1 / var_2. Public code often has twice this variance.
     """
     log_variance = -torch.logaddexp(-first.log_variance, -second.log_variance)
-    weights = ((log_variance - each.log_variance).exp() for each in (first, second))
-    mean = sum((weight * each.mean for weight, each in zip(weights, (first, second), strict=True)), torch.zeros(()))
-    return Posterior(mean, log_variance)
+    first_share, second_share = ((log_variance - each.log_variance).exp() for each in (first, second))
+    return Posterior(first_share * first.mean + second_share * second.mean, log_variance)
 
 
-LOG_2 = 0.6931471805599453
+class PairVAE(BetaVAE):
+    """A β-VAE in which the images of a pair have one posterior in the latents that they share.
+
+    Subclasses say which latents those are, and how two posteriors become one.
+    """
+
+    def infer(self, images: Tensor, supervision: Given | None) -> Posterior:
+        """Return q~(z|x) for the images of pairs, (N, D)."""
+        first, second = pair_of(self.encode(images))
+        shared, common = self.shared(first, second), self.combine(first, second)
+        return batch_of(*(_where(shared, common, own) for own in (first, second)))
+
+    @abstractmethod
+    def shared(self, first: Posterior, second: Posterior) -> Tensor:
+        """Return which latents the images of each pair share, bool, as (N / 2, D) or broadcast to it."""
+
+    def combine(self, first: Posterior, second: Posterior) -> Posterior:
+        """Return the posterior of latents that both images share, (N / 2, D); here the average of both."""
+        return average(first, second)
 
 
 @register_model(
@@ -75,7 +93,7 @@ LOG_2 = 0.6931471805599453
     needs=Supervision(pairs=True),
     presets={"ada-gvae": {"beta": 1.0}},
 )
-class AdaGVAE(BetaVAE):
+class AdaGVAE(PairVAE):
     """L = reconstruction + beta KL(q~(z|x) || N(0, I)) of both images of a pair, minimized (equation 6 of the paper).
 
     q~ is q but in the latents that the pair shares: there it is the average of both posteriors. A latent is shared if
@@ -86,12 +104,6 @@ class AdaGVAE(BetaVAE):
     Config = AdaVAEConfig
     config: AdaVAEConfig
 
-    def infer(self, images: Tensor, supervision: Given | None) -> Posterior:
-        """Return q~(z|x) for the images of pairs, (N, D)."""
-        first, second = pair_of(self.encode(images))
-        shared, common = self.shared(first, second), self.combine(first, second)
-        return batch_of(*(_where(shared, common, own) for own in (first, second)))
-
     def shared(self, first: Posterior, second: Posterior) -> Tensor:
         """Return which latents the images of each pair share, bool (N / 2, D); no gradient passes through it."""
         with torch.no_grad():
@@ -100,10 +112,6 @@ class AdaGVAE(BetaVAE):
                 delta = delta + kl_between(second, first)
             threshold = 0.5 * (delta.amax(1, keepdim=True) + delta.amin(1, keepdim=True))
             return delta < threshold
-
-    def combine(self, first: Posterior, second: Posterior) -> Posterior:
-        """Return the posterior of latents that both images share, (N / 2, D)."""
-        return average(first, second)
 
 
 @register_model(

@@ -37,6 +37,10 @@ class Posterior:
     log_variance: Tensor
     """(N, D), natural logarithm of the variance."""
 
+    def rows(self, index: Tensor | slice) -> "Posterior":
+        """Return the posteriors of some of the images."""
+        return Posterior(self.mean[index], self.log_variance[index])
+
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Draw one z per image, (N, D), differentiable in mean and log-variance (the reparametrization trick)."""
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)

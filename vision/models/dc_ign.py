@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError
+from darla.envs.frames.units import REST
 from darla.vision.models.base import Posterior
 from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
 from darla.vision.models.config import require_non_negative
 from darla.vision.models.image_model import Given
 from darla.vision.models.registry import Supervision, register_model
-
-REST = "rest"
 
 
 @dataclass(frozen=True)

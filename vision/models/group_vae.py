@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError
-from darla.vision.models.ada_vae import average, batch_of, pair_of, product
+from darla.vision.models.ada_vae import PairVAE, product
 from darla.vision.models.base import Posterior
-from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
-from darla.vision.models.image_model import Given
+from darla.vision.models.beta_vae import BetaVAEConfig
 from darla.vision.models.registry import Supervision, register_model
 
 
@@ -40,7 +39,7 @@ class GroupVAEConfig(BetaVAEConfig):
     needs=Supervision(pairs=True),
     presets={"gvae": {"beta": 1.0}},
 )
-class GVAE(BetaVAE):
+class GVAE(PairVAE):
     """L = reconstruction + beta KL(q~(z|x) || N(0, I)) of both images of a pair, minimized.
 
     In the content latents q~ is the average of both posteriors (mean of the means, mean of the variances), in the
@@ -50,15 +49,9 @@ class GVAE(BetaVAE):
     Config = GroupVAEConfig
     config: GroupVAEConfig
 
-    def infer(self, images: Tensor, supervision: Given | None) -> Posterior:
-        """Return q~(z|x) for the images of pairs, (N, D)."""
-        first, second = pair_of(self.encode(images))
-        common, content = self.combine(first, second), self.config.content_dim
-        return batch_of(*(_with_content(common, own, content) for own in (first, second)))
-
-    def combine(self, first: Posterior, second: Posterior) -> Posterior:
-        """Return the posterior of the content of each pair, (N / 2, D)."""
-        return average(first, second)
+    def shared(self, first: Posterior, second: Posterior) -> Tensor:
+        """Return which latents are content, bool (D,)."""
+        return torch.arange(self.latent_dim, device=first.mean.device) < self.config.content_dim
 
 
 @register_model(
@@ -78,9 +71,3 @@ class MLVAE(GVAE):
     def combine(self, first: Posterior, second: Posterior) -> Posterior:
         """Return the posterior of the content of each pair, (N / 2, D)."""
         return product(first, second)
-
-
-def _with_content(content: Posterior, own: Posterior, count: int) -> Posterior:
-    """Return a posterior with the first `count` latents of one and the others of another."""
-    pairs = (content.mean, own.mean), (content.log_variance, own.log_variance)
-    return Posterior(*(torch.cat([shared[:, :count], style[:, count:]], dim=1) for shared, style in pairs))

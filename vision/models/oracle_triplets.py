@@ -137,8 +137,5 @@ class OracleTriplets(BetaVAE):
         """Return log p(t) - log(1 - p(t)) = D_il - D_ij for each answer, (T,)."""
         size, latents = self.config.latents_per_factor, torch.arange(self.latent_dim, device=posterior.mean.device)
         mask = (latents // size == triplets.question[:, None]).to(posterior.mean.dtype)
-        i, j, other = (
-            Posterior(posterior.mean[rows], posterior.log_variance[rows])
-            for rows in (triplets.i, triplets.j, triplets.l)
-        )
+        i, j, other = (posterior.rows(rows) for rows in (triplets.i, triplets.j, triplets.l))
         return divergence(i, other, mask) - divergence(i, j, mask)

@@ -5,7 +5,6 @@ a random generator has to be saved.
 """
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darla.common import ArtefactError, InputError
+from darla.common import InputError
 from darla.common.files import load_tensors, save_tensors
-from darla.common.jobs.sealed import read_sealed, write_sealed
+from darla.common.jobs.sealed import read_if_sound, write_sealed
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d{9})\.json")
@@ -59,12 +58,9 @@ def latest(folder: Path) -> Checkpoint | None:
     beginning, has the same result.
     """
     for path in sorted((path for path in folder.glob("step-*.json") if _NAME.fullmatch(path.name)), reverse=True):
-        try:
-            record = read_sealed(path)
-        except ArtefactError as error:
-            print(f"a checkpoint is not used: {error}", file=sys.stderr, flush=True)
-            continue
-        return Checkpoint(path, int(record["step"]), record, load_tensors(path.with_suffix(".safetensors")))
+        record = read_if_sound(path, "a checkpoint is not used")
+        if record is not None:
+            return Checkpoint(path, int(record["step"]), record, load_tensors(path.with_suffix(".safetensors")))
     return None
 
 

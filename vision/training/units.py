@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError, rng_for
+from darla.envs.image_data.factor_table import numbered
 from darla.vision.models.registry import Supervision
 from darla.vision.training.batches import Frames
 
@@ -87,12 +88,7 @@ def units_of(needs: Supervision, frames: Frames, rows: Array, seed: int) -> Unit
 def label_table(frames: Frames) -> Array:
     """Return the factors behind all frames as float32 (N, K): numbers as they are, names by alphabetical order."""
     contexts: Mapping[str, Any] = getattr(frames, "contexts", {})
-    columns = (np.asarray(values) for values in contexts.values())
-    numbers = (
-        column if np.issubdtype(column.dtype, np.number) else np.unique(column, return_inverse=True)[1]
-        for column in columns
-    )
-    return np.stack([column.astype(np.float32) for column in numbers], axis=1)
+    return np.stack([numbered(np.asarray(values)).astype(np.float32) for values in contexts.values()], axis=1)
 
 
 def _one_of_each_domain(domain_ids: Array, rows: Array, seed: int) -> Array:

@@ -4,6 +4,7 @@ A finished artefact is covered by its card. What an interrupted stage resumes fr
 that damage is noticed before it ends up under a valid hash.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,22 @@ def read_sealed(path: Path) -> Any:
         if sha256(file) != expected:
             raise ArtefactError(f"{file} is damaged: it is not as it was written (its hash differs)")
     return content
+
+
+def read_if_sound(path: Path, otherwise: str) -> Any:
+    """Return the content of a record; None where there is none, or one that is damaged.
+
+    Args:
+        path: of the record.
+        otherwise: what is done where it is damaged; printed to the standard error with the reason.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return read_sealed(path)
+    except ArtefactError as error:
+        print(f"{otherwise}: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def _relative(file: Path, record: Path) -> str:
