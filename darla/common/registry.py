@@ -7,13 +7,19 @@ by an entry point of the registry's group:
     my_vae = "my_package.my_vae"
 
 The name of the entry point is the registered name. Importing the module it points to must register that name.
+
+A thing that is registered nowhere can be named by its import path, `my_module:MyThing`, where the registry knows what
+to make of it (`adopt`).
 """
 
 import importlib
+import os
 import pkgutil
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from darla.common.errors import InputError, unknown_name
 
@@ -30,11 +36,15 @@ class Registry(Mapping[str, T]):
         kind: what the things are, for error messages, such as `"model"`.
         package: import name of the package whose modules register darla's own.
         group: entry point group for other packages, such as `"darla.models"`.
+        adopt: makes a thing of what an import path names, given both; raises `InputError` where it is of another kind.
+            None if things cannot be named by import paths.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(self, kind: str, package: str, group: str, adopt: Callable[[str, object], T] | None = None) -> None:
         self.kind, self.package, self.group = kind, package, group
+        self._adopt = adopt
         self._things: dict[str, T] = {}
+        self._adopted: dict[str, T] = {}  # by import path; not listed
         self._imported = False
         self._points: dict[str, metadata.EntryPoint] | None = None
 
@@ -64,13 +74,17 @@ class Registry(Mapping[str, T]):
         self._import_own()
         if name not in self._things and name in self._entry_points():
             self._load(self._entry_points()[name])
+        if name not in self._things and self._adopt is not None and is_import_path(name):
+            if name not in self._adopted:
+                self._adopted[name] = self._adopt(name, import_by_path(name, self.kind))
+            return self._adopted[name]
         if name not in self._things:
             raise unknown_name(self.kind, name, self)
         return self._things[name]
 
     def __contains__(self, name: object) -> bool:
         self._import_own()
-        return name in self._things or name in self._entry_points()
+        return name in self._things or name in self._adopted or name in self._entry_points()
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over all names, darla's own first; no entry point is loaded."""
@@ -107,6 +121,67 @@ class Registry(Mapping[str, T]):
             raise InputError(
                 f"{owner} offers {self.kind} {point.name!r}, but importing {point.value} does not register that name"
             )
+
+
+def is_import_path(name: str) -> bool:
+    """Return whether a name is written as an import path, `package.module:name`."""
+    return ":" in name
+
+
+def import_by_path(path: str, kind: str) -> Any:
+    """Import a module and return what an import path names in it.
+
+    The folder in which the program was started is searched last. The first import of a module is announced on the
+    standard error, since paths may come from files. Modules of Python itself are refused: none of them defines anything
+    that darla can use.
+
+    Args:
+        path: `package.module:name`.
+        kind: what it should name, for error messages, such as `"model"`.
+
+    Raises:
+        InputError: it is written otherwise, there is no such module or name, or importing the module fails.
+    """
+    module_name, _, attributes = path.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), *attributes.split("."))):
+        raise InputError(f"{kind} {path!r} cannot be imported: an import path is written as package.module:name")
+    if module_name.split(".")[0] in sys.stdlib_module_names:
+        raise InputError(f"{kind} {path!r} cannot be used: {module_name!r} is a module of Python itself")
+    thing: Any = _import_module(module_name, f"{kind} {path!r}")
+    for name in attributes.split("."):
+        if not hasattr(thing, name):
+            public = [known for known in dir(thing) if not known.startswith("_")]
+            raise unknown_name(f"{kind} in {getattr(thing, '__name__', module_name)}:", name, public)
+        thing = getattr(thing, name)
+    return thing
+
+
+def _import_module(name: str, what: str) -> Any:
+    if name in sys.modules:
+        return sys.modules[name]
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    importlib.invalidate_caches()
+    print(f"importing {name} for {what}", file=sys.stderr, flush=True)
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # code of a user may raise anything
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise InputError(
+                f"{what} cannot be imported: there is no module {error.name!r}; give the command in the folder that "
+                "holds it, or name that folder in PYTHONPATH"
+            ) from error
+        raise InputError(f"{what} cannot be imported: {describe_fault(error)}") from error
+
+
+def describe_fault(error: BaseException) -> str:
+    """Return an error of code that is not darla's in words: its kind, its message, and the line that raised it."""
+    message = " ".join(str(error).split())
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    place = f" at {lines[-1].filename}:{lines[-1].lineno}" if lines else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f" at {error.filename}:{error.lineno}"
+    return f"{type(error).__name__}{place}" + (f": {message}" if message else "")
 
 
 def _equal(one: object, other: object) -> bool:

@@ -1,14 +1,20 @@
 """A model and a metric of another package, which darla finds by their entry points."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from darla import vision
+from darla.cli.main import main
+from darla.common import Artefact, InputError
 from darla.common.files import read_json
 from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
+from darla.vision import MODELS, SeeConfig
 
 MODEL = '''
 from dataclasses import dataclass
@@ -88,3 +94,68 @@ def test_a_model_and_a_metric_of_another_package_are_used_like_our_own(tmp_path:
     program = [sys.executable, "-c", USE, str(tmp_path / "run")]
     used = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
     assert "model 'broken_vae' of outside cannot be loaded from outside.nothing" in used.stdout
+
+
+SMALLEST = """from darla.vision import VAE
+
+class Mine(VAE):
+    def penalty(self, posterior, latents, generator):
+        return 2 * posterior.kl(), {"kl": posterior.kl()}
+
+class Half(VAE):
+    pass
+"""
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch) -> Path:
+    """A folder with a module of models, in which commands are given."""
+    name = "my_models_for_darla"
+    (tmp_path / f"{name}.py").write_text(SMALLEST)
+    monkeypatch.chdir(tmp_path)
+    # What an import of a module beside the script leaves behind is removed after the test.
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+def test_a_model_of_four_lines_is_trained_and_scored_by_its_import_path(own_folder: Path, capsys) -> None:
+    frames = collect(CollectConfig(task="sprites", frames=60), own_folder / "frames").folder
+    model = "my_models_for_darla:Mine"
+    options = "--vae.latent-dim 4 --training.steps 2 --training.batch-size 8"
+    assert main(["see", str(frames), "--model", model, *options.split(), "--out", "run"]) == 0
+    assert "importing my_models_for_darla for model" in capsys.readouterr().err
+    assert main(["metrics", "run", "--data", str(frames), "--names", "mig", "--out", "scores"]) == 0
+    assert model in MODELS and model not in list(MODELS)
+    loaded = vision.load(own_folder / "run")
+    assert type(loaded).__name__ == "Mine"
+    again = vision.train_encoder(
+        SeeConfig().change(model=model, latent_dim=4, training__steps=2, training__batch_size=8),
+        FrameSet.open(frames),
+        own_folder / "again",
+        seed=0,
+    )
+    assert again.digest == Artefact.load(own_folder / "run").digest
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("my_models_for_darla:Half", "its class lacks penalty"),
+        ("my_models_for_darla:mine", "did you mean 'Mine'?"),
+        ("my_models_for_darla:VAE.nothing", "unknown model in VAE: 'nothing'"),
+        ("my_models_for_darla:__name__", "must be a class derived from darla.vision.VisionModel"),
+        ("no_such_module:Mine", "there is no module 'no_such_module'"),
+        ("subprocess:run", "is a module of Python itself"),
+        ("my models:Mine", "an import path is written as package.module:name"),
+    ],
+)
+def test_an_import_path_that_names_no_model_is_refused(own_folder: Path, model: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        MODELS[model]
+
+
+def test_a_module_that_fails_is_named_with_the_line_that_failed(own_folder: Path) -> None:
+    (own_folder / "broken_models.py").write_text("x = 1\ny = 1 / 0\n")
+    with pytest.raises(InputError, match=r"ZeroDivisionError at .*broken_models\.py:2: division by zero"):
+        MODELS["broken_models:Mine"]

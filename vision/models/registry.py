@@ -4,7 +4,8 @@
     class FactorVAE(VAE): ...
 
 A model of another package does the same in a module that its entry point of the group `darla.models` names; then
-`darla see --model NAME` trains it.
+`darla see --model NAME` trains it. A class that is registered nowhere is named by its import path, as in
+`darla see --model my_models:Mine`.
 """
 
 from collections.abc import Callable, Mapping
@@ -94,7 +95,18 @@ class ModelInfo:
     """For `darla see --preset`: by name, what to change in the default configuration of this model."""
 
 
-MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models")
+def _adopt(path: str, thing: object) -> type[VisionModel]:
+    """Take a class that an import path names as a model."""
+    if not (isinstance(thing, type) and issubclass(thing, VisionModel)):
+        raise InputError(
+            f"model {path!r} cannot be used: it must be a class derived from darla.vision.VisionModel, not {thing!r}"
+        )
+    if abstract := sorted(getattr(thing, "__abstractmethods__", ())):
+        raise InputError(f"model {path!r} cannot be used: its class lacks {', '.join(abstract)}")
+    return thing
+
+
+MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models", _adopt)
 """Every model by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
 _INFO: dict[type[VisionModel], ModelInfo] = {}
 
@@ -126,7 +138,12 @@ def model_info(name: str) -> ModelInfo:
         InputError: there is no such model.
     """
     model = MODELS[name]
-    return _INFO.get(model, ModelInfo(name, label=name))
+    return _INFO.get(model, ModelInfo(name, label=plain_label(name)))
+
+
+def plain_label(name: str) -> str:
+    """Return the label of a model that states none: its name, or that of its class where it is an import path."""
+    return name.rpartition(":")[2]
 
 
 def own_models() -> list[ModelInfo]:

@@ -14,7 +14,7 @@ from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number, spread
-from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info
+from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info, plain_label
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
 _READERS = {"linear": "linear", "nonlinear": "network"}
@@ -87,7 +87,7 @@ def _describe(artefact: Artefact) -> tuple[str, str]:
     config: Mapping[str, Any] = artefact.config["see"]
     vae, model = config["vae"], str(config["model"])
     # The package of a model need not be installed where the report is written.
-    info = model_info(model) if model in MODELS else ModelInfo(model, label=model)
+    info = model_info(model) if model in MODELS else ModelInfo(model, label=plain_label(model))
     hues = ", hues repaired" if config["dae"].get("hue_prob") else ""
     if "loss" not in vae:
         return f"{info.label}{hues}", "features"
