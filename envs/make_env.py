@@ -6,9 +6,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from darla.common import InputError
+from darla.common import DarlaError, InputError, user_code_error
+from darla.common.errors import is_fault_of_user
 from darla.common.graphics import prepare_renderer
 from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain
+from darla.envs.guarded import GuardedEnv
 from darla.envs.registration import register
 
 
@@ -65,7 +67,9 @@ class Variants(gymnasium.Env[Any, Any]):
 
     def _variant(self, index: int) -> gymnasium.Env[Any, Any]:
         if index not in self._envs:
-            env = _gym_make(self._domain.env_id, {**self._domain.variants[index], **self._kwargs})
+            env: gymnasium.Env[Any, Any] = _gym_make(
+                self._domain.env_id, {**self._domain.variants[index], **self._kwargs}
+            )
             if self._envs and (env.observation_space, env.action_space) != (
                 self.observation_space,
                 self.action_space,
@@ -110,14 +114,28 @@ def _gym_make(env_id: str, kwargs: Mapping[str, Any], requires: str = "") -> gym
     register()
     prepare_renderer()  # any environment may open one: a MiniWorld of the user's own, for instance
     try:
-        return gymnasium.make(env_id, **kwargs)
-    except ImportError as error:
-        install = f"; install it with: pip install '{requires}'" if requires else ""
-        raise InputError(f"environment {env_id!r} needs {error.name or error}{install}") from error
+        env = gymnasium.make(env_id, **kwargs)
     except gymnasium.error.Error as error:
         raise InputError(f"environment {env_id!r} cannot be made: {str(error).splitlines()[0]}") from error
-    except TypeError as error:
-        raise InputError(f"environment {env_id!r} does not take {dict(kwargs)!r}: {error}") from error
+    except DarlaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _not_made(env_id, kwargs, requires, error) from error
+    return GuardedEnv(env, f"environment {env_id!r}")
+
+
+def _not_made(env_id: str, kwargs: Mapping[str, Any], requires: str, error: BaseException) -> BaseException:
+    """Return the error for an environment that Gymnasium could not make."""
+    # Gymnasium raises some errors again, with a text of its own.
+    cause = error.__cause__ if isinstance(error, ImportError | TypeError) and error.__cause__ else error
+    if isinstance(cause, ModuleNotFoundError):
+        install = f"; install it with: pip install '{requires}'" if requires else ", which cannot be imported"
+        return InputError(f"environment {env_id!r} needs {cause.name}{install}")
+    if isinstance(cause, TypeError) and not is_fault_of_user(cause, in_ours=True):
+        return InputError(f"environment {env_id!r} does not take {dict(kwargs)!r}: {cause}")
+    if not is_fault_of_user(cause, in_ours=env_id.startswith("darla/")):
+        return cause
+    return user_code_error(f"environment {env_id!r} could not be made", cause)
 
 
 def make(domain: AnyDomain, **kwargs: Any) -> gymnasium.Env[Any, Any]:
@@ -143,4 +161,4 @@ def make(domain: AnyDomain, **kwargs: Any) -> gymnasium.Env[Any, Any]:
         raise InputError(
             f"domain {domain.name!r} shows {space}, but images are needed: uint8, height x width x channels"
         )
-    return env
+    return GuardedEnv(env, f"domain {domain.name!r}")

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.local import Images, LocalVecEnv, environment_seeds
-from darla.common import DarlaError, InputError, WorkerDiedError, limit_threads
+from darla.common import DarlaError, WorkerDiedError, limit_threads
 from darla.common.jobs.worker_errors import report_faults, worker_died
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ class WorkerVecEnv(VecEnv):
             raise self._died(worker) from error
         if not failed:
             return value
-        message, trace = value
-        if message is not None:
-            raise InputError(message)
+        error, trace = value
+        if error is not None:
+            raise error from RuntimeError(trace)
         raise RuntimeError(f"an environment failed in worker {worker}:\n{trace}")
 
     def _died(self, worker: int) -> WorkerDiedError:
@@ -247,6 +247,5 @@ def _answer(vec: LocalVecEnv, method: str, args: tuple[Any, ...], kwargs: dict[s
     return getattr(vec, method)(*args, **kwargs)
 
 
-def _failure(error: Exception) -> tuple[bool, tuple[str | None, str]]:
-    message = str(error) if isinstance(error, DarlaError) else None
-    return True, (message, traceback.format_exc())
+def _failure(error: Exception) -> tuple[bool, tuple[DarlaError | None, str]]:
+    return True, (error if isinstance(error, DarlaError) else None, traceback.format_exc())

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from darla import __version__
 from darla.cli.verbs import VERBS, help_lines
-from darla.common.errors import DarlaError, InputError, unknown_name
+from darla.common.errors import DarlaError, InputError, UserCodeError, unknown_name
 
 if TYPE_CHECKING:
     from darla.cli.command import Command
@@ -178,6 +178,8 @@ def _explain(error: BaseException) -> tuple[int, str]:
         # The reader of our output has closed the pipe. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE, ""
+    if isinstance(error, UserCodeError):
+        return 2, f"{_one_line(error)}; DARLA_DEBUG=1 shows the traceback"
     if isinstance(error, DarlaError):
         return 2, _one_line(error)
     if isinstance(error, OSError) and error.errno in _DISK_FULL:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from darla.common.errors import DarlaError as DarlaError
     from darla.common.errors import InputError as InputError
     from darla.common.errors import TrainingDivergedError as TrainingDivergedError
+    from darla.common.errors import UserCodeError as UserCodeError
     from darla.common.errors import WorkerDiedError as WorkerDiedError
     from darla.common.errors import unknown_name as unknown_name
+    from darla.common.errors import user_code_error as user_code_error
     from darla.common.progress import Progress as Progress
     from darla.common.seeding import rng_for as rng_for
     from darla.common.seeding import seed_for as seed_for

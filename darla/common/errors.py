@@ -1,8 +1,14 @@
 """Errors that the command line prints as one sentence, without a traceback."""
 
 import difflib
+import sysconfig
+import traceback
 from collections.abc import Iterable
+from types import FrameType
 from typing import Any
+
+_ELSEWHERE = ("<frozen", *(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib")))
+"""How the names of files begin that are neither darla's in a checkout nor the user's: Python's, and packages'."""
 
 
 class DarlaError(Exception):
@@ -18,6 +24,10 @@ class InputError(DarlaError, ValueError):
 
 class ArtefactError(InputError):
     """An artefact is missing, incomplete, damaged, or of another kind than needed."""
+
+
+class UserCodeError(InputError):
+    """Code that the user brought (an environment, a module, a network) raised an error; see `user_code_error`."""
 
 
 class TrainingDivergedError(DarlaError, ArithmeticError):
@@ -41,6 +51,57 @@ class WorkerDiedError(DarlaError, RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.pid, self.exit_code)
+
+
+def user_code_error(what: str, error: BaseException) -> UserCodeError:
+    """Build the error for code of the user that failed, to be raised `from error`, which keeps the traceback.
+
+    Args:
+        what: the subject of the sentence and what it was doing, such as `environment 'Corridor-v0' failed at reset`.
+        error: what the code raised.
+
+    Returns:
+        An error whose sentence names the type and message of `error`, and the last line of the user's own code that it
+        came through. Lines of installed packages are named only where there is no other.
+    """
+    text = " ".join(str(error).split())
+    kind = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return UserCodeError(f"{what}: {type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})")
+    return UserCodeError(f"{what}: {kind}{_place(error)}")
+
+
+def is_fault_of_user(error: BaseException, *, in_ours: bool = False) -> bool:
+    """Return whether an error comes from code that is not darla's.
+
+    Args:
+        error: what was raised below a call of darla's into other code.
+        in_ours: whether that code is darla's too, so that only lines of the user's own files make it the user's fault.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_ELSEWHERE)]
+    if own and not _is_ours(own[-1]):
+        return True
+    return not in_ours and bool(frames) and not _is_ours(frames[-1])
+
+
+def _place(error: BaseException) -> str:
+    """Return file, line and function of the user's code that raised an error, in brackets."""
+    foreign = [
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not _is_ours(frame) and not frame.f_code.co_filename.startswith("<frozen")
+    ]
+    own = [part for part in foreign if not part[0].f_code.co_filename.startswith(_ELSEWHERE)]
+    if not foreign:
+        return ""
+    frame, line = (own or foreign)[-1]
+    name = frame.f_code.co_name
+    return f" ({frame.f_code.co_filename}, line {line}{'' if name == '<module>' else f', in {name}'})"
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).split(".")[0] == "darla"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -83,9 +83,13 @@ def test_snapshots_are_evenly_spaced_and_end_with_the_run(run):
     assert np.ptp(np.diff([0, *steps])) <= 2 * 64
 
 
-def test_a_reward_that_is_not_a_number_stops_training(tmp_path):
-    domain = EnvDomain("odd", ENV_ID, ({"size": SIZE, "reward": "nan"},))
-    with pytest.raises(InputError, match="reward that is not finite"):
+@pytest.mark.parametrize(
+    ("reward", "sentence"),
+    [("nan", "returned the reward nan"), ("1e39", "reward that is not finite")],  # the latter overflows float32
+)
+def test_a_reward_that_is_not_a_number_stops_training(reward, sentence, tmp_path):
+    domain = EnvDomain("odd", ENV_ID, ({"size": SIZE, "reward": reward},))
+    with pytest.raises(InputError, match=sentence):
         train_agent(short(), domain, None, tmp_path / "agent", seed=1)
 
 

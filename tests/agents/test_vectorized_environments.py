@@ -10,7 +10,7 @@ from toy_images import ENV_ID, SIZE
 
 from darla.agents import make_vec
 from darla.common import InputError
-from darla.common.errors import WorkerDiedError
+from darla.common.errors import UserCodeError, WorkerDiedError
 from darla.envs import EnvDomain
 
 
@@ -89,12 +89,18 @@ def test_numbers_that_are_not_positive_are_refused(columns):
         make_vec(columns, 2, seed=0, workers=0)
 
 
-def test_an_error_in_a_worker_arrives_with_its_own_trace():
-    env = make_vec(EnvDomain("broken", ENV_ID, ({"crashes": True},)), 2, seed=0, workers=2)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fault_of_the_environment_is_named_as_that_with_its_line(workers):
+    env = make_vec(EnvDomain("broken", ENV_ID, ({"crashes": True},)), 2, seed=0, workers=workers)
     env.reset()
-    with pytest.raises(RuntimeError, match="the toy broke"):
+    sentence = (
+        r"^environment '.*Columns-v0' failed at step: ZeroDivisionError: the toy broke \(.*toy_images.py, line \d+"
+    )
+    with pytest.raises(UserCodeError, match=sentence) as caught:
         env.step(np.zeros(2, np.int64))
     env.close()
+    assert "the toy broke" in str(caught.value.__cause__)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
