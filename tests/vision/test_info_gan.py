@@ -192,16 +192,17 @@ def test_a_class_decides_the_image_in_the_upper_half_of_its_traversal(images):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_it_trains_in_bfloat16_with_fused_convolutions(batch_norm, images):
+def test_it_trains_in_bfloat16_with_fused_convolutions(batch_norm):
     exact, model = build(batch_norm=batch_norm), fuse_for_cpu(build(batch_norm=batch_norm))
-    images = images.to(memory_format=torch.channels_last)
+    # bfloat16 has two to three digits. Normalization over a batch amplifies its rounding: by 4 % of the loss over six
+    # images on CPUs that compute in bfloat16, by .6 % over 64.
+    images = torch.rand(64, *SHAPE, generator=generator()).permute(0, 3, 1, 2)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         terms = model.loss(images, generator())
     terms["loss"].backward()
     assert all(torch.isfinite(each.grad).all() for each in model.parameters())
     assert {term.dtype for term in terms.values()} == {torch.float32}
-    # bfloat16 has two to three digits, and normalization over six images amplifies rounding
-    torch.testing.assert_close(terms["loss"], exact.loss(images, generator())["loss"], atol=0, rtol=0.03)
+    torch.testing.assert_close(terms["loss"], exact.loss(images, generator())["loss"], atol=0, rtol=0.02)
 
 
 def test_reported_terms_are_those_of_the_codes_there_are(images):
