@@ -33,7 +33,8 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
-from darla.common.jobs.stopwatch import Stopwatch
+from darla.common.jobs.spawn_checks import pickled_bytes
+from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
 from darla.common.processes import worker_pool
 from darla.envs import TransferTask, tasks
@@ -110,7 +111,7 @@ def transfer(
         folder / STRIPS,
         episode_cache,
     )
-    with Stopwatch(folder / CHECKPOINT / "seconds.json") as stopwatch:
+    with Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch:
         _run(evaluation, workers)
         _write(evaluation, config, folder)
     artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
@@ -142,6 +143,7 @@ def _run(evaluation: Evaluation, workers: int) -> None:
             finally:
                 worker.close()
             return
+        pickled_bytes(evaluation.task, f"task {evaluation.task.name!r}")
         with worker_pool(
             min(workers, len(remaining)), _start_worker, (evaluation,), who="a worker process of the evaluation"
         ) as pool:

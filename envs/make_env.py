@@ -9,7 +9,7 @@ import numpy as np
 from darla.common import DarlaError, InputError, user_code_error
 from darla.common.errors import is_fault_of_user
 from darla.common.graphics import prepare_renderer
-from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain
+from darla.envs.domains.domain import UNSET, AnyDomain, Domain, EnvDomain
 from darla.envs.guarded import GuardedEnv
 from darla.envs.registration import register
 
@@ -108,6 +108,12 @@ class Variants(gymnasium.Env[Any, Any]):
 
 def _context(domain: EnvDomain, index: int) -> dict[str, Any]:
     return {"env_id": domain.env_id, **domain.variants[index]}
+
+
+def variant_columns(domain: EnvDomain) -> dict[str, list[Any]]:
+    """Return every keyword that a variant of a domain names, in order, each with its value in every variant."""
+    contexts = [_context(domain, index) for index in range(len(domain.variants))]
+    return {name: [context.get(name, UNSET) for context in contexts] for context in contexts for name in context}
 
 
 def _gym_make(env_id: str, kwargs: Mapping[str, Any], requires: str = "") -> gymnasium.Env[Any, Any]:

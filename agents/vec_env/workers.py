@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.local import Images, LocalVecEnv, environment_seeds
 from darla.common import DarlaError, WorkerDiedError, limit_threads
+from darla.common.jobs.spawn_checks import check_main_is_guarded, pickled_bytes
 from darla.common.jobs.worker_errors import report_faults, worker_died
 
 if TYPE_CHECKING:
@@ -38,9 +39,15 @@ class WorkerVecEnv(VecEnv):
         domain: the domain of all of them; it is pickled for the workers.
         n_envs: how many environments there are.
         workers: how many processes share them, at most one for each environment.
+
+    Raises:
+        InputError: the domain cannot be pickled, or a script starts the workers outside of
+            `if __name__ == "__main__":`.
     """
 
     def __init__(self, domain: "AnyDomain", n_envs: int, workers: int) -> None:
+        check_main_is_guarded()
+        pickled_bytes(domain, f"domain {domain.name!r}")
         context = _context()
         shares = np.array_split(np.arange(n_envs), min(workers, n_envs))
         self._shares = [slice(int(share[0]), int(share[-1]) + 1) for share in shares]
@@ -188,9 +195,9 @@ class WorkerVecEnv(VecEnv):
             raise self._died(worker) from error
         if not failed:
             return value
-        error, trace = value
-        if error is not None:
-            raise error from RuntimeError(trace)
+        cause, trace = value
+        if cause is not None:
+            raise cause from RuntimeError(trace)
         raise RuntimeError(f"an environment failed in worker {worker}:\n{trace}")
 
     def _died(self, worker: int) -> WorkerDiedError:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.jobs.locks import LOCK, only_one
+from darla.common.jobs.stopwatch import SECONDS
 from darla.common.threads import available_cores
 
 if TYPE_CHECKING:
@@ -247,17 +248,28 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
 
 
 def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
-    """Remove a folder that holds nothing but a configuration, and those of its parents that were made for it."""
-    left = [path for path in folder.rglob("*") if not path.is_dir()]
-    if any(path != folder / CONFIG and path.name != LOCK and not _is_partial(path.name) for path in left):
+    """Remove a folder in which nothing was made, and those of its parents that were made for it."""
+    if not _is_only_begun(folder):
         return
-    for path in left:
+    for path in [path for path in folder.rglob("*") if not path.is_dir()]:
         path.unlink(missing_ok=True)
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         path.rmdir()
     while folder.is_relative_to(topmost) and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _is_only_begun(folder: Path) -> bool:
+    """Return whether a stage that was stopped has made nothing that it would resume from."""
+    return all(
+        path in (folder / CONFIG, folder / CHECKPOINT / SECONDS)
+        or path.name == LOCK
+        or _is_partial(path.name)
+        or folder / TENSORBOARD in path.parents
+        for path in folder.rglob("*")
+        if not path.is_dir()
+    )
 
 
 def _first_new(folder: Path) -> Path:
@@ -274,8 +286,9 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
 
     Raises:
         ArtefactError: the folder holds an artefact of another kind.
-        InputError: it holds something else, or an artefact that was started with another configuration; or a number of
-            the configuration is not finite; or another process is writing it.
+        InputError: it holds something else, or something that was made with another configuration (a folder in which
+            nothing was made yet is begun anew); or a number of the configuration is not finite; or another process is
+            writing it.
     """
     folder = Path(folder)
     record = folder / CONFIG
@@ -285,27 +298,50 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
     if (wrong := first_not_finite(config)) is not None:
         raise InputError(f"{wrong[0]} is {wrong[1]}, but must be finite")
     config = _plain(config)
-    if record.is_file():
-        previous = _read_record(record)
-        if previous.get("kind") != kind:
-            raise ArtefactError(
-                f"{folder} already holds {_a(str(previous.get('kind')))}; choose another folder for {_a(kind)}"
-            )
-        if previous.get("config") != config:
-            raise InputError(
-                f"{folder} was begun with another configuration: {_first_difference(previous['config'], config)}; "
-                "use the same options to resume, or choose another folder"
-            )
-    elif folder.is_dir() and any(_is_foreign(entry) for entry in folder.iterdir()):
-        raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
-    else:
-        write_json(record, {"kind": kind, "config": config})
+    wanted = {"kind": kind, "config": config}
+    if not record.is_file():
+        if folder.is_dir() and any(_is_foreign(entry) for entry in folder.iterdir()):
+            raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
+        write_json(record, wanted)
+    elif _read_record(record) != wanted:
+        if not _is_only_begun(folder):
+            raise _begun_otherwise(folder, _read_record(record), kind, config)
+        # Nothing is lost by beginning anew, unless another process is at it.
+        _lock(folder)
+        for left_over in (TENSORBOARD, f"{CHECKPOINT}/{SECONDS}"):
+            shutil.rmtree(folder / left_over, ignore_errors=True)
+            (folder / left_over).unlink(missing_ok=True)
+        write_json(record, wanted)
     if (running := _running.get()) is not None and not is_complete(folder):
-        if folder.absolute() not in running.locked:
-            running.locks.enter_context(only_one(folder / CHECKPOINT, folder))
-            running.locked.add(folder.absolute())
+        _lock(folder)
         running.begun.append((folder.absolute(), topmost))
     return folder
+
+
+def _begun_otherwise(folder: Path, previous: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> InputError:
+    """Return the error for a folder that holds the results, or the beginning, of another request."""
+    if previous.get("kind") != kind:
+        return ArtefactError(
+            f"{folder} already holds {_a(str(previous.get('kind')))}; choose another folder for {_a(kind)}"
+        )
+    done = "was made" if is_complete(folder) else "was begun"
+    resume = "" if is_complete(folder) else "use the same options to resume, "
+    return InputError(
+        f"{folder} {done} with another configuration: {_first_difference(previous.get('config'), config)}; "
+        f"{resume}choose another folder, or delete {folder} to begin anew"
+    )
+
+
+def _lock(folder: Path) -> None:
+    """Lock a folder until the stage that is running in this process ends.
+
+    Raises:
+        InputError: another process has locked it.
+    """
+    running = _running.get()
+    if running is not None and folder.absolute() not in running.locked:
+        running.locks.enter_context(only_one(folder / CHECKPOINT, folder))
+        running.locked.add(folder.absolute())
 
 
 def _is_foreign(entry: Path) -> bool:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
+from darla.common.jobs.spawn_checks import check_main_is_guarded
 from darla.common.jobs.worker_errors import first_to_die, report_faults, worker_died
 from darla.common.threads import limit_threads
 
@@ -51,9 +52,11 @@ def worker_pool(
         who: the subject of the error if a worker dies, such as `a collecting process`.
 
     Raises:
+        InputError: a script starts the workers outside of `if __name__ == "__main__":`.
         WorkerDiedError: a worker ended before its work was done; the message says why, and that the same command
             resumes, so the work must be resumable.
     """
+    check_main_is_guarded()
     pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, arguments))
     try:
         yield pool

@@ -154,6 +154,10 @@ def _rebuild(name: str, components: tuple[Component, ...], world: World) -> Doma
     return Domain(name, components, world=world)
 
 
+UNSET = "not set"
+"""The value of a keyword, as a factor of frames, in variants that do not name it."""
+
+
 @dataclass(frozen=True)
 class EnvDomain:
     """A domain of any Gymnasium image environment: its id and keyword arguments.

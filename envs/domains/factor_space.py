@@ -228,11 +228,18 @@ class Context(Mapping[str, Value]):
         return dict(self._values)
 
 
-def structured(columns: Mapping[str, Sequence[Any]]) -> npt.NDArray[Any]:
-    """Put one or more columns of length n into one array (n,) of named fields: numbers as float64, all else as text."""
+def structured(
+    columns: Mapping[str, Sequence[Any]], possible: Mapping[str, Sequence[Any]] | None = None
+) -> npt.NDArray[Any]:
+    """Put one or more columns of length n into one array (n,) of named fields: numbers as float64, all else as text.
+
+    Args:
+        columns: the values by name.
+        possible: every value that a column can have, which decides its type; the values that it has if None.
+    """
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, values in columns.items():
-        numeric = all(isinstance(value, int | float) for value in values)
+        numeric = all(isinstance(value, int | float) for value in (possible or columns)[name])
         arrays[name] = np.array(
             values if numeric else [str(value) for value in values], np.float64 if numeric else np.str_
         )

@@ -24,7 +24,8 @@ from darla.common.artefact import CHECKPOINT
 from darla.common.checked_config import CheckedConfig
 from darla.common.files import load_array, save_array, write_json
 from darla.common.jobs.sealed import read_if_sound, write_sealed
-from darla.common.jobs.stopwatch import Stopwatch
+from darla.common.jobs.spawn_checks import pickled_bytes
+from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.processes import worker_pool
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
@@ -33,10 +34,13 @@ from darla.envs.frames.shards import FrameDrawer
 from darla.envs.frames.units import UNITS, UnitKind, UnitPlan, group_plan, pair_plan
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
+from darla.envs.image_data.stored_images import StoredImages
 
 SAMPLINGS = ("uniform", "random_policy", "grid")
 _DEFAULT_STRIDE = 8
 _GROUP_SIZE, _GROUP_RATIO = 20, 10
+_LARGEST_TO_SEND = 2**26
+"""Bytes above which image data are taken to hold their images in memory."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ def collect(
     Args:
         config: what to collect.
         out: folder of the artefact.
-        workers: processes that draw; the result does not depend on it.
+        workers: processes that draw; the result does not depend on it. Image data in memory are drawn
+            in this process: to look them up is quicker than to send them around.
         domain: drawn from instead of the unlabeled domain of `config.task`. It is pickled where there are several
             workers.
 
@@ -180,10 +185,10 @@ def collect(
     todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
     done = config.frames - sum(config.shards[shard] for shard in todo)
     with (
-        Stopwatch(folder / CHECKPOINT / "seconds.json") as stopwatch,
+        Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch,
         Progress(config.frames, "collecting", "frame", done=done) as progress,
     ):
-        if workers == 1 or len(todo) <= 1:
+        if workers == 1 or len(todo) <= 1 or _stays_here(domain):
             with _drawer(config, domain, plan) as drawer:
                 for shard in todo:
                     _write(drawer, config, folder, shard)
@@ -217,6 +222,13 @@ def _plan(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> UnitPla
     if config.unit == "group":
         return group_plan(domain, config.unit_size, config.group_factors, config.group_ratio or _GROUP_RATIO)
     return UnitPlan(config.unit, config.unit_size)
+
+
+def _stays_here(domain: AnyDomain | GroundTruthData) -> bool:
+    """Return whether images are only looked up in this process's memory."""
+    if isinstance(domain, StoredImages) and domain.in_memory:
+        return True
+    return pickled_bytes(domain, f"{domain.name!r}") > _LARGEST_TO_SEND
 
 
 def _collect_in_parallel(

@@ -1,6 +1,7 @@
 """Cars3D (Reed et al. 2015): 183 models of cars from 4 elevations and 24 azimuths, one MATLAB file a car."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,4 +44,5 @@ def cars3d(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> Stored
             )
         flat = np.moveaxis(views, (4, 3), (0, 1)).reshape(-1, *views.shape[:3])
         images[:, :, car] = resized(flat).reshape(elevations, azimuths, SIDE, SIDE, 3)
-    return StoredImages("cars3d", NAMES, factor_sizes, images.reshape(-1, SIDE, SIDE, 3), folder)
+    reopen = partial(cars3d, folder, factor_sizes=factor_sizes)
+    return StoredImages("cars3d", NAMES, factor_sizes, images.reshape(-1, SIDE, SIDE, 3), folder, reopen=reopen)

@@ -1,6 +1,7 @@
 """MPI3D (Gondal et al. 2019, arXiv 1906.03292): a robot arm with an object, drawn or photographed."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from darla.envs.image_data.stored_images import StoredImages, existing, npz_member
@@ -30,4 +31,6 @@ def mpi3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredIma
         InputError: the file is missing (the message says where to download it), damaged, or of another size.
     """
     path = existing(path, "MPI3D", _SOURCE)
-    return StoredImages("mpi3d", NAMES, factor_sizes, npz_member(path, "images", "MPI3D"), path)
+    images = npz_member(path, "images", "MPI3D")
+    reopen = partial(mpi3d, path, factor_sizes=factor_sizes)
+    return StoredImages("mpi3d", NAMES, factor_sizes, images, path, reopen=reopen)

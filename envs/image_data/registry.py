@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from darla.common import rng_for, unknown_name
+from darla.common import DarlaError, InputError, rng_for, unknown_name, user_code_error
+from darla.common.errors import is_fault_of_user
 from darla.envs.frames.shards import Shard
 from darla.envs.frames.units import REST, UnitPlan
-from darla.envs.image_data.ground_truth import Factors, GroundTruthData
+from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images
 
 
 def _sprites() -> GroundTruthData:
@@ -77,7 +78,28 @@ class ImageDrawer:
         for column, name in enumerate(self._data.factor_names):
             table[name] = factors[:, column]
         varied = np.array(known, np.int64) if self._plan.kind == "group" else None
-        return Shard(self._data.render(factors), table, known=varied)
+        return Shard(self._render(factors), table, known=varied)
+
+    def _render(self, factors: Factors) -> Images:
+        """Render factor values, and check what comes: the data may be of another package.
+
+        Raises:
+            InputError: rendering failed, or gave something else than uint8 images of the stated shape.
+        """
+        try:
+            images: Any = self._data.render(factors)
+        except DarlaError:
+            raise
+        except Exception as error:
+            if not is_fault_of_user(error, in_ours=type(self._data).__module__.split(".")[0] == "darla"):
+                raise
+            raise user_code_error(f"image data {self._data.name!r} failed at render", error) from error
+        shape = (len(factors), *self._data.image_shape)
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape != shape:
+            kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else f"a {type(images).__name__}"
+            raise InputError(f"image data {self._data.name!r} rendered {kind}, but uint8 {shape} is needed")
+        checked: Images = images
+        return checked
 
     def _unit(self, number: int) -> tuple[Factors, int]:
         """Return the factor values of a pair or group, (k, K), and what varies: a number in the plan's parts."""

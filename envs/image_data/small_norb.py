@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def small_norb(folder: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> St
             f"{folder} holds {int((counts == 0).sum())} of {count} combinations never and {int((counts > 1).sum())} "
             "more than once, but SmallNORB holds each once"
         )
-    return StoredImages("small_norb", NAMES, sizes, images, folder)
+    reopen = partial(small_norb, folder, factor_sizes=factor_sizes)
+    return StoredImages("small_norb", NAMES, sizes, images, folder, reopen=reopen)
 
 
 def _read(path: Path) -> npt.NDArray[Any]:

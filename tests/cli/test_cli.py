@@ -206,7 +206,7 @@ def test_a_folder_with_something_else_is_left_alone(
     (tmp_path / "thesis" / "chapter.tex").write_text("all of it")
     assert "not empty" in said(capsys, "collect", "conjunction", "--out", tmp_path / "thesis")
     told = said(capsys, "collect", "conjunction", "--frames", "61", "--out", runs / "frames")
-    assert "begun with another configuration: frames was 60 and is now 61" in told
+    assert "made with another configuration: frames was 60 and is now 61" in told
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
     assert "is a file" in said(capsys, "collect", "conjunction", "--out", tmp_path / "thesis" / "chapter.tex")
 

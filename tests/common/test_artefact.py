@@ -20,6 +20,8 @@ from darla.common import (
 )
 from darla.common.artefact import card_checksum
 from darla.common.files import save_array, save_tensors, write_bytes, write_json
+from darla.common.jobs.locks import only_one
+from darla.common.jobs.stopwatch import SECONDS
 
 CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
 
@@ -106,6 +108,7 @@ def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> N
     folder = start_artefact(tmp_path / "a", "encoder", CONFIG)
     assert not is_complete(folder)
     assert start_artefact(folder, "encoder", CONFIG) == folder
+    write_bytes(folder / "history.csv", b"step\n")
     changed = {**CONFIG, "nested": {"beta": 1.0, "shape": (64, 64)}}
     with pytest.raises(InputError, match=r"nested\.beta was 4\.0 and is now 1\.0"):
         start_artefact(folder, "encoder", changed)
@@ -116,6 +119,7 @@ def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> N
 def test_a_difference_in_long_lists_is_told_in_a_sentence(tmp_path: Path) -> None:
     digests = [f"{number:064x}" for number in range(50)]
     folder = start_artefact(tmp_path / "a", "report", {"artefacts": digests})
+    write_bytes(folder / "report.md", b"begun")
     with pytest.raises(InputError, match=r"artefacts was a list of 50 and is now a list of 49"):
         start_artefact(folder, "report", {"artefacts": digests[1:]})
 
@@ -210,18 +214,39 @@ def test_a_folder_that_was_there_stays_when_a_stage_refuses_its_input(tmp_path: 
     assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
 
 
-@pytest.mark.parametrize(("writes", "error"), [(1, InputError), (0, KeyboardInterrupt), (1, KeyboardInterrupt)])
-def test_work_that_can_be_resumed_is_kept(writes: int, error: type[Exception], tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [InputError, KeyboardInterrupt])
+def test_work_that_can_be_resumed_is_kept(error: type[Exception], tmp_path: Path) -> None:
     with pytest.raises(error):
-        stage(tmp_path / "a", {"width": 1}, writes, error)
-    with pytest.raises(InputError, match="another configuration"):
+        stage(tmp_path / "a", {"width": 1}, 1, error)
+    sentence = "begun with another configuration: width was 1 and is now 2; .*delete .*a to begin anew"
+    with pytest.raises(InputError, match=sentence):
         stage(tmp_path / "a", {"width": 2})
     stage(tmp_path / "a", {"width": 1})
 
 
+def test_a_folder_in_which_nothing_was_made_is_begun_anew(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path / "a", {"width": 1}, 0, KeyboardInterrupt)
+    write_json(tmp_path / "a" / "checkpoint" / SECONDS, 3.0)
+    write_bytes(tmp_path / "a" / "tensorboard" / "events", b"of the first try")
+    made = stage(tmp_path / "a", {"width": 2})
+    assert made.config == {"width": 2}
+    assert not (tmp_path / "a" / "tensorboard").exists()
+    assert Artefact.load(tmp_path / "a").digest == made.digest
+
+
+def test_a_folder_in_which_nothing_was_made_yet_belongs_to_the_process_at_work(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("darla.common.jobs.locks._PATIENCE", 0.2)
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path / "a", {"width": 1}, 0, KeyboardInterrupt)
+    with only_one(tmp_path / "a" / "checkpoint"), pytest.raises(InputError, match="is working in"):
+        stage(tmp_path / "a", {"width": 2})
+    assert json.loads((tmp_path / "a" / "config.json").read_text())["config"] == {"width": 1}
+
+
 def test_a_finished_artefact_stays_when_another_request_is_refused(tmp_path: Path) -> None:
     made = stage(tmp_path / "a", {"width": 1})
-    with pytest.raises(InputError, match="another configuration"):
+    with pytest.raises(InputError, match="was made with another configuration"):
         stage(tmp_path / "a", {"width": 2}, error=InputError)
     assert Artefact.load(tmp_path / "a").digest == made.digest
 

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 from command_line import hear_ctrl_c
@@ -123,6 +124,47 @@ def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) 
     assert set(rooms.contexts["env_id"]) == {"darla/SeekAvoid-v0"}
     with pytest.raises(InputError, match="random_policy"):
         collect(CollectConfig(frames=30), tmp_path / "uniform", domain=domain)
+
+
+class Tinted(gymnasium.Env[np.ndarray, int]):
+    """A plain image whose gray value is a keyword."""
+
+    observation_space = gymnasium.spaces.Box(0, 255, (4, 4, 3), np.uint8)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, tint: int = 0, limit: int = 3) -> None:
+        self.tint, self.limit, self.t = tint, limit, 0
+
+    def reset(self, *, seed: int | None = None, options: object = None) -> tuple[np.ndarray, dict[str, object]]:
+        super().reset(seed=seed)
+        self.t = 0
+        return np.full((4, 4, 3), self.tint, np.uint8), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, object]]:
+        self.t += 1
+        return np.full((4, 4, 3), self.tint, np.uint8), 0.0, False, self.t >= self.limit, {}
+
+
+gymnasium.register("darla-test/Tinted-v0", entry_point=Tinted, disable_env_checker=True)
+
+
+@pytest.mark.parametrize("shard_size", [2, 64])
+def test_variants_that_name_different_keywords_have_all_of_them_as_factors(shard_size: int, tmp_path: Path) -> None:
+    domain = EnvDomain("mixed", "darla-test/Tinted-v0", ({}, {"tint": 90}, {"tint": 160, "limit": 10}))
+    config = CollectConfig(frames=64, sampling="random_policy", stride=1, shard_size=shard_size)
+    frames = FrameSet.open(collect(config, tmp_path / "frames", domain=domain).folder)
+    assert list(frames.contexts) == ["env_id", "tint", "limit"]
+    tints, limits = frames.contexts["tint"], frames.contexts["limit"]
+    assert set(zip(tints, limits, strict=True)) == {("not set", "not set"), ("90", "not set"), ("160", "10")}
+    np.testing.assert_array_equal(np.where(tints == "not set", "0", tints).astype(int), frames[:][:, 0, 0, 0])
+
+
+def test_a_keyword_that_every_variant_names_with_a_number_is_a_number(tmp_path: Path) -> None:
+    domain = EnvDomain("numbers", "darla-test/Tinted-v0", ({"tint": 10}, {"tint": 20.5, "limit": 4}))
+    config = CollectConfig(frames=8, sampling="random_policy", stride=1, shard_size=2)
+    frames = FrameSet.open(collect(config, tmp_path / "frames", domain=domain).folder)
+    assert frames.contexts["tint"].dtype == np.float64
+    assert frames.contexts["limit"].dtype.kind == "U"
 
 
 def test_one_context_is_a_domain(tmp_path: Path) -> None:

@@ -112,3 +112,30 @@ def test_a_sampling_that_the_data_do_not_have_is_refused(config: CollectConfig, 
         collect(config, tmp_path / "set")
     with pytest.raises(InputError, match="did you mean 'sprites'"):
         image_data("sprite")
+
+
+class Floats(Corner):
+    """Image data of another author, who draws in [0, 1]."""
+
+    def render(self, factors: np.ndarray) -> np.ndarray:
+        return super().render(factors) / 255
+
+
+class Broken(Corner):
+    """Image data of another author, whose table is too short."""
+
+    def render(self, factors: np.ndarray) -> np.ndarray:
+        return [][len(factors)]
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (Floats, r"image data 'corner' rendered float64 \(48, 64, 64, 1\), but uint8 \(48, 64, 64, 1\) is needed"),
+        (Broken, r"image data 'corner' failed at render: IndexError: .* \(.*test_image_data.py, line \d+, in render\)"),
+    ],
+)
+def test_what_image_data_of_others_must_not_render_is_one_sentence(data, sentence: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=sentence):
+        collect(CollectConfig(frames=48, sampling="grid"), tmp_path / "frames", domain=data())
+    assert not (tmp_path / "frames").exists()

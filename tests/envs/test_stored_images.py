@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import scipy.io
 
 from darla.common import InputError
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.cars3d import cars3d
 from darla.envs.image_data.dsprites import dsprites
 from darla.envs.image_data.mpi3d import mpi3d
@@ -40,6 +43,14 @@ def test_dsprites_are_read_without_unpickling(tmp_path: Path) -> None:
         dsprites(tmp_path / "d.npz")
 
 
+def test_files_in_the_form_of_dsprites_may_hold_gray_values(tmp_path: Path) -> None:
+    sizes = (3, 2, 4, 2, 2)
+    for number, values in enumerate([(0, 255), (0, 1, 128, 255), (7,)]):
+        stored = np.random.default_rng(0).choice(np.array(values, np.uint8), (math.prod(sizes), 64, 64))
+        np.savez_compressed(tmp_path / f"{number}.npz", imgs=stored)
+        check_order(dsprites(tmp_path / f"{number}.npz", factor_sizes=sizes), stored[..., None])
+
+
 def test_mpi3d(tmp_path: Path) -> None:
     sizes = (2, 2, 2, 1, 1, 3, 2)
     stored = pictures(sizes, 64, 64, 3)
@@ -63,7 +74,7 @@ def test_shapes3d(tmp_path: Path) -> None:
 def test_shapes3d_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    (tmp_path / "s.h5").write_bytes(b"nothing of the kind")
+    (tmp_path / "s.h5").write_bytes(b"\x89HDF\r\n\x1a\n and nothing else")
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(InputError, match=r"pip install 'darla\[data\]'"):
         shapes3d(tmp_path / "s.h5")
@@ -136,6 +147,58 @@ def test_a_file_that_is_not_there_is_told_with_where_to_get_it(load, tmp_path: P
 
 @pytest.mark.parametrize("load", [dsprites, mpi3d])
 def test_a_file_of_another_kind_is_refused(load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "x.npz").write_bytes(b"PK not really")
-    with pytest.raises(InputError, match="an npz file with"):
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(InputError, match=r"an npz file with .* it is damaged"):
         load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("load", [dsprites, mpi3d, shapes3d])
+def test_a_file_of_another_format_is_named_and_nobody_is_told_to_unpickle(load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    needed = "an HDF5 file" if load is shapes3d else "an npz file"
+    np.save(tmp_path / "array.npy", np.zeros((3, 64, 64), np.uint8))
+    np.savez(tmp_path / "images.npz", elsewhere=np.zeros(3), both=np.zeros(3))
+    (tmp_path / "twin.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n rest")
+    (tmp_path / "page.html").write_text("<html>404</html>")
+    names = ("imgs", "images")
+    np.savez(tmp_path / "objects.npz", **{name: np.array([{}, None], dtype=object) for name in names})
+    kinds = {
+        "array.npy": "this is an npy file",
+        "images.npz": "this is an npz file" if load is shapes3d else "this one holds elsewhere, both",
+        "twin.hdf5": "damaged" if load is shapes3d else "this is an HDF5 file",
+        "page.html": "this is a file of another kind",
+        "objects.npz": "this is an npz file" if load is shapes3d else "holds Python objects",
+        ".": "this is a folder",
+    }
+    for name, kind in kinds.items():
+        if load is shapes3d and name == "twin.hdf5":
+            pytest.importorskip("h5py")
+        with pytest.raises(InputError, match=kind) as caught:
+            load(tmp_path / name)
+        assert needed in str(caught.value) or "damaged" in str(caught.value)
+        assert "pickle" not in str(caught.value)
+
+
+def test_hdf5_images_travel_to_workers_as_their_path(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    sizes = (2, 2, 2, 2, 1, 3)
+    stored = pictures(sizes, 64, 64, 3)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["images"] = stored
+    data = shapes3d(tmp_path / "s.h5", factor_sizes=sizes)
+    sent = pickle.dumps(data)
+    assert len(sent) < 1000
+    check_order(pickle.loads(sent), stored)
+    config = CollectConfig(frames=len(data), sampling="grid", shard_size=24)
+    alone, together = (collect(config, tmp_path / str(n), workers=n, domain=data) for n in (1, 2))
+    assert alone.digest == together.digest
+    np.testing.assert_array_equal(FrameSet.open(together.folder)[:], stored)
+
+
+def test_images_in_memory_are_not_sent_to_workers(tmp_path: Path) -> None:
+    sizes = (3, 2, 4, 2, 2)
+    np.savez_compressed(tmp_path / "d.npz", imgs=pictures(sizes, 64, 64, high=2))
+    data = dsprites(tmp_path / "d.npz", factor_sizes=sizes)
+    assert len(pickle.dumps(data)) < 1000
+    (tmp_path / "d.npz").unlink()  # a worker could not open it any more
+    config = CollectConfig(frames=len(data), sampling="grid", shard_size=48)
+    assert len(FrameSet.open(collect(config, tmp_path / "frames", workers=2, domain=data).folder)) == len(data)

@@ -64,7 +64,7 @@ def test_a_finished_artefact_is_returned_as_it_is(perceptual, tiny, frames):
 
 
 def test_another_configuration_or_seed_in_the_same_folder_is_refused(perceptual, tiny, frames):
-    with pytest.raises(InputError, match="begun with another configuration"):
+    with pytest.raises(InputError, match="made with another configuration"):
         vision.train_encoder(tiny, frames, perceptual.folder, seed=0)
     config = tiny.change(loss="perceptual", layer="bottleneck", target_nats=100.0)
     with pytest.raises(InputError, match="seed was 0 and is now 1"):

@@ -6,6 +6,9 @@ from types import TracebackType
 
 from darla.common.files import read_json, write_json
 
+SECONDS = "seconds.json"
+"""Name of the file in which stages keep their seconds."""
+
 
 class Stopwatch:
     """Time a piece of work that may be interrupted and resumed in another process.
@@ -13,7 +16,7 @@ class Stopwatch:
     The seconds of earlier parts are read from a file, and those of this part are added to it at the end of the `with`
     block, whether the block succeeds or raises. A process that may be killed calls `save` after each finished part.
 
-        with Stopwatch(folder / CHECKPOINT / "seconds.json") as stopwatch:
+        with Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch:
             ...
         finish(..., wall_seconds=stopwatch.seconds)
 
