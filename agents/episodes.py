@@ -75,7 +75,7 @@ class RolloutEpisode:
     total: float = 0.0
     """Their sum, the undiscounted return."""
     truncated: bool = False
-    """Whether a time limit ended it."""
+    """Whether its last step reached a time limit, be the episode terminated there or not."""
     images: list[Images] = field(default_factory=list)
     """The image before each step and at the end, uint8 (H, W, C); empty unless images were recorded."""
     over: bool = False
@@ -162,7 +162,7 @@ def _rollout_batch(
             episode.total += float(rewards[slot])
             episode.last_info = infos[slot]
             episode.over = bool(terminated[slot] or truncated[slot])
-            episode.truncated = bool(truncated[slot] and not terminated[slot])
+            episode.truncated = bool(truncated[slot])
             if record_images:
                 episode.images.append(images[slot])
             if not episode.over and episode.length >= _MAX_STEPS:

@@ -176,7 +176,8 @@ def _candidates(
         labels = {f"{PROBE}{target}": score.nonlinear for target, score in probes.targets.items()}
         relation, informativeness = None, {}
         if labeled is not None:
-            results = metrics.evaluate(encode_frames(model, frames, labeled.rows), labeled.factors, _SCORES)
+            encoded = encode_frames(model, frames, labeled.rows)
+            results = metrics.evaluate(encoded, labeled.factors, _SCORES, continuous=labeled.continuous)
             dci = results["dci"]
             labels = {score: result.score for score, result in results.items()} | labels
             labels["informativeness"] = float(dci.values[_INFORMATIVENESS])

@@ -16,17 +16,19 @@ from darla.common import (
     complete_artefact,
     is_complete,
     start_artefact,
+    unknown_name,
     writes_nothing_if_refused,
 )
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
 from darla.envs.image_data.registry import IMAGE_DATA
+from darla.envs.pictures import only_a_picture
 from darla.vision import Posterior, VisionModel, load
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
-from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, read_results
+from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, describe_factors, read_results
 from darla.vision.training.devices import DevicePrecision
 
 
@@ -56,8 +58,8 @@ def metrics(
         `matrices/` an image of latents by factors for every metric that has such a matrix.
 
     Raises:
-        InputError: a damaged encoder, unknown data or metrics, images of another shape than the encoder was trained on,
-            or something else in `out`.
+        InputError: a damaged encoder, unknown data, metrics or factors, images of another shape than the encoder was
+            trained on, or something else in `out`.
     """
     started = time.monotonic()
     config = config or MetricsConfig()
@@ -65,6 +67,7 @@ def metrics(
     artefact = Artefact.load(folder, "encoder")
     images = factor_table(_training_data(artefact) if data is None else data, config.rows, seed)
     try:
+        kinds = _kinds(images, config)
         record = {
             "encoder": artefact.digest,
             "data": images.origin,
@@ -72,6 +75,8 @@ def metrics(
             "preset": config.preset,
             "rows": len(images),
             "interval": config.interval,
+            "continuous": sorted(config.continuous),
+            "classes": sorted(config.classes),
             "seed": seed,
         }
         out = start_artefact(out, METRICS, record)
@@ -89,6 +94,7 @@ def metrics(
         seed=seed,
         preset=config.preset,
         interval=config.interval or None,
+        continuous=kinds,
         log_variances=posterior.log_variance,
     )
     _write(out, results, images)
@@ -98,6 +104,15 @@ def metrics(
     paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
     return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
+
+
+def _kinds(images: FactorTable, config: MetricsConfig) -> list[bool | None]:
+    """Return for each factor whether it is continuous: as asked for, as it is known, or None."""
+    for name in (*config.continuous, *config.classes):
+        if name not in images.names:
+            raise unknown_name("factor", name, images.names)
+    asked = dict.fromkeys(config.continuous, True) | dict.fromkeys(config.classes, False)
+    return [asked.get(name, known) for name, known in zip(images.names, images.continuous, strict=True)]
 
 
 def _training_data(encoder: Artefact) -> str:
@@ -131,8 +146,9 @@ def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
     stored: dict[str, Any] = {name: result.to_dict() for name, result in results.items()}
     for name, result in results.items():
         if result.matrix is not None:
-            write_bytes(out / MATRICES / f"{name}.png", to_png(relation_figure(result, images.names)))
-    text = f"{len(images)} images of {images.origin['name']}; factors: {', '.join(images.names)}\n\n"
+            with only_a_picture(f"the matrix of {name} in {out}"):
+                write_bytes(out / MATRICES / f"{name}.png", to_png(relation_figure(result, images.names)))
+    text = f"{len(images)} images of {images.origin['name']}; factors: {describe_factors(results, images.names)}\n\n"
     write_bytes(out / TABLE, (text + table(results, "markdown") + "\n").encode())
     write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
 

@@ -187,7 +187,7 @@ def _write(evaluation: Evaluation, config: TransferConfig, folder: Path) -> None
         settings=config,
         agents=tuple(agent.record for agent in evaluation.agents),
         episode_seeds={domain.name: tuple(config.seeds(domain.name)) for domain in evaluation.domains},
-        strips=tuple(evaluation.strip(job) for job in jobs if job.kind == "strip"),
+        strips=tuple(strip for job in jobs if job.kind == "strip" and (strip := evaluation.strip(job)) is not None),
     )
     write_json(folder / SCORES, to_json(content))
 

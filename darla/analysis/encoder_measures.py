@@ -127,7 +127,7 @@ def measure(
     model = load(encoder.folder)
     table = factor_table(frames, config.rows, config.seed)
     codes = encode_frames(model, frames, table.rows)
-    results = metrics.evaluate(codes, table.factors, config.scores, seed=config.seed)
+    results = metrics.evaluate(codes, table.factors, config.scores, seed=config.seed, continuous=table.continuous)
     drifts = {task.name: latent_drift(model, task, states=config.states, seed=config.seed) for task in tasks}
     relative = [drift.relative for by_target in drifts.values() for drift in by_target.values()]
     numbers = {name: result.score for name, result in results.items()} | _probe_measures(encoder)

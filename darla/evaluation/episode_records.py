@@ -47,7 +47,7 @@ class Episode:
     success: bool | None
     """What the environment reported at the end; None if it does not report success."""
     truncated: bool
-    """Whether the time limit ended the episode."""
+    """Whether the last step reached the time limit, be the episode terminated there or not."""
     collected_good: int
     """Good objects collected; in other environments, steps with a positive reward."""
     collected_bad: int

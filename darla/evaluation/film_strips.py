@@ -17,6 +17,7 @@ from darla.agents import Actor, make_vec, rollout
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
 from darla.envs import AnyDomain, Context, Domain
+from darla.envs.pictures import to_rgb
 from darla.evaluation.score_types import AgentRecord, StripEpisode, StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol
 
@@ -166,7 +167,7 @@ def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Im
         for column in range(columns):
             step = column * interval
             if step < len(episode.images):
-                image = Image.fromarray(episode.images[step]).resize((width, height), Image.Resampling.BICUBIC)
+                image = Image.fromarray(to_rgb(episode.images[step])).resize((width, height), Image.Resampling.BICUBIC)
                 canvas.paste(image, (_MARGIN + column * (width + _GAP), top + _HEADER))
         _time_line(pen, episode, interval, columns, width, top + _HEADER + height)
     return canvas

@@ -15,6 +15,7 @@ from darla.common.files import json_sha256
 from darla.common.jobs.sealed import read_if_sound, read_sealed, write_sealed
 from darla.common.json_records import from_json, to_json
 from darla.envs import AnyDomain, TransferTask, leak_level
+from darla.envs.pictures import only_a_picture
 from darla.evaluation.episode_records import Episode, EpisodeRecord
 from darla.evaluation.evaluated_agents import EvaluatedAgent
 from darla.evaluation.film_strips import write_strip
@@ -23,6 +24,8 @@ from darla.evaluation.score_types import StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol, Split
 
 R = TypeVar("R")
+_NO_STRIP: dict[str, Any] = {"strip": None}
+"""Result of a film strip that could not be drawn."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,18 @@ class Evaluation:
         """Read the result of a finished job of episodes."""
         return _result(EpisodesResult, self.results / job.file)
 
-    def strip(self, job: EvaluationJob) -> StripRecord:
-        """Read the result of a finished film strip."""
-        return _result(StripRecord, self.results / job.file)
+    def strip(self, job: EvaluationJob) -> StripRecord | None:
+        """Read the result of a finished film strip; None for one that could not be drawn."""
+        path = self.results / job.file
+        return None if read_sealed(path) == _NO_STRIP else _result(StripRecord, path)
 
     def files(self, job: EvaluationJob) -> list[Path]:
         """Return the files that a job writes beside its result."""
         return [self.strips / f"{job.agent:02d}-{job.domain:02d}.png"] if job.kind == "strip" else []
+
+    def label(self, job: EvaluationJob) -> str:
+        """Return what a message calls a film strip."""
+        return f"the film strip of {self.agents[job.agent].method} in {self.domains[job.domain].name}"
 
     def cached(self, job: EvaluationJob) -> Path | None:
         """Return where a job's result is kept for every evaluation of the same agent on the same episodes."""
@@ -186,10 +194,11 @@ class EvaluationWorker:
         if result is not None:
             report(self._evaluation.cost(job))
         else:
-            result = to_json(self._strip(job) if job.kind == "strip" else self._episodes(job, report))
+            result = self._strip(job) if job.kind == "strip" else to_json(self._episodes(job, report))
             if cached is not None:
                 write_sealed(cached, result)
-        write_sealed(self._evaluation.results / job.file, result, self._evaluation.files(job))
+        written = [] if result == _NO_STRIP else self._evaluation.files(job)
+        write_sealed(self._evaluation.results / job.file, result, written)
 
     def _episodes(self, job: EvaluationJob, progress: Callable[[int], None]) -> EpisodesResult:
         evaluation = self._evaluation
@@ -211,19 +220,24 @@ class EvaluationWorker:
             curve.append(CurvePoint(env_steps, float(np.mean([episode.return_ for episode in episodes]))))
         return EpisodesResult(tuple(outcomes), tuple(curve))
 
-    def _strip(self, job: EvaluationJob) -> StripRecord:
+    def _strip(self, job: EvaluationJob) -> Any:
         evaluation = self._evaluation
         agent, domain = evaluation.agents[job.agent], evaluation.domains[job.domain]
-        return write_strip(
-            self._agent(job.agent, None),
-            agent,
-            evaluation.task.source,
-            domain.domain,
-            domain.name,
-            evaluation.protocol,
-            evaluation.strip_frames,
-            evaluation.files(job)[0],
-        )
+        record: Any = _NO_STRIP
+        with only_a_picture(evaluation.label(job)):
+            record = to_json(
+                write_strip(
+                    self._agent(job.agent, None),
+                    agent,
+                    evaluation.task.source,
+                    domain.domain,
+                    domain.name,
+                    evaluation.protocol,
+                    evaluation.strip_frames,
+                    evaluation.files(job)[0],
+                )
+            )
+        return record
 
     def _open(self, number: int) -> VecEvaluator:
         domain = self._evaluation.domains[number]

@@ -26,6 +26,9 @@ class FactorTable:
     """The K factors."""
     factors: npt.NDArray[Any]
     """(N, K): int64, or float64 where a factor is continuous; names of a discrete factor are numbered."""
+    continuous: tuple[bool | None, ...]
+    """For each factor False where its values are known to be classes, which names and the values of ground-truth data
+    are; None where they are numbers of which that is not known."""
     rows: npt.NDArray[np.int64]
     """Frames on disk that the images are; numbers of the rows for images that are drawn."""
     source: GroundTruthData | FrameSet
@@ -75,25 +78,39 @@ def factor_table(data: Source, count: int, seed: int) -> FactorTable:
     if isinstance(data, FrameSet):
         return _of_frames(data, count, seed)
     factors = data.sample_factors(count, rng_for(seed, "metrics", "factors"))
-    return FactorTable({"name": data.name}, data.factor_names, factors, np.arange(count), data)
+    classes = (False,) * len(data.factor_names)
+    return FactorTable({"name": data.name}, data.factor_names, factors, classes, np.arange(count), data)
 
 
 def _of_frames(frames: FrameSet, count: int, seed: int) -> FactorTable:
     rows = np.arange(len(frames))
     if count < len(frames):
         rows = np.sort(rng_for(seed, "metrics", "rows").choice(len(frames), count, replace=False))
-    columns = {name: numbered(values[rows]) for name, values in frames.contexts.items()}
+    contexts = {name: values[rows] for name, values in frames.contexts.items()}
+    columns = {name: numbered(values) for name, values in contexts.items()}
     varying = [name for name, values in columns.items() if (values != values[:1]).any()]
     if not varying:
         raise InputError(f"{frames.artefact.folder} has no factor that varies, so there is nothing to score")
+    for name in varying:
+        if not is_number(contexts[name]) and 2 * (classes := len(np.unique(columns[name]))) > len(rows):
+            raise InputError(
+                f"factor {name!r} has {classes} different names in {len(rows)} images of {frames.artefact.folder}; "
+                "a factor of classes has each many times: leave it out, or give numbers"
+            )
     table = np.stack([columns[name] for name in varying], axis=1)
+    known = tuple(False if name in frames.factor_sizes or not is_number(contexts[name]) else None for name in varying)
     origin = {"name": frames.domain["name"], "frames": frames.digest}
-    return FactorTable(origin, tuple(varying), table, rows, frames)
+    return FactorTable(origin, tuple(varying), table, known, rows, frames)
+
+
+def is_number(values: npt.NDArray[Any]) -> bool:
+    """Return whether a column holds numbers, and not names."""
+    return bool(np.issubdtype(values.dtype, np.number))
 
 
 def numbered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a column of numbers: names become their place in alphabetical order."""
-    return values if np.issubdtype(values.dtype, np.number) else np.unique(values, return_inverse=True)[1]
+    return values if is_number(values) else np.unique(values, return_inverse=True)[1]
 
 
 def check_channels(table: FactorTable, image_shape: Sequence[int]) -> None:

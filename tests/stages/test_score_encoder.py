@@ -11,6 +11,7 @@ import darla
 from darla.common import Artefact, InputError
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
+from darla.envs.frames.from_images import frames_from_images
 from darla.envs.image_data.factor_table import factor_table
 from darla.envs.image_data.sprites import Sprites
 from darla.score_encoder import MetricsConfig, summary
@@ -97,6 +98,30 @@ def test_factors_that_do_not_vary_are_left_out_and_names_are_numbered(tmp_path: 
     assert set(table.factors[:, table.names.index("object_set")]) <= {0, 1}
 
 
+def test_what_a_factor_is_can_be_asked_for_by_name_and_is_shown(
+    frames: Artefact, encoder: Artefact, made: Artefact, tmp_path: Path
+) -> None:
+    assert "position_x (classes)" in (made.folder / "table.md").read_text()
+    config = MetricsConfig(names=("mig",), continuous=("position_x",))
+    asked = darla.metrics(encoder, tmp_path / "asked", frames, config)
+    assert (
+        "shape (classes), scale (classes), orientation (classes), position_x (continuous)"
+        in (asked.folder / "table.md").read_text()
+    )
+    results, factors = read_results(asked)
+    assert results["mig"].per_factor["continuous"].tolist() == [name == "position_x" for name in factors]
+    with pytest.raises(InputError, match="did you mean 'position_x'"):
+        darla.metrics(encoder, tmp_path / "wrong", frames, MetricsConfig(classes=("positon_x",)))
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_a_column_of_names_that_do_not_repeat_is_no_factor(frames: Artefact, tmp_path: Path) -> None:
+    images = np.repeat(FrameSet(frames)[:20], 3, axis=3)
+    named = frames_from_images(images, tmp_path / "named", factors={"file": [f"{n}.png" for n in range(20)]})
+    with pytest.raises(InputError, match="factor 'file' has 20 different names in 20 images"):
+        factor_table(named.folder, 20, 0)
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -118,6 +143,7 @@ def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
         ({"preset": "robost"}, "did you mean 'robust'"),
         ({"rows": 1}, "rows is 1"),
         ({"interval": -1}, "interval is -1"),
+        ({"classes": ("hue",), "continuous": ("hue",)}, "factor 'hue' is named both"),
     ],
 )
 def test_a_configuration_that_means_nothing_is_refused(given: dict[str, object], sentence: str) -> None:

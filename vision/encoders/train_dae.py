@@ -7,6 +7,7 @@ import torch
 
 from darla.common import Artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
+from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches
 from darla.vision.encoders.probes import probe, state_of
@@ -95,4 +96,5 @@ def _describe(
     report["reconstruction"] = reconstruction_errors(model, frames, held_out)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
-    write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
+    with only_a_picture(f"the picture of reconstructions in {out}"):
+        write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))

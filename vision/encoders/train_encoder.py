@@ -7,6 +7,7 @@ from pathlib import Path
 
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
+from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
 from darla.vision.encoders.load import build_model, load_dae, load_statistics
@@ -169,11 +170,14 @@ def _describe(
         print(_dead_units_warning(report["dead_units"], config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
     images = model.to_input(frames[held_out[:12]])
-    write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
-    write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
-    write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVIE_VALUES)))
-    for name, sheet in draw_sheets(model, images, seed_for(seed, "sheets")).items():
-        write_png(out / f"{name}.png", sheet)
+    with only_a_picture(f"the picture of reconstructions in {out}"):
+        write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
+    with only_a_picture(f"the picture of traversals in {out}"):
+        write_png(out / "traversals.png", grid(traversal_rows(traverse(model, images[:1], kl)), scale=2))
+        write_gif(out / "traversals.gif", animate(traverse(model, images[:1], kl, values=_MOVIE_VALUES)))
+    with only_a_picture(f"the model's own pictures in {out}"):
+        for name, sheet in draw_sheets(model, images, seed_for(seed, "sheets")).items():
+            write_png(out / f"{name}.png", sheet)
 
 
 def _dead_units_warning(fraction: float, config: SeeConfig) -> str:

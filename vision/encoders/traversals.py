@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from darla.common.files import write_bytes
+from darla.envs.pictures import to_rgb
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE
 
@@ -102,7 +103,7 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     """Put rows of images below each other, each with its label at the left.
 
     Args:
-        rows: a label and uint8 images (n, H, W, 3 or 1) for each row.
+        rows: a label and uint8 images (n, H, W, C) for each row.
         scale: whole-number magnification.
 
     Returns:
@@ -166,13 +167,13 @@ def animate(traversals: Traversals, columns: int = 5, scale: int = 2) -> list[Ar
             top, left = _GAP + position // columns * pitch[0], _GAP + position % columns * pitch[1]
             pen.text((left + 2, top + _CAPTION // 2), f"z{latent}", fill=(0, 0, 0), font=font, anchor="lm")
             image = _enlarged(traversals.images[position, step], scale)
-            canvas.paste(Image.fromarray(np.broadcast_to(image, (*size, 3))), (left, top + _CAPTION))
+            canvas.paste(Image.fromarray(image), (left, top + _CAPTION))
         frames.append(np.asarray(canvas))
     return frames
 
 
 def _enlarged(image: Array, scale: int) -> Array:
-    return image.repeat(scale, axis=0).repeat(scale, axis=1)
+    return to_rgb(image).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def write_png(path: Path, image: Array) -> None:

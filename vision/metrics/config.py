@@ -20,6 +20,12 @@ class MetricsConfig(CheckedConfig):
     interval: int = 0
     """Resamples of a bootstrap interval over images; none if 0. Metrics that fit take as long again for each."""
 
+    continuous: tuple[str, ...] = ()
+    """Factors whose values are points on a line. Without this and `classes`, names are classes, and numbers are if they
+    come five times each or more on average."""
+    classes: tuple[str, ...] = ()
+    """Factors whose values are classes."""
+
     def __post_init__(self) -> None:
         """Refuse what means nothing before an image is encoded."""
         check_metrics(self.names)
@@ -28,3 +34,5 @@ class MetricsConfig(CheckedConfig):
             raise InputError(f"rows is {self.rows}, but at least 2 are needed")
         if self.interval < 0:
             raise InputError(f"interval is {self.interval}, but must not be negative")
+        if both := sorted(set(self.continuous) & set(self.classes)):
+            raise InputError(f"factor {both[0]!r} is named both by continuous and by classes")

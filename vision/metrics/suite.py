@@ -21,7 +21,7 @@ def evaluate(
     interval: Interval | int | None = None,
     test_codes: Any = None,
     test_factors: Any = None,
-    continuous: Sequence[bool] | None = None,
+    continuous: Sequence[bool | None] | None = None,
     models: Any = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     **rows: Any,
@@ -42,7 +42,8 @@ def evaluate(
             long again for every resample.
         test_codes: (M, D), rows to score on where a metric fits something; a third of the rows if None.
         test_factors: (M, K).
-        continuous: for each factor whether it is one; found from its values if None.
+        continuous: for each factor whether it is one; decided by how often its values repeat if None. Every result
+            shows it (`per_factor["continuous"]`).
         models: codes of several models on the same rows, (M, N, D), for `udr`.
         options: options of single metrics, by the metric's name.
         rows: further arrays by row, by name: `log_variances` (N, D) for `mig_posterior`, `jacobians` (N, P, D) for

@@ -9,6 +9,7 @@ import numpy as np
 from darla.common import InputError
 from darla.common.artefact import WATCHED
 from darla.common.csv_rows import read_numbers, write_numbers
+from darla.envs.image_data.factor_table import is_number, numbered
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.metrics.names import check_metrics
 from darla.vision.models.base import VisionModel
@@ -40,15 +41,14 @@ class MetricMonitor:
         check_metrics(names)
         rows = held_out[:_SCORED]
         contexts: Mapping[str, Any] = getattr(frames, "contexts", {})
-        numbered = {
-            name: np.unique(np.asarray(values)[rows], return_inverse=True)[1] for name, values in contexts.items()
-        }
-        varying = {name: column for name, column in numbered.items() if column.any()}
+        columns = {name: np.asarray(values)[rows] for name, values in contexts.items()}
+        varying = {name: numbered(column) for name, column in columns.items() if (column != column[:1]).any()}
         if not varying:
             raise InputError(f"metrics {', '.join(names)} cannot be watched: the frames hold no factor that varies")
         self._names, self._seed, self._file = tuple(names), seed, out / METRICS_FILE
         self._images, self._factors = frames[rows], np.stack(list(varying.values()), axis=1)
         self._factor_names = tuple(varying)
+        self._continuous = [None if is_number(columns[name]) else False for name in varying]
 
     def __call__(self, model: VisionModel, step: int) -> dict[str, float]:
         """Score the model, and add a row to the file.
@@ -62,7 +62,7 @@ class MetricMonitor:
 
         pieces = range(0, len(self._images), 256)
         posterior = posterior_of(model, (model.to_input(self._images[start : start + 256]) for start in pieces))
-        results = evaluate(posterior.mean, self._factors, self._names, seed=self._seed)
+        results = evaluate(posterior.mean, self._factors, self._names, seed=self._seed, continuous=self._continuous)
         scores = {"kl": float(posterior.kl())}
         for name, result in results.items():
             scores[name] = result.score

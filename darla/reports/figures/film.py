@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from darla.envs.pictures import to_rgb
 from darla.evaluation.film_strips import RecordedEpisode, font
 
 _SCALE, _GAP, _MARGIN = 3, 10, 10
@@ -58,7 +59,7 @@ def film_gif(rows: Mapping[str, Sequence[RecordedEpisode]], *, interval: int = 2
 
 def _image(episode: RecordedEpisode, step: int, size: tuple[int, int]) -> Image.Image:
     image = np.asarray(episode.images[min(step, len(episode.images) - 1)])
-    return Image.fromarray(image).resize(size, Image.Resampling.NEAREST)
+    return Image.fromarray(to_rgb(image)).resize(size, Image.Resampling.NEAREST)
 
 
 def _caption(pen: ImageDraw.ImageDraw, episode: RecordedEpisode, step: int, corner: tuple[int, int]) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 from darla.common import Artefact
 from darla.reports.document import Block, Cell, Collapsible, FigureBlock, Table, Text
 from darla.vision.metrics import METRICS, Result
-from darla.vision.metrics.metric_files import MATRICES, read_results
+from darla.vision.metrics.metric_files import MATRICES, describe_factors, read_results
 
 
 def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list[Block]:
@@ -32,11 +32,11 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         data = artefact.config["data"]["name"]
         results, factors = read_results(artefact)
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
-        blocks.append(_table(caption, results))
+        blocks += [_table(caption, results), Text(f"Factors: {describe_factors(results, factors)}.")]
         figures = [
             _matrix(artefact, f"metrics {number + 1} {name}", name, f"{label}, {data}", factors)
             for name, result in results.items()
-            if result.matrix is not None
+            if result.matrix is not None and (artefact.folder / MATRICES / f"{name}.png").is_file()
         ]
         if figures:
             blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(figures)))

@@ -10,6 +10,7 @@ from PIL import Image
 from darla.analysis.encoder_probes import EncoderProbes, ProbeScore
 from darla.common import Artefact
 from darla.envs.frames.frame_set import FrameSet
+from darla.envs.pictures import to_rgb
 from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.sections.metrics import metric_blocks
@@ -116,7 +117,7 @@ def _contact_sheet(frames: Artefact) -> list[Block]:
     sheet = np.zeros((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 4), np.uint8)
     for place, image in enumerate(images):
         top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
-        sheet[top : top + height, left : left + width, :3] = image[..., :3]
+        sheet[top : top + height, left : left + width, :3] = to_rgb(image)
         sheet[top : top + height, left : left + width, 3] = 255
     domain = frames.config["domain"]
     caption = (

@@ -68,12 +68,15 @@ def test_interventional_robustness_is_the_same(codes):
 def test_unsupervised_scores_are_the_same_where_there_are_any(codes):
     expected = REFERENCE[codes]
     names = ("gaussian_total_correlation", "gaussian_wasserstein_correlation", "mutual_info_score")
-    if expected["gaussian_total_correlation"] is None or codes == "duplicated":
+    if codes == "duplicated":  # infinite, or the logarithm of rounding errors
         with pytest.raises(InputError, match="dlib"):
             fitted_only("unsupervised_scores", codes)
         return
     values = fitted_only("unsupervised_scores", codes).values
     for name in names:
+        if expected[name] is None:
+            assert codes == "dead"
+            continue
         assert values[name] == pytest.approx(expected[name], abs=1e-6), name
 
 

@@ -87,10 +87,28 @@ def test_unsupervised_scores_are_those_of_the_formulas_by_scipy():
 
 
 def test_infinite_total_correlation_of_the_dlib_preset_is_refused():
-    codes = np.column_stack([perfect(world()), np.zeros(10_000)])
+    codes = np.repeat(perfect(world()), 2, axis=1)
     with pytest.raises(InputError, match="not a finite number"):
         metrics.unsupervised_scores(codes, preset="dlib")
-    assert metrics.unsupervised_scores(codes).score == pytest.approx(0, abs=0.01)
+
+
+def test_a_dead_latent_costs_the_dlib_preset_neither_mutual_information_nor_the_rest():
+    codes = np.random.default_rng(0).normal(size=(3000, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+    alive = metrics.unsupervised_scores(codes, preset="dlib").values
+    dead = metrics.unsupervised_scores(np.column_stack([codes, np.ones(3000)]), preset="dlib").values
+    for name in ("unsupervised_scores", "gaussian_total_correlation", "gaussian_wasserstein_correlation"):
+        assert dead[name] == pytest.approx(alive[name]), name
+    # Of 20 ordered pairs of latents 8 are with the dead one and share nothing.
+    assert dead["mutual_info_score"] == pytest.approx(12 / 20 * alive["mutual_info_score"])
+
+
+def test_what_has_no_value_in_the_dlib_preset_does_not_cost_the_rest():
+    factors = world(rows=2000)
+    alone = np.column_stack([factors[:, 0] + 0.1 * np.random.default_rng(0).normal(size=2000), np.zeros(2000)])
+    found = metrics.infomec(alone, factors, preset="dlib")
+    assert "infoc" not in found.values  # 0/0 with a single active latent
+    assert "compactness" not in found.per_factor
+    assert found.values["infoe"] > 0.1
 
 
 def test_neighbor_estimates_are_those_of_scikit_learn():

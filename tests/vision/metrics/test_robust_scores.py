@@ -5,6 +5,7 @@ import pytest
 import torch
 from known_codes import CODES, DSPRITES, SMALL, dead, merged, monotone, noise, perfect, rotated, world
 
+from darla.common import InputError
 from darla.vision import metrics
 
 INFORMATION = ("mig", "mig_sup", "modularity", "med", "infomec", "jemmig", "dcimig")
@@ -145,9 +146,68 @@ def test_continuous_factors_are_found_and_scored():
     found = metrics.evaluate(np.exp(values), values, ("mig", "mig_sup", "modularity", "dcimig", "mcc"))
     for name, result in found.items():
         assert result.score > 0.9, name
+        assert result.per_factor["continuous"].tolist() == [1, 1, 1]
     assert metrics.Sample(values, values).continuous == (True, True, True)
     assert metrics.Sample(values, np.round(values, 1)).continuous == (False, False, False)
     assert metrics.Sample(values, values, continuous=[False] * 3).sizes == (4000, 4000, 4000)
+
+
+def test_whole_numbers_are_classes_only_where_they_repeat():
+    table = np.stack([np.arange(200), np.random.default_rng(0).permutation(200)], axis=1)
+    for moved in (table, table + 0.5, table.astype(np.float32)):
+        result = metrics.mig(table / 200, moved)
+        assert result.score == pytest.approx(1)
+        assert result.per_factor["continuous"].tolist() == [1, 1]
+    degrees = np.random.default_rng(0).integers(0, 360, (500, 2))
+    assert metrics.mig(degrees / 360, degrees).score == pytest.approx(1, abs=0.01)
+    classes = metrics.mig(perfect(world()), world())
+    assert classes.per_factor["continuous"].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("values", "continuous"), [(100, False), (101, True), (40, False)])
+def test_five_rows_a_value_make_a_class(values, continuous):
+    factors = np.arange(500)[:, None] % values
+    assert metrics.Sample(factors / 7.0, factors).continuous == (continuous,)
+    # Many numbers are a line, however often they come, and in the dlib preset whole numbers are always classes.
+    many = np.arange(3000)[:, None] % 300
+    assert metrics.Sample(many / 7.0, many).continuous == (True,)
+    assert metrics.Sample(factors / 7.0, factors, preset="dlib").continuous == (False,)
+
+
+def test_what_a_factor_is_can_be_asked_for():
+    factors = world((4, 5), 400)
+    sample = metrics.Sample(perfect(factors), factors, continuous=[True, None])
+    assert sample.continuous == (True, False)
+    shown = metrics.r2(perfect(factors), factors, continuous=[True, None]).per_factor["continuous"]
+    assert shown.tolist() == [1, 0]
+    with pytest.raises(InputError, match="True, False or None for each factor, not 'no'"):
+        metrics.mig(perfect(factors), factors, continuous=["no", "no"])
+
+
+def test_many_distinct_numbers_are_no_classes_of_their_own():
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.permutation(3000) for _ in range(3)], axis=1)
+    assert metrics.Sample(factors / 3000, factors).sizes == (20, 20, 20)  # with 3,000 each, ten scores took minutes
+    assert metrics.mig(factors / 3000, factors).score == pytest.approx(1, abs=0.01)
+
+
+def test_independent_latents_have_no_total_correlation_over_few_rows():
+    for rows in (50, 100, 1000):
+        for seed in range(5):
+            values = metrics.unsupervised_scores(np.random.default_rng(seed).normal(size=(rows, 10))).values
+            assert values["gaussian_total_correlation"] == 0
+            assert values["gaussian_wasserstein_correlation"] == 0
+
+
+@pytest.mark.parametrize("rows", [300, 3000])
+def test_total_correlation_is_that_of_the_normal_distribution_at_few_rows_too(rows):
+    mixed = np.array([[1, 0, 0], [0.6, 0.8, 0], [0, 0, 1]]).T
+    truth = -0.5 * np.log(1 - 0.36)
+    found = [
+        metrics.unsupervised_scores(np.random.default_rng(seed).normal(size=(rows, 3)) @ mixed).score
+        for seed in range(20)
+    ]
+    assert np.mean(found) == pytest.approx(truth, abs=3 * np.std(found) / np.sqrt(20) + 0.003)
 
 
 def test_correlated_factors_still_have_a_perfect_code():

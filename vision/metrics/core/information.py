@@ -148,7 +148,7 @@ def measure(a: Tensor, b: Tensor, rng: np.random.Generator | None = None) -> Inf
     by_chance /= PERMUTATIONS
     room = factors - by_chance
     corrected = torch.where(room > 1e-9, (mutual - by_chance) * factors / torch.where(room > 1e-9, room, 1.0), 0.0)
-    corrected = torch.where(mutual > _level(by_chance, len(a)), corrected, 0.0)
+    corrected = torch.where(mutual > chance_level(by_chance, len(a)), corrected, 0.0)
     return Information(torch.minimum(corrected.clamp(min=0), factors.expand_as(corrected)), latents, factors, joint)
 
 
@@ -158,8 +158,12 @@ def _settled(mutual: Tensor, latents: Tensor, factors: Tensor) -> Tensor:
     return torch.where(constant | (mutual < 1e-14), 0.0, mutual)
 
 
-def _level(by_chance: Tensor, n: int) -> Tensor:
-    """Return the mutual information that independent variables exceed with probability FALSE_ALARM / DK.
+def chance_level(by_chance: Tensor, n: int) -> Tensor:
+    """Return the nats that independent variables exceed with probability FALSE_ALARM / DK.
+
+    Args:
+        by_chance: what they have on average, (D, K).
+        n: rows.
 
     2N times the plug-in value is about chi-squared for independent variables, with as many degrees of freedom as its
     mean says; its quantile is Wilson and Hilferty's.

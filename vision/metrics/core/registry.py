@@ -82,7 +82,7 @@ class Metric:
         interval: Interval | int | None = None,
         test_codes: Any = None,
         test_factors: Any = None,
-        continuous: Sequence[bool] | None = None,
+        continuous: Sequence[bool | None] | None = None,
         **options: Any,
     ) -> Result:
         """Score codes.
@@ -96,7 +96,7 @@ class Metric:
             interval: ask for a bootstrap interval over rows; a number is its resamples.
             test_codes: (M, D), rows to score on where the metric fits something; a third of the rows if None.
             test_factors: (M, K).
-            continuous: for each factor whether it is one; decided from its values if None.
+            continuous: for each factor whether it is one; decided by how often its values repeat if None.
             options: the metric's own options and further arrays.
 
         Raises:
@@ -170,11 +170,21 @@ class Metric:
         per_latent = {name: spread(part, d, latents) for name, part in scores.per_latent.items()}
         if k and self.needs.factors:
             per_factor["measured"] = spread([1.0] * len(factors), k, factors)
+            per_factor["continuous"] = spread([float(kind) for kind in seen.continuous], k, factors)
         per_latent["active"] = sample.active.cpu().numpy().astype(np.float64)
+        values = {self.name: float(scores.score), **{name: float(value) for name, value in scores.values.items()}}
+        if sample.preset == "dlib" and np.isfinite(float(scores.score)):
+            # What has no finite value there is left out, and does not cost the rest.
+            values = {name: value for name, value in values.items() if np.isfinite(value)}
+            per_factor, per_latent = (
+                {name: part for name, part in parts.items() if np.isfinite(part).all()}
+                for parts in (per_factor, per_latent)
+            )
+            matrix = None if matrix is None or not np.isfinite(matrix).all() else matrix
         result = Result(
             name=self.name,
             score=float(scores.score),
-            values={self.name: float(scores.score), **{name: float(value) for name, value in scores.values.items()}},
+            values=values,
             per_factor=per_factor,
             per_latent=per_latent,
             matrix=matrix,

@@ -37,9 +37,10 @@ class Result:
     score: float
     """The headline."""
     values: dict[str, float]
-    """Every named figure."""
+    """Every named figure. In the dlib preset those without a finite value are left out."""
     per_factor: dict[str, Array]
-    """Name to float array (K,). `measured` is 0 for a factor that was left out, and so is its every other part."""
+    """Name to float array (K,). `measured` is 0 for a factor that was left out, and so is its every other part.
+    `continuous` is 1 for a factor whose values were taken for points on a line, 0 for one of classes."""
     per_latent: dict[str, Array]
     """Name to float array (D,). `active` is 0 for a latent that was left out, and so is its every other part."""
     matrix: Array | None

@@ -18,6 +18,10 @@ ACTIVE = 0.005
 """Standard deviation, in units of the largest one, that a latent must exceed to count in the robust preset."""
 BINS = 20
 """Bins of disentanglement_lib's histograms; the fewest that the robust preset gives a latent or a continuous factor."""
+REPEATS = 5
+"""How often a factor's values must come on average for them to be classes."""
+MOST_CLASSES = 256
+"""Different numbers above which a factor is continuous however often they come: a latent has no more bins."""
 HELD_OUT = 1 / 3
 """Share of rows that are scored and not fitted: the 5,000 beside 10,000 of disentanglement_lib."""
 
@@ -54,8 +58,10 @@ class Sample:
         preset: `"robust"` or `"dlib"`.
         test_codes: (M, D), rows to score on; a third of `codes`, drawn by the seed, where None.
         test_factors: (M, K), their factors.
-        continuous: for each factor whether its values are points on a line and not classes. Where None, a factor is
-            continuous if its values are not whole numbers and come fewer than five times each on average.
+        continuous: for each factor whether its values are points on a line (True), classes (False), or as they look
+            (None, for all of them too): continuous if they come fewer than five times each on average, or if there are
+            more than 256 different ones, be they whole numbers or not. In the dlib preset whole numbers are classes,
+            as they are for disentanglement_lib.
         rows: further numbers by row, each (N, ...), such as a posterior's log-variances.
 
     Raises:
@@ -71,7 +77,7 @@ class Sample:
         preset: str = "robust",
         test_codes: Any = None,
         test_factors: Any = None,
-        continuous: Sequence[bool] | None = None,
+        continuous: Sequence[bool | None] | None = None,
         rows: Mapping[str, Any] | None = None,
     ) -> None:
         check_preset(preset)
@@ -105,9 +111,12 @@ class Sample:
             if tested.shape[1] != truth.shape[1]:
                 raise InputError(f"test_factors must be of shape (M, {truth.shape[1]}), not {tuple(tested.shape)}")
             same_rows(tested, "test_factors", len(other))
-        if continuous is not None and len(continuous) != truth.shape[1]:
-            raise InputError(f"continuous must say something of {truth.shape[1]} factors, not of {len(continuous)}")
-        self._read_factors(truth, tested, continuous)
+        kinds: list[Any] = [None] * truth.shape[1] if continuous is None else list(continuous)
+        if len(kinds) != truth.shape[1]:
+            raise InputError(f"continuous must say something of {truth.shape[1]} factors, not of {len(kinds)}")
+        if wrong := [kind for kind in kinds if not isinstance(kind, bool | np.bool_ | None)]:
+            raise InputError(f"continuous must be True, False or None for each factor, not {wrong[0]!r}")
+        self._read_factors(truth, tested, kinds)
         self.rows: dict[str, Tensor] = {}
         for name, column in (rows or {}).items():
             self.rows[name] = numbers(column, name, None).to(self.codes)
@@ -117,13 +126,12 @@ class Sample:
         self.measured = torch.arange(truth.shape[1])
         """Columns of the given factors that this sample holds."""
 
-    def _read_factors(self, truth: Tensor, tested: Tensor | None, continuous: Sequence[bool] | None) -> None:
+    def _read_factors(self, truth: Tensor, tested: Tensor | None, asked: Sequence[bool | None]) -> None:
         both = truth if tested is None else torch.cat([truth, tested.to(truth)])
         labels, sizes, kinds = [], [], []
         for k in range(both.shape[1]):
             distinct, classes = torch.unique(both[:, k], return_inverse=True)
-            whole = not both.is_floating_point() or bool((both[:, k] == both[:, k].round()).all())
-            kind = not whole and 5 * len(distinct) > len(both) if continuous is None else bool(continuous[k])
+            kind = self._looks_continuous(both[:, k], len(distinct)) if asked[k] is None else bool(asked[k])
             if kind and self.preset == "robust" and len(distinct) > BINS:
                 classes = bins_of_equal_counts(both[:, k : k + 1].to(torch.float64), BINS)[:, 0]
             labels.append(classes)
@@ -135,6 +143,12 @@ class Sample:
         self.labels, self.values = marks[:count].to(self.device), values[:count].to(self.codes)
         self._test_labels, self._test_values = marks[count:].to(self.device), values[count:].to(self.codes)
         self.sizes, self.continuous = tuple(sizes), tuple(kinds)
+
+    def _looks_continuous(self, values: Tensor, distinct: int) -> bool:
+        if self.preset == "dlib":
+            whole = not values.is_floating_point() or bool((values == values.round()).all())
+            return not whole and REPEATS * distinct > len(values)
+        return REPEATS * distinct > len(values) or distinct > MOST_CLASSES
 
     def __len__(self) -> int:
         return len(self.codes)

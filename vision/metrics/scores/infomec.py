@@ -39,10 +39,11 @@ def infomec(sample: Sample) -> Scores:
     `mig`, and one probe for each factor; dlib, ten passes over N rows for each factor as well.
     Presets: dlib follows the authors' code: a latent is active if its range exceeds a twentieth of the largest,
     information is by nearest neighbors (Ross; Kraskov where the factor is continuous), and the probe is scored on the
-    rows that it was fitted on. A latent or a factor without information makes it 0/0, and so does a single active
-    latent: these are refused. robust takes the latents that hold information for active, mutual information corrected
-    for chance, held-out rows for E; a factor without information counts 0 for C, one factor or one
-    active latent that hold information count 1, and E is 0 where a probe is worse than none.
+    rows that it was fitted on. An active latent without information makes InfoM 0/0, which is refused; a factor without
+    information, or a single active latent, makes InfoC 0/0, which is left out. robust takes the latents that hold
+    information for active, mutual information corrected for chance, held-out rows for E; a factor without information
+    counts 0 for C, one factor or one active latent that hold information count 1, and E is 0 where a probe is worse
+    than none.
     Failure modes: a share of little information counts as much as one of all. E asks for a line: a factor held
     in a curve is worth less.
 
