@@ -27,6 +27,7 @@ if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "envs").is_dir():
 from darla.common.lazy_exports import lazy_exports  # noqa: E402  (only now can every module be imported)
 
 if TYPE_CHECKING:
+    from darla.check_task import check as check
     from darla.cli.doctor import doctor as doctor
     from darla.collect_frames import collect as collect
     from darla.common.artefact import Artefact as Artefact

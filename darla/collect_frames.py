@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from darla.common import Artefact
-from darla.envs import TransferTask
+from darla.check_task import check, is_tested
+from darla.common import Artefact, is_complete
+from darla.envs import TransferTask, tasks
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.collect import collect as collect_frames
+from darla.envs.image_data.registry import IMAGE_DATA
 
 
 def collect(
@@ -16,6 +18,8 @@ def collect(
     task: TransferTask | None = None,
 ) -> Artefact:
     """Collect frames of a task's unlabeled domain D_U, or of ground-truth image data.
+
+    A task of environments that are not darla's is checked first (`darla.check`).
 
     Args:
         config: what to collect; a task, or the name of a task or of image data (`sprites`, `rooms`), for the default
@@ -28,10 +32,13 @@ def collect(
         An artefact of kind `frames`, the input of `darla.see`.
 
     Raises:
-        InputError: an unknown task, or a folder that holds something else.
+        InputError: an unknown task, one that cannot be used (`darla.check`), or a folder that holds something else.
     """
     if isinstance(config, TransferTask):
         return collect(config.name, out, workers=workers, task=config)
     if isinstance(config, str):
         config = CollectConfig(task=config)
+    checked = task or (None if config.task in IMAGE_DATA else tasks.get(config.task))
+    if checked is not None and not is_tested(checked) and not is_complete(out):
+        check(checked).require()
     return collect_frames(config, out, workers=workers, domain=task.unlabeled if task else None)

@@ -4,7 +4,9 @@ Importing this registers darla's environments with Gymnasium and opens no graphi
 """
 
 from darla.envs.domains import tasks
-from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain, domain_from_dict
+from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
+from darla.envs.domains.env_domain import EnvDomain
+from darla.envs.domains.env_setup import EnvSetup
 from darla.envs.domains.factor_space import Context, Factor, FactorSpace
 from darla.envs.domains.specs import Choice, Uniform
 from darla.envs.domains.tasks import TransferTask, leak_level
@@ -28,6 +30,7 @@ __all__ = [
     "Context",
     "Domain",
     "EnvDomain",
+    "EnvSetup",
     "Fact",
     "Factor",
     "FactorSpace",

@@ -1,6 +1,6 @@
 """Make the environment of a domain."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
@@ -9,7 +9,10 @@ import numpy as np
 from darla.common import DarlaError, InputError, user_code_error
 from darla.common.errors import is_fault_of_user
 from darla.common.graphics import prepare_renderer
-from darla.envs.domains.domain import UNSET, AnyDomain, Domain, EnvDomain
+from darla.common.registry import import_module_of
+from darla.envs.apply_setup import apply_setup, live
+from darla.envs.domains.domain import AnyDomain, Domain
+from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.guarded import GuardedEnv
 from darla.envs.registration import register
 
@@ -59,6 +62,7 @@ class Variants(gymnasium.Env[Any, Any]):
 
     def __init__(self, domain: EnvDomain, **kwargs: Any) -> None:
         self._domain, self._kwargs = domain, kwargs
+        self._columns = domain.columns()
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._current = self._variant(0)
         self.observation_space, self.action_space = self._current.observation_space, self._current.action_space
@@ -67,9 +71,7 @@ class Variants(gymnasium.Env[Any, Any]):
 
     def _variant(self, index: int) -> gymnasium.Env[Any, Any]:
         if index not in self._envs:
-            env: gymnasium.Env[Any, Any] = _gym_make(
-                self._domain.env_id, {**self._domain.variants[index], **self._kwargs}
-            )
+            env = self._make(index)
             if self._envs and (env.observation_space, env.action_space) != (
                 self.observation_space,
                 self.action_space,
@@ -78,6 +80,19 @@ class Variants(gymnasium.Env[Any, Any]):
             self._envs[index] = env
         return self._envs[index]
 
+    def _make(self, index: int) -> gymnasium.Env[Any, Any]:
+        domain = self._domain
+        keywords, setup = domain.variant(index)
+        who = f"environment {domain.env_id!r}"
+        env_class = _imported(domain.env_id, who, domain.folder)
+        arguments = {**live(keywords, domain.folder), **self._kwargs}
+        env = _gym_make(domain.env_id, arguments, make=env_class)
+        try:
+            return apply_setup(env, setup, domain.folder, who)
+        except BaseException:
+            env.close()
+            raise
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Draw the variant, then reset it with a seed drawn after that."""
         super().reset(seed=seed)
@@ -85,7 +100,8 @@ class Variants(gymnasium.Env[Any, Any]):
         inner = int(self.np_random.integers(np.iinfo(np.int32).max))
         self._current = self._variant(index)
         observation, info = self._current.reset(seed=inner, options=options)
-        return observation, {**info, "context": _context(self._domain, index), "variant": index}
+        context = {name: values[index] for name, values in self._columns.items()}
+        return observation, {**info, "context": context, "variant": index}
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the variant that is being played."""
@@ -106,27 +122,38 @@ class Variants(gymnasium.Env[Any, Any]):
             env.close()
 
 
-def _context(domain: EnvDomain, index: int) -> dict[str, Any]:
-    return {"env_id": domain.env_id, **domain.variants[index]}
+def _imported(env_id: str, who: str, folder: str) -> Callable[..., gymnasium.Env[Any, Any]] | None:
+    """Import the module of an id; return the class of the environment where the id names one, `module:Class`."""
+    prepare_renderer()  # before the module is imported, which may import MiniWorld
+    module_name, colon, name = env_id.partition(":")
+    if not colon:
+        if env_id.startswith("MiniWorld-"):
+            import_module_of("miniworld", who)
+        return None
+    module = import_module_of(module_name, who, folder)
+    if name in gymnasium.registry or not callable(getattr(module, name, None)):
+        return None
+    env_class: Callable[..., gymnasium.Env[Any, Any]] = getattr(module, name)
+    return env_class
 
 
-def variant_columns(domain: EnvDomain) -> dict[str, list[Any]]:
-    """Return every keyword that a variant of a domain names, in order, each with its value in every variant."""
-    contexts = [_context(domain, index) for index in range(len(domain.variants))]
-    return {name: [context.get(name, UNSET) for context in contexts] for context in contexts for name in context}
-
-
-def _gym_make(env_id: str, kwargs: Mapping[str, Any], requires: str = "") -> gymnasium.Env[Any, Any]:
+def _gym_make(
+    env_id: str, kwargs: Mapping[str, Any], requires: str = "", make: Callable[..., Any] | None = None
+) -> gymnasium.Env[Any, Any]:
     register()
     prepare_renderer()  # any environment may open one: a MiniWorld of the user's own, for instance
     try:
-        env = gymnasium.make(env_id, **kwargs)
+        env = make(**kwargs) if make else gymnasium.make(env_id, **kwargs)
     except gymnasium.error.Error as error:
         raise InputError(f"environment {env_id!r} cannot be made: {str(error).splitlines()[0]}") from error
     except DarlaError:
         raise
     except (Exception, SystemExit) as error:
         raise _not_made(env_id, kwargs, requires, error) from error
+    if not isinstance(env, gymnasium.Env):
+        raise InputError(
+            f"environment {env_id!r} is a {type(env).__name__}, but one of Gymnasium is needed (gymnasium.Env)"
+        )
     return GuardedEnv(env, f"environment {env_id!r}")
 
 

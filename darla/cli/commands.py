@@ -45,6 +45,26 @@ Out = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckCommand(Command):
+    """Check a task of your own before frames are collected.
+
+    Every variant of every domain is made, reset and stepped, twice with the same seeds and actions. `darla collect`
+    does this by itself. The exit code is 2 if the task cannot be used.
+    """
+
+    task: Task
+
+    def run(self) -> int:
+        """Check, and print what was seen."""
+        require_graphics()
+        from darla.check_task import check
+
+        checked = check(self.task)
+        print(checked)
+        return 0 if checked.is_usable else 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class CollectCommand(CollectConfig, Command):
     """Collect images of a task's unlabeled domain, to train encoders.
 

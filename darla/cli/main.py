@@ -4,7 +4,7 @@ Every error is one sentence on stderr. Exit codes:
 
     0    done
     1    `darla doctor` found that this machine cannot run darla; or a bug in darla
-    2    an argument or file that cannot be used, a training that diverged, a worker that died, a full disk
+    2    an argument, file or task that cannot be used, a training that diverged, a worker that died, a full disk
     130  stopped with Ctrl-C
 
 DARLA_DEBUG=1 shows the traceback as well.

@@ -28,6 +28,7 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
+        "check": Verb("commands:CheckCommand", "Check a task of your own before frames are collected"),
         "collect": Verb("commands:CollectCommand", "Collect images of a task's unlabeled domain, to train encoders"),
         "see": Verb("commands:SeeCommand", "Learn to see: train an encoder on collected frames, without labels"),
         "select": Verb("commands:SelectCommand", "Train several encoders, and rank them by how well they agree (UDR)"),

@@ -13,6 +13,7 @@ to make of it (`adopt`).
 """
 
 import importlib
+import multiprocessing
 import os
 import pkgutil
 import sys
@@ -128,16 +129,17 @@ def is_import_path(name: str) -> bool:
     return ":" in name
 
 
-def import_by_path(path: str, kind: str) -> Any:
+def import_by_path(path: str, kind: str, folder: str = "") -> Any:
     """Import a module and return what an import path names in it.
 
-    The folder in which the program was started is searched last. The first import of a module is announced on the
-    standard error, since paths may come from files. Modules of Python itself are refused: none of them defines anything
-    that darla can use.
+    Installed packages are searched first, then `folder`, then the folder in which the program was started. The first
+    import of a module is announced on the standard error, since paths may come from files. Modules of Python itself are
+    refused: none of them defines anything that darla can use.
 
     Args:
         path: `package.module:name`.
         kind: what it should name, for error messages, such as `"model"`.
+        folder: where a file that names the path lies, so that a module beside it is found; empty if there is none.
 
     Raises:
         InputError: it is written otherwise, there is no such module or name, or importing the module fails.
@@ -147,7 +149,7 @@ def import_by_path(path: str, kind: str) -> Any:
         raise InputError(f"{kind} {path!r} cannot be imported: an import path is written as package.module:name")
     if module_name.split(".")[0] in sys.stdlib_module_names:
         raise InputError(f"{kind} {path!r} cannot be used: {module_name!r} is a module of Python itself")
-    thing: Any = _import_module(module_name, f"{kind} {path!r}")
+    thing: Any = import_module_of(module_name, f"{kind} {path!r}", folder)
     for name in attributes.split("."):
         if not hasattr(thing, name):
             public = [known for known in dir(thing) if not known.startswith("_")]
@@ -156,20 +158,33 @@ def import_by_path(path: str, kind: str) -> Any:
     return thing
 
 
-def _import_module(name: str, what: str) -> Any:
+def import_module_of(name: str, what: str, folder: str = "") -> Any:
+    """Import and return a module of the user; see `import_by_path`.
+
+    Args:
+        name: `package.module`.
+        what: that needs it, for error messages.
+        folder: searched before the folder in which the program was started; empty if there is none.
+
+    Raises:
+        InputError: there is no such module, or importing it fails.
+    """
     if name in sys.modules:
         return sys.modules[name]
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    for place in filter(None, (folder, os.getcwd())):
+        if place not in sys.path:
+            sys.path.append(place)
     importlib.invalidate_caches()
-    print(f"importing {name} for {what}", file=sys.stderr, flush=True)
+    if multiprocessing.parent_process() is None:  # workers import what this process has announced
+        print(f"importing {name} for {what}", file=sys.stderr, flush=True)
     try:
         return importlib.import_module(name)
     except Exception as error:  # code of a user may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            beside = f"put it into {folder}, " if folder else ""
             raise InputError(
-                f"{what} cannot be imported: there is no module {error.name!r}; give the command in the folder that "
-                "holds it, or name that folder in PYTHONPATH"
+                f"{what} cannot be imported: there is no module {error.name!r}; {beside}give the command in the folder "
+                "that holds it, or name that folder in PYTHONPATH"
             ) from error
         raise InputError(f"{what} cannot be imported: {describe_fault(error)}") from error
 

@@ -3,7 +3,7 @@
 A domain of a world is a mixture of components; a component says for each factor one value, a range, or a choice, and
 factors that it does not name keep their default. That form can be sampled, written to JSON, and compared with another
 domain factor by factor, which is how the leak level of a result is computed instead of declared. Any other Gymnasium
-environment makes a domain by its id and keyword arguments; those are compared by their values.
+environment makes a domain by its id and keyword arguments (`darla.envs.domains.env_domain`).
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from darla.common import InputError
+from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.factor_space import Context, Value
 from darla.envs.domains.specs import Spec, check_spec, covers, draw, spec_from_json, spec_to_json
 from darla.envs.domains.world import World, world_named
@@ -154,41 +155,14 @@ def _rebuild(name: str, components: tuple[Component, ...], world: World) -> Doma
     return Domain(name, components, world=world)
 
 
-UNSET = "not set"
-"""The value of a keyword, as a factor of frames, in variants that do not name it."""
-
-
-@dataclass(frozen=True)
-class EnvDomain:
-    """A domain of any Gymnasium image environment: its id and keyword arguments.
-
-    Several keyword sets make a mixture; an episode plays one of them, drawn by its seed.
-    """
-
-    name: str
-    env_id: str
-    variants: tuple[Mapping[str, Any], ...] = field(default_factory=lambda: ({},))
-
-    def __post_init__(self) -> None:
-        if not self.variants:
-            raise InputError(f"domain {self.name!r} has no variant, but needs at least one set of keyword arguments")
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.env_id, str(self.variants)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the domain as plain data; `from_dict` reads it back."""
-        return {"name": self.name, "env_id": self.env_id, "variants": [dict(part) for part in self.variants]}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "EnvDomain":
-        """Build a domain from what `to_dict` returned."""
-        return cls(str(data["name"]), str(data["env_id"]), tuple(dict(part) for part in data["variants"]))
-
-
 AnyDomain = Domain | EnvDomain
 
 
-def domain_from_dict(data: Mapping[str, Any]) -> AnyDomain:
-    """Build a domain of either kind from plain data."""
-    return EnvDomain.from_dict(data) if "env_id" in data else Domain.from_dict(data)
+def domain_from_dict(data: Mapping[str, Any], folder: str = "") -> AnyDomain:
+    """Build a domain of either kind from plain data.
+
+    Args:
+        data: what `to_dict` of either kind returned.
+        folder: of environments by their id, where modules are searched first.
+    """
+    return EnvDomain.from_dict(data, folder) if "env_id" in data else Domain.from_dict(data)

@@ -7,7 +7,10 @@
       "targets": {"long": {"env_id": "MiniWorld-Hallway-v0", "variants": [{"length": 12}]}}
     }
 
-A domain is either an environment, as here, or one of the world that the task names:
+What is done to an environment stands beside its id, for all variants (`darla.envs.domains.env_setup` lists the parts),
+and modules are searched beside the file. An id and such parts that stand beside the name of the task are those of every
+domain that has none of its own. A domain is either an environment, as here, or one of the world that the task
+names:
 
     {
       "name": "new walls",
@@ -28,9 +31,13 @@ from darla.common import InputError, unknown_name
 from darla.common.artefact import first_not_finite
 from darla.common.files import read_json
 from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
+from darla.envs.domains.env_setup import SETUP_PARTS
 
 _NEEDED = ("name", "unlabeled", "source", "targets")
 _OPTIONAL = ("world", "validation", "selection", "about")
+_SHARED = ("env_id", *SETUP_PARTS)
+"""What may stand beside the name, for all domains of environments."""
+_OF_WORLDS = ("name", "world", "components")
 
 
 def find_task(name: str) -> TransferTask:
@@ -41,15 +48,16 @@ def find_task(name: str) -> TransferTask:
     """
     if not name.endswith(".json"):
         return tasks.get(name)
-    return task_from_dict(read_json(Path(name)), name)
+    return task_from_dict(read_json(Path(name)), name, str(Path(name).resolve().parent))
 
 
-def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
+def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> TransferTask:
     """Build a task from plain data, such as `TransferTask.to_dict` gives.
 
     Args:
         data: see the head of this module.
         where: what the error calls the data.
+        folder: where modules that the task names are searched first.
 
     Raises:
         InputError: a part is missing, unknown, or of the wrong form.
@@ -59,45 +67,56 @@ def task_from_dict(data: Any, where: str = "the data") -> TransferTask:
     if missing := [part for part in _NEEDED if part not in data]:
         raise InputError(f"{where} has no {missing[0]!r}, but a task needs {', '.join(_NEEDED)}")
     for part in data:
-        if part not in (*_NEEDED, *_OPTIONAL):
-            raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL))
+        if part not in (*_NEEDED, *_OPTIONAL, *_SHARED):
+            raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL, *_SHARED))
     if not isinstance(data["name"], str) or not data["name"].strip():
         raise InputError(f"{where}: the name of a task is {data['name']!r}, but must be text")
     if (wrong := first_not_finite(data)) is not None:
         raise InputError(f"{where}: {wrong[0]} is {wrong[1]}, but must be finite")
     if not isinstance(data["targets"], Mapping):
         raise InputError(f"{where}: targets must be an object with a domain for each name")
-    world, selection = data.get("world"), data.get("selection")
-    validation = data.get("validation") or {**_mapping("source", data["source"], where), "name": "validation"}
+    selection, shared = data.get("selection"), {part: data[part] for part in ("world", *_SHARED) if part in data}
+    source = _mapping("source", data["source"], shared, where)
+    validation = data.get("validation") or {**source, "name": "validation"}
+
+    def domain(role: str, described: Any) -> AnyDomain:
+        return _domain(role, _mapping(role, described, shared, where), where, folder)
+
     return TransferTask(
         str(data["name"]),
-        _domain("unlabeled", data["unlabeled"], world, where),
-        _domain("source", data["source"], world, where),
-        _domain("validation", validation, world, where),
-        {str(name): _domain(str(name), target, world, where) for name, target in data["targets"].items()},
-        _domain("selection", selection, world, where) if selection else None,
+        domain("unlabeled", data["unlabeled"]),
+        domain("source", source),
+        domain("validation", validation),
+        {str(name): domain(str(name), target) for name, target in data["targets"].items()},
+        domain("selection", selection) if selection else None,
         str(data.get("about", "")),
     )
 
 
-def _domain(role: str, data: Any, world: Any, where: str) -> AnyDomain:
-    data = _mapping(role, data, where)
+def _domain(role: str, data: Mapping[str, Any], where: str, folder: str) -> AnyDomain:
     if "env_id" in data:
         variants = data.get("variants", [{}])
         if not isinstance(variants, list) or not all(isinstance(variant, Mapping) for variant in variants):
             raise InputError(f"{where}: the variants of {role} must be a list of objects with keyword arguments")
         if not isinstance(data["env_id"], str) or not data["env_id"].strip():
             raise InputError(f"{where}: env_id of {role} is {data['env_id']!r}, but must be the id of an environment")
-        return domain_from_dict({"name": role, **data, "variants": variants})
-    named = data.get("world", world)
-    if not isinstance(named, str):
+        try:
+            return domain_from_dict({"name": role, **data, "variants": variants}, folder)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+    for part in data:
+        if part not in _OF_WORLDS:
+            raise unknown_name(f"part of {role} in {where}:", str(part), _OF_WORLDS)
+    if not isinstance(data.get("world"), str):
         raise InputError(
             f"{where}: {role} has 'components', so 'world' must be the name of a world: {', '.join(WORLDS)}"
         )
-    return domain_from_dict({"name": role, **data, "world": named})
+    return domain_from_dict({"name": role, **data})
 
 
-def _mapping(role: str, data: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping) or not {"env_id", "components"} & data.keys():
+def _mapping(role: str, data: Any, shared: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return the description of a domain, with what all domains share."""
+    if not isinstance(data, Mapping) or not ({"env_id", "components"} & data.keys() or "env_id" in shared):
         raise InputError(f"{where}: {role} must be an object with either 'env_id' (and 'variants') or 'components'")
-    return data
+    names = ("world",) if "components" in data and "env_id" not in data else _SHARED
+    return {**{name: shared[name] for name in names if name in shared}, **data}

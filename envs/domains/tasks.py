@@ -13,7 +13,7 @@ from typing import Any
 
 from darla.common import InputError
 from darla.common.registry import Registry
-from darla.envs.domains.domain import EnvDomain
+from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.transfer_task import Leak, TransferTask, leak_level
 
 __all__ = ["TASKS", "Leak", "TransferTask", "environment_task", "get", "leak_level", "names", "register"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from darla.common import InputError, unknown_name
-from darla.envs.domains.domain import AnyDomain, Domain, EnvDomain
+from darla.envs.domains.domain import AnyDomain, Domain
+from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.specs import overlaps, uncovered
 
 T = TypeVar("T")
@@ -138,8 +139,9 @@ def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:
     if isinstance(first, EnvDomain):
         if len({each.env_id for each in domains if isinstance(each, EnvDomain)}) > 1:
             raise InputError("the targets are of several environments, and a policy is trained in one")
-        variants = [part for each in domains if isinstance(each, EnvDomain) for part in _repeated(each.variants, parts)]
-        return EnvDomain(name, first.env_id, tuple(variants))
+        whole = [each.whole_variants() for each in domains if isinstance(each, EnvDomain)]
+        variants = [part for variants in whole for part in _repeated(variants, parts)]
+        return EnvDomain(name, first.env_id, tuple(variants), folder=first.folder)
     components = [part for each in domains if isinstance(each, Domain) for part in _repeated(each.components, parts)]
     return Domain(name, tuple(components), world=first.world)
 
@@ -149,19 +151,16 @@ def _repeated(components: tuple[T, ...], count: int) -> tuple[T, ...]:
 
 
 def _leak_of_environments(unlabeled: EnvDomain, source: EnvDomain, target: EnvDomain) -> Leak:
-    """Treat the environment id and every keyword argument as a factor with the values that the domains list."""
+    """Treat the environment id, every keyword argument and every part of a setup as a factor with the listed values."""
+    allowed = {domain: [domain.values(number) for number in range(len(domain.variants))]
+               for domain in (unlabeled, source, target)}  # fmt: skip
 
     def values(domain: EnvDomain, name: str) -> set[str]:
-        if name == "":
-            return {domain.env_id}
-        return {repr(variant[name]) if name in variant else "default" for variant in domain.variants}
+        return {repr(variant[name]) if name in variant else "default" for variant in allowed[domain]}
 
-    if target.env_id == source.env_id and all(variant in source.variants for variant in target.variants):
+    if all(variant in allowed[source] for variant in allowed[target]):
         return "full"
-    names = {
-        "",
-        *(key for part in (unlabeled, source, target) for variant in part.variants for key in variant),
-    }
+    names = {key for variants in allowed.values() for variant in variants for key in variant}
     new = [name for name in names if not values(target, name) <= values(source, name)]
     if not new:
         return "conjunction"

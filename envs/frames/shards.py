@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, rng_for, seed_for
-from darla.envs.domains.domain import UNSET, AnyDomain, Domain, EnvDomain
+from darla.envs.domains.domain import AnyDomain, Domain
+from darla.envs.domains.env_domain import UNSET, EnvDomain
 from darla.envs.domains.factor_space import Context, structured
 from darla.envs.domains.world import Info
 from darla.envs.frames.units import REST, UnitPlan
-from darla.envs.make_env import make, variant_columns
+from darla.envs.make_env import make
 from darla.envs.paired_rendering import contexts_of_one_state
 
 _ANYWHERE = {"start": "anywhere"}
@@ -123,7 +124,7 @@ class FrameDrawer:
             return self._world.space.to_array(contexts)
         assert isinstance(self._domain, EnvDomain)
         # Every keyword that any variant names is a factor: what a shard holds must not depend on what it begins with.
-        possible = variant_columns(self._domain)
+        possible = self._domain.columns()
         return structured({name: [context.get(name, UNSET) for context in contexts] for name in possible}, possible)
 
     def _domains(self, contexts: list[Info], infos: list[Info]) -> npt.NDArray[np.int64] | None:

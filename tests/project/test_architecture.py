@@ -20,6 +20,7 @@ LAYERS = (
 )
 """Each may import itself and those before it."""
 STAGES = {
+    "check_task",
     "collect_frames",
     "learn_to_see",
     "learn_to_act",
