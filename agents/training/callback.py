@@ -6,6 +6,7 @@ steps. Each begins with a seed of its own for the generators and for every envir
 the run was interrupted or not. What remains to be saved at the end of a segment are tensors and counters.
 """
 
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from darla.agents.training.learning_curve import LearningCurve
 from darla.common import DarlaError, InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
 from darla.common.jobs.event_files import open_event_writer
+from darla.common.jobs.interrupts import Interrupts, delayed_interrupts
 
 _STEPS_BETWEEN_CHECKS = 512
 """Environment steps between two checks of weights and learning curve; one rollout of DQN is too short for them."""
@@ -80,6 +82,7 @@ class Segments(BaseCallback):
         folder: the artefact that is being written.
         state: the run's state, which is updated.
         progress: shows the steps.
+        interrupts: a Ctrl-C that has arrived; obeyed after a checkpoint.
     """
 
     def __init__(
@@ -89,10 +92,11 @@ class Segments(BaseCallback):
         folder: Path,
         state: RunState,
         progress: Progress,
+        interrupts: Interrupts,
     ) -> None:
         super().__init__()
         self.config, self.seed, self.state = config, seed, state
-        self.folder, self.progress = folder, progress
+        self.folder, self.progress, self.interrupts = folder, progress, interrupts
         self._checked = self._next_check = 0
         self._clock = time.monotonic()
 
@@ -117,6 +121,8 @@ class Segments(BaseCallback):
             self._check()
         if segment_over:
             self._checkpoint()
+            if self.interrupts.requested:
+                self.interrupts.stop()
             begin_segment(self.model, self.seed, self.state.segment)
 
     def finish(self) -> None:
@@ -199,8 +205,16 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
         return state
     model.set_logger(Logger(None, [_TensorBoard(folder / TENSORBOARD, done)]))
     try:
-        with Progress(config.env_steps, label, "step", done=done) as progress:
-            segments = Segments(config, seed, folder, state, progress)
+        # In the middle of a segment there is nothing to resume from: environments cannot be saved.
+        announcement = (
+            f"{label}: stopping at the next checkpoint, at most {config.checkpoint_interval:,} steps away; Ctrl-C "
+            "again stops at once, and the same command then resumes from the last one"
+        )
+        with (
+            delayed_interrupts([signal.SIGINT], announcement=announcement) as interrupts,
+            Progress(config.env_steps, label, "step", done=done) as progress,
+        ):
+            segments = Segments(config, seed, folder, state, progress, interrupts)
             begin_segment(model, seed, state.segment)
             try:
                 model.learn(config.env_steps - done, segments, log_interval, reset_num_timesteps=False)

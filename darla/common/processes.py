@@ -4,16 +4,20 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from darla.common.jobs.spawn_checks import check_main_is_guarded
 from darla.common.jobs.worker_errors import first_to_die, report_faults, worker_died
 from darla.common.threads import limit_threads
+
+_SECONDS_TO_SAVE = 10.0
 
 
 class _Pool(ProcessPoolExecutor):
@@ -42,8 +46,8 @@ def worker_pool(
     """Open a pool of worker processes.
 
     Workers are spawned, since a forked copy of an OpenGL context or of PyTorch's threads does not work. Leaving the
-    block by an exception (Ctrl-C among them) ends the workers at once: whatever they write is written aside and
-    renamed, so no partial file has a final name.
+    block by an exception ends the workers at once: whatever they write is written aside and renamed, so no partial file
+    has a final name. At Ctrl-C they are asked to end first, and have ten seconds to write a checkpoint.
 
     Args:
         workers: number of processes.
@@ -67,11 +71,22 @@ def worker_pool(
         died = isinstance(error, BrokenProcessPool) and error.__cause__ is None
         first = first_to_die(started) if died else None
         pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, KeyboardInterrupt):
+            _ask_to_end(started)
         for worker in started:
             worker.kill()
         if died:
             raise worker_died(who, first, resumes=True) from error
         raise
+
+
+def _ask_to_end(workers: Sequence[BaseProcess]) -> None:
+    """Let workers save what they can resume from; those that have nothing to save end at once."""
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + _SECONDS_TO_SAVE
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
 
 
 def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

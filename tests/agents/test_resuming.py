@@ -110,6 +110,27 @@ def test_a_folder_begun_with_something_else_is_refused(change, columns, encoder_
         train_agent(config, domain, encoder_folder, tmp_path / "agent", seed=seed)
 
 
+def test_ctrl_c_waits_for_the_checkpoint_and_loses_nothing(columns, tmp_path, monkeypatch, capsys):
+    config, step = short(env_steps=600, checkpoint_interval=200), Columns.step
+    whole = train_agent(config, columns, None, tmp_path / "whole", seed=3)
+    steps = []
+
+    def press(self, action):
+        steps.append(action)
+        if len(steps) == 300:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, action)
+
+    monkeypatch.setattr(Columns, "step", press)
+    with pytest.raises(KeyboardInterrupt):
+        train_agent(config, columns, None, tmp_path / "part", seed=3)
+    assert "stopping at the next checkpoint, at most 200 steps away" in capsys.readouterr().err
+    saved = json.loads((tmp_path / "part/checkpoint/state.json").read_text())
+    assert 400 <= len(steps) == int(Path(saved["content"]["tensors"]).stem) < 500
+    monkeypatch.setattr(Columns, "step", step)
+    assert train_agent(config, columns, None, tmp_path / "part", seed=3).digest == whole.digest
+
+
 def test_a_training_with_a_truncated_checkpoint_begins_again(columns, tmp_path, monkeypatch, capsys):
     out, config = tmp_path / "agent", short(env_steps=700)
     monkeypatch.setattr(Columns, "steps_left", 400)

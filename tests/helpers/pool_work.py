@@ -44,3 +44,16 @@ class Unreadable:
 def answer_badly() -> Unreadable:
     """Return what cannot be read."""
     return Unreadable()
+
+
+def save_when_asked(path: str) -> None:
+    """Work without end, and write a file when asked to stop."""
+    from darla.common.jobs.interrupts import delayed_interrupts
+
+    with delayed_interrupts() as interrupts:
+        Path(f"{path}.begun").touch()
+        while True:
+            time.sleep(0.05)
+            if interrupts.requested:
+                Path(path).touch()
+                interrupts.stop()

@@ -1,5 +1,6 @@
 import csv
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -155,6 +156,23 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(frames, tmp_path):
     halves = beta_vae(seed=9)  # its weights come from the checkpoint
     assert train_model(halves, frames, SHORT, tmp_path / "halves", 0).history == history
     assert same(weights(whole), weights(halves))
+
+
+def test_ctrl_c_writes_a_checkpoint_after_the_step(frames, tmp_path):
+    config = TrainingConfig(steps=7, batch_size=16, log_every=3, checkpoint_every=100)
+    whole, part = beta_vae(), beta_vae()
+    history = train_model(whole, frames, config, tmp_path / "whole", 0).history
+
+    def stop(row):
+        signal.raise_signal(signal.SIGINT)
+        return {}
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(part, frames, config, tmp_path / "part", 0, observe=stop)
+    written = (tmp_path / "part" / "checkpoint").glob("*.json")
+    assert [path.name for path in written] == ["step-000000003.json"]
+    assert train_model(part, frames, config, tmp_path / "part", 0).history == history
+    assert same(weights(whole), weights(part))
 
 
 def test_a_checkpoint_of_another_seed_is_refused(frames, tmp_path):

@@ -1,6 +1,7 @@
 """The training loop of every `ImageModel`: vision models and the denoising autoencoder."""
 
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from darla.common import InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
+from darla.common.jobs.interrupts import delayed_interrupts
 from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
@@ -70,7 +72,8 @@ def train_model(
 ) -> TrainResult:
     """Train a model on frames; resume where an earlier call with the same arguments was interrupted.
 
-    On a CPU the resumed training ends with the same bytes as one that was never interrupted.
+    On a CPU the resumed training ends with the same bytes as one that was never interrupted. Ctrl-C, and a request to
+    end (SIGTERM), write a checkpoint after the step.
 
     Args:
         model: trained in place. It may hold frozen parts; those stay as they are.
@@ -122,7 +125,13 @@ def train_model(
     own_micro_batches = range(processes.rank, micro_batches, processes.world)
     size = config.batch_size // units.size // micro_batches
     model.train()
-    with precision.fast_float32(), Progress(config.steps, label, done=state.step) as progress:
+    # Processes that train together would stop at different steps.
+    kept = (signal.SIGINT, signal.SIGTERM) if processes.world == 1 else ()
+    with (
+        precision.fast_float32(),
+        delayed_interrupts(kept) as interrupts,
+        Progress(config.steps, label, done=state.step) as progress,
+    ):
         while state.step < config.steps:
             state.start_step()
             batch = order(state.step)
@@ -140,8 +149,10 @@ def train_model(
                 progress.update(1, **state.newest_loss())
             if state.step % config.log_every == 0 or state.step == config.steps:
                 state.log(observe)
-            if state.step % config.checkpoint_every == 0 or state.step == config.steps:
+            if state.step % config.checkpoint_every == 0 or state.step == config.steps or interrupts.requested:
                 state.save()
+            if interrupts.requested:
+                interrupts.stop()
     model.eval()
     return TrainResult(state.history, state.seconds())
 
