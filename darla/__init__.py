@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from darla.common.errors import WorkerDiedError as WorkerDiedError
     from darla.experiments.run_study import demo as demo
     from darla.experiments.run_study import run_study as run_study
+    from darla.explore_latents import explore as explore
     from darla.learn_to_act import act as act
     from darla.learn_to_see import see as see
     from darla.rank_encoders import select as select

@@ -33,6 +33,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "see": Verb("commands:SeeCommand", "Learn to see: train an encoder on collected frames, without labels"),
         "select": Verb("commands:SelectCommand", "Train several encoders, and rank them by how well they agree (UDR)"),
         "metrics": Verb("commands:MetricsCommand", "Score an encoder with the metric suite, where factors are known"),
+        "explore": Verb(
+            "viewing_commands:ExploreCommand", "Move an encoder's latents by sliders, on a page of this machine"
+        ),
         "act": Verb("commands:ActCommand", "Learn to act: train a policy in a task's source domain"),
         "transfer": Verb("commands:TransferCommand", "Evaluate agents, unchanged, in the source and in every target"),
         "film": Verb("commands:FilmCommand", "Record the same episode in source and target, as an animated GIF"),

@@ -4,8 +4,9 @@ Text may use `**bold**`, `*emphasis*` and code in backquotes.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -97,6 +98,16 @@ class FigureBlock:
 
 
 @dataclass(frozen=True)
+class ExplorerBlock:
+    """Sliders that move the latents of an encoder; only in the HTML report."""
+
+    name: str
+    """Unique within the report."""
+    data: Mapping[str, Any]
+    """From `darla.reports.explorer.embedded`."""
+
+
+@dataclass(frozen=True)
 class Text:
     """A paragraph."""
 
@@ -134,7 +145,7 @@ class Section:
     blocks: tuple["Block", ...]
 
 
-Block = Text | Bullets | Code | Table | FigureBlock | Collapsible | Section
+Block = Text | Bullets | Code | Table | FigureBlock | ExplorerBlock | Collapsible | Section
 
 
 @dataclass(frozen=True)

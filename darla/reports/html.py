@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page, without scripts, fonts or other files."""
+"""A report as one self-contained HTML page: no request to any host, which the page itself forbids the browser."""
 
 import base64
 import io
@@ -11,10 +11,25 @@ from importlib import resources
 from matplotlib.figure import Figure
 from PIL import Image, features
 
-from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Document, FigureBlock, Section, Table, Text
+from darla.reports.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Collapsible,
+    Document,
+    ExplorerBlock,
+    FigureBlock,
+    Section,
+    Table,
+    Text,
+)
+from darla.reports.explorer.page import explorer_part, explorer_script, explorer_style
 from darla.reports.figures.style import to_svg
 
 _WEBP_QUALITY = 90
+_ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+"""What the browser may load: what is in the page."""
 _SMALL = 900
 """Pixels up to which an image is shown in its own size and not stretched to the width of the column."""
 
@@ -30,11 +45,15 @@ def to_html(document: Document) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(document.title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">\n'
+        f"<title>{escape(document.title)}</title>\n"
+        f"<style>{_style()}{explorer_style() if page.explorers else ''}</style>\n"
+        "</head>\n<body>\n"
         f"<header>\n<h1>{_inline(document.title)}</h1>\n"
         f'<p class="subtitle">{_inline(document.subtitle)}</p>\n'
         f'<nav aria-label="Sections">{links}</nav>\n</header>\n<main>\n{body}</main>\n'
         "<footer>Written by darla. This page is self-contained.</footer>\n"
+        f"{f'<script>{explorer_script()}</script>' if page.explorers else ''}\n"
         "</body>\n</html>\n"
     )
 
@@ -43,7 +62,7 @@ class _Page:
     """Counts sections, figures and tables while the page is written."""
 
     def __init__(self) -> None:
-        self._sections = self._figures = self._tables = 0
+        self._sections = self._figures = self._tables = self.explorers = 0
 
     def section(self, section: Section, level: int) -> str:
         count = ""
@@ -76,6 +95,9 @@ class _Page:
                 return self._table(block)
             case FigureBlock():
                 return self._figure(block)
+            case ExplorerBlock():
+                self.explorers += 1
+                return explorer_part(block.data, f"explorer-{self.explorers}")
 
     def _table(self, table: Table) -> str:
         self._tables += 1

@@ -12,6 +12,7 @@ from darla.reports.document import (
     Code,
     Collapsible,
     Document,
+    ExplorerBlock,
     FigureBlock,
     Section,
     Table,
@@ -63,6 +64,8 @@ class _Writer:
                 return [f"**Table {self._tables}.** {as_markdown(block.caption)}", block.markdown()]
             case FigureBlock():
                 return self._figure(block)
+            case ExplorerBlock():
+                return []
 
     def _figure(self, figure: FigureBlock) -> list[str]:
         self._figures += 1

@@ -10,7 +10,8 @@ where the module ends with `register_world(World("squares", env_id=..., space=Fa
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -112,6 +113,8 @@ class World:
     license: str = ""
     """License of the environment where it is not darla's own."""
     about: str = ""
+    action_names: tuple[tuple[str, ...], ...] = ()
+    """Names of the discrete actions in their order, for each number of them that the environment can have."""
 
     def __post_init__(self) -> None:
         for name in self.content:
@@ -162,6 +165,27 @@ def register_world(world: World) -> World:
         ValueError: another world has that name.
     """
     return WORLDS.register(world.name)(world)
+
+
+def names_of_actions(domain: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return the names of a domain's discrete actions; their numbers where no world names them.
+
+    Args:
+        domain: as plain data, of a world or of an environment.
+        count: number of actions.
+    """
+    worlds = [world for world in _importable_worlds() if world.name == domain.get("world")] or [
+        world for world in _importable_worlds() if world.env_id == domain.get("env_id")
+    ]
+    named = (names for world in worlds for names in world.action_names if len(names) == count)
+    return next(named, tuple(f"action {number}" for number in range(count)))
+
+
+def _importable_worlds() -> Iterator[World]:
+    """Yield every world but those of packages that cannot be imported here."""
+    for name in WORLDS:
+        with suppress(InputError):
+            yield WORLDS[name]
 
 
 def world_named(world: World | str) -> World:

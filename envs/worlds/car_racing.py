@@ -43,6 +43,7 @@ CAR_RACING = register_world(
         requires="darla[car-racing]",
         license="MIT (Gymnasium)",
         about="Gymnasium's CarRacing in other colors",
+        action_names=(("nothing", "steer right", "steer left", "gas", "brake"),),
     )
 )
 """Gymnasium's CarRacing, its tracks and physics, in named colors."""

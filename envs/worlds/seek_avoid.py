@@ -6,6 +6,7 @@ from typing import Any
 from darla.envs.domains.factor_space import Factor, FactorSpace
 from darla.envs.domains.world import Fact, Info, World, register_world
 from darla.envs.seek_avoid.objects import KIND_NAMES
+from darla.envs.seek_avoid.room_size import ACTIONS_3, ACTIONS_9
 
 
 def _surface(name: str, hue: float, saturation: float) -> tuple[Factor, ...]:
@@ -84,6 +85,7 @@ SEEK_AVOID = register_world(
         read_facts=nearest_visible,
         content=("object_set",),
         random_start={},  # every episode starts anywhere
+        action_names=(tuple(ACTIONS_3), tuple(ACTIONS_9)),
         about="collect good objects and avoid bad ones in a room",
     )
 )

@@ -22,6 +22,7 @@ LAYERS = (
 STAGES = {
     "check_task",
     "collect_frames",
+    "explore_latents",
     "learn_to_see",
     "learn_to_act",
     "zero_shot",

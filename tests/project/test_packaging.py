@@ -95,7 +95,7 @@ def test_a_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
         f"{package.replace('.', '/')}/{path.name}"
         for package, folder in packages().items()
         for path in folder.iterdir()
-        if path.suffix in (".py", ".css") or path.name == "py.typed"
+        if path.suffix in (".py", ".css", ".js") or path.name == "py.typed"
     }
     assert inside == expected
 

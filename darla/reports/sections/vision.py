@@ -1,5 +1,6 @@
 """Encoders in a report: the frames of D_U, and what can be predicted from each encoder's codes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,16 @@ from darla.common import Artefact
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.pictures import to_rgb
 from darla.reports.data import ReportData
-from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
+from darla.reports.document import Block, Cell, ExplorerBlock, FigureBlock, Section, Table, Text
+from darla.reports.explorer.embedded import BUDGET, embedded_explorer
+from darla.reports.explorer.encoder_view import EncoderView
 from darla.reports.sections.metrics import metric_blocks
 from darla.reports.tables.transfer import NOTHING, describe_domain, number, spread
+from darla.vision import load
 from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info, plain_label
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
+WEIGHTS = "model.safetensors"
 _READERS = {"linear": "linear", "nonlinear": "network"}
 
 
@@ -52,7 +57,9 @@ def vision_section(data: ReportData) -> Section | None:
         blocks += _probe_blocks(models)
         labels = {member.digest: f"{m.full_label}, seed {member.card['seed']}" for m in models for member in m.members}
         blocks += metric_blocks(data.metrics, labels)
-        blocks += [Section(model.full_label, tuple(_figures(model))) for model in models if _figures(model)]
+        explorers = _explorers(models, data.frames)
+        parts = {model.full_label: [*_figures(model), *explorers.get(model.label, ())] for model in models}
+        blocks += [Section(label, tuple(shown)) for label, shown in parts.items() if shown]
     return Section("Encoders", tuple(blocks)) if blocks else None
 
 
@@ -73,14 +80,14 @@ def find_models(data: ReportData) -> list[Model]:
         for members in groups.values():
             members.sort(key=lambda member: int(member.card["seed"]))
             used = list(dict.fromkeys(name for member in members for name in users.get(member.digest, [])))
-            label, loss = _describe(members[0])
+            label, loss = describe_model(members[0])
             twins = sum(model.label.split(", variant")[0] == label for model in models)
             label = f"{label}, variant {twins + 1}" if twins else label
             models.append(Model(label, members, used, loss, _supervision(members[0])))
     return models
 
 
-def _describe(artefact: Artefact) -> tuple[str, str]:
+def describe_model(artefact: Artefact) -> tuple[str, str]:
     """Return a model's label, and its kind of loss."""
     if artefact.kind == "dae":
         hues = ", hues repaired" if artefact.config["dae"].get("hue_prob") else ""
@@ -239,6 +246,34 @@ def _mean(model: Model, target: str, reader: str) -> float | None:
 def _signed(value: float) -> str:
     text = number(value, 2)
     return text if text.startswith("−") or not float(text) else f"+{text}"
+
+
+def _explorers(models: Sequence[Model], frames: Sequence[Artefact]) -> dict[str, list[Block]]:
+    """Return sliders for the latents of each model's first seed, as far as they fit into a page.
+
+    Nothing for encoders without weights beside the report's numbers, or of a model that is not installed here.
+    """
+    usable = [model for model in models if model.loss != "dae" and _can_be_loaded(model.members[0])]
+    by_digest = {artefact.digest: artefact for artefact in frames}
+    blocks: dict[str, list[Block]] = {}
+    left = BUDGET
+    for done, model in enumerate(usable):
+        member = model.members[0]
+        images = by_digest.get(member.card["inputs"].get("frames", ""))
+        label = f"{model.label}, seed {member.card['seed']}"
+        view = EncoderView(member, load(member), label, None if images is None else FrameSet(images))
+        data = embedded_explorer(view, left // (len(usable) - done))
+        if data is not None:
+            left -= len(json.dumps(data))
+            blocks[model.label] = [
+                Text("The latents to move, the one with the largest KL first:"),
+                ExplorerBlock(f"explorer {model.label}", data),
+            ]
+    return blocks
+
+
+def _can_be_loaded(encoder: Artefact) -> bool:
+    return WEIGHTS in encoder.card["files"] and encoder.config["see"]["model"] in MODELS
 
 
 def _figures(model: Model) -> list[Block]:
