@@ -26,6 +26,7 @@ from darla.envs.image_data.registry import IMAGE_DATA
 from darla.envs.pictures import only_a_picture
 from darla.vision import Posterior, VisionModel, load
 from darla.vision.encoders.encode import posterior_of
+from darla.vision.encoders.train_encoder import FRAMES_PATH
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
 from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, describe_factors, read_results
@@ -48,7 +49,7 @@ def metrics(
         encoder: an encoder artefact.
         out: folder of the artefact.
         data: `sprites`, `rooms`, other ground-truth data, or a frames artefact, whose varying factors are then the
-            ground truth. None for the image data that the encoder was trained on.
+            ground truth. None for the image data, or the frames, that the encoder was trained on.
         config: which metrics and how; all of them if None.
         seed: of the images, and of the random draws of metrics.
         device: that encodes images and computes scores.
@@ -115,14 +116,20 @@ def _kinds(images: FactorTable, config: MetricsConfig) -> list[bool | None]:
     return [asked.get(name, known) for name, known in zip(images.names, images.continuous, strict=True)]
 
 
-def _training_data(encoder: Artefact) -> str:
+def _training_data(encoder: Artefact) -> Source:
+    """Return what an encoder was trained on: image data by name, or its frames where they still lie."""
     domain = encoder.card["extra"].get("domain") or {}
     name = domain.get("name")
     if "factors" in domain and name in IMAGE_DATA:
         return str(name)
+    place = encoder.card["paths"].get(FRAMES_PATH)
+    if place is not None and is_complete(encoder.folder / place):
+        frames = FrameSet.open(Path(os.path.normpath(encoder.folder / place)))
+        if frames.digest == encoder.card["inputs"].get("frames"):
+            return frames
     raise InputError(
-        f"{encoder.folder} was not trained on image data with known factors; name with --data what to score it on: "
-        f"{', '.join(IMAGE_DATA)}, or a folder of frames"
+        f"the frames that {encoder.folder} was trained on are not where they were; name with --data what to score it "
+        f"on: {', '.join(IMAGE_DATA)}, or a folder of frames"
     )
 
 

@@ -137,7 +137,7 @@ class _JobCollection:
             f"frames of {domain.name}",
             collect_frames,
             {"config": config, "domain": domain},
-            cost=config.frames / _FRAMES_PER_SECOND,
+            cost=self._study.frames / _FRAMES_PER_SECOND,
         )
 
     def denoiser(self, domain: AnyDomain, config: SeeConfig, seed: int) -> Path:

@@ -2,11 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 
 class Command(ABC):
     """The options of a verb, as the fields of a dataclass that tyro fills, and the work that they describe."""
+
+    at_least_one: ClassVar[Sequence[str]] = ()
+    """Positional arguments of which several may be given, and one must be; tyro would accept none."""
+    positional: ClassVar[int] = 0
+    """Positional arguments before those."""
 
     @abstractmethod
     def run(self) -> int:

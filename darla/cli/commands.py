@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import tyro
 
 from darla.agents import ALGORITHMS, ActConfig
 from darla.agents import presets as agent_presets
 from darla.cli.command import Command
-from darla.common import Artefact, InputError
+from darla.common import Artefact, InputError, unknown_name
 from darla.common.graphics import require_graphics
 from darla.envs.domains import tasks
 from darla.envs.domains.task_files import find_task
@@ -77,7 +77,7 @@ class CollectCommand(CollectConfig, Command):
             metavar="TASK",
             help=f"Transfer task: {_TASKS}. Or image data with known factors: {_listed(IMAGE_DATA)}.",
         ),
-    ]
+    ] = tyro.MISSING  # the configuration has a default, which would be collected without being asked for
     out: Out
     workers: int = 1
     """Worker processes that render. The frames do not depend on their number."""
@@ -88,6 +88,8 @@ class CollectCommand(CollectConfig, Command):
         from darla.collect_frames import collect
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
+        if not self.task.endswith(".json") and self.task not in (*tasks.names(), *IMAGE_DATA):
+            raise unknown_name("task or image data", self.task, (*tasks.names(), *IMAGE_DATA))
         task = None if self.task in IMAGE_DATA else find_task(self.task)
         return _print_folder(collect(config, self.out, workers=self.workers, task=task))
 
@@ -175,7 +177,7 @@ class MetricsCommand(MetricsConfig, Command):
         tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
             help=f"Images to score it on: {_listed(IMAGE_DATA)}, or a folder of frames from `darla collect`. If not "
-            "given, the image data that the encoder was trained on."
+            "given, the image data, or the frames, that the encoder was trained on."
         ),
     ] = None
     seed: int = 0
@@ -261,6 +263,8 @@ class ActCommand(Command):
 class TransferCommand(Command):
     """Evaluate agents, unchanged, in the source and in every target."""
 
+    at_least_one: ClassVar[Sequence[str]] = ("AGENT",)
+    positional: ClassVar[int] = 1
     task: Task
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
     """Folders of agents, from `darla act`. Agents with the same NAME are one method with several seeds."""
@@ -284,6 +288,8 @@ class TransferCommand(Command):
 class FilmCommand(Command):
     """Record the same episode in source and target, as an animated GIF."""
 
+    at_least_one: ClassVar[Sequence[str]] = ("AGENT",)
+    positional: ClassVar[int] = 1
     task: Task
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
     """Folders of agents, from `darla act`; one row of the film for each."""
@@ -311,6 +317,7 @@ class FilmCommand(Command):
 class ReportCommand(Command):
     """Write the results as one HTML page and as Markdown."""
 
+    at_least_one: ClassVar[Sequence[str]] = ("RUN",)
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN")]
     """Folders of transfers, from `darla transfer`; the encoders and agents they used are included. Or any folders that
     hold artefacts."""
@@ -362,6 +369,8 @@ def _split_name(agent: str) -> str | tuple[str, Path]:
     name, equals, folder = agent.rpartition("=")
     if equals and not name:
         raise InputError(f"{agent!r} gives an agent an empty name; write NAME=FOLDER or FOLDER")
+    if equals and not folder:
+        raise InputError(f"{agent!r} names no folder; write NAME=FOLDER or FOLDER")
     return (name, Path(folder)) if equals else folder
 
 

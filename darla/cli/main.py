@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from darla import __version__
+from darla.cli.hints import known_elsewhere
 from darla.cli.verbs import VERBS, help_lines
 from darla.common.errors import DarlaError, InputError, UserCodeError, unknown_name
 
@@ -118,7 +119,13 @@ def parse(name: str, words: list[str]) -> "Command":
         with contextlib.redirect_stdout(_Screen()), contextlib.redirect_stderr(box):
             return read()
     except SystemExit:
-        raise InputError(_sentence(box.getvalue(), name)) from None
+        raise InputError(_sentence(box.getvalue(), name, words, _left_out(command, words))) from None
+
+
+def _left_out(command: "type[Command]", words: Sequence[str]) -> list[str]:
+    """Return the positional arguments that may be given several times, if none can have been: tyro asks for none."""
+    before_options = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
+    return list(command.at_least_one) if before_options <= command.positional else []
 
 
 class _Screen(io.StringIO):
@@ -127,8 +134,8 @@ class _Screen(io.StringIO):
     encoding = "utf-8"
 
 
-def _sentence(box: str, name: str) -> str:
-    """Turn one of tyro's boxed messages into one sentence.
+def _sentence(box: str, name: str, words: Sequence[str], left_out: Sequence[str]) -> str:
+    """Turn one of tyro's boxed messages about `words` into one sentence; what is missing includes `left_out`.
 
     tyro 1.0 has no public way to get at an error: it prints the box and exits (`console_outputs=False` exits silently).
     `tyro._errors.on_parse_error` gives structured events, but is private, declared unstable, and missing from older
@@ -147,10 +154,15 @@ def _sentence(box: str, name: str) -> str:
         kind = "a whole number" if match[2] == "int()" else "a number"
         return f"{match[1]} is {match[3]!r}, but must be {kind}"
     if match := re.match(r"Missing value for argument '(\S+?)'", text):
-        missing = match[1]
-        text = f"{missing} needs a value" if missing.startswith("-") else f"{missing.upper()} must be given"
+        argument = match[1]
+        text = f"{argument} needs a value" if argument.startswith("-") else f"{argument.upper()} must be given"
+        if f"--{argument}" in words:
+            text = f"unrecognized options: --{argument}; {text} without it"
     elif text.startswith("Missing from"):
-        text = f"{' and '.join(_missing(rows))} must be given"
+        missing = _missing(rows)
+        options = [each for each in missing if each.startswith("-")]
+        *others, last = [each for each in missing if each not in options] + [*left_out, *options]
+        text = f"{', '.join(others)}{' and ' if others else ''}{last} must be given"
         if unrecognized := " ".join(row.strip() for row in rows).partition("Unrecognized options: ")[2].split(" ─")[0]:
             text = f"unrecognized options: {', '.join(unrecognized.split())}; {text}"
     close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", suggestions) if option != "--help"]
@@ -181,7 +193,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, UserCodeError):
         return 2, f"{_one_line(error)}; DARLA_DEBUG=1 shows the traceback"
     if isinstance(error, DarlaError):
-        return 2, _one_line(error)
+        sentence = _one_line(error)
+        more = known_elsewhere(sentence)
+        return 2, f"{sentence}{' ' if sentence.endswith('?') else '; '}{more}" if more else sentence
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
         return 2, f"{_DISK_FULL[error.errno]}{where}; free some space, and the same command resumes where it stopped"

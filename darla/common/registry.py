@@ -17,12 +17,11 @@ import multiprocessing
 import os
 import pkgutil
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, TypeVar
 
-from darla.common.errors import InputError, unknown_name
+from darla.common.errors import InputError, unknown_name, user_code_error
 
 T = TypeVar("T")
 
@@ -114,10 +113,8 @@ class Registry(Mapping[str, T]):
         try:
             point.load()
         except Exception as error:  # code of another package may raise anything
-            raise InputError(
-                f"{self.kind} {point.name!r} of {owner} cannot be loaded from {point.value} "
-                f"({type(error).__name__}: {error})"
-            ) from error
+            what = f"{self.kind} {point.name!r} of {owner} cannot be loaded from {point.value}"
+            raise user_code_error(what, error) from error
         if point.name not in self._things:
             raise InputError(
                 f"{owner} offers {self.kind} {point.name!r}, but importing {point.value} does not register that name"
@@ -186,17 +183,7 @@ def import_module_of(name: str, what: str, folder: str = "") -> Any:
                 f"{what} cannot be imported: there is no module {error.name!r}; {beside}give the command in the folder "
                 "that holds it, or name that folder in PYTHONPATH"
             ) from error
-        raise InputError(f"{what} cannot be imported: {describe_fault(error)}") from error
-
-
-def describe_fault(error: BaseException) -> str:
-    """Return an error of code that is not darla's in words: its kind, its message, and the line that raised it."""
-    message = " ".join(str(error).split())
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    place = f" at {lines[-1].filename}:{lines[-1].lineno}" if lines else ""
-    if isinstance(error, SyntaxError) and error.filename:
-        place = f" at {error.filename}:{error.lineno}"
-    return f"{type(error).__name__}{place}" + (f": {message}" if message else "")
+        raise user_code_error(f"{what} cannot be imported", error) from error
 
 
 def _equal(one: object, other: object) -> bool:

@@ -5,7 +5,7 @@ neither on the number of workers nor on interruptions.
 """
 
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,8 +35,10 @@ from darla.envs.frames.units import UNITS, UnitKind, UnitPlan, group_plan, pair_
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, ImageDrawer, domain_of, image_data
 from darla.envs.image_data.stored_images import StoredImages
+from darla.envs.make_env import make
 
 SAMPLINGS = ("uniform", "random_policy", "grid")
+_FRAMES, _SHARD = 40_000, 1_000
 _DEFAULT_STRIDE = 8
 _GROUP_SIZE, _GROUP_RATIO = 20, 10
 _LARGEST_TO_SEND = 2**26
@@ -49,11 +51,14 @@ class CollectConfig(CheckedConfig):
 
     task: str = "conjunction"
     """Transfer task whose unlabeled domain D_U is drawn from, or image data: `sprites`, `rooms`."""
-    frames: int = 40_000
-    """Number of frames; the trial on two cores trained its good encoders on 40,000."""
-    sampling: Literal["uniform", "random_policy", "grid"] = "uniform"
+    frames: int | None = None
+    """Number of frames. If not given, 40,000, on which the trial on two cores trained its good encoders, or as many
+    whole units as fit; of a `grid` all of it."""
+    sampling: Literal["uniform", "random_policy", "grid"] | None = None
     """`uniform`: each frame has a context, a layout and a pose of its own (image data: factor values of its own).
-    `random_policy`: frames of random walks. `grid`: every combination of the factors of image data, in order."""
+    `random_policy`: frames of random walks. `grid`: every combination of the factors of image data, in order. If not
+    given, `uniform` where that is possible, else `random_policy`: for transitions, and in environments whose episodes
+    cannot start anywhere."""
     stride: int | None = None
     """Environment steps between two kept frames of a random walk; 8 if not given. Refused with `uniform`."""
     unit: UnitKind = "image"
@@ -74,20 +79,21 @@ class CollectConfig(CheckedConfig):
     looks: int | None = None
     """Draw this many contexts of D_U first, and show every frame in one of them: domains for models that need to know
     which an image is of."""
-    shard_size: int = 1_000
-    """Frames in one file; also the unit of resuming and of parallel work."""
+    shard_size: int | None = None
+    """Frames in one file; also the unit of resuming and of parallel work. If not given, 1,000, or as many whole units
+    as fit."""
     seed: int = 0
     """Master seed."""
 
     def __post_init__(self) -> None:
-        if self.sampling not in SAMPLINGS:
+        if self.sampling is not None and self.sampling not in SAMPLINGS:
             raise unknown_name("sampling", self.sampling, SAMPLINGS)
         for name in ("frames", "shard_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1")
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise InputError(f"{name} is {value}, but must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
-        if self.stride is not None and self.sampling != "random_policy":
+        if self.stride is not None and self.sampling not in (None, "random_policy"):
             raise InputError(f"stride is for sampling 'random_policy'; {self.sampling!r} has no steps between frames")
         if self.stride is not None and self.stride < 1:
             raise InputError(f"stride is {self.stride}, but must be at least 1")
@@ -97,7 +103,7 @@ class CollectConfig(CheckedConfig):
         if self.unit not in UNITS:
             raise unknown_name("unit", self.unit, UNITS)
         samplings = {"pair": SAMPLINGS[:2], "group": SAMPLINGS[:1], "transition": SAMPLINGS[1:2]}
-        if self.sampling not in samplings.get(self.unit, SAMPLINGS):
+        if self.sampling is not None and self.sampling not in samplings.get(self.unit, SAMPLINGS):
             raise InputError(
                 f"unit {self.unit!r} needs sampling {' or '.join(samplings[self.unit])}, not {self.sampling!r}"
             )
@@ -117,10 +123,8 @@ class CollectConfig(CheckedConfig):
             raise InputError(f"looks is {self.looks}, but must be at least 2")
         size = self.unit_size
         for name in ("frames", "shard_size"):
-            if getattr(self, name) % size:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}, but must be a multiple of {size}, the frames in a {self.unit}"
-                )
+            if (value := getattr(self, name)) is not None and value % size:
+                raise InputError(f"{name} is {value}, but must be a multiple of {size}, the frames in a {self.unit}")
 
     @property
     def unit_size(self) -> int:
@@ -134,9 +138,31 @@ class CollectConfig(CheckedConfig):
 
     @property
     def shards(self) -> list[int]:
-        """Frames in each shard."""
+        """Frames in each shard, of a configuration that is `resolved`."""
+        assert self.frames is not None
+        assert self.shard_size is not None
         full, rest = divmod(self.frames, self.shard_size)
         return [self.shard_size] * full + [rest] * (rest > 0)
+
+    def resolved(self, domain: AnyDomain | GroundTruthData) -> "CollectConfig":
+        """Return the configuration with a value for everything that was not given.
+
+        Args:
+            domain: what is collected. An environment is made where it decides the sampling.
+        """
+        sampling = self.sampling
+        if sampling is None:
+            walks = self.unit == "transition" or self.stride is not None
+            sampling = "random_policy" if walks or not _starts_anywhere(domain) else "uniform"
+        size = self.unit_size
+        frames = len(domain) if sampling == "grid" and not isinstance(domain, AnyDomain) else _FRAMES - _FRAMES % size
+        shard = max(size, _SHARD - _SHARD % size)
+        return replace(
+            self,
+            frames=frames if self.frames is None else self.frames,
+            sampling=sampling,
+            shard_size=shard if self.shard_size is None else self.shard_size,
+        )
 
 
 @writes_nothing_if_refused
@@ -168,6 +194,8 @@ def collect(
         raise InputError(f"workers is {workers}, but must be at least 1")
     if domain is None:
         domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabeled
+    config = config.resolved(domain)
+    assert config.frames is not None
     _check(config, domain)
     if config.looks is not None:
         assert isinstance(domain, Domain)
@@ -198,6 +226,19 @@ def collect(
             _collect_in_parallel(config, domain, plan, folder, todo, min(workers, len(todo)), stopwatch, progress)
     _write_index(config, domain, plan, folder)
     return complete_artefact(folder, KIND, record, seed=config.seed, inputs={}, wall_seconds=stopwatch.seconds)
+
+
+def _starts_anywhere(domain: AnyDomain | GroundTruthData) -> bool:
+    """Return whether frames can be drawn without a walk."""
+    if isinstance(domain, Domain):
+        return domain.world.random_start is not None
+    if not isinstance(domain, AnyDomain):
+        return True
+    env = make(domain)
+    try:
+        return bool(getattr(env, "starts_anywhere", False))
+    finally:
+        env.close()
 
 
 def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
@@ -270,7 +311,7 @@ def _drawer(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: Un
 
 def _write(drawer: FrameDrawer | ImageDrawer, config: CollectConfig, folder: Path, shard: int) -> None:
     """Draw a shard and write it, the record of its files last: a shard with a record is complete."""
-    drawn = drawer.draw(shard, shard * config.shard_size, config.shards[shard])
+    drawn = drawer.draw(shard, sum(config.shards[:shard]), config.shards[shard])
     written = []
     for part in ("factors", "state", "domains", "known", "images"):
         if (array := getattr(drawn, part)) is not None:

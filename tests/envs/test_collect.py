@@ -17,6 +17,7 @@ from darla.common.jobs.sealed import write_sealed
 from darla.envs import SEEK_AVOID, Domain, EnvDomain, make, tasks
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet, shard_path
+from darla.envs.image_data.registry import image_data
 
 SMALL = CollectConfig(frames=50, shard_size=20, seed=3)
 
@@ -126,6 +127,26 @@ def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) 
         collect(CollectConfig(frames=30), tmp_path / "uniform", domain=domain)
 
 
+def test_defaults_fit_what_is_asked_for() -> None:
+    room, walk = tasks.get("conjunction").unlabeled, EnvDomain("walk", "darla-test/Tinted-v0")
+    sprites = image_data("sprites")
+    given = [
+        ({}, room, (40_000, "uniform", 1_000)),
+        ({}, walk, (40_000, "random_policy", 1_000)),
+        ({}, sprites, (40_000, "uniform", 1_000)),
+        ({"sampling": "grid"}, sprites, (737_280, "grid", 1_000)),
+        ({"stride": 3}, room, (40_000, "random_policy", 1_000)),
+        ({"unit": "transition"}, room, (40_000, "random_policy", 1_000)),
+        ({"unit": "group", "group_size": 7}, sprites, (39_998, "uniform", 994)),
+        ({"unit": "group", "group_size": 1_500}, sprites, (39_000, "uniform", 1_500)),
+        ({"frames": 30}, walk, (30, "random_policy", 1_000)),
+    ]
+    for options, domain, expected in given:
+        config = CollectConfig(**options).resolved(domain)  # type: ignore[arg-type]
+        assert (config.frames, config.sampling, config.shard_size) == expected, options
+        assert config.resolved(domain) == config
+
+
 class Tinted(gymnasium.Env[np.ndarray, int]):
     """A plain image whose gray value is a keyword."""
 
@@ -180,7 +201,7 @@ def test_one_context_is_a_domain(tmp_path: Path) -> None:
         ({"frames": 0}, "frames is 0"),
         ({"shard_size": -1}, "shard_size is -1"),
         ({"seed": -1}, "seed is -1"),
-        ({"stride": 4}, "stride is for sampling 'random_policy'"),
+        ({"stride": 4, "sampling": "uniform"}, "stride is for sampling 'random_policy'"),
         ({"stride": 0, "sampling": "random_policy"}, "stride is 0"),
     ],
 )

@@ -107,10 +107,10 @@ def test_rewards_become_plain_numbers_and_flags_plain_flags() -> None:
 @pytest.mark.parametrize(
     ("module", "text", "sentence"),
     [
-        ("with_a_slip", "def f(:\n", r"could not be made: SyntaxError: .* \(.*with_a_slip.py, line 1\)"),
-        ("needs_another", "import not_installed_anywhere\n", "needs not_installed_anywhere, which cannot be imported"),
-        ("divides", "\n1 / 0\n", r"could not be made: ZeroDivisionError: .* \(.*divides.py, line 2\)"),
-        (None, "", "needs nowhere_to_be_seen, which cannot be imported"),
+        ("with_a_slip", "def f(:\n", r"cannot be imported: SyntaxError: .* \(.*with_a_slip.py, line 1\)"),
+        ("needs_other", "import not_there\n", r"ModuleNotFoundError: .*'not_there' \(.*needs_other.py, line 1\)"),
+        ("divides", "\n1 / 0\n", r"cannot be imported: ZeroDivisionError: .* \(.*divides.py, line 2\)"),
+        (None, "", "cannot be imported: there is no module 'nowhere_to_be_seen'; give the command in the folder"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_named(module, text, sentence, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -98,6 +98,19 @@ def test_factors_that_do_not_vary_are_left_out_and_names_are_numbered(tmp_path: 
     assert set(table.factors[:, table.names.index("object_set")]) <= {0, 1}
 
 
+def test_an_encoder_is_scored_on_its_own_frames_if_nothing_else_is_named(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
+    factors = {"kind": ["a", "b", "c"] * 20}
+    frames = frames_from_images(images, tmp_path / "frames", factors=factors)
+    encoder = darla.see(frames, tmp_path / "encoder", SHORT.change(statistics_frames=30))
+    config = MetricsConfig(names=("mig",))
+    made = darla.metrics(encoder, tmp_path / "metrics", config=config)
+    assert made.card["inputs"]["frames"] == frames.digest
+    frames.folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"are not where they were; name with --data .* or a folder of frames"):
+        darla.metrics(encoder, tmp_path / "again", config=config)
+
+
 def test_what_a_factor_is_can_be_asked_for_by_name_and_is_shown(
     frames: Artefact, encoder: Artefact, made: Artefact, tmp_path: Path
 ) -> None:

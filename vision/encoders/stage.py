@@ -1,5 +1,6 @@
 """What training an encoder and training a DAE have in common: an artefact, written by one of several processes."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class TrainingStage:
         training_seconds: float,
         inputs: Mapping[str, str],
         extra: Mapping[str, Any] | None = None,
+        paths: Mapping[str, Path] | None = None,
     ) -> Artefact:
         """Write what describes the trained model, and the card.
 
@@ -59,6 +61,7 @@ class TrainingStage:
             training_seconds: time of the training.
             inputs: digests of the artefacts that were used, by name.
             extra: further facts for the card.
+            paths: where artefacts that were used lie, by name.
 
         Returns:
             The artefact.
@@ -69,8 +72,16 @@ class TrainingStage:
             describe()
             seconds = training_seconds + time.monotonic() - started
             seed = int(self.record["seed"])
+            places = {name: os.path.relpath(path.resolve(), self.out.resolve()) for name, path in (paths or {}).items()}
             artefact = complete_artefact(
-                self.out, self.kind, self.record, seed=seed, inputs=inputs, wall_seconds=seconds, extra=extra
+                self.out,
+                self.kind,
+                self.record,
+                seed=seed,
+                inputs=inputs,
+                wall_seconds=seconds,
+                extra=extra,
+                paths=places,
             )
         self.processes.wait()
         return artefact or Artefact.load(self.out, self.kind)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
+from darla.envs.frames.frame_set import FrameSet
 from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
@@ -38,6 +39,8 @@ from darla.vision.training.units import units_of
 
 _MANY_DEAD_UNITS = 0.5
 """Fraction of dead units above which a warning is printed."""
+FRAMES_PATH = "frames_path"
+"""Key of the card's paths: where the frames of the training lie."""
 _MOVIE_VALUES = 13
 """Values of a latent in the traversal movie, from one end of its range to the other."""
 
@@ -122,6 +125,7 @@ def train_encoder(
         training_seconds=training.seconds,
         inputs=inputs,
         extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
+        paths={FRAMES_PATH: frames.artefact.folder} if isinstance(frames, FrameSet) else {},
     )
 
 
