@@ -15,7 +15,8 @@ from darla.envs.make_env import make
 
 STEPS = 20
 """Steps that are taken twice with the same seeds and actions."""
-_SEED = 2017
+_SEEDS = range(2017, 2020)
+"""Several: two random images may be equal by chance, in an environment that shows few."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def probe_env(domain: AnyDomain) -> ProbedEnv:
     """
     env = make(domain)
     try:
-        env.action_space.seed(_SEED)
+        env.action_space.seed(_SEEDS[0])
         actions = [env.action_space.sample() for _ in range(STEPS)]
         first, second = _run(env, actions), _run(env, actions)
     finally:
@@ -82,25 +83,27 @@ def probe_env(domain: AnyDomain) -> ProbedEnv:
 
 
 def _run(env: gymnasium.Env[Any, Any], actions: list[Any]) -> _Run:
-    """Take the actions; an episode that ends is followed by one with the next seed."""
-    seed = _SEED
-    image, _ = env.reset(seed=seed)
-    # Copies: an environment may draw every image into the same array.
-    run = _Run([np.array(image)], [(0.0, False, False)])
+    """Reset with a few seeds, then take the actions; an episode that ends is followed by one with the next seed."""
+    run = _Run([], [])
+
+    def keep(image: Any, reward: float = 0.0, terminated: bool = False, truncated: bool = False) -> None:
+        run.images.append(np.array(image))  # a copy: an environment may draw every image into the same array
+        run.outcomes.append((float(reward), bool(terminated), bool(truncated)))
+
+    for seed in _SEEDS:
+        keep(env.reset(seed=seed)[0])
     for action in actions:
         if run.outcomes[-1][1] or run.outcomes[-1][2]:
             seed += 1
-            image, _ = env.reset(seed=seed)
-            run.images.append(np.array(image))
-            run.outcomes.append((0.0, False, False))
+            keep(env.reset(seed=seed)[0])
         image, reward, terminated, truncated, _ = env.step(action)
-        run.images.append(np.array(image))
-        run.outcomes.append((float(reward), bool(terminated), bool(truncated)))
+        keep(image, float(reward), terminated, truncated)
     return run
 
 
 def _first_difference(one: _Run, other: _Run) -> int | None:
-    for step, (image, again) in enumerate(zip(one.images, other.images, strict=False)):
-        if one.outcomes[step] != other.outcomes[step] or not np.array_equal(image, again):
-            return step
+    """Return the number of the step, counted from 1, at which two runs differed; 0 for the resets before it."""
+    for number, (image, again) in enumerate(zip(one.images, other.images, strict=False)):
+        if one.outcomes[number] != other.outcomes[number] or not np.array_equal(image, again):
+            return max(0, number - len(_SEEDS) + 1)
     return None

