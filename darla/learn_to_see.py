@@ -1,26 +1,35 @@
 """The first stage, learn to see: train an encoder on frames, without labels and without rewards."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from darla.common import Artefact
-from darla.envs.frames.frame_set import FrameSet
+from darla.common import Artefact, InputError
+from darla.envs.frames.frame_set import FrameSet, Images
+from darla.envs.frames.from_images import frames_from_images
+from darla.envs.frames.own_images import ImageOptions, is_own_images, open_images, require_readable
 from darla.vision import SeeConfig, presets, train_dae, train_encoder
+from darla.vision.training.devices import DevicePrecision, DistributedContext
+
+Source = FrameSet | Artefact | Images | Path | str
+"""Frames, or images of a user."""
 
 
 def see(
-    frames: FrameSet | Artefact | Path | str,
+    frames: Source,
     out: Path | str,
     config: SeeConfig | str | None = None,
     *,
     seed: int = 0,
     dae: Artefact | Path | str | None = None,
     watch: Sequence[str] = (),
+    images: ImageOptions | None = None,
 ) -> Artefact:
-    """Train an encoder on frames of D_U.
+    """Train an encoder on frames of D_U, or on images of your own.
 
     Args:
-        frames: a frames artefact.
+        frames: a frames artefact; or images: an array, a folder of image files, or a npy, npz or HDF5 file
+            (`darla.envs.frames.own_images.open_images`). Images are written as frames, into `OUT-frames`.
         out: folder of the artefact; an interrupted call resumes there.
         config: model and training, or the name of a preset; `darla` if None.
         seed: master seed.
@@ -28,15 +37,17 @@ def see(
             and the loss needs one, it is trained first.
         watch: metrics of the suite that are logged to TensorBoard and `watched/` during training; they do not change
             the result.
+        images: how images of your own are read: their size, their channels, a table of factors.
 
     Returns:
         An artefact of kind `encoder`, an input of `darla.act`.
 
     Raises:
-        InputError: the frames are damaged, there is no such preset, or the folder holds something else.
+        InputError: the frames or images cannot be used, there is no such preset, or the folder holds something else.
     """
     config = config if isinstance(config, SeeConfig) else presets.encoder(config)
-    return train_encoder(config, open_frames(frames), out, seed, dae=dae, watch=watch)
+    opened = open_frames(frames, out, images, device=config.training.device)
+    return train_encoder(config, opened, out, seed, dae=dae, watch=watch)
 
 
 def train_denoiser(
@@ -46,8 +57,42 @@ def train_denoiser(
     return train_dae(config, open_frames(frames), out, seed)
 
 
-def open_frames(frames: FrameSet | Artefact | Path | str) -> FrameSet:
-    """Open a set of frames, unless it is open already."""
-    if isinstance(frames, FrameSet):
-        return frames
-    return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)
+def open_frames(
+    frames: Source,
+    out: Path | str | None = None,
+    images: ImageOptions | None = None,
+    *,
+    device: str = "cpu",
+    readable: bool = True,
+) -> FrameSet:
+    """Open a set of frames, unless it is open already; images are written as frames first.
+
+    Args:
+        frames: a frames artefact, or images of a user.
+        out: folder of what uses them; images become frames in `OUT-frames`. If None, only frames are taken.
+        images: how images are read.
+        device: that will be trained on; with `torchrun`, the leading process writes the frames.
+        readable: whether images must be of a size that encoders read.
+
+    Raises:
+        InputError: frames or images that cannot be used, or options of images that would be ignored.
+    """
+    if isinstance(frames, FrameSet | Artefact) or out is None or not is_own_images(frames):
+        if images is not None and images != ImageOptions():
+            raise InputError(
+                "options of images (resize, fit, channels, factors) would be ignored: what is given are frames already"
+            )
+        if isinstance(frames, FrameSet):
+            return frames
+        return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)
+    folder = Path(f"{out}-frames")
+    processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
+    if processes.leads:
+        opened = open_images(frames, images)
+        if readable:
+            require_readable(opened)
+        name = Path(frames).name if isinstance(frames, Path | str) else "images"
+        frames_from_images(frames, folder, options=images, name=name)
+        print(f"{opened.count} images of {opened.where}: frames in {folder}", file=sys.stderr, flush=True)
+    processes.wait()
+    return FrameSet.open(folder)

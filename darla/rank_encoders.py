@@ -33,8 +33,9 @@ from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
 from darla.envs.frames.frame_set import FrameSet
+from darla.envs.frames.own_images import ImageOptions
 from darla.envs.image_data.factor_table import FactorTable, factor_table
-from darla.learn_to_see import open_frames, see, train_denoiser
+from darla.learn_to_see import Source, open_frames, see, train_denoiser
 from darla.reports.page import write_document
 from darla.reports.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics, presets
@@ -57,23 +58,25 @@ _SCORED = 6000
 
 @writes_nothing_if_refused
 def select(
-    frames: FrameSet | Artefact | Path | str,
+    frames: Source,
     out: Path | str,
     settings: Mapping[str, SeeConfig] | Sequence[str] = ("beta-1", "beta-4"),
     *,
     seeds: Sequence[int] = (0, 1, 2),
     ranking: str = "lasso",
     workers: int | None = None,
+    images: ImageOptions | None = None,
 ) -> Artefact:
     """Train encoders and rank them by UDR; an interrupted call resumes.
 
     Args:
-        frames: a frames artefact.
+        frames: a frames artefact, or images as `darla.see` takes them.
         out: folder for all results.
         settings: configurations by name, or names of presets.
         seeds: one encoder of each setting for each; at least two.
         ranking: variant of UDR that ranks, `lasso` or `spearman`; the table has both.
         workers: encoders trained at the same time, one thread each; one for each core if None.
+        images: how images of your own are read.
 
     Returns:
         An artefact of kind `selection`. Its `selection.json` lists the candidates, best first, and the rank correlation
@@ -90,7 +93,7 @@ def select(
         raise InputError(f"seeds are {tuple(seeds)}, but UDR compares encoders of at least two different seeds")
     if not configs:
         raise InputError("there is no setting to choose from")
-    frame_set = open_frames(frames)
+    frame_set = open_frames(frames, out, images)
     out = Path(out)
     folders = {(name, seed): out / "encoders" / f"{name}-s{seed}" for name in configs for seed in seeds}
     with only_one(out):

@@ -20,10 +20,12 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.files import write_bytes, write_json
-from darla.envs.frames.frame_set import FrameSet
+from darla.envs.frames.frame_set import FrameSet, Images
+from darla.envs.frames.own_images import ImageOptions, is_own_images
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
 from darla.envs.image_data.registry import IMAGE_DATA
 from darla.envs.pictures import only_a_picture
+from darla.learn_to_see import open_frames
 from darla.vision import Posterior, VisionModel, load
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.train_encoder import FRAMES_PATH
@@ -37,11 +39,12 @@ from darla.vision.training.devices import DevicePrecision
 def metrics(
     encoder: Artefact | Path | str,
     out: Path | str,
-    data: Source | None = None,
+    data: Source | Images | None = None,
     config: MetricsConfig | None = None,
     *,
     seed: int = 0,
     device: str = "cpu",
+    images: ImageOptions | None = None,
 ) -> Artefact:
     """Score an encoder.
 
@@ -49,10 +52,12 @@ def metrics(
         encoder: an encoder artefact.
         out: folder of the artefact.
         data: `sprites`, `rooms`, other ground-truth data, or a frames artefact, whose varying factors are then the
-            ground truth. None for the image data, or the frames, that the encoder was trained on.
+            ground truth; or images as `darla.see` takes them, with a table of factors in `images`. None for what the
+            encoder was trained on.
         config: which metrics and how; all of them if None.
         seed: of the images, and of the random draws of metrics.
         device: that encodes images and computes scores.
+        images: how images of your own are read, and their factors; they become frames in `OUT-frames`.
 
     Returns:
         An artefact of kind `metrics`: `metrics.json` (each `Result`, and the names of the factors), `table.md`, and in
@@ -66,15 +71,15 @@ def metrics(
     config = config or MetricsConfig()
     folder = encoder.folder if isinstance(encoder, Artefact) else Path(encoder)
     artefact = Artefact.load(folder, "encoder")
-    images = factor_table(_training_data(artefact) if data is None else data, config.rows, seed)
+    labeled = factor_table(_scored(artefact, data, out, images), config.rows, seed)
     try:
-        kinds = _kinds(images, config)
+        kinds = _kinds(labeled, config)
         record = {
             "encoder": artefact.digest,
-            "data": images.origin,
+            "data": labeled.origin,
             "names": sorted(config.names),
             "preset": config.preset,
-            "rows": len(images),
+            "rows": len(labeled),
             "interval": config.interval,
             "continuous": sorted(config.continuous),
             "classes": sorted(config.classes),
@@ -84,13 +89,13 @@ def metrics(
         if is_complete(out):
             return Artefact.load(out, METRICS)
         model = load(folder, str(DevicePrecision.choose("auto", device).device))
-        check_channels(images, model.image_shape)
-        posterior = _encode(model, images)
+        check_channels(labeled, model.image_shape)
+        posterior = _encode(model, labeled)
     finally:
-        images.close()
+        labeled.close()
     results = evaluate(
         posterior.mean,
-        torch.from_numpy(images.factors),
+        torch.from_numpy(labeled.factors),
         config.names or "all",
         seed=seed,
         preset=config.preset,
@@ -98,10 +103,10 @@ def metrics(
         continuous=kinds,
         log_variances=posterior.log_variance,
     )
-    _write(out, results, images)
+    _write(out, results, labeled)
     inputs = {"encoder": artefact.digest}
-    if isinstance(images.source, FrameSet):
-        inputs["frames"] = images.source.digest
+    if isinstance(labeled.source, FrameSet):
+        inputs["frames"] = labeled.source.digest
     paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
     return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
@@ -116,8 +121,27 @@ def _kinds(images: FactorTable, config: MetricsConfig) -> list[bool | None]:
     return [asked.get(name, known) for name, known in zip(images.names, images.continuous, strict=True)]
 
 
+def _scored(encoder: Artefact, data: Source | Images | None, out: Path | str, options: ImageOptions | None) -> Source:
+    """Return the images to score an encoder on; those of a user become frames."""
+    if data is not None and not _has_factors(data):
+        frames = open_frames(data, out, options, readable=False)
+        if not frames.contexts:
+            raise InputError(f"{frames.artefact.folder} has no factors to score against; give a table with --factors")
+        return frames
+    if options is not None and options != ImageOptions():
+        raise InputError(
+            "options of images (resize, fit, channels, factors) would be ignored: name images of your own as data"
+        )
+    return _training_data(encoder) if data is None else data
+
+
+def _has_factors(data: Any) -> bool:
+    """Return whether data are ground-truth data, or frames, and no images of a user."""
+    return (isinstance(data, str) and data in IMAGE_DATA) or not is_own_images(data)
+
+
 def _training_data(encoder: Artefact) -> Source:
-    """Return what an encoder was trained on: image data by name, or its frames where they still lie."""
+    """Return what an encoder was trained on: image data, or the frames if they are still in their place."""
     domain = encoder.card["extra"].get("domain") or {}
     name = domain.get("name")
     if "factors" in domain and name in IMAGE_DATA:

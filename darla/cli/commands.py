@@ -20,6 +20,7 @@ from darla.common.graphics import require_graphics
 from darla.envs.domains import tasks
 from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
+from darla.envs.frames.own_images import ImageOptions
 from darla.envs.image_data.registry import IMAGE_DATA
 from darla.vision import SeeConfig
 from darla.vision import presets as vision_presets
@@ -36,7 +37,12 @@ _FLAT = tyro.conf.arg(name="")
 _TASKS = f"{_listed(tasks.names())}, or a JSON file that describes your own"
 Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK", help=f"Transfer task: {_TASKS}.")]
 Frames = Annotated[
-    tyro.conf.Positional[Path], tyro.conf.arg(metavar="FRAMES", help="Folder of frames, from `darla collect`.")
+    tyro.conf.Positional[str],
+    tyro.conf.arg(
+        metavar="FRAMES",
+        help="Folder of frames, from `darla collect`. Or images of your own, which become frames in OUT-frames: a "
+        "folder of PNG or JPEG files, or a file (.npy, .npz, .h5) with an array of uint8 (FILE:KEY is one of several).",
+    ),
 ]
 Out = Annotated[
     Path,
@@ -115,6 +121,7 @@ class SeeCommand(Command):
             "given. The options below show its values and change them."
         ),
     ] = None
+    images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     @classmethod
@@ -127,7 +134,15 @@ class SeeCommand(Command):
         """Train."""
         from darla.learn_to_see import see
 
-        encoder = see(self.frames, self.out, self.config, seed=self.seed, dae=self.denoiser, watch=self.watch)
+        encoder = see(
+            self.frames,
+            self.out,
+            self.config,
+            seed=self.seed,
+            dae=self.denoiser,
+            watch=self.watch,
+            images=self.images,
+        )
         return _print_folder(encoder)
 
 
@@ -151,6 +166,7 @@ class SelectCommand(Command):
     """Variant of UDR that ranks: relates the latents of two encoders by a Lasso, or by Spearman's rank correlation."""
     workers: tyro.conf.DisallowNone[int | None] = None
     """Encoders trained at the same time, one thread each; as many as there are cores if not given."""
+    images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
 
     def run(self) -> int:
         """Train, rank, and print the ranking."""
@@ -160,7 +176,15 @@ class SelectCommand(Command):
         if self.presets and self.family:
             raise InputError(f"--family {self.family} would be ignored beside --presets; give one of them")
         settings = family(self.family) if self.family else self.presets or ("beta-1", "beta-4")
-        ranking = select(self.frames, self.out, settings, seeds=self.seeds, ranking=self.ranking, workers=self.workers)
+        ranking = select(
+            self.frames,
+            self.out,
+            settings,
+            seeds=self.seeds,
+            ranking=self.ranking,
+            workers=self.workers,
+            images=self.images,
+        )
         print((ranking.folder / TABLE).read_text(), end="")
         return _print_folder(ranking)
 
@@ -176,14 +200,15 @@ class MetricsCommand(MetricsConfig, Command):
     data: Annotated[
         tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
-            help=f"Images to score it on: {_listed(IMAGE_DATA)}, or a folder of frames from `darla collect`. If not "
-            "given, the image data, or the frames, that the encoder was trained on."
+            help=f"Images to score it on: {_listed(IMAGE_DATA)}, a folder of frames from `darla collect`, or images of "
+            "your own, as `darla see` takes them, with --factors. If not given, what the encoder was trained on."
         ),
     ] = None
     seed: int = 0
     """Master seed: of the choice of images, and of the metrics."""
     device: str = "cpu"
     """Device that encodes the images and computes the scores: `cpu` or `cuda`."""
+    images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
 
     def run(self) -> int:
         """Score, and print the table."""
@@ -191,7 +216,9 @@ class MetricsCommand(MetricsConfig, Command):
         from darla.score_encoder import metrics, summary
 
         config = MetricsConfig(**{part.name: getattr(self, part.name) for part in fields(MetricsConfig)})
-        scores = metrics(self.encoder, self.out, self.data, config, seed=self.seed, device=self.device)
+        scores = metrics(
+            self.encoder, self.out, self.data, config, seed=self.seed, device=self.device, images=self.images
+        )
         print(summary(scores))
         return _print_folder(scores)
 

@@ -1,17 +1,17 @@
-"""Frames from images that the user already has: an array, or a folder of image files."""
+"""Frames from images that the user already has: an array, a folder of image files, or a file with an array."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from darla.common import (
     Artefact,
     InputError,
+    Progress,
     complete_artefact,
     is_complete,
     start_artefact,
@@ -19,10 +19,11 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.files import save_array, write_json
+from darla.envs.frames.factor_columns import factor_columns
 from darla.envs.frames.frame_set import INDEX, KIND, Images, shard_path
+from darla.envs.frames.own_images import ImageOptions, open_images
 from darla.envs.frames.units import REST, UNITS, UnitKind, UnitPlan
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _SHARD_SIZE = 4_096  # images in memory at a time
 
 
@@ -31,7 +32,8 @@ def frames_from_images(
     images: Images | Path | str,
     out: Path | str,
     *,
-    factors: Mapping[str, npt.ArrayLike] | None = None,
+    factors: Mapping[str, npt.ArrayLike] | Path | str | None = None,
+    options: ImageOptions | None = None,
     name: str = "images",
     domain_ids: npt.ArrayLike | None = None,
     unit: UnitKind = "image",
@@ -41,11 +43,13 @@ def frames_from_images(
     """Write images as a set of frames, which `darla.see` trains on.
 
     Args:
-        images: uint8 (N, height, width, 3), or a folder of PNG, JPEG or BMP files of one size, which are read in the
-            order of their names and converted to RGB.
+        images: uint8 (N, height, width, channels) with 1, 3 or 4 channels, also (N, height, width) and (N, channels,
+            height, width); a folder of PNG, JPEG or other image files, which are read in the order of their names,
+            numbers in them as numbers; or a npy, npz or HDF5 file with such an array.
         out: folder of the artefact.
-        factors: by name a number or a string for each image, (N,); `darla.metrics(..., data=frames)` scores against
-            them.
+        factors: by name a number or a string for each image, (N,), or a file with a table of them;
+            `darla.metrics(..., data=frames)` scores against them.
+        options: how images are read, their size and channels for instance.
         name: what tables call these images.
         domain_ids: the domain of each image, integers from 0, (N,), for models that need them.
         unit: what belongs together, for models that need more than single images: `image`; `pair`, images 2i and 2i + 1
@@ -58,11 +62,15 @@ def frames_from_images(
         An artefact of kind `frames`.
 
     Raises:
-        InputError: no images, files of different sizes, a file that is no image, an array of another type or shape, or
-            factors, domains, actions or groups that do not fit the images.
+        InputError: no images, files of different sizes, a file that is no image, an array of another type or shape,
+            values that run to 1 and not to 255, or factors, domains, actions or groups that do not fit the images.
     """
-    count, shape, read = _source(images)
-    table = _factor_table(factors or {}, count)
+    options = options or ImageOptions()
+    if factors is not None and options.factors is not None:
+        raise InputError(f"factors {options.factors} would be ignored: they were given twice")
+    opened = open_images(images, options)
+    count, shape, read = opened.count, opened.shape, opened.read
+    table = factor_columns(options.factors if factors is None else factors, opened)
     domains = None if domain_ids is None else _domains(domain_ids, count)
     plan, known = _plan(unit, count, actions, varied)
     content = hashlib.sha256(repr((count, shape, [] if table is None else table.dtype.descr)).encode())
@@ -70,11 +78,26 @@ def frames_from_images(
         if array is not None:
             content.update(repr((array.dtype.str, array.shape, plan.to_dict())).encode() + array.tobytes())
     starts = range(0, count, _SHARD_SIZE)
-    for start in starts:
-        content.update(read(start, min(start + _SHARD_SIZE, count)).tobytes())
+    brightest = 0
+    with Progress(count, "reading", "image") as progress:
+        for start in starts:
+            rows = read(start, min(start + _SHARD_SIZE, count))
+            brightest = max(brightest, int(rows.max()))
+            content.update(rows.tobytes())
+            progress.update(len(rows))
+    if brightest == 1:
+        raise InputError(
+            f"{opened.where} hold only 0 and 1, which is nearly black; images run to 255: multiply them by 255"
+        )
     if table is not None:
         content.update(table.tobytes())
-    record = {"domain": {"name": name, "sha256": content.hexdigest()}, "frames": count, "unit": plan.to_dict()}
+    record: dict[str, Any] = {
+        "domain": {"name": name, "sha256": content.hexdigest()},
+        "frames": count,
+        "unit": plan.to_dict(),
+    }
+    if done := options.to_dict():
+        record["images"] = done
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
@@ -134,61 +157,3 @@ def _plan(
         parts = tuple(sorted(set(varied), key=lambda name: (name == REST, list(varied).index(name))))
         return UnitPlan(unit, size, parts), np.array([parts.index(name) for name in varied], np.int64)
     return UnitPlan(unit, size), None
-
-
-def _source(images: Images | Path | str) -> tuple[int, tuple[int, ...], Callable[[int, int], Images]]:
-    """Return the number of images, the shape of one, and a function that reads rows `start` to `end`."""
-    if not isinstance(images, Path | str):
-        array = np.asarray(images)
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3 or not len(array):
-            raise InputError(
-                f"images are {array.dtype} {array.shape}, but must be uint8 (N, height, width, 3) with N of at least 1"
-            )
-        return len(array), array.shape[1:], lambda start, end: np.ascontiguousarray(array[start:end])
-    files = sorted(path for path in Path(images).glob("*") if path.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise InputError(f"{images} holds no image files ({', '.join(_SUFFIXES)})")
-    shape = _read(files[0]).shape
-    for file in files:
-        if (size := _size(file)) != shape[:2]:
-            raise InputError(
-                f"{file} is {size[0]} x {size[1]} pixels (height x width), but {files[0]} is {shape[0]} x {shape[1]}; "
-                "all images must have one size"
-            )
-    return len(files), shape, lambda start, end: np.stack([_read(file) for file in files[start:end]])
-
-
-def _read(file: Path) -> npt.NDArray[np.uint8]:
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{file} cannot be read as an image: {error}") from error
-
-
-def _size(file: Path) -> tuple[int, int]:
-    """Return height and width from the file's header."""
-    try:
-        with Image.open(file) as image:
-            return image.height, image.width
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{file} cannot be read as an image: {error}") from error
-
-
-def _factor_table(factors: Mapping[str, npt.ArrayLike], count: int) -> npt.NDArray[Any] | None:
-    """Return the factors as one structured array (N,), int64, float64 or strings; None where there are none."""
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for name, values in factors.items():
-        column = np.asarray(values)
-        if column.shape != (count,):
-            raise InputError(f"factor {name!r} has shape {column.shape}, but there are {count} images: ({count},)")
-        if column.dtype.kind not in "biufU":
-            raise InputError(f"factor {name!r} holds {column.dtype}, but numbers or strings are needed")
-        columns[name] = column.astype({"b": np.int64, "i": np.int64, "u": np.int64, "f": np.float64}.get(
-            column.dtype.kind, column.dtype))  # fmt: skip
-    if not columns:
-        return None
-    table = np.empty(count, [(name, column.dtype) for name, column in columns.items()])
-    for name, column in columns.items():
-        table[name] = column
-    return table

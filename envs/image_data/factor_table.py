@@ -123,5 +123,5 @@ def check_channels(table: FactorTable, image_shape: Sequence[int]) -> None:
     if shape != tuple(image_shape):
         raise InputError(
             f"{table.origin['name']} has images {shape}, but the encoder reads {tuple(image_shape)}; score it on "
-            "what it was trained on, or train one with darla collect and darla see"
+            "what it was trained on or, of images of your own, give them that size with resize and channels"
         )

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from darla.common import InputError
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images
+from darla.envs.image_size import fit_images
 
 SIDE = 64
 """Side in pixels that larger images are reduced to, as disentanglement_lib does."""
@@ -130,11 +130,4 @@ def kind_of(path: Path) -> str:
 
 def resized(images: Images, side: int = SIDE) -> Images:
     """Return images at `side` x `side` pixels, each the mean over the area of a new pixel; (N, h, w, c)."""
-    if images.shape[1:3] == (side, side):
-        return images
-    small = np.empty((len(images), side, side, images.shape[3]), np.uint8)
-    for row, image in enumerate(images):
-        squeezed = image[:, :, 0] if image.shape[2] == 1 else image
-        drawn = Image.fromarray(squeezed).resize((side, side), Image.Resampling.BOX)
-        small[row] = np.asarray(drawn).reshape(side, side, -1)
-    return small
+    return fit_images(images, (side, side))

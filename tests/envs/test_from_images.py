@@ -48,8 +48,9 @@ def test_what_cannot_be_used_is_named(folder: Path, tmp_path: Path) -> None:
         frames_from_images(IMAGES / 255.0, tmp_path / "out")
     with pytest.raises(InputError, match="factor 'hue' has shape"):
         frames_from_images(IMAGES, tmp_path / "out", factors={"hue": [1.0]})
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no image files"):
-        frames_from_images(tmp_path, tmp_path / "out")
+        frames_from_images(tmp_path / "empty", tmp_path / "out")
     Image.fromarray(IMAGES[0][:8]).save(folder / "small.png")
     with pytest.raises(InputError, match=r"small.png is 8 x 24 .* all images must have one size"):
         frames_from_images(folder, tmp_path / "out")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError
+from darla.envs.image_size import SIDE_UNIT, encoders_read, readable_sizes
 
 Given = Mapping[str, Tensor]
 """What training knows beside the images of a batch, by name, for a model that declares that it needs it."""
@@ -30,8 +31,15 @@ class ImageModel(nn.Module, ABC):
     def __init__(self, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__()
         height, width, channels = image_shape
-        if height % 16 or width % 16 or min(image_shape) < 1:
-            raise InputError(f"image shape {image_shape} cannot be used: height and width must be multiples of 16")
+        if min(image_shape) < 1:
+            raise InputError(f"image shape {image_shape} cannot be used: height, width and channels must be at least 1")
+        if not encoders_read(image_shape):
+            closest, roomy = readable_sizes(image_shape)
+            raise InputError(
+                f"image shape {image_shape} cannot be used: height and width must be multiples of {SIDE_UNIT}; resize "
+                f'images to {closest}, or pad them to {roomy} ("resize" and "fit" of a task; --resize and --fit for '
+                "images of your own)"
+            )
         self.image_shape = (height, width, channels)
 
     @abstractmethod
