@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from darla.common import Artefact, InputError
 from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.from_images import frames_from_images
@@ -50,16 +52,14 @@ def see(
     return train_encoder(config, opened, out, seed, dae=dae, watch=watch)
 
 
-def train_denoiser(
-    frames: FrameSet | Artefact | Path | str, out: Path | str, config: SeeConfig, *, seed: int = 0
-) -> Artefact:
+def train_denoiser(frames: Source, out: Path | str, config: SeeConfig, *, seed: int = 0) -> Artefact:
     """Train only the denoising autoencoder that `config` describes; `see` takes it as `dae`."""
-    return train_dae(config, open_frames(frames), out, seed)
+    return train_dae(config, open_frames(frames, out, device=config.training.device), out, seed)
 
 
 def open_frames(
     frames: Source,
-    out: Path | str | None = None,
+    out: Path | str,
     images: ImageOptions | None = None,
     *,
     device: str = "cpu",
@@ -69,7 +69,7 @@ def open_frames(
 
     Args:
         frames: a frames artefact, or images of a user.
-        out: folder of what uses them; images become frames in `OUT-frames`. If None, only frames are taken.
+        out: folder of what uses them; images become frames in `OUT-frames`.
         images: how images are read.
         device: that will be trained on; with `torchrun`, the leading process writes the frames.
         readable: whether images must be of a size that encoders read.
@@ -77,13 +77,14 @@ def open_frames(
     Raises:
         InputError: frames or images that cannot be used, or options of images that would be ignored.
     """
-    if isinstance(frames, FrameSet | Artefact) or out is None or not is_own_images(frames):
+    if isinstance(frames, FrameSet | Artefact) or not is_own_images(frames):
         if images is not None and images != ImageOptions():
             raise InputError(
                 "options of images (resize, fit, channels, factors) would be ignored: what is given are frames already"
             )
         if isinstance(frames, FrameSet):
             return frames
+        assert not isinstance(frames, np.ndarray), "an array is no artefact"
         return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)
     folder = Path(f"{out}-frames")
     processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -123,7 +124,7 @@ def _kinds(images: FactorTable, config: MetricsConfig) -> list[bool | None]:
 
 def _scored(encoder: Artefact, data: Source | Images | None, out: Path | str, options: ImageOptions | None) -> Source:
     """Return the images to score an encoder on; those of a user become frames."""
-    if data is not None and not _has_factors(data):
+    if is_own_images(data) and not (isinstance(data, str) and data in IMAGE_DATA):
         frames = open_frames(data, out, options, readable=False)
         if not frames.contexts:
             raise InputError(f"{frames.artefact.folder} has no factors to score against; give a table with --factors")
@@ -132,12 +133,8 @@ def _scored(encoder: Artefact, data: Source | Images | None, out: Path | str, op
         raise InputError(
             "options of images (resize, fit, channels, factors) would be ignored: name images of your own as data"
         )
+    assert not isinstance(data, np.ndarray), "an array is images of a user"
     return _training_data(encoder) if data is None else data
-
-
-def _has_factors(data: Any) -> bool:
-    """Return whether data are ground-truth data, or frames, and no images of a user."""
-    return (isinstance(data, str) and data in IMAGE_DATA) or not is_own_images(data)
 
 
 def _training_data(encoder: Artefact) -> Source:

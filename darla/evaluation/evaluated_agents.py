@@ -28,6 +28,8 @@ class EvaluatedAgent(AgentRecord):
     """The agent artefact; None for the random agent."""
     encoder_artefact: Artefact | None = None
     """The encoder that it was trained on; None without one, or where it is no longer in its place."""
+    unlabeled_is_known: bool = True
+    """Whether its encoder, if it has one, was trained on a domain, and not on images of which no domain is known."""
 
     @property
     def record(self) -> AgentRecord:
@@ -131,6 +133,7 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
         fine_tune=act["fine_tune"],
         artefact=artefact,
         encoder_artefact=encoder,
+        unlabeled_is_known=encoder is None or _is_domain(encoder.card["extra"].get("domain")),
     )
     agent.load()  # what does not fit together is noticed now and not after an hour of episodes
     return agent
@@ -148,16 +151,21 @@ def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact |
 
 
 def _check_unlabeled(task: TransferTask, folder: Path, encoder: Artefact) -> None:
-    """Refuse an agent whose encoder was trained on another D_U: the task's leak levels would be wrong for it.
+    """Refuse an agent whose encoder was trained on the D_U of another task: its leak levels would be wrong for it.
 
     A part of the task's D_U, such as eight looks of it, is allowed: then the leak is at most what the task says.
     """
     domain = encoder.card["extra"].get("domain")
-    if domain is not None and domain != task.unlabeled.to_dict() and not _is_part_of(domain, task.unlabeled):
+    if _is_domain(domain) and domain != task.unlabeled.to_dict() and not _is_part_of(domain, task.unlabeled):
         raise InputError(
             f"the encoder of {folder} was trained on another unlabeled domain than that of task {task.name!r}; "
             "its leak levels would be wrong"
         )
+
+
+def _is_domain(domain: dict[str, Any] | None) -> bool:
+    """Return whether frames were drawn from a domain of a task, and are no images of a user or image data."""
+    return domain is not None and not domain.keys().isdisjoint(("world", "env_id"))
 
 
 def _is_part_of(domain: dict[str, Any], unlabeled: AnyDomain) -> bool:

@@ -20,7 +20,7 @@ from darla.evaluation.episode_records import Episode, EpisodeRecord
 from darla.evaluation.evaluated_agents import EvaluatedAgent
 from darla.evaluation.film_strips import write_strip
 from darla.evaluation.rollout import VecEvaluator
-from darla.evaluation.score_types import StripRecord
+from darla.evaluation.score_types import UNKNOWN_LEAK, StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol, Split
 
 R = TypeVar("R")
@@ -163,6 +163,8 @@ class Evaluation:
         leak = domain.leak
         if domain.split == "target" and agent.train_domain != "source":
             leak = leak_level(self.task, domain.name, agent.train_domain)
+        if leak in ("visual", "none") and not agent.unlabeled_is_known:
+            leak = UNKNOWN_LEAK
         return [
             EpisodeRecord(agent.method, agent.seed, agent.digest, domain.name, domain.split, leak, episode)
             for episode in self.episodes(job).episodes

@@ -74,6 +74,10 @@ class _StoredEstimate:
     unbounded: tuple[str, ...]
 
 
+UNKNOWN_LEAK = "unknown"
+"""Leak level of a target with values that are new to a policy, whose encoder was trained on images of no domain."""
+
+
 @dataclass(frozen=True)
 class AgentRecord:
     """What identifies an evaluated agent; it stays the same when the agent's folder is moved."""

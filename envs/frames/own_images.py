@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,7 @@ class OwnImages:
     """What messages call them."""
 
 
-def is_own_images(source: Any) -> bool:
+def is_own_images(source: Any) -> TypeGuard[Images | Path | str]:
     """Return whether something is an array, or an existing path that could hold images and is no artefact of darla."""
     if not isinstance(source, Path | str):
         return isinstance(source, np.ndarray) or hasattr(source, "__array__")
@@ -211,16 +211,11 @@ def _of_array(array: Any, where: str) -> OwnImages:
             f"{where} are {array.dtype} {tuple(array.shape)}, but must be uint8 from 0 to 255{_advice(array)}"
         )
     shape = tuple(array.shape)
-    last, first = len(shape) == 4 and shape[3] in CHANNELS, len(shape) == 4 and shape[1] in CHANNELS
-    if len(shape) == 3:
-        order, image = (0, 1, 2), (*shape[1:], 1)
-    elif last:
-        order, image = (0, 1, 2, 3), shape[1:]
-    elif first:
-        order, image = (0, 2, 3, 1), (shape[2], shape[3], shape[1])
-    else:
-        image = ()
-    if len(image) != 3 or not all(shape):
+    order: tuple[int, ...] = tuple(range(len(shape)))
+    image: tuple[int, ...] = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+    if len(shape) == 4 and shape[3] not in CHANNELS and shape[1] in CHANNELS:
+        order, image = (0, 2, 3, 1), (*shape[2:], shape[1])
+    if len(image) != 3 or image[2] not in CHANNELS or not all(shape):
         raise InputError(
             f"{where} are uint8 {shape}, but must be (N, height, width), or (N, height, width, channels) with 1, 3 or "
             "4 channels, and N at least 1"
@@ -230,7 +225,7 @@ def _of_array(array: Any, where: str) -> OwnImages:
         rows = np.asarray(array[start:end])
         return np.ascontiguousarray(rows.transpose(order)).reshape(len(rows), *image)
 
-    return OwnImages(shape[0], cast(tuple[int, int, int], image), read, None, where)
+    return OwnImages(shape[0], (image[0], image[1], image[2]), read, None, where)
 
 
 def _advice(array: Any) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from darla.envs import WORLDS
+from darla.envs import WORLDS, EnvDomain
 from darla.evaluation.aggregates import TESTABLE_RUNS
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import (
     ALL_TARGETS,
     RANDOM,
+    UNKNOWN_LEAK,
     DomainScores,
     Estimate,
     MethodScores,
@@ -22,6 +23,7 @@ NOTHING = Cell("–")
 LEAKS = {
     "none": "some factor values are new to the policy, and the encoder was not trained on them either",
     "visual": "some factor values are new to the policy; the encoder was trained on some of them",
+    UNKNOWN_LEAK: "some factor values are new to the policy; it is not known whether the encoder was trained on them",
     "conjunction": "the policy was trained on every factor value, but never on this combination",
     "full": "the policy was trained in these very contexts: nothing is transferred",
 }
@@ -198,12 +200,18 @@ def leak_notes(scores: TransferScores) -> tuple[str, ...]:
     """Return a sentence for each method whose leak levels differ from the task's, since it was trained elsewhere."""
     train_domain = {agent.method: agent.train_domain for agent in scores.agents}
     return tuple(
-        f"{method.method} was trained in {_TRAINED_IN[train_domain[method.method]]}; its leak level is "
+        f"{_trained(method, train_domain[method.method])}; its leak level is "
         + ", ".join(f"*{leak}* in {target}" for target, leak in method.leaks.items())
         + "."
         for method in scores.methods
         if method.leaks
     )
+
+
+def _trained(method: MethodScores, train_domain: str) -> str:
+    if UNKNOWN_LEAK in method.leaks.values():
+        return f"The encoder of {method.method} was trained on images that are of no domain"
+    return f"{method.method} was trained in {_TRAINED_IN[train_domain]}"
 
 
 def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
@@ -250,8 +258,12 @@ def describe_domain(domain: Mapping[str, Any]) -> str:
     if "factors" in domain:
         return ", ".join(f"{name.replace('_', ' ')} {size} values" for name, size in domain["factors"].items())
     if "env_id" in domain:
-        variants = [", ".join(f"{key}={value!r}" for key, value in part.items()) for part in domain["variants"]]
+        described = EnvDomain.from_dict(domain)
+        contexts = [described.values(number).items() for number in range(len(described.variants))]
+        variants = [", ".join(f"{key}={value!r}" for key, value in part if key != "env_id") for part in contexts]
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"
+    if "components" not in domain:
+        return "images of no domain"
     return "; or ".join(_describe_component(part) for part in domain["components"])
 
 
