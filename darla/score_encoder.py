@@ -150,7 +150,7 @@ def _training_data(encoder: Artefact) -> Source:
             return frames
     raise InputError(
         f"the frames that {encoder.folder} was trained on are not where they were; name with --data what to score it "
-        f"on: {', '.join(IMAGE_DATA)}, or a folder of frames"
+        f"on: {', '.join(IMAGE_DATA)}, a folder of frames, or images with --factors"
     )
 
 

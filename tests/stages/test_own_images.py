@@ -85,7 +85,7 @@ def test_from_python_an_array_is_enough(tmp_path: Path) -> None:
     frames = frames_from_images(images, tmp_path / "frames", factors=places)
     scores = darla.metrics(encoder, tmp_path / "metrics", frames, MetricsConfig(names=("mig",)))
     assert scores.card["inputs"]["frames"] == frames.digest
-    with pytest.raises(InputError, match="name with --data"):
+    with pytest.raises(InputError, match="no factor that varies"):
         darla.metrics(encoder, tmp_path / "other")  # these images have no factors
     with pytest.raises(InputError, match="must be uint8"):
         darla.see(images / 255, tmp_path / "floats", SHORT)

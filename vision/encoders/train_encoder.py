@@ -1,6 +1,5 @@
 """Learning to see: from frames of D_U to an encoder artefact."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
