@@ -107,7 +107,7 @@ def test_an_encoder_is_scored_on_its_own_frames_if_nothing_else_is_named(tmp_pat
     made = darla.metrics(encoder, tmp_path / "metrics", config=config)
     assert made.card["inputs"]["frames"] == frames.digest
     frames.folder.rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"are not where they were; name with --data .* or a folder of frames"):
+    with pytest.raises(InputError, match=r"are not where they were; name with --data .* a folder of frames"):
         darla.metrics(encoder, tmp_path / "again", config=config)
 
 
