@@ -2,9 +2,10 @@
 
     python -m benchmarks.missing_factors docs/figures/missing-factors.png
 
-A code with one latent for each of dSprites' factors, in which normal noise takes the place of more and more factors; three
-draws of which, and of the noise. Nothing is trained. Kim and Mnih (2018, "Disentangling by Factorising", section 4)
-point out that the first metric does not see that one factor is missing: where no other latent stands still, it was that one.
+A code with one latent for each of dSprites' factors, in which normal noise takes the place of more and more factors;
+three draws of which, and of the noise. Nothing is trained. Kim and Mnih (2018, "Disentangling by Factorising",
+section 4) point out that the first metric does not see that one factor is missing: where no latent stands still, it
+was that one.
 """
 
 import argparse
