@@ -68,7 +68,8 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Opt
     """Put a checkpoint's parameters and optimizer state back.
 
     Values are copied into new tensors of the parameters' memory layout (channels last), which sums depend on: so the
-    resumed run has the same bytes as one that was never interrupted.
+    resumed run has the same bytes as one that was never interrupted. All of an optimizer's state goes to the device of
+    its parameters, the number of steps as well, because a fused optimizer counts them there.
     """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
     for name, value in checkpoint.tensors.items():
@@ -84,7 +85,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Opt
             key, _, owner = rest.partition(".")
             if owner == name:
                 like = parameter if value.shape == parameter.shape else value
-                state[key] = torch.zeros_like(like, dtype=value.dtype).copy_(value)
+                state[key] = torch.zeros_like(like, dtype=value.dtype, device=parameter.device).copy_(value)
         optimizer.state[parameter] = state
 
 

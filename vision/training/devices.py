@@ -1,11 +1,13 @@
 """Where and how a model is trained: device, number format, memory layout, processes."""
 
+import atexit
 import ctypes
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -22,6 +24,36 @@ def cpu_has_bfloat16() -> bool:
     """Return whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
     cpu: Any = torch.cpu
     return bool(cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name, if this machine has it.
+
+    Args:
+        name: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:0`, ... Among processes that `torchrun` started,
+            `auto` and `cuda` are the GPU of this process.
+
+    Raises:
+        InputError: an unknown name, or a device that this machine does not have.
+    """
+    requested = name
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {requested!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
+        raise InputError(f"device {requested!r} was requested, but PyTorch finds no GPU on this machine")
+    count = torch.cuda.device_count()
+    if device.index is None and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % count)
+    if (device.index or 0) >= count:
+        gpus = ", ".join(f"cuda:{index}" for index in range(count))
+        raise InputError(f"device {requested!r} was requested, but the GPUs of this machine are {gpus}")
+    return device
 
 
 @dataclass(frozen=True)
@@ -46,20 +78,7 @@ class DevicePrecision:
         """
         if precision not in PRECISIONS:
             raise unknown_name("precision", precision, PRECISIONS)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            if device == "cuda" and "LOCAL_RANK" in os.environ:
-                device = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
-        try:
-            chosen = torch.device(device)
-        except RuntimeError as error:
-            raise InputError(f"unknown device {device!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
-        if chosen.type == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"device {device!r} was requested, but PyTorch finds no GPU on this machine")
-        count = torch.cuda.device_count() if chosen.type == "cuda" else 0
-        if chosen.type == "cuda" and (chosen.index or 0) >= count:
-            gpus = ", ".join(f"cuda:{index}" for index in range(count))
-            raise InputError(f"device {device!r} was requested, but the GPUs of this machine are {gpus}")
+        chosen = choose_device(device)
         if precision == "float32":
             return cls(chosen, None)
         if precision == "bfloat16":
@@ -115,21 +134,38 @@ def disable_malloc_trim() -> None:
     mallopt(top_pad, 64 << 20)
 
 
+_PATIENCE = timedelta(days=1)
+"""How long processes wait for the leading one, which writes probes and images: NCCL's own barrier gives up after ten
+minutes."""
+
+
+@cache
+def _join_process_group(backend: str) -> "dist.ProcessGroup | None":
+    """Join the processes of `torchrun`, once, and return a group for waiting that uses no GPU."""
+    if not dist.is_initialized():
+        dist.init_process_group(backend)
+        atexit.register(dist.destroy_process_group)
+    return dist.new_group(timeout=_PATIENCE, backend="gloo")
+
+
 @dataclass(frozen=True)
 class DistributedContext:
     """This process among those that `torchrun` started; a single process without it."""
 
     rank: int = 0
     world: int = 1
+    waiting: "dist.ProcessGroup | None" = None
+    """The group in which they wait for each other."""
 
     @classmethod
     def join(cls, device: torch.device) -> "DistributedContext":
         """Join the process group that `torchrun`'s environment variables describe, if there are any."""
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        if dist.is_available() and dist.is_initialized():
-            return cls(dist.get_rank(), dist.get_world_size())
-        return cls()
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not (dist.is_available() and dist.is_initialized()):
+            return cls()
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # what NCCL, and code that names no device, uses
+        waiting = _join_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(dist.get_rank(), dist.get_world_size(), waiting)
 
     @property
     def leads(self) -> bool:
@@ -139,7 +175,7 @@ class DistributedContext:
     def wait(self) -> None:
         """Wait until all processes have called this."""
         if self.world > 1:
-            dist.barrier()
+            dist.barrier(self.waiting)
 
     def mean(self, values: Tensor) -> Tensor:
         """Average over processes."""

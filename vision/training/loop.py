@@ -52,9 +52,10 @@ class _Objective(nn.Module):
 
 
 def build_seeded(build: Callable[[], M], seed: int) -> M:
-    """Build a model with weights drawn from `seed`, and leave the global generator as it was."""
+    """Build a model with weights drawn from `seed`, and leave the global generators as they were."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which would seed the generators of all GPUs as well.
+        torch.default_generator.manual_seed(seed)
         return build()
 
 
@@ -187,7 +188,8 @@ class _TrainingState:
         self._names: list[str] = []
         self._sums: Tensor | None = None  # terms of this step, averaged over its micro-batches
         self._unchecked: list[Tensor] = []  # terms of each step not yet checked, kept on the device
-        self._window: list[list[float]] = []  # terms of each step since the last row of the history
+        # Terms of each step since the last row of the history; None for a gradient that overflowed float16.
+        self._window: list[list[float | None]] = []
         self._started = time.monotonic()
         self._seconds_before = 0.0
 
@@ -264,7 +266,8 @@ class _TrainingState:
 
     def newest_loss(self) -> dict[str, float]:
         """Return the newest loss that is known without waiting for the device."""
-        return {"loss": self._window[-1][0]} if self._window else {}
+        loss = self._window[-1][0] if self._window else None
+        return {} if loss is None else {"loss": loss}
 
     def _check(self) -> None:
         """Read the terms of the steps since the last check, and raise at the first that is not finite."""
@@ -275,23 +278,30 @@ class _TrainingState:
         first = self.step + (self.precision.device.type == "cpu") - len(table)
         for offset, values in enumerate(table):
             for name, value in zip(self._names, values, strict=True):
-                # float16 overflows now and then by design; the scaler skips that step and lowers its scale.
-                overflow = name == "gradient_norm" and self.scaler.is_enabled()
-                if not math.isfinite(value) and not overflow:
+                if not math.isfinite(value) and not self._may_overflow(name):
                     where = self.last_checkpoint or "none was written yet"
                     raise TrainingDivergedError(
                         f"training stopped at step {first + offset + 1}: {name} is {value}; "
                         f"last good checkpoint: {where}"
                     )
-        self._window.extend(table)
+        self._window.extend([value if math.isfinite(value) else None for value in values] for values in table)
         self._unchecked.clear()
 
+    def _may_overflow(self, name: str) -> bool:
+        """Return whether a term may be infinite: a gradient in float16, whose step the scaler skips, by design."""
+        return name == "gradient_norm" and self.scaler.is_enabled()
+
     def log(self, observe: Observe | None) -> None:
-        """Add a row to the history and write `history.csv`."""
+        """Add a row to the history and write `history.csv`.
+
+        The gradient's norm is averaged over the steps that were taken, and missing if none was.
+        """
         self._check()
-        means = np.asarray(self._window, dtype=np.float64).mean(axis=0)
         row: dict[str, float] = {"step": self.step, "learning_rate": self.config.learning_rate_at(self.step - 1)}
-        row |= {name: float(value) for name, value in zip(self._names, means, strict=True)}
+        for name, values in zip(self._names, zip(*self._window, strict=True), strict=True):
+            finite = [value for value in values if value is not None]
+            if finite:
+                row[name] = float(np.mean(finite))
         self._window.clear()
         if self.processes.leads:
             if observe is not None:

@@ -60,7 +60,9 @@ def histogram_bins(codes: Tensor, count: int) -> Tensor:
     flat = low == high
     low, high = torch.where(flat, low - 0.5, low), torch.where(flat, high + 0.5, high)
     steps = torch.arange(count, dtype=codes.dtype, device=codes.device)
-    edges = steps[None, :] * ((high - low) / count)[:, None] + low[:, None]
+    # By a tensor: to divide by a number CUDA multiplies with its reciprocal, and values on an edge would change bins.
+    width = (high - low) / torch.full_like(high, count)
+    edges = steps[None, :] * width[:, None] + low[:, None]
     # The last edge is left out, so that the largest value belongs to the last bin.
     return torch.searchsorted(edges.contiguous(), codes.T.contiguous(), right=True).T - 1
 
