@@ -110,12 +110,16 @@ class Agent:
             encoder: the encoder artefact it was trained on, its folder, or that encoder already loaded; None takes the
                 folder that it had when the agent was trained. Only for policies on latents.
             snapshot: number of the snapshot to load, from 1; None loads the policy that training selected.
-            device: where encoder and policy run.
+            device: where encoder and policy run: `cpu`, `cuda`, `cuda:1`, ..., or `auto`.
 
         Raises:
-            InputError: there is no such snapshot, or the encoder is not the one that the policy was trained on.
+            InputError: there is no such snapshot or no such device, or the encoder is not the one that the policy was
+                trained on.
             ArtefactError: the artefact is missing, unfinished or damaged.
         """
+        from darla.vision.training.devices import choose_device
+
+        device = str(choose_device(device))
         opened = open_artefact(artefact, kind="agent")
         description = load_description(opened.folder)
         weights = WEIGHTS

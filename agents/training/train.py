@@ -171,9 +171,9 @@ def train_agent(
 
 def _choose_device(device: str, observation: Observation) -> str:
     """Return the device by its full name; an unknown one, or one that would be ignored, raises."""
-    from darla.vision.training.devices import DevicePrecision
+    from darla.vision.training.devices import choose_device
 
-    chosen = DevicePrecision.choose("float32", device).device
+    chosen = choose_device(device)
     if observation == "state":
         if device not in ("auto", "cpu"):
             raise InputError(f"device {device!r} would be ignored: a policy on the state runs on the CPU")

@@ -43,11 +43,12 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
     Returns:
         The shifted images, (N, C, H, W).
     """
-    count, _, height, width = images.shape
+    (count, channels, height, width), device = images.shape, images.device
     padded = functional.pad(images, (_MAX_SHIFT,) * 4, mode="replicate")
-    down, across = torch.randint(2 * _MAX_SHIFT + 1, (2, count, 1), generator=generator)
-    rows, columns = down + torch.arange(height), across + torch.arange(width)
-    return padded[torch.arange(count)[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None],
+    down, across = torch.randint(2 * _MAX_SHIFT + 1, (2, count, 1), generator=generator, device=device)
+    rows, columns = down + torch.arange(height, device=device), across + torch.arange(width, device=device)
+    numbers, planes = torch.arange(count, device=device), torch.arange(channels, device=device)
+    return padded[numbers[:, None, None, None], planes[None, :, None, None],
                   rows[:, None, :, None], columns[:, None, None, :]]  # fmt: skip
 
 
@@ -87,8 +88,8 @@ def convolution(images: Tensor, generator: torch.Generator) -> Tensor:
     count, channels, height, width = images.shape
     frames = channels // 3
     spread = (2.0 / (2 * 3 * _KERNEL**2)) ** 0.5
-    weights = spread * torch.randn((count, 1, 3, 3, _KERNEL, _KERNEL), generator=generator)
-    unchanged = torch.rand((count, 1, 1, 1), generator=generator) < _P_UNCHANGED
+    weights = spread * torch.randn((count, 1, 3, 3, _KERNEL, _KERNEL), generator=generator, device=images.device)
+    unchanged = torch.rand((count, 1, 1, 1), generator=generator, device=images.device) < _P_UNCHANGED
     kernels = weights.expand(-1, frames, -1, -1, -1, -1).reshape(-1, 3, _KERNEL, _KERNEL)
     padded = functional.pad(images, (_KERNEL // 2,) * 4, mode="replicate")
     flat = padded.reshape(1, count * channels, *padded.shape[2:])

@@ -31,7 +31,10 @@ class FrozenEncoder:
         model: the vision model; it is put into evaluation mode.
         digest: the digest of its artefact; None for a model that was never saved.
         precision: the arithmetic of its layers.
-        device: where it runs.
+        device: where it runs: `cpu`, `cuda`, `cuda:1`, ..., or `auto`.
+
+    Raises:
+        InputError: there is no such device.
     """
 
     def __init__(
@@ -41,12 +44,14 @@ class FrozenEncoder:
         precision: Precision = "float32",
         device: str = "cpu",
     ) -> None:
-        self.model = model.eval().requires_grad_(False).to(device)
+        from darla.vision.training.devices import choose_device
+
+        self.device = choose_device(device)
+        self.model = model.eval().requires_grad_(False).to(self.device)
         # The layout of the images, which saves a conversion at every step.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.digest = digest
         self.precision: Precision = precision
-        self.device = torch.device(device)
 
     @classmethod
     def load(
@@ -168,8 +173,8 @@ class LatentVecEnv(VecEnvWrapper):
 
 def fastest_precision(device: str = "cpu") -> Precision:
     """Return the arithmetic in which a device encodes fastest: bfloat16 where native, else float32."""
-    from darla.vision.training.devices import cpu_has_bfloat16
+    from darla.vision.training.devices import choose_device, cpu_has_bfloat16
 
-    if torch.device(device).type == "cuda":
+    if choose_device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     return "bfloat16" if cpu_has_bfloat16() else "float32"

@@ -1,24 +1,20 @@
 """What all models have in common: one configuration, one loop, one kind of artefact, and limits in which they meet."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from squares import KnownFrames
+from small_models import KNOWN, TRAINED, build, config, units
 
 from darla import vision
 from darla.common import InputError
 from darla.vision import MODELS, LatentModel, SeeConfig, TrainingConfig
 from darla.vision.encoders.encode import encode_images
-from darla.vision.encoders.load import build_model
 from darla.vision.models.registry import model_info
-from darla.vision.training.loop import build_seeded, train_model
+from darla.vision.training.loop import train_model
 from darla.vision.training.units import units_of
 
-SHAPE = (16, 16, 3)
-TRAINED = sorted(name for name, model in MODELS.items() if model.is_trained)
 COMPARING = [name for name in TRAINED if issubclass(MODELS[name], LatentModel)]  # images with reconstructions
 # What makes each model a VAE with beta = 1.
 PLAIN = {
@@ -29,31 +25,10 @@ PLAIN = {
 }
 
 
-# What makes each model small and quick.
-SMALL = {
-    "factor_vae": {"discriminator_width": 16},
-    "gvae": {"content_dim": 2},
-    "ml_vae": {"content_dim": 2},
-    "transforming_autoencoder": {"latent_dim": 6},
-}
-KNOWN = KnownFrames(96)
-
-
-def config(model: str, **changes) -> SeeConfig:
-    return SeeConfig().change(model=model, **{"latent_dim": 4, "bottleneck": 8, **SMALL.get(model, {}), **changes})
-
-
-def build(model: str, **changes):
-    chosen = config(model, **changes)
-    chosen = replace(chosen, vae=chosen.vae.for_frames(KNOWN))
-    return build_seeded(lambda: build_model(chosen, SHAPE), 0)
-
-
-def batch(model: str, units: int = 4):
+def batch(model: str, count: int = 4):
     """Return what a model's loss takes: images, a generator and, where it needs more, that."""
-    info = model_info(model)
-    drawn = units_of(info.needs, KNOWN, np.arange(len(KNOWN)), 0)
-    rows = np.arange(8 * units // drawn.size)
+    drawn = units(model)
+    rows = np.arange(8 * count // drawn.size)
     images = build(model).to_input(KNOWN[drawn.images_of(rows)])
     known = drawn.supervision_of(rows, images.device)
     return (images, generator(), known) if known else (images, generator())

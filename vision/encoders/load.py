@@ -11,6 +11,7 @@ from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE, LAYERS, DAEConfig
 from darla.vision.models.feature_space import FeatureSpace, FeatureStatistics
 from darla.vision.models.registry import MODELS
+from darla.vision.training.devices import choose_device
 from darla.vision.training.fused_conv import fuse_for_cpu
 
 
@@ -36,19 +37,21 @@ def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
 
     Args:
         encoder: what `train_encoder` wrote; an open artefact is not hashed again.
-        device: where the model is put.
+        device: where the model is put: `cpu`, `cuda`, `cuda:1`, ..., or `auto`.
 
     Returns:
         The model, in eval mode, none of its parameters requiring a gradient.
 
     Raises:
         ArtefactError: no finished encoder artefact, or a damaged one.
+        InputError: there is no such device.
     """
+    place = choose_device(device)
     artefact = open_artefact(encoder, "encoder")
     config = SeeConfig.from_dict(artefact.config["see"])
     model = build_model(config, tuple(artefact.config["image_shape"]))
     load_weights(model, artefact.tensors(), artefact.folder)
-    return model.to(device).requires_grad_(False).eval()
+    return model.to(place).requires_grad_(False).eval()
 
 
 def load_dae(dae: Artefact | Path | str) -> DAE:

@@ -119,11 +119,10 @@ class FeatureSpace(nn.Module):
         channels = example.shape[1]
         self.positions = example.numel() // channels
         # Until `calibrate`, J is the DAE's own layer and the distance is half the plain squared one.
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer(
-            "transform", torch.ones(channels) if config.normalization == "std" else torch.eye(channels)
-        )
-        self.register_buffer("weight", torch.ones(()))
+        blank_transform = torch.ones(channels) if config.normalization == "std" else torch.eye(channels)
+        self.register_buffer("mean", torch.zeros(channels, device=dae.device))
+        self.register_buffer("transform", blank_transform.to(dae.device))
+        self.register_buffer("weight", torch.ones((), device=dae.device))
 
     def calibrate(self, statistics: FeatureStatistics) -> Self:
         """Set the normalization and the weight from the moments of this layer over D_U.

@@ -41,8 +41,8 @@ class InfoCodes:
 
     def join(self, continuous: Tensor, classes: Tensor) -> Tensor:
         """Return codes, (N, width), from continuous ones, (N, n_continuous), and classes, int64 (N, n_categorical)."""
-        ones = functional.one_hot(classes, self.n_classes).flatten(1).to(continuous.dtype)
-        return torch.cat([continuous, ones], dim=1)
+        ones = classes[..., None] == torch.arange(self.n_classes, device=classes.device)
+        return torch.cat([continuous, ones.flatten(1).to(continuous.dtype)], dim=1)
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Split latents or parameters, (N, width), into (N, n_continuous) and (N, n_categorical, n_classes)."""

@@ -66,10 +66,13 @@ class Triplets:
     l: Tensor  # noqa: E741  (the letter of the paper)
     question: Tensor
     """Column of the factor, int64 (T,)."""
+    answered: Tensor
+    """1 where the oracle has an answer, 0 for a tie, float (T,). Ties are kept, because a GPU would have to wait for their
+    number."""
 
 
 def ask_oracle(labels: Tensor, generator: torch.Generator | None = None) -> Triplets:
-    """Ask about three images of a batch at a time, each time about a random factor; ties are left out.
+    """Ask about three images of a batch at a time, each time about a random factor.
 
     Args:
         labels: factors behind the images, (N, K).
@@ -81,9 +84,9 @@ def ask_oracle(labels: Tensor, generator: torch.Generator | None = None) -> Trip
     question = torch.randint(labels.shape[1], (count,), generator=generator, device=device)
     value = [labels[rows].gather(1, question[:, None])[:, 0] for rows in (i, first, second)]
     near, far = (value[0] - value[1]).abs(), (value[0] - value[2]).abs()
-    swap, decided = near > far, near != far
+    swap = near > far
     j, other = torch.where(swap, second, first), torch.where(swap, first, second)
-    return Triplets(i[decided], j[decided], other[decided], question[decided])
+    return Triplets(i, j, other, question, (near != far).float())
 
 
 def divergence(first: Posterior, second: Posterior, mask: Tensor) -> Tensor:
@@ -106,7 +109,7 @@ def divergence(first: Posterior, second: Posterior, mask: Tensor) -> Tensor:
     presets={"oracle-triplets": {"beta": 1.0}},
 )
 class OracleTriplets(BetaVAE):
-    """L = reconstruction + beta KL(q(z|x) || N(0, I)) - w/N sum_t log p(t), minimized, for N images and T answers.
+    """L = reconstruction + beta KL(q(z|x) || N(0, I)) - w/N sum_t log p(t), minimized, for N images and T answers; ties have none.
 
     p(t) = exp(-D_ij) / (exp(-D_ij) + exp(-D_il)), with D the divergence of two posteriors over the latents that the
     question is about (section 3 of the paper). Which latents those are is fixed here; the paper can learn it.
@@ -123,14 +126,14 @@ class OracleTriplets(BetaVAE):
         posterior = self.encode(images)
         terms = self.objective(posterior, images, generator)
         triplets = ask_oracle(supervision["labels"], generator)
-        odds = self.log_odds(posterior, triplets)
-        surprise = functional.softplus(-odds).sum()
-        answers = max(1, len(odds))
+        odds, answered = self.log_odds(posterior, triplets), triplets.answered
+        surprise = (answered * functional.softplus(-odds)).sum()
+        answers = answered.sum().clamp(min=1)
         return {
             **terms,
             "loss": terms["loss"] + self.config.triplet_weight * surprise / len(images),
             "triplet": surprise / answers,
-            "agreement": (odds > 0).float().sum() / answers,
+            "agreement": (answered * (odds > 0)).sum() / answers,
         }
 
     def log_odds(self, posterior: Posterior, triplets: Triplets) -> Tensor:
