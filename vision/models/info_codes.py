@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 _VARIANCE = 1 / 3
 """Of a continuous code, uniform in [-1, 1]."""

@@ -67,8 +67,8 @@ class Triplets:
     question: Tensor
     """Column of the factor, int64 (T,)."""
     answered: Tensor
-    """1 where the oracle has an answer, 0 for a tie, float (T,). Ties are kept, because a GPU would have to wait for their
-    number."""
+    """1 where the oracle has an answer, 0 for a tie, float (T,). Ties are kept: to leave them out, a GPU would have to
+    wait for their number."""
 
 
 def ask_oracle(labels: Tensor, generator: torch.Generator | None = None) -> Triplets:
@@ -109,7 +109,7 @@ def divergence(first: Posterior, second: Posterior, mask: Tensor) -> Tensor:
     presets={"oracle-triplets": {"beta": 1.0}},
 )
 class OracleTriplets(BetaVAE):
-    """L = reconstruction + beta KL(q(z|x) || N(0, I)) - w/N sum_t log p(t), minimized, for N images and T answers; ties have none.
+    """L = reconstruction + beta KL(q(z|x) || N(0, I)) - w/N sum_t log p(t), minimized, for N images and T answers.
 
     p(t) = exp(-D_ij) / (exp(-D_ij) + exp(-D_il)), with D the divergence of two posteriors over the latents that the
     question is about (section 3 of the paper). Which latents those are is fixed here; the paper can learn it.

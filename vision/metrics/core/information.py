@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darla.vision.metrics.core.arrays import wide
+
 PERMUTATIONS = 8
 """Permutations of the rows under which the chance level of mutual information is measured."""
 FALSE_ALARM = 1e-3
@@ -95,9 +97,9 @@ def bins_of_equal_counts(codes: Tensor, count: int) -> Tensor:
 
 def entropy(counts: Tensor) -> Tensor:
     """Return the plug-in entropy in nats over the last dimension of a table of counts."""
-    wide = counts.to(torch.float32 if counts.device.type == "mps" else torch.float64)
-    total = wide.sum(dim=-1)
-    entropies = total.log() - torch.special.xlogy(wide, wide).sum(dim=-1) / total
+    numbers = counts.to(wide(counts.device))
+    total = numbers.sum(dim=-1)
+    entropies = total.log() - torch.special.xlogy(numbers, numbers).sum(dim=-1) / total
     # A single class has no entropy, and the logarithms above do not cancel to the last digit.
     return torch.where((counts > 0).sum(dim=-1) <= 1, 0.0, entropies)
 

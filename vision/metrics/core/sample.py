@@ -133,7 +133,7 @@ class Sample:
             distinct, classes = torch.unique(both[:, k], return_inverse=True)
             kind = self._looks_continuous(both[:, k], len(distinct)) if asked[k] is None else bool(asked[k])
             if kind and self.preset == "robust" and len(distinct) > BINS:
-                classes = bins_of_equal_counts(both[:, k : k + 1].to(torch.float64), BINS)[:, 0]
+                classes = bins_of_equal_counts(both[:, k : k + 1].to(wide(both.device)), BINS)[:, 0]
             labels.append(classes)
             sizes.append(int(classes.max()) + 1)
             kinds.append(kind)

@@ -8,6 +8,8 @@ all latents at once by dynamic programming. No search over thresholds by greed, 
 import torch
 from torch import Tensor
 
+from darla.vision.metrics.core.arrays import wide
+
 CELLS = 1024
 """Positions along the axis between which thresholds are looked for, at most: every distinct value where there are
 fewer, cells of equal counts otherwise."""
@@ -101,10 +103,10 @@ def balanced_accuracy(answers: Tensor, labels: Tensor, classes: int) -> tuple[Te
     Returns:
         (D,), and a scalar: the deviation that answers drawn at random would have from 1 / C over these rows.
     """
-    counts = torch.bincount(labels, minlength=classes).to(torch.float64)
+    counts = torch.bincount(labels, minlength=classes).to(wide(labels.device))
     occurring = counts > 0
     share = torch.where(occurring, 1.0 / counts.clamp(min=1), 0.0)
-    right = (answers == labels).to(torch.float64) @ share[labels]
+    right = (answers == labels).to(share) @ share[labels]
     chance = 1.0 / classes
     error = (chance * (1 - chance) * share.sum()).sqrt() / occurring.sum()
     # Shares of rows add up to a hair more than 1.

@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold
 from torch import Tensor
 
 from darla.common import InputError
+from darla.vision.metrics.core.arrays import wide
 from darla.vision.metrics.core.logistic import fit_logistic
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
@@ -127,7 +128,7 @@ def _read(sample: Sample, fitted: SampleSplit, scored: SampleSplit, k: int) -> f
         answers = _by_scikit_learn(fitted.codes, labels, scored.codes)
     else:
         answers = fit_logistic(fitted.codes, labels, classes).predict(scored.codes)
-    right = (answers == truth).to(torch.float64)
+    right = (answers == truth).to(wide(truth.device))
     if sample.preset == "dlib":
         return float(right.mean())
     accuracy, error = balanced_accuracy(answers[None], truth, classes)

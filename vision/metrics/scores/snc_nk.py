@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from darla.common import InputError
+from darla.vision.metrics.core.arrays import wide
 from darla.vision.metrics.core.forest import Forest
 from darla.vision.metrics.core.information import measure
 from darla.vision.metrics.core.registry import metric
@@ -142,5 +143,5 @@ def _knocked_out(sample: Sample, matched: np.ndarray[tuple[int], np.dtype[np.int
             (-chosen.mean(dim=1).sum()).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
-        right = (answer(x_test.expand(networks, -1, -1)).argmax(dim=2) == y_test).to(torch.float64).mean(dim=1)
+        right = (answer(x_test.expand(networks, -1, -1)).argmax(dim=2) == y_test).to(wide(y_test.device)).mean(dim=1)
     return right[: sample.factor_count] - right[sample.factor_count :]
