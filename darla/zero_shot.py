@@ -17,6 +17,8 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import as_completed
 from dataclasses import replace
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,72 @@ from darla.evaluation.score_types import TransferScores
 from darla.evaluation.scores import score
 from darla.evaluation.transfer_config import TransferConfig as TransferConfig
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVE_COLUMNS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
+from darla.reports.tables.transfer import score_table
+
+
+class TransferResult(Artefact):
+    """A transfer: the artefact, its scores, and their table."""
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "TransferResult":
+        """Open a finished transfer, and check every file against its hash.
+
+        Raises:
+            ArtefactError: there is none, or it is damaged.
+        """
+        return cls(**vars(Artefact.load(folder, TRANSFER)))
+
+    @cached_property
+    def scores(self) -> TransferScores:
+        """Everything in `scores.json`."""
+        return TransferScores.load(self.folder)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each method in each domain, the source first: plain values, None where there is none.
+
+        `return_low` and `return_high` are the ends of the interval over seeds. `retention` is the return in a target
+        over the return in the source; None for a method that does not beat the random agent there.
+        """
+        scores = self.scores
+        rows = []
+        for method in scores.methods:
+            for domain in scores.domains:
+                of_domain = method.domains[domain.name]
+                retention = of_domain.retention if scores.beats_random(method) else None
+                rows.append(
+                    {
+                        "task": scores.task,
+                        "method": method.method,
+                        "domain": domain.name,
+                        "split": domain.split,
+                        "leak": method.leaks.get(domain.name, domain.leak) or None,
+                        "seeds": len(method.seeds),
+                        "episodes": scores.settings.episodes,
+                        "return": of_domain.return_.value,
+                        "return_low": of_domain.return_.low,
+                        "return_high": of_domain.return_.high,
+                        "success": None if of_domain.success is None else of_domain.success.value,
+                        "retention": None if retention is None else retention.value,
+                        "length": of_domain.length,
+                        "truncated": of_domain.truncated,
+                    }
+                )
+        return rows
+
+    def to_pandas(self) -> Any:
+        """Return `rows` as a `pandas.DataFrame`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise InputError("to_pandas needs pandas; install it with: pip install pandas") from error
+        return pandas.DataFrame(self.rows())
+
+    def __repr__(self) -> str:
+        return f"{score_table(self.scores).terminal()}\n\n{self.folder}"
 
 
 @writes_nothing_if_refused
@@ -56,7 +124,7 @@ def transfer(
     *,
     workers: int = 1,
     episode_cache: Path | None = None,
-) -> Artefact:
+) -> TransferResult:
     """Evaluate agents in the source and in every target of a task, and score them.
 
     A random agent is always evaluated with them. An interrupted call resumes: a job, one agent in one domain, is run
@@ -73,7 +141,7 @@ def transfer(
             same source run its episodes once, and a further method in a study does not repeat those of the others.
 
     Returns:
-        An artefact of kind `transfer`.
+        An artefact of kind `transfer`, which shows its table: `print(result)`, `result.to_pandas()`, `result.scores`.
 
     Raises:
         InputError: there is nothing to evaluate, an agent was trained in a target or in another source, two agents have
@@ -99,7 +167,7 @@ def transfer(
     }
     folder = start_artefact(out, TRANSFER, record)
     if is_complete(folder):
-        return Artefact.load(folder, TRANSFER)
+        return TransferResult.open(folder)
     evaluation = Evaluation(
         task,
         tuple(evaluated),
@@ -115,7 +183,7 @@ def transfer(
         _run(evaluation, workers)
         _write(evaluation, config, folder)
     artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
-    return complete_artefact(
+    made = complete_artefact(
         folder,
         TRANSFER,
         record,
@@ -124,6 +192,7 @@ def transfer(
         wall_seconds=stopwatch.seconds,
         paths={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
     )
+    return TransferResult(**vars(made))
 
 
 def _run(evaluation: Evaluation, workers: int) -> None:

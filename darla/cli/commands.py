@@ -308,7 +308,9 @@ class TransferCommand(Command):
         if not self.agents:
             raise InputError("name at least one agent to evaluate, as AGENT or NAME=AGENT")
         agents = [_split_name(agent) for agent in self.agents]
-        return _print_folder(transfer(find_task(self.task), agents, self.out, self.config, workers=self.workers))
+        result = transfer(find_task(self.task), agents, self.out, self.config, workers=self.workers)
+        print(result)  # the table, then the folder
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)

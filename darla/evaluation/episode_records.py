@@ -48,10 +48,10 @@ class Episode:
     """What the environment reported at the end; None if it does not report success."""
     truncated: bool
     """Whether the last step reached the time limit, be the episode terminated there or not."""
-    collected_good: int
-    """Good objects collected; in other environments, steps with a positive reward."""
-    collected_bad: int
-    """Bad objects collected; in other environments, steps with a negative reward."""
+    collected_good: int | None
+    """Good objects collected; None where the environment reports none."""
+    collected_bad: int | None
+    """Bad objects collected; None where the environment reports none."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class EpisodeRecord:
             length=int(cells["length"]),
             success=None if cells["success"] == "" else _flag(cells["success"]),
             truncated=_flag(cells["truncated"]),
-            collected_good=int(cells["collected_good"]),
-            collected_bad=int(cells["collected_bad"]),
+            collected_good=_count(cells["collected_good"]),
+            collected_bad=_count(cells["collected_bad"]),
         )
         return cls(cells["method"], int(cells["seed"]), cells["agent"], cells["domain"], split, cells["leak"], episode)
 
@@ -131,13 +131,13 @@ class EpisodeMeans:
     successes: FloatArray | None
     """(S, D) share of successful episodes; None where the environment does not report success."""
     truncated: FloatArray
-    """(S, D) share of episodes that the time limit ended."""
+    """(S, D) share of episodes whose last step reached the time limit."""
     lengths: FloatArray
     """(S, D) mean length in environment steps."""
-    good: FloatArray
-    """(S, D) mean number of good objects collected in an episode."""
-    bad: FloatArray
-    """(S, D) mean number of bad objects collected in an episode."""
+    good: FloatArray | None
+    """(S, D) mean number of good objects collected in an episode; None where the environment reports none."""
+    bad: FloatArray | None
+    """(S, D) mean number of bad objects collected in an episode; None where the environment reports none."""
 
     def column(self, domain: str) -> int:
         """Return the column of a domain."""
@@ -187,6 +187,10 @@ def mean_returns(records: Sequence[EpisodeRecord], encoders: Mapping[str, str | 
         row_encoders = [encoders.get(of_seed[0][0].agent) for of_seed in cells]
         average = partial(_average, cells)
         reports_success = all(record.episode.success is not None for record in records)
+        has_good, has_bad = (
+            all(getattr(record.episode, name) is not None for record in records)
+            for name in ("collected_good", "collected_bad")
+        )
         tables[method] = EpisodeMeans(
             seeds=seeds,
             encoders=None if any(digest is None for digest in row_encoders) else tuple(map(str, row_encoders)),
@@ -195,14 +199,18 @@ def mean_returns(records: Sequence[EpisodeRecord], encoders: Mapping[str, str | 
             successes=average(lambda episode: bool(episode.success)) if reports_success else None,
             truncated=average(lambda episode: episode.truncated),
             lengths=average(lambda episode: episode.length),
-            good=average(lambda episode: episode.collected_good),
-            bad=average(lambda episode: episode.collected_bad),
+            good=average(lambda episode: episode.collected_good or 0) if has_good else None,
+            bad=average(lambda episode: episode.collected_bad or 0) if has_bad else None,
         )
     return tables
 
 
 def _average(cells: list[list[list[EpisodeRecord]]], value: Callable[[Episode], float]) -> FloatArray:
     return np.array([[np.mean([value(record.episode) for record in cell]) for cell in of_seed] for of_seed in cells])
+
+
+def _count(cell: str) -> int | None:
+    return None if cell == "" else int(cell)
 
 
 def _flag(cell: str) -> bool:

@@ -8,6 +8,7 @@ on the number of workers. The loop itself is `darla.agents.rollout`.
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from gymnasium import spaces
 
@@ -91,7 +92,7 @@ class VecEvaluator:
 
 
 def _outcome(episode: RolloutEpisode) -> Episode:
-    """Read from the last `info` what an environment reports; where it reports nothing, count rewards by their sign."""
+    """Read from the last `info` what an environment reports."""
     info = episode.last_info
     success = info.get("success", info.get("is_success"))
     return Episode(
@@ -101,6 +102,10 @@ def _outcome(episode: RolloutEpisode) -> Episode:
         length=episode.length,
         success=None if success is None else bool(success),
         truncated=episode.truncated,
-        collected_good=int(info.get("collected_good", sum(reward > 0 for reward in episode.rewards))),
-        collected_bad=int(info.get("collected_bad", sum(reward < 0 for reward in episode.rewards))),
+        collected_good=_count(info.get("collected_good")),
+        collected_bad=_count(info.get("collected_bad")),
     )
+
+
+def _count(number: Any) -> int | None:
+    return None if number is None else int(number)

@@ -150,11 +150,11 @@ class DomainScores:
     length: float
     """Mean length of an episode in environment steps."""
     truncated: float
-    """Share of episodes that the time limit ended."""
-    collected_good: float
-    """Mean number of good objects collected in an episode."""
-    collected_bad: float
-    """Mean number of bad objects collected in an episode."""
+    """Share of episodes whose last step reached the time limit."""
+    collected_good: float | None
+    """Mean number of good objects collected in an episode; None where the environment reports none."""
+    collected_bad: float | None
+    """Mean number of bad objects collected in an episode; None where the environment reports none."""
     success: Estimate | None
     """Share of successful episodes; None where the environment does not report success."""
     success_within_policy: Mapping[str, Proportion] | None
@@ -240,8 +240,8 @@ class BaselineComparison:
     """Probability that a random run of the method beats a random run of the baseline in a random target."""
     p_value: float
     """Two-sided permutation p-value of no difference."""
-    p_value_holm: float | None
-    """Adjusted by Holm's method over all methods and single targets; None over all targets together."""
+    p_value_holm: float
+    """Adjusted by Holm's method: over all methods and single targets, or over the methods for all targets together."""
     paired: bool
     """Whether both have the same seeds, which were then resampled together."""
     seeds: int
@@ -299,6 +299,24 @@ class EpisodeScores:
     def targets(self) -> list[str]:
         """The names of the targets."""
         return [domain.name for domain in self.domains if domain.split == "target"]
+
+    @property
+    def source(self) -> str:
+        """The name of the source."""
+        return next(domain.name for domain in self.domains if domain.split == "source")
+
+    def beats_random(self, method: MethodScores) -> bool:
+        """Return whether a method returns more than the random agent in the source, its whole interval above.
+
+        What one that does not scores in a target says nothing of transfer. True where no random agent was run, and for
+        a method that was trained elsewhere than in the source.
+        """
+        floor, returns = self.anchors.random_return.get(self.source), method.domains[self.source].return_
+        return (
+            bool(method.leaks)
+            or floor is None
+            or (returns.value > floor and (returns.low is None or returns.low > floor))
+        )
 
 
 @dataclass(frozen=True)

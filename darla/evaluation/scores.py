@@ -143,8 +143,8 @@ def _method(
             return_by_seed={str(seed): float(value) for seed, value in zip(table.seeds, returns, strict=True)},
             length=float(table.lengths[:, column].mean()),
             truncated=float(table.truncated[:, column].mean()),
-            collected_good=float(table.good[:, column].mean()),
-            collected_bad=float(table.bad[:, column].mean()),
+            collected_good=None if table.good is None else float(table.good[:, column].mean()),
+            collected_bad=None if table.bad is None else float(table.bad[:, column].mean()),
             success=None if table.successes is None else estimator(table.successes[:, column]).estimate,
             success_within_policy=_within_policy(method, domain, records, resampling.confidence),
             normalized=None if scores is None else estimator(scores).estimate,
@@ -238,17 +238,18 @@ def _comparisons(
                     ratio=result.ratio.estimate,
                     improvement=result.improvement.estimate,
                     p_value=result.p_value,
-                    p_value_holm=None,
+                    p_value_holm=result.p_value,
                     paired=result.paired,
                     seeds=result.difference.seeds,
                     independent=min(result.difference.seeds, result.difference.encoders),
                     few_seeds=result.difference.few_seeds,
                 )
             )
-    single = [number for number, entry in enumerate(comparisons) if entry.domain != ALL_TARGETS]
-    adjusted = holm([comparisons[number].p_value for number in single])
-    for number, p_value in zip(single, adjusted, strict=True):
-        comparisons[number] = replace(comparisons[number], p_value_holm=float(p_value))
+    for over_all in (False, True):
+        family = [number for number, entry in enumerate(comparisons) if (entry.domain == ALL_TARGETS) == over_all]
+        adjusted = holm([comparisons[number].p_value for number in family])
+        for number, p_value in zip(family, adjusted, strict=True):
+            comparisons[number] = replace(comparisons[number], p_value_holm=float(p_value))
     return comparisons
 
 

@@ -4,7 +4,7 @@ One self-contained HTML page, and the same as Markdown with its figures beside i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isinf
+from math import inf, isinf
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +13,7 @@ from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
 from darla.common.files import write_bytes
 from darla.evaluation.performance_profiles import profiles
-from darla.evaluation.score_types import ALL_TARGETS, RANDOM, Estimate, StripEpisode, TransferScores
+from darla.evaluation.score_types import ALL_TARGETS, RANDOM, AgentRecord, Estimate, StripEpisode, TransferScores
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Bullets, Collapsible, Document, FigureBlock, Section, Text
 from darla.reports.figures.profiles import profile_figure
@@ -32,6 +32,7 @@ from darla.reports.tables.transfer import (
     estimate,
     number,
     percent,
+    random_notes,
     score_table,
     success_table,
 )
@@ -108,13 +109,7 @@ def _per_task(
 def _summary(transfers: Sequence[TransferData]) -> Section | None:
     if not transfers:
         return None
-    blocks: list[Block] = [
-        Text(
-            "Policies that were trained in one source domain were run, unchanged, in target domains that they were "
-            "not trained in. Their encoders were trained on unlabeled frames and then frozen. A random agent was "
-            "evaluated on the same episodes."
-        )
-    ]
+    blocks: list[Block] = [Text(_introduction([agent for each in transfers for agent in each.scores.agents]))]
     for transfer in transfers:
         findings = tuple(_findings(transfer.scores))
         if findings:
@@ -122,6 +117,26 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
             blocks.append(Bullets(findings))
         blocks.append(score_table(transfer.scores))
     return Section("Summary", (*blocks[:1], *_study(transfers), *blocks[1:]))
+
+
+def _introduction(agents: Sequence[AgentRecord]) -> str:
+    """Return what was done, of these agents and no others."""
+    trained = [agent for agent in agents if agent.method != RANDOM]
+    bounds = list(dict.fromkeys(agent.method for agent in trained if not agent.is_zero_shot))
+    parts = ["Policies were run, unchanged, in target domains."]
+    if any(agent.is_zero_shot for agent in trained):
+        who = "They were" if not bounds else f"All but {' and '.join(bounds)}, which are upper bounds, were"
+        parts.append(f"{who} trained in the source alone.")
+    elif bounds:
+        parts.append(f"{' and '.join(bounds)} are upper bounds: they were trained elsewhere or on the ground truth.")
+    with_encoder = [agent for agent in trained if agent.encoder is not None]
+    if with_encoder:
+        tuned = list(dict.fromkeys(agent.method for agent in with_encoder if agent.fine_tune))
+        kept = "then frozen" if not tuned else f"then frozen, but for {' and '.join(tuned)}"
+        parts.append(f"Encoders were trained on frames of the unlabeled domain D_U and {kept}.")
+    if any(agent.method == RANDOM for agent in agents):
+        parts.append("A random agent was evaluated on the same episodes.")
+    return " ".join(parts)
 
 
 def _study(transfers: Sequence[TransferData]) -> list[Block]:
@@ -144,6 +159,9 @@ def _findings(scores: TransferScores) -> Iterable[str]:
     if not targets:
         return
     where = f"over {len(targets)} targets" if len(targets) > 1 else f"in *{targets[0]}*"
+    yield from (f"**{note}**" for note in random_notes(scores))
+    learned = {method.method: scores.beats_random(method) for method in scores.methods}
+    floors = [floor for target in targets if (floor := scores.anchors.random_return.get(target)) is not None]
     for method in scores.methods:
         over = method.over_targets
         if method.method == RANDOM or over is None:
@@ -152,6 +170,12 @@ def _findings(scores: TransferScores) -> Iterable[str]:
         if over.success is not None:
             finding += f" and succeeds in {percent(over.success.value)} of the episodes"
         ratios = []
+        floor = sum(floors) / len(floors) if len(floors) == len(targets) else -inf
+        if over.return_.mean.value <= floor:
+            finding += f", no more than random play there ({number(floor)})"
+        if not learned[method.method]:
+            yield f"{finding}."
+            continue
         if over.retention is not None:
             ratios.append(f"{_plain(over.retention, 2)} of its return in the source")
         comparison = next(
@@ -162,7 +186,7 @@ def _findings(scores: TransferScores) -> Iterable[str]:
             ),
             None,
         )
-        if comparison is not None and not isinf(comparison.ratio.value):
+        if comparison is not None and not isinf(comparison.ratio.value) and learned[comparison.baseline]:
             ratios.append(f"{_plain(comparison.ratio)} times the return of {scores.anchors.baseline}")
         yield f"{finding}. This is {' and '.join(ratios)}." if ratios else f"{finding}."
 

@@ -1,6 +1,7 @@
 """A run whose numbers are made up: real frames; encoders and transfers written by hand in their formats."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,19 @@ def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: flo
     return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": frames.digest}, wall_seconds=65.0)
 
 
-def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int = 3) -> Artefact:
-    """Write a transfer artefact with returns drawn from a generator."""
+def usual_level(method: str, split: str) -> float:
+    """The mean return of a method in the source or in a target."""
+    return 0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
+
+
+def make_transfer(
+    folder: Path,
+    name: str,
+    encoders: dict[str, str],
+    seeds: int = 3,
+    level: Callable[[str, str], float] = usual_level,
+) -> Artefact:
+    """Write a transfer artefact with returns drawn from a generator around a level for each method and split."""
     task, rng = tasks.get(name), np.random.default_rng(3)
     domains = [
         ("source", "source", ""),
@@ -86,8 +98,7 @@ def make_transfer(folder: Path, name: str, encoders: dict[str, str], seeds: int 
         for seed in range(1 if method == "random" else seeds):
             digest = f"{method} {seed}"
             for domain, split, leak in domains:
-                level = 0.0 if method == "random" else 10.0 if split == "source" or method in _ENCODERS else 3.0
-                totals = np.round(level + rng.normal(0, 1.5, size=EPISODES))
+                totals = np.round(level(method, split) + rng.normal(0, 1.5, size=EPISODES))
                 rows += [
                     EpisodeRecord(
                         method=method,

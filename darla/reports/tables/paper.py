@@ -125,9 +125,11 @@ def _pivot(
     leaks = {task: next(row.leak for row in overall if row.task == task) for task, _ in columns}
     best: dict[tuple[str, str], float] = {}
     if worth is not None:
-        for row in (row for row in overall if not row.bound):
-            place = row.task, row.learner
-            best[place] = max(best.get(place, worth(row)), worth(row))
+        floors = {row.task: worth(row) for row in overall if row.learner == RANDOM}
+        for row in (row for row in overall if not row.bound and row.learner != RANDOM):
+            place, floor = (row.task, row.learner), floors.get(row.task)
+            if floor is None or worth(row) > floor:  # what does not beat random play is not the best of anything
+                best[place] = max(best.get(place, worth(row)), worth(row))
     body = []
     for vision in visions:
         line = [Cell(vision)]
@@ -156,7 +158,7 @@ def _notes(rows: Sequence[StudyRow]) -> list[str]:
     success = " Percentages: successful episodes." if any(row.success is not None for row in rows) else ""
     return [
         f"{number_of_seeds} for each method; brackets: intervals from resampling them as whole rows, encoders before "
-        f"the policies that share them.{success} Bold: the best of its column{aside}.",
+        f"the policies that share them.{success} Bold: the best of its column that beats random play{aside}.",
         *_warning(trained),
     ]
 

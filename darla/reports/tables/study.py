@@ -8,7 +8,7 @@ from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import RANDOM, Estimate, MethodScores, ScoredDomain, TransferScores
 from darla.reports.document import Cell, Table
 from darla.reports.tables.study_summary import MethodSummary, summary_sentence
-from darla.reports.tables.transfer import leak_notes, percent, reports_success
+from darla.reports.tables.transfer import leak_notes, percent, random_notes, reports_success
 
 
 def study_table(transfers: Mapping[str, Artefact]) -> str:
@@ -22,7 +22,8 @@ def study_table(transfers: Mapping[str, Artefact]) -> str:
     for task, of_task in scores.items():
         summary = _summary(task, of_task)
         table = _task_table(of_task).markdown()
-        parts.append("\n\n".join([f"### {task}", *([summary] if summary else []), table, *leak_notes(of_task)]))
+        notes = (*random_notes(of_task), *leak_notes(of_task))
+        parts.append("\n\n".join([f"### {task}", *([summary] if summary else []), table, *notes]))
     return "\n\n".join([*parts, _note(next(iter(scores.values())), any(map(reports_success, scores.values())))])
 
 
@@ -32,7 +33,12 @@ def _summary(task: str, scores: TransferScores) -> str | None:
     methods = []
     for method in scores.methods:
         # A method that was trained in the targets has leak levels of its own, and shows nothing about transfer.
-        if method.method != RANDOM and method.over_targets and "full" not in method.leaks.values():
+        if (
+            method.method != RANDOM
+            and method.over_targets
+            and "full" not in method.leaks.values()
+            and scores.beats_random(method)
+        ):
             in_source = method.domains[source]
             success = None if in_source.success is None else in_source.success.value
             target_return = method.over_targets.return_.mean.value
@@ -46,7 +52,10 @@ def _task_table(scores: TransferScores) -> Table:
     if len(scores.targets) > 1:
         header.append("mean of targets")
     header.append("retention")
-    rows = [tuple(map(Cell, (method.method, *_cells(method, shown)))) for method in scores.methods]
+    rows = [
+        tuple(map(Cell, (method.method, *_cells(method, shown, scores.beats_random(method)))))
+        for method in scores.methods
+    ]
     return Table(scores.task, tuple(map(Cell, header)), tuple(rows))
 
 
@@ -54,7 +63,7 @@ def _heading(domain: ScoredDomain) -> str:
     return "source" if domain.split == "source" else f"{domain.name} (leak: {domain.leak})"
 
 
-def _cells(method: MethodScores, shown: Sequence[ScoredDomain]) -> list[str]:
+def _cells(method: MethodScores, shown: Sequence[ScoredDomain], learned: bool) -> list[str]:
     cells = []
     for domain in shown:
         of_domain = method.domains[domain.name]
@@ -62,7 +71,7 @@ def _cells(method: MethodScores, shown: Sequence[ScoredDomain]) -> list[str]:
     over = method.over_targets
     if over is not None and sum(domain.split == "target" for domain in shown) > 1:
         cells.append(_number(over.return_.mean, over.success))
-    retention = None if over is None else over.retention
+    retention = None if over is None or not learned else over.retention
     cells.append(_number(retention) if retention is not None and isfinite(retention.value) else "–")
     return cells
 

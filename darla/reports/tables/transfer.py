@@ -99,11 +99,26 @@ def score_table(scores: TransferScores) -> Table:
             if len(scores.targets) > 1:
                 row += [estimate(part, few_seeds=method.few_seeds) for part in (over.return_.mean, over.return_.worst)]
                 row += [_success(over.success)] if succeeds else []
-            row.append(estimate(over.retention, 2, few_seeds=method.few_seeds))
+            retention = over.retention if scores.beats_random(method) else None
+            row.append(estimate(retention, 2, few_seeds=method.few_seeds))
         rows.append(tuple(row))
     caption = "Return per episode and share of successful episodes" if succeeds else "Return per episode"
-    notes = (_episodes(scores), *_few_seeds_notes(scores))
+    notes = (_episodes(scores), *random_notes(scores), *_few_seeds_notes(scores))
     return Table(f"{caption}, task {scores.task}", tuple(header), tuple(rows), notes)
+
+
+def random_notes(scores: TransferScores) -> tuple[str, ...]:
+    """Return a sentence about the methods that do not beat the random agent in the source; none if all do."""
+    trained = [method for method in scores.methods if method.method != RANDOM]
+    weak = [method.method for method in trained if not scores.beats_random(method)]
+    floor = scores.anchors.random_return.get(scores.source)
+    if not weak or floor is None:
+        return ()
+    who = "No agent beats" if len(weak) == len(trained) else f"{' and '.join(weak)}: no better than"
+    return (
+        f"{who} random play in the source ({number(floor)}), so there is nothing yet that could be transferred: no "
+        "retention and no ratio is given.",
+    )
 
 
 def reports_success(scores: TransferScores) -> bool:
@@ -143,6 +158,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
     header += [Cell("P(improvement)")] if seeds > 1 else []
     header += [Cell("p", "Holm")] if tested else []
     methods = {method.method: method for method in scores.methods}
+    learned = {name: scores.beats_random(method) for name, method in methods.items()}
     rows = []
     previous = None
     for entry in scores.comparisons:
@@ -150,21 +166,27 @@ def comparison_table(scores: TransferScores) -> Table | None:
             Cell("" if entry.method == previous else entry.method),
             Cell(f"**{ALL_TARGETS}**" if entry.domain == ALL_TARGETS else entry.domain),
             estimate(entry.difference, few_seeds=entry.few_seeds),
-            estimate(entry.ratio, few_seeds=entry.few_seeds, unit="×"),
+            estimate(
+                entry.ratio if learned[entry.method] and learned[entry.baseline] else None,
+                few_seeds=entry.few_seeds,
+                unit="×",
+            ),
         ]
         if succeeds:
             own, theirs = (_success_in(methods[name], entry.domain) for name in (entry.method, entry.baseline))
             row.append(Cell(f"{_success(own).text} / {_success(theirs).text}"))
         row += [estimate(entry.improvement, 2, few_seeds=entry.few_seeds)] if seeds > 1 else []
-        p_value = entry.p_value if entry.p_value_holm is None else entry.p_value_holm
-        row += [Cell(number(p_value, 3))] if tested else []
+        row += [Cell(number(entry.p_value_holm, 3))] if tested else []
         rows.append(tuple(row))
         previous = entry.method
     notes = ["Difference: mean return less the baseline's. Ratio: mean return over the baseline's."]
     if seeds > 1:
         notes[0] += f" P(improvement): probability that a run of the method returns more than a run of {baseline}."
     if tested:
-        notes.append("p: permutation test over seeds; for single targets adjusted by Holm's method over all of them.")
+        notes.append(
+            "p: permutation test over seeds, adjusted by Holm's method: over all methods and single targets, and over "
+            "the methods for all targets together."
+        )
     elif seeds > 1:
         runs = count(independent, "independent run")
         notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
