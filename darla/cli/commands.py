@@ -5,6 +5,7 @@
 
 import argparse
 import sys
+import webbrowser
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -351,14 +352,20 @@ class ReportCommand(Command):
     """Folders of transfers, from `darla transfer`; the encoders and agents they used are included. Or any folders that
     hold artefacts."""
     out: Out
+    open: bool = False
+    """Whether to open the page in a browser."""
 
     def run(self) -> int:
         """Write."""
+        from darla.reports.page import PAGE
         from darla.write_report import report
 
         if not self.runs:
             raise InputError("name at least one run to report on")
-        return _print_folder(report(self.runs, self.out))
+        made = report(self.runs, self.out)
+        if self.open:
+            webbrowser.open((made.folder / PAGE).resolve().as_uri())
+        return _print_folder(made)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ def write_tables(document: Document, out: Path) -> None:
 def _tables(blocks: Iterable[Block]) -> Iterable[Table]:
     for block in blocks:
         if isinstance(block, Table):
-            yield block
+            yield block.without_blank_columns()
         elif isinstance(block, Section | Collapsible):
             yield from _tables(block.blocks)
 

@@ -5,11 +5,13 @@ Text may use `**bold**`, `*emphasis*` and code in backquotes.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from matplotlib.figure import Figure
 from PIL import Image
+
+from darla.common.csv_rows import csv_text
 
 _CODE = re.compile(r"(`[^`]+`)")
 
@@ -29,6 +31,10 @@ def _escaped(text: str) -> str:
     text = text.replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
     text = re.sub(r"\](?=[(\[:])", r"\\]", text)  # what would make a link
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+
+
+BLANK = ("", "–")
+"""What a cell without a number shows."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,28 @@ class Table:
     """Sentences below the table."""
     labels: int = 1
     """Number of columns of words at the left; the columns after them are numbers and are right-aligned."""
+    last: int = 0
+    """Number of rows at the end that stay there when a reader sorts the others: a chance level, a sum."""
+
+    def without_blank_columns(self) -> "Table":
+        """Return the table without those columns of numbers in which no row has one."""
+        kept = [
+            place
+            for place in range(len(self.header))
+            if place < self.labels or any(row[place].text not in BLANK or row[place].detail for row in self.rows)
+        ]
+        if len(kept) in (len(self.header), self.labels):
+            return self
+
+        def picked(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+            return tuple(row[place] for place in kept)
+
+        return replace(self, header=picked(self.header), rows=tuple(map(picked, self.rows)))
+
+    @property
+    def is_sortable(self) -> bool:
+        """Whether rows can change places: there are several, and none continues the one above it."""
+        return len(self.rows) - self.last > 2 and all(row[0].text for row in self.rows)
 
     def transposed(self) -> "Table":
         """Return the table with its rows as columns."""
@@ -84,6 +112,18 @@ class Table:
 
 
 @dataclass(frozen=True)
+class FigureData:
+    """The numbers that a figure was drawn from."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+
+    def csv(self) -> str:
+        """Return them as CSV."""
+        return csv_text(self.columns, self.rows)
+
+
+@dataclass(frozen=True)
 class FigureBlock:
     """A figure or an image, with a caption."""
 
@@ -95,6 +135,8 @@ class FigureBlock:
     """Alternative text."""
     ground: Literal["page", "white"] = "page"
     """`white` for images with dark labels, which need a white background on a dark page."""
+    data: FigureData | None = None
+    """What it was drawn from; None for an image, which is its own data."""
 
 
 @dataclass(frozen=True)

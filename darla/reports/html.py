@@ -47,13 +47,13 @@ def to_html(document: Document) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">\n'
         f"<title>{escape(document.title)}</title>\n"
-        f"<style>{_style()}{explorer_style() if page.explorers else ''}</style>\n"
+        f"<style>\n{_asset('report.css')}{explorer_style() if page.explorers else ''}</style>\n"
         "</head>\n<body>\n"
         f"<header>\n<h1>{_inline(document.title)}</h1>\n"
         f'<p class="subtitle">{_inline(document.subtitle)}</p>\n'
         f'<nav aria-label="Sections">{links}</nav>\n</header>\n<main>\n{body}</main>\n'
         "<footer>Written by darla. This page is self-contained.</footer>\n"
-        f"{f'<script>{explorer_script()}</script>' if page.explorers else ''}\n"
+        f"<script>\n{_asset('report.js')}{explorer_script() if page.explorers else ''}</script>\n"
         "</body>\n</html>\n"
     )
 
@@ -101,8 +101,9 @@ class _Page:
 
     def _table(self, table: Table) -> str:
         self._tables += 1
+        table = table.without_blank_columns()
         head = "".join(_cell("th", cell, number, table.labels, "col") for number, cell in enumerate(table.header))
-        body = []
+        rows = []
         for row in table.rows:
             cells = [
                 _cell("th" if number == 0 else "td", cell, number, table.labels, "row" if number == 0 else "")
@@ -110,20 +111,26 @@ class _Page:
             ]
             # A row without a name belongs to the row above.
             continued = "" if row[0].text else ' class="on"'
-            body.append(f"<tr{continued}>{''.join(cells)}</tr>\n")
+            rows.append(f"<tr{continued}>{''.join(cells)}</tr>\n")
         notes = "".join(f'<p class="notes">{_inline(note)}</p>\n' for note in table.notes)
         name = f"table-{self._tables}"
+        sortable = ' class="sortable"' if table.is_sortable else ""
+        end = len(rows) - table.last
+        body = f"<tbody>\n{''.join(rows[:end])}</tbody>\n"
+        body += f"<tfoot>\n{''.join(rows[end:])}</tfoot>\n" if table.last else ""
         return (
             f'<div class="table">\n<p class="caption" id="{name}"><b>Table {self._tables}.</b> '
-            f'{_inline(table.caption)}</p>\n<div class="scroll"><table aria-labelledby="{name}">\n'
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(body)}</tbody>\n</table></div>\n{notes}</div>\n"
+            f'{_inline(table.caption)}</p>\n<div class="scroll"><table{sortable} aria-labelledby="{name}">\n'
+            f"<thead><tr>{head}</tr></thead>\n{body}</table></div>\n{notes}</div>\n"
         )
 
     def _figure(self, figure: FigureBlock) -> str:
         self._figures += 1
         if isinstance(figure.content, Figure):
             label = f'role="img" aria-label="{escape(figure.alt)}"'
-            markup = f'<div class="scroll">{to_svg(figure.content).replace("<svg", f"<svg {label}", 1)}</div>'
+            svg = to_svg(figure.content, on_white=figure.ground == "white")
+            svg = svg.replace("<svg", f"<svg {label}", 1)
+            markup = f'<div class="scroll">{svg}</div>'
         else:
             image = figure.content
             kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
@@ -131,10 +138,19 @@ class _Page:
                 f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
                 f'alt="{escape(figure.alt)}" loading="lazy">'
             )
-            if figure.ground == "white":
-                markup = f'<div class="white">{markup}</div>'
+        if figure.ground == "white":
+            markup = f'<div class="white">{markup}</div>'
         caption = f"<figcaption><b>Figure {self._figures}.</b> {_inline(figure.caption)}</figcaption>"
-        return f"<figure>\n{markup}\n{caption}\n</figure>\n"
+        return f"<figure>\n{markup}\n{caption}\n{self._files(figure)}</figure>\n"
+
+    def _files(self, figure: FigureBlock) -> str:
+        """Return links to the numbers that a figure was drawn from; the script adds one to its SVG."""
+        if figure.data is None:
+            return ""
+        name = f"{self._figures:02d}-{_anchor(figure.name)}"
+        data = base64.b64encode(figure.data.csv().encode()).decode()
+        link = f'<a download="{name}.csv" href="data:text/csv;base64,{data}">Data (CSV)</a>'
+        return f'<p class="files" data-name="{name}">{link}</p>\n'
 
 
 def _cell(tag: str, cell: Cell, column: int, labels: int, scope: str) -> str:
@@ -153,9 +169,9 @@ def _inline(words: str) -> str:
 
 
 @cache
-def _style() -> str:
-    """Return the style sheet, for light and dark screens and for paper."""
-    return "\n" + resources.files("darla.reports").joinpath("report.css").read_text(encoding="utf-8")
+def _asset(name: str) -> str:
+    """Return the text of a style sheet or a script."""
+    return resources.files("darla.reports").joinpath(name).read_text(encoding="utf-8")
 
 
 def _anchor(title: str) -> str:

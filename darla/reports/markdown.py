@@ -19,14 +19,17 @@ from darla.reports.document import (
     Text,
     as_markdown,
 )
-from darla.reports.figures.style import to_png
+from darla.reports.figures.style import to_png, to_svg
 
 FIGURES = "figures"
 """Folder of the figures, beside the Markdown file."""
 
 
 def to_markdown(document: Document) -> tuple[str, dict[str, bytes]]:
-    """Return the text of the report, and its figures as PNG by their path relative to the text."""
+    """Return the text of the report, and the files of its figures by their path relative to the text.
+
+    Each is a PNG; those that were drawn from numbers also have an SVG and their numbers as CSV.
+    """
     writer = _Writer()
     parts = [f"# {as_markdown(document.title)}", as_markdown(document.subtitle)]
     parts += [part for section in document.sections for part in writer.section(section, 2)]
@@ -61,7 +64,8 @@ class _Writer:
                 return self.section(block, level)
             case Table():
                 self._tables += 1
-                return [f"**Table {self._tables}.** {as_markdown(block.caption)}", block.markdown()]
+                table = block.without_blank_columns()
+                return [f"**Table {self._tables}.** {as_markdown(table.caption)}", table.markdown()]
             case FigureBlock():
                 return self._figure(block)
             case ExplorerBlock():
@@ -76,8 +80,20 @@ class _Writer:
             data = io.BytesIO()
             figure.content.save(data, "PNG", optimize=True)
             self.images[path] = data.getvalue()
+        files = []
+        if isinstance(figure.content, Figure):
+            files.append(self._beside(path, ".svg", to_svg(figure.content, on_white=True).encode()))
+        if figure.data is not None:
+            files.append(self._beside(path, ".csv", figure.data.csv().encode()))
+        more = f" ({', '.join(files)})" if files else ""
         alt = as_markdown(figure.alt.replace("[", "(").replace("]", ")"))
-        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {as_markdown(figure.caption)}"]
+        return [f"![{alt}]({path})", f"**Figure {self._figures}.** {as_markdown(figure.caption)}{more}"]
+
+    def _beside(self, path: str, ending: str, data: bytes) -> str:
+        """Keep a further file of a figure, and return a link to it."""
+        file = path.removesuffix(".png") + ending
+        self.images[file] = data
+        return f"[{ending.removeprefix('.').upper()}]({file})"
 
 
 def _file_name(name: str) -> str:

@@ -16,14 +16,16 @@ from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.score_types import ALL_TARGETS, RANDOM, AgentRecord, Estimate, StripEpisode, TransferScores
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Bullets, Collapsible, Document, FigureBlock, Section, Text
+from darla.reports.figures.numbers import profile_numbers, score_numbers
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
 from darla.reports.sections.learning_curves import curves_section
+from darla.reports.sections.opening import encoder_opening, opening
 from darla.reports.sections.protocol import protocol_section, provenance_section
 from darla.reports.sections.transfer_causes import causes_section
-from darla.reports.sections.vision import vision_section
+from darla.reports.sections.vision import find_models, vision_section
 from darla.reports.tables.paper import difference_table, return_table
 from darla.reports.tables.transfer import (
     aggregate_table,
@@ -54,7 +56,7 @@ def build_report(data: ReportData) -> Document:
     """Build the report from its artefacts."""
     transfers = data.transfers
     sections = [
-        _summary(transfers),
+        _summary(transfers) if transfers else _encoder_summary(data),
         _per_task("Scores", transfers, _scores),
         curves_section(data),
         _per_task(
@@ -116,7 +118,14 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
             blocks += [Text(f"**Task {transfer.scores.task}.**")] if len(transfers) > 1 else []
             blocks.append(Bullets(findings))
         blocks.append(score_table(transfer.scores))
-    return Section("Summary", (*blocks[:1], *_study(transfers), *blocks[1:]))
+    first = [opening(transfer, named=len(transfers) > 1) for transfer in transfers]
+    return Section("Summary", (*first, *blocks[:1], *_study(transfers), *blocks[1:]))
+
+
+def _encoder_summary(data: ReportData) -> Section | None:
+    """Return the summary of a report without agents."""
+    first = encoder_opening(find_models(data))
+    return None if first is None else Section("Summary", (first,))
 
 
 def _introduction(agents: Sequence[AgentRecord]) -> str:
@@ -210,6 +219,7 @@ def _scores(transfer: TransferData) -> list[Block]:
                 else ", one seed; dotted line: the baseline."
             ),
             _alt_scores(scores),
+            data=score_numbers(scores),
         )
     ]
     tables = (comparison_table(scores), aggregate_table(scores), success_table(scores))
@@ -230,6 +240,7 @@ def _profiles(transfer: TransferData) -> list[Block]:
             "better. Where two curves cross, no single number ranks the methods. Bands: pointwise intervals from "
             "resampling seeds.",
             "Falling steps, a line for each method: the share of runs above each normalized score.",
+            data=profile_numbers(shown),
         )
     ]
 

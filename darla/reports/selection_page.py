@@ -10,6 +10,7 @@ from PIL import Image
 from darla.analysis.encoder_measures import measure_label
 from darla.common.csv_rows import read_numbers
 from darla.reports.document import Block, Cell, Document, FigureBlock, Section, Table, Text
+from darla.reports.figures.numbers import history_numbers, relation_numbers, selection_numbers
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
@@ -161,7 +162,8 @@ def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str)
         correlation = {label: by_method[ranking] for label, by_method in agreement.items()}
         caption = "UDR, which needs no labels, against scores that need labels."
         alt = "A panel for each score: UDR on the x axis, the score on the y axis, a dot for each encoder."
-        blocks.append(FigureBlock("udr", selection_figure(points, correlation, ranking), caption, alt))
+        figure = selection_figure(points, correlation, ranking)
+        blocks.append(FigureBlock("udr", figure, caption, alt, data=selection_numbers(points)))
     return blocks
 
 
@@ -175,7 +177,8 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
         "A unit is dead if its output is the same for every image; ReLUs do not recover from that."
     )
     alt = "Panels of reconstruction error, KL and other logged values against training steps, a line for each setting."
-    blocks: list[Block] = [FigureBlock("training", training_figure(histories), caption, alt)]
+    logged = history_numbers(histories)
+    blocks: list[Block] = [FigureBlock("training", training_figure(histories), caption, alt, data=logged)]
     monitored = {
         name: [read_numbers(each.folder / METRICS_FILE) for each in members if (each.folder / METRICS_FILE).is_file()]
         for name, members in settings.items()
@@ -187,7 +190,8 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "means over seeds."
         )
         alt = "A panel for each setting: mutual information with each factor against training steps."
-        blocks.append(FigureBlock("factors", factor_figure(monitored, "step"), caption, alt))
+        information = history_numbers(monitored)
+        blocks.append(FigureBlock("factors", factor_figure(monitored, "step"), caption, alt, data=information))
     rising = {name: tables for name, tables in monitored.items() if "capacity" in histories[name][0][0]}
     if rising:
         caption = (
@@ -195,7 +199,8 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
             "many nats each factor is encoded."
         )
         alt = "Mutual information with each factor against the KL of the code in nats."
-        blocks.append(FigureBlock("capacity", factor_figure(rising, "kl"), caption, alt))
+        information = history_numbers(rising)
+        blocks.append(FigureBlock("capacity", factor_figure(rising, "kl"), caption, alt, data=information))
     return blocks
 
 
@@ -215,9 +220,8 @@ def _figures(best: Candidate, factors: Sequence[str]) -> list[Block]:
     if best.relation is not None:
         metric = best.relation.name.replace("_", " ")
         text = f"{best.name}, seed {best.seed}: latents (rows) by factors (columns), from {metric}."
-        blocks.append(
-            FigureBlock(f"relation {best.name}", relation_figure(best.relation, factors), text, text, "white")
-        )
+        figure, numbers = relation_figure(best.relation, factors), relation_numbers(best.relation, factors)
+        blocks.append(FigureBlock(f"relation {best.name}", figure, text, text, "white", numbers))
     return blocks
 
 

@@ -83,12 +83,20 @@ def scores(run: Path) -> TransferScores:
 
 def test_the_page_is_well_formed_and_needs_nothing_beside_it(page):
     reader = Reader(page)
-    assert not reader.all("script", "link", "iframe", "object")
+    assert not reader.all("link", "iframe", "object")
+    assert all("src" not in script for script in reader.all("script"))
+    (policy,) = [each["content"] for each in reader.all("meta") if "http-equiv" in each]
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
     for image in reader.all("img"):
         assert image["src"].startswith("data:image/")
     for link in reader.all("a"):
-        assert link["href"].startswith("#")
-        assert f'id="{link["href"][1:]}"' in page
+        if "download" not in link:
+            assert link["href"].startswith("#")
+            assert f'id="{link["href"][1:]}"' in page
+        else:
+            assert link["href"].startswith("data:text/csv;base64,")
     assert "url(http" not in page
     assert "@import" not in page
 
@@ -195,7 +203,7 @@ def test_markdown_finds_its_pictures(made):
     assert len(pictures) == len(set(pictures)) > 10
     for picture in pictures:
         assert (made.folder / picture).read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in (made.folder / "figures").iterdir()} == {Path(p).name for p in pictures}
+    assert {path.name for path in (made.folder / "figures").glob("*.png")} == {Path(p).name for p in pictures}
 
 
 def test_both_forms_tell_the_same(made, page):
@@ -351,3 +359,27 @@ def test_the_domains_of_a_task_come_with_their_world_and_its_license():
     assert "license" not in note
     elsewhere = {"world": "not installed", "components": []}
     assert world_notes({"unlabeled": elsewhere, "source": elsewhere, "targets": {}}) == ()
+
+
+def test_a_column_without_numbers_is_left_out_everywhere() -> None:
+    header = tuple(map(Cell, ("method", "note", "return", "retention")))
+    rows = ((Cell("a"), Cell("–"), Cell("1.0"), Cell("–")), (Cell("b"), Cell(""), Cell("2.0"), Cell("")))
+    table = Table("scores", header, rows, labels=2)
+    document = Document("title", "", (Section("part", (table,)),))
+    assert [cell.text for cell in table.without_blank_columns().header] == ["method", "note", "return"]
+    assert "retention" not in to_html(document)
+    assert "retention" not in to_markdown(document)[0]
+    # A table of nothing but blanks stays as it is: its columns say what was not measured.
+    blank = Table("scores", header[:3], tuple((row[0], row[1], Cell("–")) for row in rows), labels=2)
+    assert blank.without_blank_columns() == blank
+
+
+def test_figures_are_vectors_with_their_numbers_beside_them(made: Artefact) -> None:
+    files = {path.name for path in (made.folder / "figures").iterdir()}
+    drawn = {name.removesuffix(".svg") for name in files if name.endswith(".svg")}
+    assert drawn
+    assert {f"{name}.csv" for name in drawn} <= files
+    text = (made.folder / "report.md").read_text()
+    for name in drawn:
+        assert f"[SVG](figures/{name}.svg)" in text
+        assert f"[CSV](figures/{name}.csv)" in text

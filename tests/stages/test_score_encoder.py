@@ -170,4 +170,4 @@ def test_a_report_shows_scores_and_matrices(made: Artefact, encoder: Artefact, t
     assert "300 images of sprites" in text
     for heading in ("chance", "ceiling", "mig posterior"):
         assert heading in text
-    assert len(list((page.folder / "figures").glob("*metrics*"))) == len(list((made.folder / "matrices").iterdir()))
+    assert len(list((page.folder / "figures").glob("*metrics*.png"))) == len(list((made.folder / "matrices").iterdir()))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -13,6 +14,8 @@ _CELL, _LEFT, _ABOVE, _BELOW = 0.34, 0.5, 0.62, 0.15
 """Inches: side of a cell, space for the names of latents, for the title, and below."""
 _FEWEST_CELLS = 7
 """Width, in cells, that the title needs."""
+_SMALLEST = 0.005
+"""Smallest relation that is drawn."""
 _COLORS = LinearSegmentedColormap.from_list("relation", ["#f3f3f0", PALETTE[2]])
 
 
@@ -37,11 +40,17 @@ def relation_figure(result: Result, factors: Sequence[str]) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((_LEFT / width, _BELOW / height, _CELL * count / width, _CELL * latents / height))
-        axes.imshow(matrix, cmap=_COLORS, vmin=0.0, vmax=top, aspect="auto")
+        # Cells of zeros are the ground: there are many, and each one drawn would make the file larger.
+        axes.set_facecolor(_COLORS(0.0))
+        edges = np.arange(count + 1) - 0.5, np.arange(latents + 1) - 0.5
+        shown = np.ma.masked_less(matrix, _SMALLEST)
+        axes.pcolormesh(*edges, shown, cmap=_COLORS, vmin=0.0, vmax=top)
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(latents - 0.5, -0.5)
         for latent in range(latents):
             for factor in range(count):
                 share = matrix[latent, factor] / top
-                if matrix[latent, factor] >= 0.005:
+                if matrix[latent, factor] >= _SMALLEST:
                     axes.text(
                         factor, latent, f"{matrix[latent, factor]:.2f}".removeprefix("0"), ha="center", va="center",
                         fontsize=7.0, color="white" if share > 0.6 else INK,

@@ -88,20 +88,29 @@ def named_styles(methods: Sequence[str], baseline: str | None) -> dict[str, tupl
     return {name: look[name] if name in (RANDOM, baseline) else (PALETTE[2], MARKERS[2]) for name in methods}
 
 
-def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG for a page: text remains text, and colors are CSS variables of the page."""
+def to_svg(figure: Figure, *, on_white: bool = False) -> str:
+    """Return a figure as SVG, in which text remains text.
+
+    Args:
+        figure: drawn in the colors of this module.
+        on_white: in its own size and colors, on white. Otherwise for a page: without a size, and with the page's CSS
+            variables as colors.
+    """
     data = io.StringIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
+        ground = "white" if on_white else "none"
+        figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None}, facecolor=ground)
     svg = data.getvalue()
     svg = svg[svg.index("<svg") :]
-    names = {INK: "ink", MUTED: "muted", RULE: "rule", **{color: f"c{n}" for n, color in enumerate(PALETTE)}}
-    for color, name in names.items():
-        svg = svg.replace(color, f"var(--{name})")
     svg = svg.replace("font-family: 'DejaVu Sans'; ", "")
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Several figures share a page, where equal ids would clash; nothing refers to these.
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    if on_white:
+        return svg.replace("<svg ", '<svg font-family="DejaVu Sans, sans-serif" ', 1)
+    names = {INK: "ink", MUTED: "muted", RULE: "rule", **{color: f"c{n}" for n, color in enumerate(PALETTE)}}
+    for color, name in names.items():
+        svg = svg.replace(color, f"var(--{name})")
     # The page sets the size of a figure; its aspect ratio is in the viewBox.
     head, rest = svg.split(">", 1)
     return re.sub(r' (?:width|height)="[^"]*"', "", head) + ">" + rest

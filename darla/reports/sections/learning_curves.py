@@ -9,6 +9,7 @@ from darla.common.csv_rows import read_rows
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, FigureBlock, Section
 from darla.reports.figures.learning_curves import curve_figure, training_curve_figure
+from darla.reports.figures.numbers import curve_numbers, training_curve_numbers
 from darla.reports.figures.style import CROWD
 from darla.reports.tables.transfer import count
 
@@ -47,6 +48,7 @@ def _snapshots(transfer: TransferData) -> list[Block]:
             f"{'' if by_method else '; dashed: the random agent'}. No snapshot was chosen by these curves.",
             "Learning curves, a panel for each "
             f"{'method, a line for each domain' if by_method else 'domain'}: {domains}.",
+            data=curve_numbers(transfer.curves),
         )
     ]
 
@@ -70,6 +72,7 @@ def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[st
             "Return of training episodes against environment steps, in the domain that a method is trained in and with "
             "its exploration. Thick: mean over seeds; thin: single seeds.",
             f"Learning curves, a panel for each method: {', '.join(curves)}.",
+            data=training_curve_numbers(curves),
         )
     ]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
-
 from darla.common import Artefact
 from darla.reports.document import Block, Cell, Collapsible, FigureBlock, Table, Text
+from darla.reports.figures.numbers import relation_numbers
+from darla.reports.figures.relation import relation_figure
 from darla.vision.metrics import METRICS, Result
-from darla.vision.metrics.metric_files import MATRICES, describe_factors, read_results
+from darla.vision.metrics.metric_files import describe_factors, read_results
 
 
 def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list[Block]:
@@ -34,9 +34,9 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
         blocks += [_table(caption, results), Text(f"Factors: {describe_factors(results, factors)}.")]
         figures = [
-            _matrix(artefact, f"metrics {number + 1} {name}", name, f"{label}, {data}", factors)
+            _matrix(f"metrics {number + 1} {name}", result, f"{label}, {data}", factors)
             for name, result in results.items()
-            if result.matrix is not None and (artefact.folder / MATRICES / f"{name}.png").is_file()
+            if result.matrix is not None
         ]
         if figures:
             blocks.append(Collapsible(f"Latents by factors: {label}, {data}", tuple(figures)))
@@ -62,15 +62,13 @@ def _table(caption: str, results: Mapping[str, Result]) -> Table:
     return Table(caption, header, tuple(rows), labels=2)
 
 
-def _matrix(artefact: Artefact, stem: str, name: str, of: str, factors: Sequence[str]) -> FigureBlock:
-    path = artefact.folder / MATRICES / f"{name}.png"
-    with Image.open(path) as image:
-        matrix = image.convert("RGB")
-    metric = name.replace("_", " ")
+def _matrix(stem: str, result: Result, of: str, factors: Sequence[str]) -> FigureBlock:
+    metric = result.name.replace("_", " ")
     return FigureBlock(
         stem,
-        matrix,
+        relation_figure(result, factors),
         f"{metric} of {of}: the relation of each latent with each factor, the darker the stronger.",
         f"Matrix of latents (rows) by the factors {', '.join(factors)} (columns), from which {metric} is computed.",
         ground="white",
+        data=relation_numbers(result, factors),
     )

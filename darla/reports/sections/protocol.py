@@ -115,6 +115,7 @@ def compute_table(artefacts: Sequence[Artefact]) -> Table:
             "Artefacts that were made at the same time are summed. The time of a transfer ends when its last worker "
             "is done.",
         ),
+        last=1,
     )
 
 

@@ -12,6 +12,7 @@ from darla.reports.data import ReportData
 from darla.reports.document import Block, Cell, FigureBlock, Section, Table, Text
 from darla.reports.figures.correlation import correlation_figure
 from darla.reports.figures.drift import drift_figure
+from darla.reports.figures.numbers import correlation_numbers, drift_numbers
 from darla.reports.sections.vision import find_models
 from darla.reports.tables.correlation import correlation_table
 from darla.reports.tables.transfer import NOTHING, number
@@ -81,6 +82,7 @@ def _drift(data: ReportData) -> list[Block]:
             "Shift of each latent from source to target while the state is the same, in units of its standard "
             "deviation over D_U; latents sorted by their shift, a line for each encoder.",
             "A panel for each target: the shift of each latent on the y axis, latents sorted, a line for each encoder.",
+            data=drift_numbers(curves),
         ),
     ]
 
@@ -102,6 +104,7 @@ def _correlation(artefact: Artefact) -> Sequence[Block]:
             f"{label[0].upper()}{label[1:]} against measures of the encoder; a dot for each encoder, ρ: Spearman's "
             "rank correlation with its interval.",
             f"A panel for each measure: the measure on the x axis, {label} on the y axis, a dot for each encoder.",
+            data=correlation_numbers(result, outcome),
         )
         for outcome, label in OUTCOMES.items()
         if outcome in outcomes

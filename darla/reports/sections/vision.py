@@ -192,7 +192,8 @@ def probe_table(models: Sequence[Model]) -> Table:
         "lowest and highest below it.",
     )
     caption = "Probes on the codes of held-out frames" if targets else "Codes of held-out frames"
-    return Table(caption, tuple(header), tuple(rows), notes, labels=2 if supervised else 1)
+    labels, last = 2 if supervised else 1, 1 if targets else 0
+    return Table(caption, tuple(header), tuple(rows), notes, labels=labels, last=last)
 
 
 def _targets(models: Sequence[Model]) -> list[str]:

@@ -1,0 +1,64 @@
+"""Whether a method returns more than the random agent: without that, nothing about its transfer follows."""
+
+from collections.abc import Iterable, Sequence
+from math import sqrt
+
+from scipy import stats
+
+from darla.evaluation.episode_records import EpisodeRecord
+from darla.evaluation.score_types import RANDOM, EpisodeScores
+
+_LEVEL = 0.975
+
+
+def better_than_random(
+    scores: EpisodeScores, records: Sequence[EpisodeRecord], domains: Iterable[str]
+) -> dict[str, bool]:
+    """Return for each trained method whether its mean return over some domains is above the random agent's.
+
+    One-sided t-test at 2.5 %: with several seeds, of their mean returns against the random agent's; with one seed, of
+    the differences between the episodes of the two agents, which have the same seeds.
+
+    Args:
+        scores: of a transfer.
+        records: the episodes behind them.
+        domains: names of domains; the mean over them is compared.
+
+    Returns:
+        By method; nothing where the random agent was not evaluated.
+    """
+    chosen = list(domains)
+    returns: dict[str, dict[int, dict[tuple[str, int], float]]] = {}
+    for record in records:
+        if record.domain in chosen:
+            of_seed = returns.setdefault(record.method, {}).setdefault(record.seed, {})
+            of_seed[record.domain, record.episode.number] = record.episode.return_
+    if RANDOM not in returns:
+        return {}
+    (random,) = returns[RANDOM].values()
+    result = {}
+    for method in scores.methods:
+        if method.method == RANDOM or method.method not in returns:
+            continue
+        policies = list(returns[method.method].values())
+        if len(policies) == 1:
+            differences = [value - random[episode] for episode, value in policies[0].items() if episode in random]
+        else:
+            level = _mean(list(random.values()))
+            differences = [_mean(list(policy.values())) - level for policy in policies]
+        result[method.method] = _is_positive(differences)
+    return result
+
+
+def _is_positive(differences: Sequence[float]) -> bool:
+    """Return whether the mean of some numbers is above zero by more than chance."""
+    count = len(differences)
+    if count < 2:
+        return False
+    mean = _mean(differences)
+    error = sqrt(sum((each - mean) ** 2 for each in differences) / (count - 1) / count)
+    return mean > error * float(stats.t.ppf(_LEVEL, count - 1))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,202 @@
+"""The first sentences of a report: which methods learned the source at all, what they keep of it, and how sure that is.
+
+Each follows from the numbers below it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from darla.analysis.encoder_probes import EncoderProbes
+from darla.evaluation.against_random import better_than_random
+from darla.evaluation.bootstrap import FEW_SEEDS
+from darla.evaluation.score_types import ALL_TARGETS, RANDOM, BaselineComparison, MethodScores, TransferScores
+from darla.reports.data import TransferData
+from darla.reports.document import Text
+from darla.reports.sections.vision import Model
+from darla.reports.tables.transfer import count, estimate, number, percent
+
+_CHANCE = 0.02
+"""Share of the way from chance to perfect below which a probe has learned nothing."""
+
+
+def opening(transfer: TransferData, *, named: bool = False) -> Text:
+    """Return three sentences on a transfer.
+
+    Args:
+        transfer: its scores and episodes.
+        named: whether they begin with the name of the task.
+    """
+    scores = transfer.scores
+    methods = [method for method in scores.methods if method.method != RANDOM]
+    learned = _learned(transfer)
+    first = _who_learned(scores, methods, learned)
+    second = _what_is_kept(transfer, [method for method in methods if learned.get(method.method)])
+    task = f"**Task {scores.task}.**" if named else ""
+    return Text(" ".join(filter(None, (task, first, second, _how_sure(scores, methods, learned)))))
+
+
+def encoder_opening(models: Sequence[Model]) -> Text | None:
+    """Return sentences on encoders that no agent of the report acts on: how full their codes are, and what of."""
+    models = [model for model in models if model.loss != "dae"]
+    if not models:
+        return None
+    probes = {model.full_label: model.probes() for model in models}
+    seeds = sorted({len(model.members) for model in models})
+    sentences = [_how_full(probes), _what_is_encoded(probes)]
+    if seeds[-1] == 1:
+        sentences.append("Every encoder has one seed: other seeds may do otherwise, and nothing here says by how much.")
+    else:
+        several = count(seeds[-1], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+        sentences.append(f"Numbers are means over {several}, with the lowest and the highest.")
+    return Text(" ".join(filter(None, sentences)))
+
+
+def _how_full(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
+    """Return how many latents of each model encode anything."""
+    parts, empty = [], []
+    for label, members in probes.items():
+        codes = [member.kl for member in members if member.kl is not None]
+        if not codes:
+            continue
+        active = sum(code.active_units for code in codes) / len(codes)
+        if not active:
+            empty.append(label)
+            continue
+        nats = sum(code.total for code in codes) / len(codes)
+        of = f"{number(active, 0)} of {len(codes[0].per_latent)} latents"
+        parts.append(f"**{label}** encodes images in {of}" + (f" ({number(nats)} nats)" if nats else ""))
+    sentence = f"{'; '.join(parts)}." if parts else ""
+    if empty:
+        sentence += f" {_names(empty)}: no latent is active, so the code is the same for every image and says nothing."
+    return sentence.strip()
+
+
+def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
+    """Return which fact about the state is predicted best and worst from codes, as a share of what is possible."""
+    shares: dict[tuple[str, str], float] = {}
+    for label, members in probes.items():
+        for fact in dict.fromkeys(fact for member in members for fact in member.targets):
+            scores = [member.targets[fact] for member in members if fact in member.targets]
+            each = [(score.nonlinear - score.chance) / (score.ceiling - score.chance) for score in scores]
+            shares[label, fact] = sum(each) / len(each)
+    if not shares:
+        return "No facts about the state behind these images are known, so no probe says what the codes keep of it."
+    (best, fact), share = max(shares.items(), key=lambda entry: entry[1])
+    if share < _CHANCE:
+        return "No fact about the state is predicted from the codes better than by chance."
+    (worst, other), least = min(shares.items(), key=lambda entry: entry[1])
+    first = (
+        f"From the codes of **{best}** a small network predicts {_fact(fact)}, {percent(share)} of the way from chance"
+    )
+    if (worst, other) == (best, fact):
+        return f"{first} to perfect."
+    from_worst = "" if worst == best else f" from those of **{worst}**"
+    return f"{first} to perfect, and {_fact(other)}{from_worst} {percent(max(least, 0.0))}."
+
+
+def _fact(name: str) -> str:
+    return f"*{name.replace('_', ' ')}*"
+
+
+def _learned(transfer: TransferData) -> dict[str, bool]:
+    sources = [domain.name for domain in transfer.scores.domains if domain.split == "source"]
+    return better_than_random(transfer.scores, transfer.episodes, sources)
+
+
+def _who_learned(scores: TransferScores, methods: Sequence[MethodScores], learned: dict[str, bool]) -> str:
+    source = next((domain.name for domain in scores.domains if domain.split == "source"), None)
+    if source is None:
+        return "No method was evaluated in the source."
+    level = scores.anchors.random_return.get(source)
+    if level is None:
+        return "The random agent was not evaluated, so it is not known whether any method learned the source."
+    random = f"the random agent ({number(level)})"
+    yes = [method for method in methods if learned.get(method.method)]
+    no = [method for method in methods if not learned.get(method.method)]
+    if not yes:
+        who = _names([method.method for method in no])
+        if len(no) > 3:
+            who = f"any of the {len(no)} methods"
+        return f"In the source, {who} cannot be told from {random}: {'it has' if len(no) == 1 else 'they have'} not " \
+               "learned the task."  # fmt: skip
+    returns = _names(
+        [f"**{method.method}** ({number(method.domains[source].return_.value)})" for method in yes], bold=False
+    )
+    sentence = f"In the source, {returns} {_verb('returns', yes)} more than {random}"
+    return f"{sentence}; {_names([method.method for method in no])} {_verb('does', no)} not." if no else f"{sentence}."
+
+
+def _what_is_kept(transfer: TransferData, learned: Sequence[MethodScores]) -> str:
+    scores = transfer.scores
+    targets = scores.targets
+    if not targets:
+        return "No target was evaluated."
+    if not learned:
+        return "So the returns in the targets say nothing about transfer."
+    trained_in_source = {agent.method for agent in scores.agents if agent.train_domain == "source"}
+    kept = [
+        (method.method, method.over_targets.retention.value)
+        for method in learned
+        if method.over_targets is not None and method.over_targets.retention and method.method in trained_in_source
+    ]
+    if not kept:
+        return ""
+    kept.sort(key=lambda pair: -pair[1])
+    where = f"Over the {len(targets)} targets" if len(targets) > 1 else f"In *{targets[0]}*"
+    (best, share), *others = kept
+    sentence = f"{where}, **{best}** keeps {number(share, 2)} of its return in the source"
+    if others:
+        sentence += f", {_names([f'**{name}** {number(value, 2)}' for name, value in others], bold=False)}"
+    better = better_than_random(scores, transfer.episodes, targets)
+    level = [name for name, _ in kept if not better.get(name)]
+    if level:
+        verb = "returns" if len(level) == 1 else "return"
+        there = "in them" if len(targets) > 1 else "there"
+        sentence += f"; {_names(level)} {verb} no more than the random agent {there}"
+    return f"{sentence}."
+
+
+def _how_sure(scores: TransferScores, methods: Sequence[MethodScores], learned: dict[str, bool]) -> str:
+    seeds = sorted({len(method.seeds) for method in methods})
+    if not methods:
+        return ""
+    if seeds[-1] == 1:
+        return "Every method has one seed: other seeds may do otherwise, and nothing here says by how much."
+    several = f"{seeds[0]} to {seeds[-1]} seeds" if seeds[0] != seeds[-1] else f"{count(seeds[0], 'seed')}"
+    narrow = f", from fewer than {FEW_SEEDS} independent seeds and therefore too narrow" \
+        if any(method.few_seeds for method in methods) else ""  # fmt: skip
+    compared = _largest(scores, learned)
+    if compared is None:
+        return f"Each method has {several}; the intervals below are about other seeds{narrow}."
+    cell = estimate(compared.difference)
+    difference, interval = cell.text, cell.detail
+    where = "all targets" if compared.domain == ALL_TARGETS else f"*{compared.domain}*"
+    low, high = compared.difference.low, compared.difference.high
+    includes = low is None or high is None or low <= 0 <= high
+    verdict = "which includes zero" if includes else "which excludes zero"
+    return (
+        f"Over {where} the difference between **{compared.method}** and {scores.anchors.baseline} is {difference} "
+        f"{interval}, an interval of {several} each, {verdict}{narrow}."
+    )
+
+
+def _largest(scores: TransferScores, learned: dict[str, bool]) -> BaselineComparison | None:
+    """Return the largest difference from the baseline over all targets, of methods of which one learned the source."""
+    targets = scores.targets
+    domain = ALL_TARGETS if len(targets) > 1 else targets[0] if targets else ""
+    entries = [
+        entry
+        for entry in scores.comparisons
+        if entry.domain == domain and entry.difference.low is not None
+        and (learned.get(entry.method) or learned.get(entry.baseline))
+    ]  # fmt: skip
+    return max(entries, key=lambda entry: abs(entry.difference.value), default=None)
+
+
+def _names(names: Sequence[str], *, bold: bool = True) -> str:
+    """Return names in a sentence."""
+    shown = [f"**{name}**" for name in names] if bold else list(names)
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _verb(singular: str, subjects: Sequence[object]) -> str:
+    return singular if len(subjects) == 1 else {"returns": "return", "does": "do"}[singular]
