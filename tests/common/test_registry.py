@@ -50,7 +50,8 @@ def test_an_unknown_name_is_answered_with_the_closest(shapes: Registry) -> None:
 
 
 def test_a_broken_package_is_named_and_disturbs_nothing_else(shapes: Registry) -> None:
-    with pytest.raises(InputError, match=r"shape 'broken' of outside-shapes cannot be loaded from broken: ModuleNotF.*broken.py, line 1"):
+    message = r"shape 'broken' of outside-shapes cannot be loaded from broken: ModuleNotF.*broken.py, line 1"
+    with pytest.raises(InputError, match=message):
         shapes["broken"]
     assert shapes["circle"].corners == 0
 
