@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from darla.common import DarlaError, InputError, user_code_error
+from darla.common import DarlaError, InputError, unknown_name, user_code_error
 from darla.common.errors import is_fault_of_user
 from darla.common.graphics import prepare_renderer
 from darla.common.registry import import_module_of
@@ -132,9 +132,25 @@ def _imported(env_id: str, who: str, folder: str) -> Callable[..., gymnasium.Env
         return None
     module = import_module_of(module_name, who, folder)
     if name in gymnasium.registry or not callable(getattr(module, name, None)):
+        _check_known(module, module_name, name)
         return None
     env_class: Callable[..., gymnasium.Env[Any, Any]] = getattr(module, name)
     return env_class
+
+
+def _check_known(module: Any, module_name: str, name: str) -> None:
+    """Refuse a name that a module neither defines nor registers, where it has others.
+
+    Raises:
+        InputError: with the closest of its environments.
+    """
+    own = {spec.id for spec in gymnasium.registry.values() if str(spec.entry_point).startswith(f"{module_name}:")}
+    defined = {
+        key for key, thing in vars(module).items() if isinstance(thing, type) and issubclass(thing, gymnasium.Env)
+    }
+    without_version = {each.rpartition("-v")[0] for each in gymnasium.registry}
+    if (own or defined) and name not in gymnasium.registry and name not in without_version:
+        raise unknown_name(f"environment of {module_name}:", name, {*own, *defined})
 
 
 def _gym_make(

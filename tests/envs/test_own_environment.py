@@ -202,7 +202,7 @@ def test_variants_that_name_different_things_have_every_value() -> None:
         ({"variants": [{"side": {"tuple": 3}}]}, "cannot be used: write"),
         ({"variants": [{"marker": {"import": "os:system"}}]}, "module of Python itself"),
         ({"env_id": "no_such_module:Id-v0"}, "there is no module 'no_such_module'"),
-        ({"env_id": "own_stripes:Strips"}, "cannot be made"),
+        ({"env_id": "own_stripes:Strips"}, "unknown environment of"),
     ],
 )
 def test_mistakes_are_named(parts: dict[str, Any], sentence: str) -> None:
