@@ -108,6 +108,11 @@ class Variants(gymnasium.Env[Any, Any]):
         return self._current.step(action)
 
     @property
+    def playing(self) -> gymnasium.Env[Any, Any]:
+        """The variant that is being played."""
+        return self._current
+
+    @property
     def starts_anywhere(self) -> bool:
         """Whether episodes start anywhere where `reset(options={"start": "anywhere"})` asks for it."""
         return bool(getattr(self._current.unwrapped, "starts_anywhere", False))

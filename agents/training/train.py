@@ -36,6 +36,7 @@ from darla.common import (
     complete_artefact,
     is_complete,
     limit_threads,
+    note_packages,
     open_artefact,
     seed_for,
     start_artefact,
@@ -134,6 +135,7 @@ def train_agent(
             copy_encoder_into(model.policy, init_encoder.model)
         # Only now that everything fits is anything written.
         folder = start_artefact(out, KIND, record)
+        note_packages(folder, env.packages())
         state = train(model, config, seed, folder, label, algorithm.log_interval(settings))
     finally:
         env.close()

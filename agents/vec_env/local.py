@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from darla import envs
 from darla.agents.vec_env.spaces import check_spaces
 from darla.common import InputError, seed_for
+from darla.envs.packages import packages_of
 
 if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain
@@ -82,6 +83,10 @@ class LocalVecEnv(DummyVecEnv):
             self.buf_dones[index] = terminated or truncated
             infos.append(info)
         return self._images.copy(), self.buf_rews.copy(), self.buf_dones.copy(), infos
+
+    def packages(self) -> dict[str, str]:
+        """Return the versions of the packages that make the images."""
+        return packages_of(self.envs[0])
 
     def begin_episodes(
         self, seeds: Sequence[int | None], options: Sequence[Mapping[str, Any] | None] | None = None

@@ -124,6 +124,12 @@ class WorkerVecEnv(VecEnv):
             [info for part in infos for info in part],
         )
 
+    def packages(self) -> dict[str, str]:
+        """Return the versions of the packages that make the images."""
+        self._send(0, "packages")
+        packages: dict[str, str] = self._receive(0)
+        return packages
+
     def close(self) -> None:
         """Close the environments and end the workers; closing twice does nothing."""
         if self._closed:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from darla.common.artefact import Artefact as Artefact
     from darla.common.artefact import complete_artefact as complete_artefact
     from darla.common.artefact import is_complete as is_complete
+    from darla.common.artefact import note_packages as note_packages
     from darla.common.artefact import open_artefact as open_artefact
     from darla.common.artefact import start_artefact as start_artefact
     from darla.common.artefact import writes_nothing_if_refused as writes_nothing_if_refused

@@ -6,6 +6,7 @@ What a stage needs only to resume is in the working folders, which are not hashe
 unpickled.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -60,6 +61,8 @@ _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "paths": dict,
     "files": dict,
 }
+_PACKAGES_NOTE = "packages-"
+"""How the names of the notes of `note_packages` begin."""
 _LONGEST_VALUE = 120
 """Characters of a value that an error message prints."""
 _PACKAGES = (
@@ -68,6 +71,8 @@ _PACKAGES = (
     "numpy",
     "gymnasium",
     "miniworld",
+    "pyglet",
+    "pillow",
     "stable-baselines3",
     "safetensors",
     "scikit-learn",
@@ -265,6 +270,7 @@ def _is_only_begun(folder: Path) -> bool:
     return all(
         path in (folder / CONFIG, folder / CHECKPOINT / SECONDS)
         or path.name == LOCK
+        or (path.parent == folder / CHECKPOINT and path.name.startswith(_PACKAGES_NOTE))
         or _is_partial(path.name)
         or folder / TENSORBOARD in path.parents
         for path in folder.rglob("*")
@@ -308,9 +314,9 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
             raise _begun_otherwise(folder, _read_record(record), kind, config)
         # Nothing is lost by beginning anew, unless another process is at it.
         _lock(folder)
-        for left_over in (TENSORBOARD, f"{CHECKPOINT}/{SECONDS}"):
-            shutil.rmtree(folder / left_over, ignore_errors=True)
-            (folder / left_over).unlink(missing_ok=True)
+        shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+        for left_over in (folder / CHECKPOINT).glob("*.json"):
+            left_over.unlink(missing_ok=True)
         write_json(record, wanted)
     if (running := _running.get()) is not None and not is_complete(folder):
         _lock(folder)
@@ -385,6 +391,7 @@ def complete_artefact(
             f"{folder} was removed or altered while it was being written ({CONFIG} is missing or another); give the "
             "command again"
         )
+    packages = _noted_packages(folder)
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     card: dict[str, Any] = {
         "kind": kind,
@@ -393,7 +400,7 @@ def complete_artefact(
         "inputs": dict(inputs),
         "wall_seconds": round(wall_seconds, 1),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "versions": versions(),
+        "versions": {**versions(), **packages},
         "commit": _commit(),
         "hardware": hardware(),
         "extra": dict(extra or {}),
@@ -404,6 +411,27 @@ def complete_artefact(
     card[_CHECKSUM] = card_checksum(card)
     write_json(folder / CARD, card)
     return Artefact(folder, kind, _plain(config), card)
+
+
+def note_packages(folder: Path, packages: Mapping[str, str]) -> None:
+    """Note which packages a process of a stage used, for the card of an unfinished artefact.
+
+    Args:
+        folder: of the artefact.
+        packages: versions by name.
+    """
+    if packages:
+        write_json(folder / CHECKPOINT / f"{_PACKAGES_NOTE}{os.getpid()}.json", dict(packages))
+
+
+def _noted_packages(folder: Path) -> dict[str, str]:
+    """Return what all processes noted; a damaged note is left out."""
+    packages: dict[str, str] = {}
+    for note in sorted((folder / CHECKPOINT).glob(f"{_PACKAGES_NOTE}*.json")):
+        with contextlib.suppress(InputError):
+            noted = read_json(note)
+            packages |= {str(name): str(version) for name, version in dict(noted).items()}
+    return dict(sorted(packages.items()))
 
 
 @cache

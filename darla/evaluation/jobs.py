@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
-from darla.common import InputError
+from darla.common import InputError, note_packages
 from darla.common.files import json_sha256
 from darla.common.jobs.sealed import read_if_sound, read_sealed, write_sealed
 from darla.common.json_records import from_json, to_json
@@ -87,7 +87,7 @@ class Evaluation:
     strip_frames: int
     """Images in a film strip; 0 for no strips."""
     results: Path
-    """Folder of the jobs' results."""
+    """Folder of the jobs' results, the working folder of the transfer."""
     strips: Path
     """Folder of the film strips."""
     episode_cache: Path | None = None
@@ -209,6 +209,7 @@ class EvaluationWorker:
         if isinstance(agent, Agent):
             evaluator.check_compatible(agent)
         outcomes = evaluator.evaluate(agent, evaluation.protocol, progress)
+        note_packages(evaluation.results.parent, evaluator.packages())
         curve: list[CurvePoint] = []
         few = replace(evaluation.protocol, episodes=max(1, evaluation.snapshot_eval_episodes))
         selected = evaluation.agents[job.agent].env_steps

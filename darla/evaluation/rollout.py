@@ -47,6 +47,10 @@ class VecEvaluator:
         assert isinstance(space, spaces.Discrete), "make_vec refuses other action spaces"
         return int(space.n)
 
+    def packages(self) -> dict[str, str]:
+        """Return the versions of the packages that make the images."""
+        return self._envs.packages()
+
     def check_compatible(self, agent: Agent) -> None:
         """Check that an agent was trained on images and actions like those of this domain.
 

@@ -15,6 +15,7 @@ from darla.common import (
     Progress,
     complete_artefact,
     is_complete,
+    note_packages,
     rng_for,
     start_artefact,
     unknown_name,
@@ -247,6 +248,8 @@ def _check(config: CollectConfig, domain: AnyDomain | GroundTruthData) -> None:
         if config.sampling == "grid":
             raise InputError("sampling 'grid' is for image data, whose factors have finitely many values")
     elif config.sampling == "random_policy":
+        if config.unit == "transition":
+            raise InputError(f"{domain.name} are image data, which have no actions, so there are no transitions")
         raise InputError(
             f"{domain.name} are image data, which have no actions to walk with; use sampling 'uniform' or 'grid'"
         )
@@ -318,6 +321,8 @@ def _write(drawer: FrameDrawer | ImageDrawer, config: CollectConfig, folder: Pat
             written.append(shard_path(folder, shard, part))
             save_array(written[-1], array)
     write_sealed(_record_of(folder, shard), config.shards[shard], written)
+    if isinstance(drawer, FrameDrawer):
+        note_packages(folder, drawer.packages())
 
 
 def _record_of(folder: Path, shard: int) -> Path:

@@ -17,6 +17,7 @@ from darla.envs.domains.factor_space import Context, structured
 from darla.envs.domains.world import Info
 from darla.envs.frames.units import REST, UnitPlan
 from darla.envs.make_env import make
+from darla.envs.packages import packages_of
 from darla.envs.paired_rendering import contexts_of_one_state
 
 _ANYWHERE = {"start": "anywhere"}
@@ -95,6 +96,10 @@ class FrameDrawer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._env.close()
+
+    def packages(self) -> dict[str, str]:
+        """Return the versions of the packages that make the images."""
+        return packages_of(self._env)
 
     def draw(self, shard: int, first: int, size: int) -> Shard:
         """Draw one shard.

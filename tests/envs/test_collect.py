@@ -124,7 +124,7 @@ def test_any_gymnasium_environment_with_images_can_be_collected(tmp_path: Path) 
     assert rooms.factor_space is None
     assert set(rooms.contexts["env_id"]) == {"darla/SeekAvoid-v0"}
     with pytest.raises(InputError, match="random_policy"):
-        collect(CollectConfig(frames=30), tmp_path / "uniform", domain=domain)
+        collect(CollectConfig(frames=30, sampling="uniform"), tmp_path / "uniform", domain=domain)
 
 
 def test_defaults_fit_what_is_asked_for() -> None:

@@ -157,7 +157,7 @@ def test_units_depend_on_neither_workers_nor_shards(tmp_path, options):
         ({"unit": "triple"}, "triple"),
         ({"unit": "pair", "frames": 41}, "multiple of 2"),
         ({"unit": "group", "group_size": 20, "frames": 50}, "multiple of 20"),
-        ({"unit": "transition"}, "random_policy"),
+        ({"unit": "transition"}, "no actions, so there are no transitions"),
         ({"unit": "group", "sampling": "random_policy"}, "uniform"),
         ({"unit": "image", "group_size": 4}, "group_size 4 would be ignored"),
         ({"unit": "image", "group_factors": ("scale",)}, "group_factors scale would be ignored"),

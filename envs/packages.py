@@ -1,0 +1,68 @@
+"""Which packages made the images: those of an environment's classes, and those that their modules import."""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gymnasium
+
+from darla.common.files import sha256
+from darla.envs.make_env import Variants
+
+_COVERED = {"darla", "gymnasium", "miniworld", "numpy", "torch", "pyglet", "PIL", *sys.stdlib_module_names}
+"""Packages that every card names, and Python's own modules."""
+_DRAWS_NOTHING = {"typing_extensions"}
+
+
+def packages_of(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
+    """Return the version of each package that an environment is made of, but for those that every card names.
+
+    A module that belongs to no installed package, such as a file of the user, has the SHA-256 of its file instead.
+
+    Args:
+        env: with its wrappers.
+    """
+    versions: dict[str, str] = {}
+    for name in sorted({module.__name__ for module in _modules(env)}):
+        top = name.partition(".")[0]
+        if top in _COVERED | _DRAWS_NOTHING:
+            continue
+        for package in _distributions().get(top, ()):
+            versions[package] = metadata.version(package)
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if top not in _distributions() and file is not None and Path(file).is_file():
+            versions[name] = f"sha256 {sha256(Path(file))[:12]}"
+    return versions
+
+
+def _modules(env: gymnasium.Env[Any, Any]) -> Iterator[ModuleType]:
+    """Yield the modules of an environment's classes, and the modules that are named in them."""
+    for layer in _layers(env):
+        for kind in type(layer).__mro__:
+            module = sys.modules.get(kind.__module__)
+            if module is None or kind.__module__.partition(".")[0] in {"darla", *sys.stdlib_module_names}:
+                continue
+            yield module
+            for thing in list(vars(module).values()):
+                home = thing if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
+                home = sys.modules.get(home) if isinstance(home, str) else home
+                if isinstance(home, ModuleType):
+                    yield home
+
+
+def _layers(env: gymnasium.Env[Any, Any]) -> Iterator[gymnasium.Env[Any, Any]]:
+    """Yield an environment and everything inside it."""
+    layer: gymnasium.Env[Any, Any] | None = env
+    while layer is not None:
+        yield layer
+        layer = layer.playing if isinstance(layer, Variants) else getattr(layer, "env", None)
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Return the installed packages by the names that they are imported by; reading them takes a moment."""
+    return {name: sorted(set(packages)) for name, packages in metadata.packages_distributions().items()}
