@@ -78,6 +78,8 @@ class RolloutEpisode:
     """Whether its last step reached a time limit, be the episode terminated there or not."""
     images: list[Images] = field(default_factory=list)
     """The image before each step and at the end, uint8 (H, W, C); empty unless images were recorded."""
+    actions: list[Any] = field(default_factory=list)
+    """The action of each step; empty unless images were recorded."""
     over: bool = False
     """Whether it has ended."""
 
@@ -108,7 +110,7 @@ def rollout(
             `PerEpisodeGenerators`.
         deterministic: whether the actor takes its most probable (or most valuable) action.
         options: `reset(options=...)` of each episode; None for none.
-        record_images: whether every image is kept.
+        record_images: whether every image and every action is kept.
         progress: called with the number of episodes after each batch.
 
     Returns:
@@ -165,6 +167,7 @@ def _rollout_batch(
             episode.truncated = bool(truncated[slot])
             if record_images:
                 episode.images.append(images[slot])
+                episode.actions.append(actions[slot])
             if not episode.over and episode.length >= _MAX_STEPS:
                 raise InputError(
                     f"the episode with seed {episode.seed} did not end within {_MAX_STEPS} steps; "

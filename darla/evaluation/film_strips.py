@@ -17,6 +17,7 @@ from darla.agents import Actor, make_vec, rollout
 from darla.common import rng_for, seed_for
 from darla.common.files import write_bytes
 from darla.envs import AnyDomain, Context, Domain
+from darla.envs.domains.world import names_of_actions
 from darla.envs.pictures import to_rgb
 from darla.evaluation.score_types import AgentRecord, StripEpisode, StripRecord
 from darla.evaluation.transfer_config import EvaluationProtocol
@@ -42,6 +43,10 @@ class RecordedEpisode:
     """Reward of each step."""
     context: Mapping[str, Any]
     """Values of the domain's factors, where it has some."""
+    actions: Sequence[str] = ()
+    """Name of each step's action; none if they were not named."""
+    decoded: Sequence[NDArray[np.uint8]] = ()
+    """What the agent's encoder makes of each image, uint8 (H, W, C); none without an encoder that decodes."""
 
     @property
     def return_(self) -> float:
@@ -132,7 +137,19 @@ def record_episode(
         )
     finally:
         envs.close()
-    return RecordedEpisode(label, episode.images, episode.rewards, episode.first_info.get("context", {}))
+    actions = _named(episode.actions, domain.to_dict(), actor.n_actions)
+    return RecordedEpisode(label, episode.images, episode.rewards, episode.first_info.get("context", {}), actions)
+
+
+def _named(actions: Sequence[Any], domain: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return what a film calls each action: its name, or its numbers where it is not one of several."""
+    names = names_of_actions(domain, count)
+    return tuple(
+        names[int(action)]
+        if np.ndim(action) == 0 and 0 <= int(action) < len(names)
+        else ", ".join(f"{value:.2f}" for value in np.ravel(action))
+        for action in actions
+    )
 
 
 def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Image.Image:

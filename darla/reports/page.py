@@ -34,7 +34,6 @@ from darla.reports.tables.transfer import (
     estimate,
     number,
     percent,
-    random_notes,
     score_table,
     success_table,
 )
@@ -168,7 +167,6 @@ def _findings(scores: TransferScores) -> Iterable[str]:
     if not targets:
         return
     where = f"over {len(targets)} targets" if len(targets) > 1 else f"in *{targets[0]}*"
-    yield from (f"**{note}**" for note in random_notes(scores))
     learned = {method.method: scores.beats_random(method) for method in scores.methods}
     floors = [floor for target in targets if (floor := scores.anchors.random_return.get(target)) is not None]
     for method in scores.methods:

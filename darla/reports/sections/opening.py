@@ -4,6 +4,7 @@ Each follows from the numbers below it.
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from darla.analysis.encoder_probes import EncoderProbes
 from darla.evaluation.against_random import better_than_random
@@ -26,12 +27,22 @@ def opening(transfer: TransferData, *, named: bool = False) -> Text:
         named: whether they begin with the name of the task.
     """
     scores = transfer.scores
-    methods = [method for method in scores.methods if method.method != RANDOM]
-    learned = _learned(transfer)
-    first = _who_learned(scores, methods, learned)
-    second = _what_is_kept(transfer, [method for method in methods if learned.get(method.method)])
     task = f"**Task {scores.task}.**" if named else ""
-    return Text(" ".join(filter(None, (task, first, second, _how_sure(scores, methods, learned)))))
+    methods = [method for method in scores.methods if method.method != RANDOM]
+    in_source = [method for method in methods if not method.leaks]
+    if not in_source:
+        first = "No method was trained in the source, so nothing is transferred: these are upper bounds."
+        return Text(" ".join(filter(None, (task, first, _how_sure(scores, methods)))))
+    learned = [method for method in in_source if scores.beats_random(method)]
+    tested = better_than_random(scores, transfer.episodes, [scores.source])
+    clear = [method for method in learned if tested.get(method.method, True)]
+    parts = (
+        task,
+        _who_learned(scores, in_source, learned, clear),
+        _what_is_kept(scores, learned, clear),
+        _how_sure(scores, methods),
+    )
+    return Text(" ".join(filter(None, parts)))
 
 
 def encoder_opening(models: Sequence[Model]) -> Text | None:
@@ -97,65 +108,63 @@ def _fact(name: str) -> str:
     return f"*{name.replace('_', ' ')}*"
 
 
-def _learned(transfer: TransferData) -> dict[str, bool]:
-    sources = [domain.name for domain in transfer.scores.domains if domain.split == "source"]
-    return better_than_random(transfer.scores, transfer.episodes, sources)
-
-
-def _who_learned(scores: TransferScores, methods: Sequence[MethodScores], learned: dict[str, bool]) -> str:
-    source = next((domain.name for domain in scores.domains if domain.split == "source"), None)
-    if source is None:
-        return "No method was evaluated in the source."
+def _who_learned(
+    scores: TransferScores,
+    methods: Sequence[MethodScores],
+    learned: Sequence[MethodScores],
+    clear: Sequence[MethodScores],
+) -> str:
+    source = scores.source
     level = scores.anchors.random_return.get(source)
     if level is None:
         return "The random agent was not evaluated, so it is not known whether any method learned the source."
     random = f"the random agent ({number(level)})"
-    yes = [method for method in methods if learned.get(method.method)]
-    no = [method for method in methods if not learned.get(method.method)]
-    if not yes:
-        who = _names([method.method for method in no])
-        if len(no) > 3:
-            who = f"any of the {len(no)} methods"
-        return f"In the source, {who} cannot be told from {random}: {'it has' if len(no) == 1 else 'they have'} not " \
-               "learned the task."  # fmt: skip
-    returns = _names(
-        [f"**{method.method}** ({number(method.domains[source].return_.value)})" for method in yes], bold=False
-    )
-    sentence = f"In the source, {returns} {_verb('returns', yes)} more than {random}"
-    return f"{sentence}; {_names([method.method for method in no])} {_verb('does', no)} not." if no else f"{sentence}."
+    no = [method.method for method in methods if method not in learned]
+    if not learned:
+        who = _names(no) if len(no) < 4 else f"all {len(no)} methods"
+        return f"In the source, {who} {_agree('returns', no)} no more than {random}, so nothing was learned there."
+    shown = [f"**{method.method}** ({number(method.domains[source].return_.value)})" for method in learned]
+    sentence = f"In the source, {_names(shown, bold=False)} {_agree('returns', learned)} more than {random}"
+    doubtful = [method.method for method in learned if method not in clear]
+    if doubtful:
+        sentence += f", {_names(doubtful)} by no more than chance" if len(doubtful) < len(learned) else \
+                    ", but by no more than chance"  # fmt: skip
+    return f"{sentence}; {_names(no)} {_agree('does', no)} not." if no else f"{sentence}."
 
 
-def _what_is_kept(transfer: TransferData, learned: Sequence[MethodScores]) -> str:
-    scores = transfer.scores
+def _what_is_kept(scores: TransferScores, learned: Sequence[MethodScores], clear: Sequence[MethodScores]) -> str:
     targets = scores.targets
     if not targets:
         return "No target was evaluated."
     if not learned:
         return "So the returns in the targets say nothing about transfer."
-    trained_in_source = {agent.method for agent in scores.agents if agent.train_domain == "source"}
+    if not clear:
+        return "So the returns in the targets say little about transfer."
     kept = [
-        (method.method, method.over_targets.retention.value)
-        for method in learned
-        if method.over_targets is not None and method.over_targets.retention and method.method in trained_in_source
+        (method, method.over_targets.retention.value)
+        for method in clear
+        if method.over_targets is not None and method.over_targets.retention is not None
     ]
     if not kept:
         return ""
     kept.sort(key=lambda pair: -pair[1])
     where = f"Over the {len(targets)} targets" if len(targets) > 1 else f"In *{targets[0]}*"
     (best, share), *others = kept
-    sentence = f"{where}, **{best}** keeps {number(share, 2)} of its return in the source"
+    sentence = f"{where}, **{best.method}** keeps {number(share, 2)} of its return in the source"
     if others:
-        sentence += f", {_names([f'**{name}** {number(value, 2)}' for name, value in others], bold=False)}"
-    better = better_than_random(scores, transfer.episodes, targets)
-    level = [name for name, _ in kept if not better.get(name)]
+        sentence += f", {_names([f'**{method.method}** {number(value, 2)}' for method, value in others], bold=False)}"
+    floors = [floor for target in targets if (floor := scores.anchors.random_return.get(target)) is not None]
+    floor = sum(floors) / len(floors) if len(floors) == len(targets) else -inf
+    level = [
+        method.method for method, _ in kept if method.over_targets and method.over_targets.return_.mean.value <= floor
+    ]
     if level:
-        verb = "returns" if len(level) == 1 else "return"
         there = "in them" if len(targets) > 1 else "there"
-        sentence += f"; {_names(level)} {verb} no more than the random agent {there}"
+        sentence += f"; {_names(level)} {_agree('returns', level)} no more than the random agent {there}"
     return f"{sentence}."
 
 
-def _how_sure(scores: TransferScores, methods: Sequence[MethodScores], learned: dict[str, bool]) -> str:
+def _how_sure(scores: TransferScores, methods: Sequence[MethodScores]) -> str:
     seeds = sorted({len(method.seeds) for method in methods})
     if not methods:
         return ""
@@ -164,7 +173,7 @@ def _how_sure(scores: TransferScores, methods: Sequence[MethodScores], learned: 
     several = f"{seeds[0]} to {seeds[-1]} seeds" if seeds[0] != seeds[-1] else f"{count(seeds[0], 'seed')}"
     narrow = f", from fewer than {FEW_SEEDS} independent seeds and therefore too narrow" \
         if any(method.few_seeds for method in methods) else ""  # fmt: skip
-    compared = _largest(scores, learned)
+    compared = _largest(scores)
     if compared is None:
         return f"Each method has {several}; the intervals below are about other seeds{narrow}."
     cell = estimate(compared.difference)
@@ -179,9 +188,10 @@ def _how_sure(scores: TransferScores, methods: Sequence[MethodScores], learned: 
     )
 
 
-def _largest(scores: TransferScores, learned: dict[str, bool]) -> BaselineComparison | None:
+def _largest(scores: TransferScores) -> BaselineComparison | None:
     """Return the largest difference from the baseline over all targets, of methods of which one learned the source."""
     targets = scores.targets
+    learned = {method.method: scores.beats_random(method) for method in scores.methods}
     domain = ALL_TARGETS if len(targets) > 1 else targets[0] if targets else ""
     entries = [
         entry
@@ -198,5 +208,6 @@ def _names(names: Sequence[str], *, bold: bool = True) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _verb(singular: str, subjects: Sequence[object]) -> str:
+def _agree(singular: str, subjects: Sequence[object]) -> str:
+    """Return a verb in the number of its subjects."""
     return singular if len(subjects) == 1 else {"returns": "return", "does": "do"}[singular]
