@@ -1,15 +1,21 @@
-"""Record a film: the same episode in the source and in a target, one row for each agent, as an animated GIF."""
+"""Record a film: the same episode in the source and in a target, agents in a grid, as an animated GIF or as MP4."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from darla.agents import Actor, FrozenEncoder
 from darla.common import InputError, seed_for, unknown_name
 from darla.common.files import write_bytes
 from darla.envs import TransferTask, tasks
 from darla.evaluation.evaluated_agents import Named, load_agents
 from darla.evaluation.film_strips import RecordedEpisode, paired_contexts, record_episode
 from darla.evaluation.transfer_config import EvaluationProtocol
-from darla.reports.figures.film import film_gif
+from darla.reports.figures.film import KINDS, film_gif, film_mp4, require_mp4
+from darla.vision import encode_images
+from darla.vision.encoders.encode import decode_codes
 
 
 def film(
@@ -22,13 +28,15 @@ def film(
 ) -> Path:
     """Let agents play one episode in the source and again in a target, and write a film of both.
 
+    Below each image is what the agent's encoder makes of it, the return so far with the rewards, and the action.
+
     The episode is that of the film strips of `darla.transfer`. In a world whose states can be rendered in any context,
     it begins with the same state in both domains, so that only the appearance differs.
 
     Args:
         task: the transfer task or its name.
-        agents: agent artefacts, or pairs of a method's name and one; a row of the film for each.
-        out: the GIF file.
+        agents: agent artefacts, or pairs of a method's name and one; up to four stand in two columns, more in three.
+        out: the file, ending in .gif or .mp4; the latter needs `imageio-ffmpeg` (extra `film`).
         target: name of the target; the task's first if None.
         protocol: gives the evaluation seed, and whether actions are deterministic; that of `darla.transfer` if None.
 
@@ -36,16 +44,20 @@ def film(
         The file.
 
     Raises:
-        InputError: an unknown task or target, a file name that does not end in .gif, no agent, or one that cannot be
-            evaluated on the task.
+        InputError: an unknown task or target, another file name, no agent, or one that cannot be evaluated on the
+            task.
     """
     task = tasks.get(task) if isinstance(task, str) else task
     target = next(iter(task.targets)) if target is None else target
     if target not in task.targets:
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)
-    if Path(out).suffix.lower() != ".gif":
-        raise InputError(f"out is {out}, but a film is an animated GIF: its name must end in .gif")
-    write_bytes(Path(out), film_gif(record_pairs(task, agents, target, protocol or EvaluationProtocol())))
+    kind = Path(out).suffix.lower()
+    if kind not in KINDS:
+        raise InputError(f"out is {out}, but the name of a film must end in {' or '.join(KINDS)}")
+    if kind == ".mp4":
+        require_mp4()
+    write = film_mp4 if kind == ".mp4" else film_gif
+    write_bytes(Path(out), write(record_pairs(task, agents, target, protocol or EvaluationProtocol())))
     return Path(out)
 
 
@@ -76,7 +88,16 @@ def record_pairs(
         actor = agent.load()
         name = agent.method if agent.method not in pairs else f"{agent.method}, seed {agent.seed}"
         pairs[name] = (
-            record_episode(actor, source, "source", seed, contexts[0], protocol),
-            record_episode(actor, shifted, target, seed, contexts[1], protocol),
+            _decoded(actor, record_episode(actor, source, "source", seed, contexts[0], protocol)),
+            _decoded(actor, record_episode(actor, shifted, target, seed, contexts[1], protocol)),
         )
     return pairs
+
+
+def _decoded(actor: Actor, episode: RecordedEpisode) -> RecordedEpisode:
+    """Return an episode with what the agent's frozen encoder makes of its images, where it has one."""
+    encoder = getattr(actor, "encoder", None)
+    if not isinstance(encoder, FrozenEncoder):
+        return episode
+    images = np.stack(episode.images)
+    return replace(episode, decoded=list(decode_codes(encoder.model, encode_images(encoder.model, images))))

@@ -316,14 +316,17 @@ class TransferCommand(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class FilmCommand(Command):
-    """Record the same episode in source and target, as an animated GIF."""
+    """Record the same episode in source and target, as a GIF or as MP4.
+
+    Below each image is what the agent's encoder makes of it, the return so far, and the action.
+    """
 
     at_least_one: ClassVar[Sequence[str]] = ("AGENT",)
     positional: ClassVar[int] = 1
     task: Task
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
-    """Folders of agents, from `darla act`; one row of the film for each."""
-    out: Annotated[Path, tyro.conf.arg(help="The file to write, ending in .gif.")]
+    """Folders of agents, from `darla act`; they stand in a grid."""
+    out: Annotated[Path, tyro.conf.arg(help="The file to write, ending in .gif, or in .mp4 (extra `film`).")]
     target: tyro.conf.DisallowNone[str | None] = None
     """Name of the target; the first of the task if not given."""
     evaluation_seed: int = 2017
@@ -352,6 +355,9 @@ class ReportCommand(Command):
     """Folders of transfers, from `darla transfer`; the encoders and agents they used are included. Or any folders that
     hold artefacts."""
     out: Out
+    films: bool = False
+    """Whether the agents play an episode in the source and in each target again, as a film in the page: MP4 where the
+    extra `film` is installed, else an animated GIF. Needs the agents of the transfers and their environments."""
     open: bool = False
     """Whether to open the page in a browser."""
 
@@ -362,7 +368,7 @@ class ReportCommand(Command):
 
         if not self.runs:
             raise InputError("name at least one run to report on")
-        made = report(self.runs, self.out)
+        made = report(self.runs, self.out, films=self.films)
         if self.open:
             webbrowser.open((made.folder / PAGE).resolve().as_uri())
         return _print_folder(made)

@@ -38,7 +38,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "act": Verb("commands:ActCommand", "Learn to act: train a policy in a task's source domain"),
         "transfer": Verb("commands:TransferCommand", "Evaluate agents, unchanged, in the source and in every target"),
-        "film": Verb("commands:FilmCommand", "Record the same episode in source and target, as an animated GIF"),
+        "film": Verb("commands:FilmCommand", "Record the same episode in source and target, as a GIF or as MP4"),
         "report": Verb("commands:ReportCommand", "Write the results as one HTML page and as Markdown"),
         "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
         "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),

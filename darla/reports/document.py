@@ -124,12 +124,23 @@ class FigureData:
 
 
 @dataclass(frozen=True)
+class Film:
+    """Moving images."""
+
+    data: bytes
+    """The file's content."""
+    kind: Literal["mp4", "gif"]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class FigureBlock:
-    """A figure or an image, with a caption."""
+    """A figure, an image or a film, with a caption."""
 
     name: str
     """Unique within the report; the stem of its file name in the Markdown report."""
-    content: Figure | Image.Image
+    content: Figure | Image.Image | Film
     caption: str
     alt: str
     """Alternative text."""

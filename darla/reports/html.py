@@ -20,6 +20,7 @@ from darla.reports.document import (
     Document,
     ExplorerBlock,
     FigureBlock,
+    Film,
     Section,
     Table,
     Text,
@@ -28,7 +29,9 @@ from darla.reports.explorer.page import explorer_part, explorer_script, explorer
 from darla.reports.figures.style import to_svg
 
 _WEBP_QUALITY = 90
-_ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+_ALLOWED = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; media-src data:"
+)
 """What the browser may load: what is in the page."""
 _SMALL = 900
 """Pixels up to which an image is shown in its own size and not stretched to the width of the column."""
@@ -131,6 +134,8 @@ class _Page:
             svg = to_svg(figure.content, on_white=figure.ground == "white")
             svg = svg.replace("<svg", f"<svg {label}", 1)
             markup = f'<div class="scroll">{svg}</div>'
+        elif isinstance(figure.content, Film):
+            markup = _film(figure.content, figure.alt)
         else:
             image = figure.content
             kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
@@ -151,6 +156,18 @@ class _Page:
         data = base64.b64encode(figure.data.csv().encode()).decode()
         link = f'<a download="{name}.csv" href="data:text/csv;base64,{data}">Data (CSV)</a>'
         return f'<p class="files" data-name="{name}">{link}</p>\n'
+
+
+def _film(film: Film, alt: str) -> str:
+    """Return a film: a video that is started by the reader, or an animated image."""
+    size = f'width="{film.width}" height="{film.height}"'
+    data = base64.b64encode(film.data).decode()
+    if film.kind == "gif":
+        return f'<img class="film" src="data:image/gif;base64,{data}" {size} alt="{escape(alt)}" loading="lazy">'
+    return (
+        f'<video class="film" controls loop muted playsinline preload="metadata" {size} '
+        f'aria-label="{escape(alt)}" src="data:video/mp4;base64,{data}"></video>'
+    )
 
 
 def _cell(tag: str, cell: Cell, column: int, labels: int, scope: str) -> str:

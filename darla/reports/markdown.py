@@ -14,6 +14,7 @@ from darla.reports.document import (
     Document,
     ExplorerBlock,
     FigureBlock,
+    Film,
     Section,
     Table,
     Text,
@@ -74,6 +75,12 @@ class _Writer:
     def _figure(self, figure: FigureBlock) -> list[str]:
         self._figures += 1
         path = f"{FIGURES}/{self._figures:02d}-{_file_name(figure.name)}.png"
+        if isinstance(figure.content, Film):
+            file = path.removesuffix("png") + figure.content.kind
+            self.images[file] = figure.content.data
+            shown = "!" if figure.content.kind == "gif" else ""
+            alt = as_markdown(figure.alt.replace("[", "(").replace("]", ")"))
+            return [f"{shown}[{alt}]({file})", f"**Figure {self._figures}.** {as_markdown(figure.caption)}"]
         if isinstance(figure.content, Figure):
             self.images[path] = to_png(figure.content)
         else:

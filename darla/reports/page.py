@@ -3,9 +3,10 @@
 One self-contained HTML page, and the same as Markdown with its figures beside it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isinf
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -15,7 +16,7 @@ from darla.common.files import write_bytes
 from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.score_types import ALL_TARGETS, RANDOM, AgentRecord, Estimate, StripEpisode, TransferScores
 from darla.reports.data import ReportData, TransferData
-from darla.reports.document import Block, Bullets, Collapsible, Document, FigureBlock, Section, Text
+from darla.reports.document import Block, Bullets, Collapsible, Document, FigureBlock, Film, Section, Text
 from darla.reports.figures.numbers import profile_numbers, score_numbers
 from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
@@ -51,8 +52,17 @@ def write_document(document: Document, out: Path) -> tuple[Path, Path]:
     return out / PAGE, out / TEXT
 
 
-def build_report(data: ReportData) -> Document:
-    """Build the report from its artefacts."""
+Films = Mapping[tuple[str, str], Film]
+"""By the digest of a transfer and the name of a target."""
+
+
+def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Document:
+    """Build the report from its artefacts.
+
+    Args:
+        data: the artefacts.
+        films: shown with the film strips of their transfers.
+    """
     transfers = data.transfers
     sections = [
         _summary(transfers) if transfers else _encoder_summary(data),
@@ -60,8 +70,8 @@ def build_report(data: ReportData) -> Document:
         curves_section(data),
         _per_task(
             "Film strips",
-            [transfer for transfer in transfers if transfer.scores.strips],
-            _strips,
+            [transfer for transfer in transfers if transfer.scores.strips or _films_of(transfer, films)],
+            lambda transfer: [*_films_of(transfer, films), *_strips(transfer)],
             "One episode in the source and again in the target, as the agent saw it, with the same start where the "
             "domains allow it. Triangles on the time line are rewards: up for a positive one, down for a negative one.",
         ),
@@ -253,6 +263,21 @@ def _alt_scores(scores: TransferScores) -> str:
 
 def _rewards(episode: StripEpisode) -> str:
     return f"{episode.positive_rewards} positive, {episode.negative_rewards} negative"
+
+
+def _films_of(transfer: TransferData, films: Films) -> list[Block]:
+    """Return the films of a transfer, one for each target."""
+    return [
+        FigureBlock(
+            f"film {target}",
+            films[transfer.artefact.digest, target],
+            f"The same episode in the source and in *{target}*: what the agent sees, below it what its encoder makes "
+            "of it, the return so far with the rewards, and the action.",
+            f"Film of the agents in the source and in {target}.",
+        )
+        for target in transfer.scores.targets
+        if (transfer.artefact.digest, target) in films
+    ]
 
 
 def _strips(transfer: TransferData) -> list[Block]:

@@ -66,8 +66,8 @@ def test_nothing_is_praised_where_no_method_beats_random_play() -> None:
     words = sentences({"pixels": [{"source": 0.5, "a": 3.0, "b": 3.0}], "codes": [{"source": 0.4, "a": 9.0, "b": 9.0}]})
     assert words == (
         "In the source, **pixels** and **codes** return no more than the random agent (0.5), so nothing was learned "
-        "there. So the returns in the targets say nothing about transfer. Every method has one seed: other seeds may do "
-        "otherwise, and nothing here says by how much."
+        "there. So the returns in the targets say nothing about transfer. Every method has one seed: other seeds may "
+        "do otherwise, and nothing here says by how much."
     )
 
 

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from headless_browser import browser, complaints, missing, requested
 from made_up_run import make_run
 
+from darla.evaluation.film_strips import RecordedEpisode
 from darla.evaluation.score_types import TransferScores
+from darla.reports.document import Document, FigureBlock, Film, Section
+from darla.reports.figures.film import film_mp4, film_size
+from darla.reports.html import to_html
 from darla.write_report import report
 
 if reason := missing():
@@ -104,3 +109,36 @@ def test_a_figure_is_saved_as_svg_in_the_colors_of_the_page(page: Any, downloads
     assert text.startswith("<svg")
     assert "var(--" not in text
     assert "#c4501b" in text
+
+
+def test_a_film_plays(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    pytest.importorskip("imageio_ffmpeg", reason="films as MP4: pip install darla[film]")
+    images = [np.full((64, 64, 3), 8 * step, np.uint8) for step in range(31)]
+    rows = {"agent": [RecordedEpisode("source", images, [1.0] * 30, {}, ("forward",) * 30)]}
+    film = Film(film_mp4(rows), "mp4", *film_size(rows))
+    block = FigureBlock("film", film, "A film.", "An image that becomes lighter.")
+    (tmp_path / "page.html").write_text(to_html(Document("title", "", (Section("part", (block,)),))))
+    with browser(tmp_path_factory.mktemp("films")) as driver:
+        driver.get(f"file://{tmp_path / 'page.html'}")
+        state = driver.execute_async_script(
+            """
+            const done = arguments[0];
+            const video = document.querySelector('video');
+            video.addEventListener('timeupdate', () => {
+              if (video.currentTime > 0.5) {
+                const canvas = document.createElement('canvas');
+                [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+                const pen = canvas.getContext('2d');
+                pen.drawImage(video, 0, 0);
+                done([video.videoWidth, video.videoHeight, video.duration, ...pen.getImageData(100, 150, 1, 1).data]);
+              }
+            });
+            video.addEventListener('error', () => done([video.error.message]));
+            video.play().catch((error) => done([String(error)]));
+            """
+        )
+        width, height, duration, *pixel = state
+        assert (width, height) == film_size(rows)
+        assert duration > 2.0
+        assert 8 < pixel[0] < 240  # lighter than the first image, darker than the last
+        assert complaints(driver) == []

@@ -54,6 +54,27 @@ def encode_images(
     return codes
 
 
+@torch.inference_mode()
+def decode_codes(model: VisionModel, codes: np.ndarray[Any, Any], batch_size: int = 256) -> np.ndarray[Any, Any]:
+    """Return the images of codes as a model displays them.
+
+    Args:
+        model: in eval mode.
+        codes: (N, D), not normalized.
+        batch_size: codes decoded at once.
+
+    Returns:
+        uint8 (N, H, W, C).
+    """
+    device = next(model.parameters()).device
+    inputs = torch.as_tensor(codes, dtype=torch.float32, device=device)
+    starts = range(0, len(inputs), batch_size)
+    parts = [model.to_display(model.decode(inputs[start : start + batch_size])) for start in starts]
+    pixels = torch.cat(parts).float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    images: np.ndarray[Any, Any] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    return images
+
+
 def encode_frames(
     model: VisionModel,
     frames: Frames,

@@ -6,14 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
 from darla.vision import VisionModel, encode_images, metrics
-from darla.vision.encoders.traversals import to_uint8
+from darla.vision.encoders.encode import decode_codes
 
 Array = np.ndarray[Any, Any]
 _ROWS = 2_000
@@ -59,14 +58,9 @@ class EncoderView:
         """Return the codes of images uint8 (N, H, W, C), float32 (N, D); not normalized."""
         return encode_images(self.model, images)
 
-    @torch.inference_mode()
-    def decode(self, codes: Array, batch_size: int = 256) -> Array:
+    def decode(self, codes: Array) -> Array:
         """Return the images of codes (N, D) as the model displays them, uint8 (N, H, W, C)."""
-        device = next(self.model.parameters()).device
-        inputs = torch.as_tensor(codes, dtype=torch.float32, device=device)
-        starts = range(0, len(inputs), batch_size)
-        parts = [self.model.to_display(self.model.decode(inputs[at : at + batch_size])) for at in starts]
-        return np.concatenate([to_uint8(part) for part in parts])
+        return decode_codes(self.model, codes)
 
     def latents(self, shown: Array) -> list[Latent]:
         """Return the latents, the one with the largest KL first.
