@@ -23,8 +23,8 @@ def check_spaces(observation_space: spaces.Space[object], action_space: spaces.S
     shape = observation_space.shape
     if len(shape) != 3 or observation_space.dtype != np.uint8:
         raise InputError(f"{need}, and these are {_describe(observation_space)}")
-    if shape[2] not in (1, 3, 4) or min(shape[:2]) <= shape[2]:
-        hint = " (channel first?)" if shape[0] in (1, 3, 4) else ""
+    if min(shape[:2]) <= shape[2]:
+        hint = ' (channels first? write "channels_first": true into the task)' if shape[0] < min(shape[1:]) else ""
         raise InputError(f"{need}, and these have shape {shape}{hint}")
     if np.any(observation_space.low != 0) or np.any(observation_space.high != 255):
         raise InputError(f"{need}, and these have other bounds: {observation_space}")

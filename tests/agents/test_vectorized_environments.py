@@ -69,7 +69,7 @@ def test_workers_answer_for_single_environments(columns):
 @pytest.mark.parametrize(
     ("variant", "workers", "message"),
     [
-        ({"channels_first": True}, 1, "channel first"),
+        ({"channels_first": True}, 1, "channels first"),
         ({"continuous": True}, 1, "discrete actions"),
         ({"continuous": True}, 2, "discrete actions"),
     ],

@@ -112,7 +112,10 @@ class DAE(ImageModel):
     def __init__(self, config: DAEConfig, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)
         if config.hue_prob and image_shape[2] != 3:
-            raise InputError(f"hue_prob {config.hue_prob} needs images of 3 channels, not of {image_shape[2]}")
+            raise InputError(
+                f"hue_prob {config.hue_prob} needs images of 3 channels (RGB), not of {image_shape[2]}; set "
+                "dae.hue_prob to 0 (--dae.hue-prob 0), so that the DAE repairs masked parts alone"
+            )
         self.config = config
         self.likelihood = likelihood(config.likelihood, config.pixel_std)
         published = architecture(config.network, config.width)
