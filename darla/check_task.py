@@ -123,12 +123,16 @@ def is_tested(task: TransferTask) -> bool:
 
 def _unusable(seen: Seen) -> Iterable[str]:
     """Yield what no agent or encoder could use, for each part."""
+    refused = set()  # each kind once: all variants of an environment have the same actions
     for part, probed in seen:
         who = f"{part.domains[0]}: {part.what}"
         try:
             check_spaces(probed.observation_space, probed.action_space, who)
         except InputError as error:
-            yield str(error)
+            reason = str(error).replace(who, "")
+            if reason not in refused:
+                yield str(error)
+            refused.add(reason)
         if probed.brightest <= _DARK:
             yield (
                 f"{who} shows images with values from {probed.darkest} to {probed.brightest}, which are nearly black; "

@@ -101,7 +101,7 @@ def test_crafter_with_the_class_of_the_page(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_environment_of_stable_worldmodel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("stable_worldmodel")
-    path = written(SHOWN["pushing"], tmp_path)
+    path = written(SHOWN["poles"], tmp_path)
     assert cli.main(["check", str(path)]) == 0, capsys.readouterr().out
     assert cli.main(["collect", str(path), "--frames", "12", "--out", str(tmp_path / "frames")]) == 0
     frames = FrameSet.open(tmp_path / "frames")
@@ -110,6 +110,6 @@ def test_an_environment_of_stable_worldmodel(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_tasks_of_the_page_can_be_read(tmp_path: Path) -> None:
-    assert set(SHOWN) >= {"corridors", "tinted corridors", "pushing", *(name for _, name, _ in STRANGERS)}
+    assert set(SHOWN) >= {"corridors", "tinted corridors", "poles", *(name for _, name, _ in STRANGERS)}
     for shown in SHOWN.values():
         assert find_task(str(written(shown, tmp_path))).name == shown["name"]
