@@ -48,7 +48,7 @@ def choose_device(name: str) -> torch.device:
     if not torch.cuda.is_available():
         raise InputError(f"device {requested!r} was requested, but PyTorch finds no GPU on this machine")
     count = torch.cuda.device_count()
-    if device.index is None and "LOCAL_RANK" in os.environ:
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % count)
     if (device.index or 0) >= count:
         gpus = ", ".join(f"cuda:{index}" for index in range(count))
@@ -140,12 +140,13 @@ minutes."""
 
 
 @cache
-def _join_process_group(backend: str) -> "dist.ProcessGroup | None":
+def _join_process_group(backend: str) -> "dist.ProcessGroup":
     """Join the processes of `torchrun`, once, and return a group for waiting that uses no GPU."""
     if not dist.is_initialized():
         dist.init_process_group(backend)
         atexit.register(dist.destroy_process_group)
-    return dist.new_group(timeout=_PATIENCE, backend="gloo")
+    group: dist.ProcessGroup = dist.new_group(timeout=_PATIENCE, backend="gloo")
+    return group
 
 
 @dataclass(frozen=True)
