@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from darla.agents.algorithms.registry import ALGORITHMS
+from darla.agents.actions import Actions, action_space, bounds_of, count, draw_uniformly, in_words
+from darla.agents.algorithms.registry import ALGORITHMS, Memory
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.common import Artefact, InputError, open_artefact
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
-Actions = np.ndarray[Any, np.dtype[np.int64]]
 Infos = Sequence[Mapping[str, Any]]
 
 ENCODER_PATH = "encoder_path"
@@ -40,20 +40,25 @@ class Actor(Protocol):
     def act(
         self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
     ) -> Actions:
-        """Choose an action for each image, uint8 (n, H, W, C) to int64 (n,); `infos` are the environments' infos."""
+        """Choose an action for each image, uint8 (n, H, W, C); `infos` are the environments' infos.
+
+        Returns:
+            int64 (n,), or of continuous actions float32 (n, A).
+        """
 
 
 class RandomAgent:
     """Chooses every action with the same probability: the zero of normalized scores.
 
     Args:
-        n_actions: number of actions to choose from.
+        actions: number of discrete actions to choose from, or an action space.
     """
 
-    def __init__(self, n_actions: int) -> None:
-        if n_actions < 1:
-            raise InputError(f"n_actions must be at least 1, not {n_actions}")
-        self.n_actions = n_actions
+    def __init__(self, actions: int | spaces.Space[Any]) -> None:
+        if isinstance(actions, int) and actions < 1:
+            raise InputError(f"actions must be at least 1, not {actions}")
+        self._space = spaces.Discrete(actions) if isinstance(actions, int) else actions
+        self.n_actions = count(self._space)
 
     def reset(self, n: int) -> None:
         """Begin episodes; it has no memory."""
@@ -65,7 +70,7 @@ class RandomAgent:
         self, observations: Images, deterministic: bool, rng: np.random.Generator, infos: Infos | None = None
     ) -> Actions:
         """Draw an action for each image from `rng`, whether `deterministic` or not."""
-        return rng.integers(self.n_actions, size=len(observations), dtype=np.int64)
+        return draw_uniformly(self._space, len(observations), rng)
 
 
 class Agent:
@@ -90,7 +95,9 @@ class Agent:
         self.policy.set_training_mode(False)
         self.n_actions = description.n_actions
         self._algorithm = ALGORITHMS[description.algorithm]
+        self._actions = action_space(description.n_actions, description.action_bounds)
         self._stack: np.ndarray[Any, Any] | None = None
+        self._memory: Memory | None = None
         on_state = description.observation == "state" and description.latent_dim is not None
         self._state_size = description.latent_dim if on_state else None
 
@@ -144,11 +151,12 @@ class Agent:
             InputError: the environment shows other images or takes other actions than the agent was trained
                 on.
         """
-        if not isinstance(action_space, spaces.Discrete) or int(action_space.n) != self.n_actions:
-            raise InputError(
-                f"the agent chooses from {self.n_actions} discrete actions, but {who} has the action space"
-                f" {action_space}"
-            )
+        own = self._actions
+        if type(action_space) is not type(own) or (count(action_space), bounds_of(action_space)) != (
+            count(own),
+            bounds_of(own),
+        ):
+            raise InputError(f"the agent chooses from {in_words(own)}, but {who} has the action space {action_space}")
         shape, dtype = observation_space.shape, observation_space.dtype
         if shape != self.description.image_shape or dtype != np.uint8:
             raise InputError(
@@ -157,16 +165,19 @@ class Agent:
             )
 
     def reset(self, n: int) -> None:
-        """Begin episodes in n environments at once; clears the frame stacks."""
+        """Begin episodes in n environments at once; clears the frame stacks and what a recurrent policy remembers."""
         self._stack = None
+        self._memory = self._algorithm.new_memory(self.policy, n)
         if self.description.frame_stack > 1:
             on_pixels = self.description.latent_dim is None
             self._stack = np.zeros((n, *self._stacked_shape()), np.uint8 if on_pixels else np.float32)
 
     def restart(self, indices: list[int]) -> None:
-        """Begin a new episode in some of the environments; clears their frame stacks."""
+        """Begin a new episode in some of the environments; clears their frame stacks and what was remembered there."""
         if self._stack is not None:
             self._stack[indices] = 0
+        if self._memory is not None:
+            self._memory.forget(indices)
 
     @torch.inference_mode()
     def act(
@@ -182,7 +193,7 @@ class Agent:
             infos: the environments' infos at these images; only a policy on the ground-truth state reads them.
 
         Returns:
-            Actions, int64 (n,).
+            Actions, int64 (n,), or of continuous actions float32 (n, A).
 
         Raises:
             InputError: images of another shape or type, another number of them than was given to `reset`, or no state
@@ -197,8 +208,18 @@ class Agent:
         inputs = self._stack_frames(self._encode(observations, infos))
         tensor, _ = self.policy.obs_to_tensor(inputs)
         assert isinstance(tensor, torch.Tensor)  # and not a dictionary of them, as for Dict spaces
+        if self._algorithm.is_recurrent and self._memory is None:
+            raise InputError(f"a recurrent agent needs reset(n) with n = {len(observations)}, but it was not called")
         exploration = self.description.exploration
-        return self._algorithm.choose_actions(self.policy, tensor, deterministic, rng, exploration)
+        actions = self._algorithm.choose_actions(self.policy, tensor, deterministic, rng, exploration, self._memory)
+        return actions if isinstance(self._actions, spaces.Discrete) else self._within_bounds(actions)
+
+    def _within_bounds(self, actions: Actions) -> Actions:
+        """Return continuous actions as SB3 hands them to the environment: scaled, or else cut, to the bounds."""
+        assert isinstance(self._actions, spaces.Box)
+        if self.policy.squash_output:
+            actions = self.policy.unscale_action(actions)
+        return np.clip(actions, self._actions.low, self._actions.high).astype(np.float32)
 
     def _encode(self, observations: Images, infos: Infos | None) -> np.ndarray[Any, Any]:
         """Return the input of the policy: codes, images or states."""

@@ -51,7 +51,8 @@ class EpisodeEnvs(Protocol):
         """Step every environment whose episode is not over; the others keep their last image and info.
 
         Args:
-            actions: integers (n,); those of finished and idle environments are ignored.
+            actions: integers (n,), or of continuous actions floats (n, A); those of finished and idle environments are
+                ignored.
 
         Returns:
             Images uint8 (n, H, W, C), rewards float64 (n,), terminated and truncated, bool (n,), and infos.
@@ -201,6 +202,10 @@ class PerEpisodeGenerators(np.random.Generator):
     def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Draw Gumbel noise; the argmax of logits plus Gumbel noise is a sample of the softmax of the logits."""
         return self._by_row("gumbel", (loc, scale), size, (), {})
+
+    def standard_normal(self, size: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Draw from N(0, 1)."""
+        return self._by_row("standard_normal", (), size, args, kwargs)
 
     def _by_row(
         self, method: str, leading: tuple[Any, ...], size: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

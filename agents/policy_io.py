@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from darla.agents.actions import Bounds, action_space
 from darla.agents.algorithms.build import SMALLEST_IMAGE, build_policy, policy_space
 from darla.agents.algorithms.registry import ALGORITHMS, MAX_SIZE, is_size
 from darla.agents.algorithms.settings import Observation
@@ -24,6 +25,8 @@ SNAPSHOTS = "snapshots"
 
 FORMAT = 2
 """Of `policy.json`."""
+_OPTIONAL = {"action_bounds"}
+"""Fields that `policy.json` has only where they are not None."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class PolicyDescription:
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the environment's images."""
     n_actions: int
-    """Number of discrete actions it chooses from."""
+    """Number of discrete actions it chooses from, or of the numbers in a continuous action."""
     frame_stack: int
     """Successive codes or images it observes at once."""
     latent_dim: int | None
@@ -56,6 +59,8 @@ class PolicyDescription:
     """Environment steps of each file in `snapshots/`, in their order."""
     vision: Mapping[str, Any] | None
     """Configuration of the encoder that is part of the policy and was trained with it; None without one."""
+    action_bounds: Bounds | None = None
+    """Least and largest value of each number of a continuous action; None for discrete actions."""
 
     def __post_init__(self) -> None:
         algorithm = ALGORITHMS[self.algorithm]
@@ -71,6 +76,8 @@ class PolicyDescription:
                 "image_shape, latent_dim, n_actions and frame_stack must be positive whole numbers, at most"
                 f" {MAX_SIZE}, not {', '.join(map(repr, sizes))}"
             )
+        if self.action_bounds is not None:
+            _check_bounds(self.action_bounds, self.n_actions)
         if (kind == "pixels") != (self.latent_dim is None) or (kind == "latents") != (self.precision is not None):
             raise InputError("latent_dim belongs to policies on latents or on the state, precision to those on latents")
         if self.vision is not None and (kind != "pixels" or self.encoder is None or not _has_modest_sizes(self.vision)):
@@ -91,11 +98,12 @@ class PolicyDescription:
         smallest = SMALLEST_IMAGE if self.vision is None else 1
         space = policy_space(self.observation, shape, self.frame_stack, smallest=smallest)
         extractor = extractor_arguments(self.vision, self.frame_stack)
-        return build_policy(self.algorithm, self.architecture, space, self.n_actions, device, extractor)
+        actions = action_space(self.n_actions, self.action_bounds)
+        return build_policy(self.algorithm, self.architecture, space, actions, device, extractor)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain values."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value is not None}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "PolicyDescription":
@@ -105,12 +113,25 @@ class PolicyDescription:
             InputError: a field is missing, unknown or of another type.
         """
         names = {field.name for field in fields(cls)}
-        if record.keys() != names:
-            raise InputError(f"its fields must be {', '.join(sorted(names))}")
+        if record.keys() | _OPTIONAL != names:
+            raise InputError(f"its fields must be {', '.join(sorted(names - _OPTIONAL))}")
         try:
-            return cls(**{**record, **{name: tuple(record[name]) for name in ("image_shape", "snapshot_steps")}})
+            bounds = record.get("action_bounds")
+            tuples = {name: tuple(record[name]) for name in ("image_shape", "snapshot_steps")}
+            return cls(**{**record, **tuples, "action_bounds": bounds and tuple(map(tuple, bounds))})
         except TypeError as error:
             raise InputError(str(error)) from error
+
+
+def _check_bounds(bounds: object, count: int) -> None:
+    """Check bounds that may come from a file."""
+    if not (
+        isinstance(bounds, tuple)
+        and len(bounds) == 2
+        and all(len(end) == count and all(isinstance(number, int | float) for number in end) for end in bounds)
+        and all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in zip(*bounds, strict=True))
+    ):
+        raise InputError(f"action_bounds must be {count} least and {count} larger finite numbers, not {bounds!r}")
 
 
 def save_weights(path: Path, policy: "BasePolicy") -> None:

@@ -64,6 +64,7 @@ class A2C(Algorithm):
     """Advantage actor-critic."""
 
     settings = A2CSettings
+    actions = ("discrete", "continuous")
     presets: ClassVar[Mapping[Observation, AlgorithmSettings]] = {
         "latents": A2CSettings(),
         "pixels": A2CSettings(net_arch=()),  # linear heads on NatureCNN, as in PPO

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
 from darla.common import InputError
+from darla.common.registry import describe_fault
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -39,21 +40,28 @@ def build(
         extractor: `features_extractor_class` and its arguments; SB3's own network for images if empty.
 
     Raises:
-        InputError: the settings are of another algorithm.
+        InputError: the settings are of another algorithm, or the algorithm cannot choose from the environments'
+            actions, or refuses its arguments.
     """
     algorithm = ALGORITHMS[name]
+    algorithm.check_actions(env.action_space)
     if not isinstance(settings, algorithm.settings):
         raise InputError(f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}")
     sb3_class: type[Any] = algorithm.sb3_class()
-    model: BaseAlgorithm = sb3_class(
-        policy=_policy_name(env.observation_space.shape or ()),
-        env=env,
-        policy_kwargs={**algorithm.policy_arguments(algorithm.architecture(settings)), **extractor},
-        seed=seed,
-        device=device,
-        verbose=0,
-        **settings.arguments(),
-    )
+    try:
+        model: BaseAlgorithm = sb3_class(
+            policy=algorithm.policy_name(env.observation_space.shape or ()),
+            env=env,
+            policy_kwargs={**algorithm.policy_arguments(algorithm.architecture(settings)), **extractor},
+            seed=seed,
+            device=device,
+            verbose=0,
+            **settings.arguments(),
+        )
+    except (TypeError, ValueError, AssertionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"algorithm {name!r} cannot be built with its settings: {describe_fault(error)}") from error
     return model
 
 
@@ -61,7 +69,7 @@ def build_policy(
     name: str,
     architecture: Mapping[str, Any],
     observation_space: spaces.Box,
-    n_actions: int,
+    actions: spaces.Discrete | spaces.Box,
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
 ) -> "BasePolicy":
@@ -71,18 +79,17 @@ def build_policy(
         name: a name in `ALGORITHMS`.
         architecture: as the algorithm's `architecture` returns it.
         observation_space: codes (D,), or channel-first images (C, H, W) as SB3 hands them to a policy.
-        n_actions: number of discrete actions.
+        actions: what the policy chooses from.
         device: the policy's device.
         extractor: as for `build`.
     """
     algorithm = ALGORITHMS[name]
-    policy_class: type[Any] = algorithm.sb3_class().policy_aliases[_policy_name(observation_space.shape)]
+    policy_class, arguments = algorithm.policy_class(observation_space.shape, architecture, extractor)
     policy: BasePolicy = policy_class(
         observation_space,
-        spaces.Discrete(n_actions),
+        actions,
         lambda _: 0.0,  # the learning rate, of an optimizer that takes no step
-        **algorithm.policy_arguments(architecture),
-        **extractor,
+        **arguments,
     )
     return policy.to(device)
 
@@ -110,8 +117,3 @@ def policy_space(
             f" NatureCNN needs at least {smallest}x{smallest}"
         )
     return spaces.Box(0, 255, (channels * frame_stack, height, width), np.uint8)
-
-
-def _policy_name(shape: tuple[int, ...]) -> str:
-    """Return SB3's name of the policy for an observation of this shape."""
-    return "CnnPolicy" if len(shape) == 3 else "MlpPolicy"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
     from torch import Tensor
 
-_IMAGES_IN_REPLAY = 20_000
+IMAGES_IN_REPLAY = 20_000
 """Transitions kept where observations are images. SB3's replay buffer keeps both images of a transition, half a
 gigabyte for 20,000 of 64x64x3. Its `optimize_memory_usage` would keep one, but then treats a time limit as an end
 (SB3 #934), which biases the values of a task with a time limit."""
@@ -88,7 +88,7 @@ class DQN(Algorithm):
     settings = DQNSettings
     presets: ClassVar[Mapping[Observation, AlgorithmSettings]] = {
         "latents": DQNSettings(),
-        "pixels": DQNSettings(net_arch=(), buffer_size=_IMAGES_IN_REPLAY),  # a linear head on NatureCNN
+        "pixels": DQNSettings(net_arch=(), buffer_size=IMAGES_IN_REPLAY),  # a linear head on NatureCNN
         "state": DQNSettings(net_arch=(256, 256)),
     }
     value_based = True
@@ -105,14 +105,17 @@ class DQN(Algorithm):
         """Return the settings where a configuration has none; with `fine_tune` the replay buffer holds images too."""
         settings = super().preset(observation, fine_tune=fine_tune)
         assert isinstance(settings, DQNSettings)
-        return replace(settings, buffer_size=_IMAGES_IN_REPLAY) if fine_tune else settings
+        return replace(settings, buffer_size=IMAGES_IN_REPLAY) if fine_tune else settings
 
     def exploration(self, settings: AlgorithmSettings) -> float:
         """Return the probability of a random action at the end of training."""
-        assert isinstance(settings, DQNSettings)
-        return settings.exploration_final_eps
+        return float(getattr(settings, "exploration_final_eps", 0.0))
 
     def action_values(self, policy: "BasePolicy", observations: "Tensor") -> "Tensor":
         """Return the values of the online network; the policy holds the target network beside it."""
         values: Tensor = policy.q_net(observations)  # type: ignore[operator]
         return values
+
+    def network(self, policy: "BasePolicy") -> Any:
+        """Return the online network."""
+        return policy.q_net

@@ -79,6 +79,7 @@ class PPO(Algorithm):
     """Proximal policy optimization."""
 
     settings = PPOSettings
+    actions = ("discrete", "continuous")
     presets: ClassVar[Mapping[Observation, AlgorithmSettings]] = {
         "latents": PPOSettings(),
         # NatureCNN ends in a layer of 512 units, so SB3 puts linear heads on it by default.

@@ -71,6 +71,9 @@ def begin_segment(model: BaseAlgorithm, seed: int, number: int) -> None:
     model.set_random_seed(seed_for(seed, "segment", number))
     model._last_obs = model.env.reset()  # type: ignore[assignment]
     model._last_episode_starts = np.ones(model.env.num_envs, dtype=bool)
+    if (remembered := getattr(model, "_last_lstm_states", None)) is not None:
+        for tensor in (*remembered.pi, *remembered.vf):
+            tensor.zero_()
 
 
 class Segments(BaseCallback):

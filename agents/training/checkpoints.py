@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.save_util import recursive_getattr
 from torch import Tensor
 
 from darla.common import ArtefactError, InputError
@@ -43,7 +44,7 @@ def save_checkpoint(
         snapshots: files of the run that are finished; the checkpoint is used only while they are as they are now.
     """
     name = f"{model.num_timesteps:012d}.safetensors"
-    save_tensors(folder / name, {**_policy_tensors(model), **_optimizer_tensors(model), **_replay_tensors(model)})
+    save_tensors(folder / name, {**_policy_tensors(model), **_other_tensors(model), **_replay_tensors(model)})
     state = {
         "tensors": name,
         "counters": {key: getattr(model, key) for key in _COUNTERS if hasattr(model, key)},
@@ -74,7 +75,7 @@ def load_checkpoint(folder: Path, model: BaseAlgorithm) -> dict[str, Any] | None
     try:
         tensors = load_tensors(folder / Path(state["tensors"]).name)
         model.policy.load_state_dict(_below("policy", tensors), strict=True)
-        _restore_optimizer(model, _below("optimizer", tensors))
+        _restore_others(model, tensors)
         _restore_replay(model, _below("replay", tensors), state["replay"])
         for key in _COUNTERS:
             if hasattr(model, key):
@@ -97,31 +98,38 @@ def _policy_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
     return {f"policy/{name}": tensor for name, tensor in model.policy.state_dict().items()}
 
 
-def _optimizer_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
-    if (optimizer := _optimizer(model)) is None:
-        return {}
-    moments = optimizer.state_dict()["state"]
-    return {
-        f"optimizer/{index}/{name}": torch.as_tensor(value)
-        for index, state in moments.items()
-        for name, value in state.items()
+def _other_tensors(model: BaseAlgorithm) -> dict[str, Tensor]:
+    """Return the moments of every optimizer, and what SAC and its like have beside their policy."""
+    optimizers, others = _beside_policy(model)
+    moments = {
+        f"optimizer/{name}/{index}/{moment}": torch.as_tensor(value)
+        for name, optimizer in optimizers.items()
+        for index, state in optimizer.state_dict()["state"].items()
+        for moment, value in state.items()
     }
+    return {**moments, **{f"other/{name}": tensor.detach() for name, tensor in others.items()}}
 
 
-def _restore_optimizer(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
-    if (optimizer := _optimizer(model)) is None:
-        return
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, moment = name.split("/")
-        moments.setdefault(int(index), {})[moment] = tensor
-    # The groups hold constants of the settings, and a learning rate that SB3 sets before every update.
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+def _restore_others(model: BaseAlgorithm, tensors: dict[str, Tensor]) -> None:
+    optimizers, others = _beside_policy(model)
+    for name, optimizer in optimizers.items():
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _below(f"optimizer/{name}", tensors).items():
+            index, moment = key.split("/")
+            moments.setdefault(int(index), {})[moment] = tensor
+        # The groups hold constants of the settings, and a learning rate that SB3 sets before every update.
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    with torch.no_grad():
+        for name, tensor in others.items():
+            tensor.copy_(tensors[f"other/{name}"])
 
 
-def _optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer | None:
-    return getattr(model.policy, "optimizer", None)  # episodic control has none
+def _beside_policy(model: BaseAlgorithm) -> tuple[dict[str, torch.optim.Optimizer], dict[str, Tensor]]:
+    """Return an algorithm's optimizers and further tensors by the names that SB3 saves them under."""
+    modules, variables = model._get_torch_save_params()
+    optimizers = {name: recursive_getattr(model, name) for name in modules if name != "policy"}
+    return optimizers, {name: recursive_getattr(model, name) for name in variables}
 
 
 def _replay(model: BaseAlgorithm) -> ReplayBuffer | None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
+from darla.agents.actions import bounds_of, count
 from darla.agents.agent import ENCODER_PATH, Actor, Agent
 from darla.agents.algorithms.build import build, policy_space
 from darla.agents.algorithms.registry import ALGORITHMS
@@ -147,7 +147,8 @@ def train_agent(
         observation=observation,
         architecture=algorithm.architecture(settings),
         image_shape=image_shape(env.observation_space),
-        n_actions=_n_actions(env),
+        n_actions=count(env.action_space),
+        action_bounds=bounds_of(env.action_space),
         frame_stack=config.frame_stack,
         latent_dim=None if observation == "pixels" else _width(inputs) // config.frame_stack,
         encoder=loaded.digest if loaded else None,
@@ -235,11 +236,6 @@ def _width(env: VecEnv) -> int:
     """Return the length of the vectors that environments show."""
     assert env.observation_space.shape is not None
     return int(env.observation_space.shape[-1])
-
-
-def _n_actions(env: VecEnv) -> int:
-    assert isinstance(env.action_space, Discrete)
-    return int(env.action_space.n)
 
 
 def _select(

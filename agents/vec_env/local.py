@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
@@ -42,6 +43,7 @@ class LocalVecEnv(DummyVecEnv):
         super().__init__([partial(_make, domain) for _ in range(n_envs)])
         assert self.observation_space.shape is not None
         self._images: Images = np.zeros((n_envs, *self.observation_space.shape), np.uint8)
+        self._is_discrete = isinstance(self.action_space, spaces.Discrete)
         # Of `begin_episodes` and `step_episodes` alone.
         self._terminated, self._truncated = np.zeros((2, n_envs), dtype=bool)
         self._infos: list[Mapping[str, Any]] = [{}] * n_envs
@@ -106,7 +108,8 @@ class LocalVecEnv(DummyVecEnv):
         """Step the environments whose episodes are not over; see `darla.agents.episodes.EpisodeEnvs`."""
         rewards = np.zeros(self.num_envs)
         for index in np.flatnonzero(~(self._terminated | self._truncated)):
-            image, reward, terminated, truncated, self._infos[index] = self.envs[index].step(int(actions[index]))
+            action = int(actions[index]) if self._is_discrete else np.asarray(actions[index], self.action_space.dtype)
+            image, reward, terminated, truncated, self._infos[index] = self.envs[index].step(action)
             self._images[index], rewards[index] = image, reward
             self._terminated[index], self._truncated[index] = terminated, truncated
         return self._images.copy(), rewards, self._terminated.copy(), self._truncated.copy(), list(self._infos)

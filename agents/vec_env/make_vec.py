@@ -26,7 +26,7 @@ def make_vec(domain: "AnyDomain", n_envs: int, seed: int | None = None, workers:
 
     Raises:
         InputError: a number is not positive, or the environments do not show uint8 images (height, width, channels) or
-            do not take discrete actions.
+            do not take actions that agents can choose from (`darla.agents.actions`).
     """
     if n_envs < 1 or workers < 1:
         raise InputError(f"n_envs and workers must be at least 1, not {n_envs} and {workers}")

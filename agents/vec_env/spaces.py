@@ -3,11 +3,12 @@
 import numpy as np
 from gymnasium import spaces
 
+from darla.agents.actions import check_actions
 from darla.common import InputError
 
 
 def check_spaces(observation_space: spaces.Space[object], action_space: spaces.Space[object], who: str) -> None:
-    """Check that an environment shows uint8 images (height, width, channel) and takes discrete actions.
+    """Check that an environment shows uint8 images (height, width, channel) and takes actions that agents can choose.
 
     Args:
         observation_space: of a single environment.
@@ -28,12 +29,7 @@ def check_spaces(observation_space: spaces.Space[object], action_space: spaces.S
         raise InputError(f"{need}, and these have shape {shape}{hint}")
     if np.any(observation_space.low != 0) or np.any(observation_space.high != 255):
         raise InputError(f"{need}, and these have other bounds: {observation_space}")
-    if not isinstance(action_space, spaces.Discrete):
-        raise InputError(
-            f"{who} cannot be used: agents take one of n discrete actions, and its action space is {action_space}"
-        )
-    if action_space.start != 0:
-        raise InputError(f"{who} cannot be used: its actions start at {action_space.start}, and must start at 0")
+    check_actions(action_space, who)
 
 
 def image_shape(space: spaces.Space[object]) -> tuple[int, int, int]:

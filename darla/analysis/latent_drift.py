@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from darla.agents import Agent
+from darla.agents import ALGORITHMS, Agent
 from darla.common import Artefact, InputError
 from darla.envs import TransferTask, tasks
 from darla.envs.paired_rendering import Images, PairedRendering, render_pairs
@@ -148,7 +148,7 @@ def _pairs(task: TransferTask | str, states: int, seed: int) -> Sequence[tuple[s
 def _features(agent: Agent, images: Images, batch_size: int = 256) -> Codes:
     """Return the output of an agent's convolutions, (N, F)."""
     policy: Any = agent.policy
-    network = getattr(policy, "q_net", policy)  # DQN keeps its features there
+    network = ALGORITHMS[agent.description.algorithm].network(policy)
     extractor = getattr(network, "features_extractor", None)
     if extractor is None:
         raise InputError(f"a policy of {agent.description.algorithm} has no features to measure")

@@ -95,6 +95,11 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def own(self) -> list[str]:
+        """Return the names of darla's own things, without loading those of other packages."""
+        self._import_own()
+        return [name for name, thing in self._things.items() if _home(thing).startswith(f"{self.package}.")]
+
     def _import_own(self) -> None:
         if self._imported:
             return

@@ -253,7 +253,7 @@ class EvaluationWorker:
         agent = self._evaluation.agents[number]
         if agent.artefact is None:
             assert self._evaluator is not None
-            return RandomAgent(self._evaluator.n_actions)
+            return RandomAgent(self._evaluator.action_space)
         if snapshot is None:
             return agent.load()
         loaded = self._agent(number, None)

@@ -41,11 +41,9 @@ class VecEvaluator:
         self.close()
 
     @property
-    def n_actions(self) -> int:
-        """Number of discrete actions."""
-        space = self._envs.action_space
-        assert isinstance(space, spaces.Discrete), "make_vec refuses other action spaces"
-        return int(space.n)
+    def action_space(self) -> "spaces.Space[Any]":
+        """What agents choose from."""
+        return self._envs.action_space
 
     def packages(self) -> dict[str, str]:
         """Return the versions of the packages that make the images."""

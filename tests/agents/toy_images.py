@@ -50,7 +50,9 @@ class Columns(gymnasium.Env[np.ndarray, int]):
             raise KeyboardInterrupt
         if self.crashes:
             raise ZeroDivisionError("the toy broke")
-        reward = self.worth if int(action) == self.column else 0.0
+        # A continuous action names a column by its first number: the left third of [-1, 1] the left one, and so on.
+        named = action if np.ndim(action) == 0 else min((float(action[0]) + 1) / 2 * self.columns, self.columns - 1)
+        reward = self.worth if int(named) == self.column else 0.0
         self.t += 1
         over = self.t >= self.length
         image = self._draw()
