@@ -22,7 +22,9 @@ class ActConfig(CheckedConfig):
     """How a policy is trained in the source domain."""
 
     algorithm: str = "ppo"
-    """`ppo`, `a2c`, `dqn`, `mfec` (episodic control), or an algorithm of another package."""
+    """`ppo`, `a2c`, `dqn`, `mfec` (episodic control); `sac`, for continuous actions; `qrdqn`, `trpo`, `recurrent_ppo`
+    (extra `contrib`); the import path of an algorithm class of Stable-Baselines3, `my_module:MyPPO`; or an algorithm
+    of another package."""
     env_steps: int = 80_000
     """Environment steps over all environments together, rounded up to whole rollouts; enough for a converged policy on
     SeekAvoid."""

@@ -17,6 +17,10 @@ AGENTS: Mapping[str, ActConfig] = MappingProxyType(
         "a2c": ActConfig(algorithm="a2c"),
         "dqn": ActConfig(algorithm="dqn"),
         "mfec": ActConfig(algorithm="mfec"),  # episodic control
+        "sac": ActConfig(algorithm="sac"),  # continuous actions
+        "qrdqn": ActConfig(algorithm="qrdqn"),  # this one and the next two need the extra `contrib`
+        "trpo": ActConfig(algorithm="trpo"),
+        "recurrent-ppo": ActConfig(algorithm="recurrent_ppo"),
         "tiny": ActConfig(env_steps=2_048, snapshots=2, checkpoint_interval=1_024),
     }
 )

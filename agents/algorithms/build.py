@@ -9,8 +9,7 @@ from gymnasium import spaces
 
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
-from darla.common import InputError
-from darla.common.registry import describe_fault
+from darla.common import InputError, user_code_error
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -61,7 +60,7 @@ def build(
     except (TypeError, ValueError, AssertionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"algorithm {name!r} cannot be built with its settings: {describe_fault(error)}") from error
+        raise user_code_error(f"algorithm {name!r} cannot be built with its settings", error) from error
     return model
 
 

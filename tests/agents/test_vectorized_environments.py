@@ -70,8 +70,8 @@ def test_workers_answer_for_single_environments(columns):
     ("variant", "workers", "message"),
     [
         ({"channels_first": True}, 1, "channels first"),
-        ({"continuous": True}, 1, "discrete actions"),
-        ({"continuous": True}, 2, "discrete actions"),
+        ({"continuous": True, "bound": float("inf")}, 1, "finite bounds"),
+        ({"continuous": True, "bound": float("inf")}, 2, "finite bounds"),
     ],
 )
 def test_an_environment_of_another_kind_is_refused_in_one_sentence(variant, workers, message):

@@ -30,6 +30,7 @@ class Columns(gymnasium.Env[np.ndarray, int]):
         reward: float | str = 1.0,
         channels_first: bool = False,
         continuous: bool = False,
+        bound: float = 1.0,
         crashes: bool = False,
     ) -> None:
         self.size, self.columns, self.length = size, columns, length
@@ -37,7 +38,7 @@ class Columns(gymnasium.Env[np.ndarray, int]):
         self.render_mode = None
         shape = (3, size, size) if channels_first else (size, size, 3)
         self.observation_space = spaces.Box(0, 255, shape, np.uint8)
-        self.action_space = spaces.Box(-1, 1, (2,), np.float32) if continuous else spaces.Discrete(columns)
+        self.action_space = spaces.Box(-bound, bound, (2,), np.float32) if continuous else spaces.Discrete(columns)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
