@@ -49,9 +49,9 @@ class TrainedEncoder(BaseFeaturesExtractor):
 
         channels, height, width = observation_space.shape
         config = SeeConfig.from_dict(vision)
-        super().__init__(observation_space, config.vae.latent_dim * frames)
-        self._frames = frames
-        self.model = _encoding_part(build_model(config, (height, width, channels // frames)), config.model)
+        model = _encoding_part(build_model(config, (height, width, channels // frames)), config.model)
+        super().__init__(observation_space, model.latent_dim * frames)
+        self._frames, self.model = frames, model
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode images (N, C k, H, W) in [0, 1] to normalized codes, float32 (N, D k)."""

@@ -7,9 +7,10 @@ Baselines differ in where they are trained or in what they observe: `train_domai
 from pathlib import Path
 
 from darla.agents import ActConfig, presets, train_agent
-from darla.common import Artefact
+from darla.common import Artefact, InputError
 from darla.common.errors import WorkerDiedError
 from darla.common.jobs.worker_errors import RESUMES
+from darla.common.registry import is_import_path
 from darla.envs import TransferTask, tasks
 
 
@@ -45,6 +46,11 @@ def act(
             folder that holds something else, or a device that is not there.
         WorkerDiedError: a process that steps environments has died.
     """
+    if isinstance(encoder, str | Path) and is_import_path(str(encoder)) and not Path(encoder).exists():
+        raise InputError(
+            f"{encoder} is a network and not an encoder yet, whose codes are normalized over images of D_U; make one "
+            f"with: darla see FRAMES --encoder {encoder} --out ENCODER"
+        )
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
     task = tasks.get(task) if isinstance(task, str) else task

@@ -33,7 +33,8 @@ def see(
         frames: a frames artefact; or images: an array, a folder of image files, or a npy, npz or HDF5 file
             (`darla.envs.frames.own_images.open_images`). Images are written as frames, into `OUT-frames`.
         out: folder of the artefact; an interrupted call resumes there.
-        config: model and training, or the name of a preset; `darla` if None.
+        config: model and training, or the name of a preset; `darla` if None. A network of one's own, or of timm, is
+            `darla.vision.frozen(network)`, or its import path.
         seed: master seed.
         dae: a denoising autoencoder whose features the loss compares, so that several encoders can share it; if None
             and the loss needs one, it is trained first.

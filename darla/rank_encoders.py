@@ -196,7 +196,7 @@ def _candidates(
                 spearman=udr["spearman"],
                 active=0 if probes.kl is None else probes.kl.active_units,
                 kl=0.0 if probes.kl is None else probes.kl.total,
-                error=probes.reconstruction["mean_squared_error_as_displayed"],
+                error=probes.reconstruction.get("mean_squared_error_as_displayed"),
                 dead_units=probes.dead_units,
                 supervised_scores=labels,
                 informativeness=informativeness,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from darla.vision.encoders.config import SeeConfig as SeeConfig
     from darla.vision.encoders.encode import encode_frames as encode_frames
     from darla.vision.encoders.encode import encode_images as encode_images
+    from darla.vision.encoders.frozen import frozen as frozen
     from darla.vision.encoders.load import build_model as build_model
     from darla.vision.encoders.load import load as load
     from darla.vision.encoders.load import load_dae as load_dae

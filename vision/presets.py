@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from darla.common import unknown_name
+from darla.common import InputError, unknown_name
+from darla.common.registry import is_import_path
 from darla.vision.encoders.config import SeeConfig
+from darla.vision.encoders.frozen import frozen
 from darla.vision.models.registry import own_models
 
 PIXELS = SeeConfig()
@@ -28,13 +30,18 @@ def encoder(name: str | None = None, model: str | None = None) -> SeeConfig:
     """Return an encoder's configuration.
 
     Args:
-        name: of a preset; `darla` where neither name nor model is given.
+        name: of a preset, or the import path of a network that is used as it is (`frozen`); `darla` where neither name
+            nor model is given.
         model: of a model. It keeps networks and reconstruction term of the preset; without a preset it has its own
             defaults.
 
     Raises:
         InputError: there is none of that name.
     """
+    if name is not None and is_import_path(name):
+        if model is not None:
+            raise InputError(f"model {model!r} would be ignored: {name} is a network that is used as it is")
+        return frozen(name)
     if model is not None:
         return (encoder(name) if name else PIXELS).with_model(model)
     name = name or "darla"

@@ -11,7 +11,6 @@ from dataclasses import asdict, field, fields, make_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
-import torch
 from gymnasium import spaces
 
 from darla.agents.actions import Actions
@@ -76,6 +75,8 @@ class ByPrediction(Algorithm):
         memory: Memory | None = None,
     ) -> Actions:
         """Choose by the policy's own `_predict`, whose draws from PyTorch's generator are seeded from `rng`."""
+        import torch
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31, size=len(observations))[0]))
             actions = policy._predict(observations, deterministic).cpu().numpy()
@@ -83,6 +84,7 @@ class ByPrediction(Algorithm):
         return actions.reshape(-1).astype(np.int64) if discrete else actions.astype(np.float32)
 
 
+@ALGORITHMS.adopter
 def adopt(path: str, thing: object) -> Algorithm:
     """Make an algorithm of what an import path names.
 

@@ -34,15 +34,7 @@ _MAX_LAYERS = 32
 _STEPS_BETWEEN_LOGS = 1_000
 
 ActionKind = Literal["discrete", "continuous"]
-
-
-def _adopt(path: str, thing: object) -> "Algorithm":
-    from darla.agents.algorithms.imported import adopt  # imports SB3
-
-    return adopt(path, thing)
-
-
-ALGORITHMS: Registry["Algorithm"] = Registry("algorithm", "darla.agents.algorithms", "darla.algorithms", _adopt)
+ALGORITHMS: Registry["Algorithm"] = Registry("algorithm", "darla.agents.algorithms", "darla.algorithms")
 """Every algorithm that `ActConfig.algorithm` and `policy.json` may name."""
 
 

@@ -48,8 +48,9 @@ class FrozenEncoder:
 
         self.device = choose_device(device)
         self.model = model.eval().requires_grad_(False).to(self.device)
-        # The layout of the images, which saves a conversion at every step.
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not model.is_foreign:
+            # The layout of the images, which saves a conversion at every step.
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.digest = digest
         self.precision: Precision = precision
 
@@ -61,8 +62,8 @@ class FrozenEncoder:
 
         Args:
             artefact: its folder, or the artefact already opened, whose files are then not hashed again.
-            precision: the arithmetic of its layers; None takes the fastest the device has
-                (`fastest_precision`).
+            precision: the arithmetic of its layers; None takes the fastest the device has (`fastest_precision`), or
+                float32 for a network that is not darla's.
             device: where it runs.
 
         Raises:
@@ -71,7 +72,10 @@ class FrozenEncoder:
         from darla import vision
 
         opened = open_artefact(artefact, kind="encoder")
-        return cls(vision.load(opened), opened.digest, precision or fastest_precision(device), device)
+        model = vision.load(opened)
+        return cls(
+            model, opened.digest, precision or ("float32" if model.is_foreign else fastest_precision(device)), device
+        )
 
     @property
     def latent_dim(self) -> int:

@@ -23,7 +23,7 @@ from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.own_images import ImageOptions
 from darla.envs.image_data.registry import IMAGE_DATA
-from darla.vision import SeeConfig
+from darla.vision import SeeConfig, frozen
 from darla.vision import presets as vision_presets
 from darla.vision.metrics.config import MetricsConfig
 from darla.zero_shot import TransferConfig
@@ -122,13 +122,20 @@ class SeeCommand(Command):
             "given. The options below show its values and change them."
         ),
     ] = None
+    encoder: tyro.conf.DisallowNone[str | None] = None
+    """A network that is used as it is, instead of a model to train: `package.module:name` of a function that returns a
+    torch.nn.Module, of a class or of a module, or `timm:NAME`. The options `--vae.*` say what it reads."""
     images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
     config: Annotated[SeeConfig, _FLAT] = field(default_factory=SeeConfig)
 
     @classmethod
     def with_presets(cls, words: Sequence[str]) -> Self:
         """Return the command with the preset's configuration."""
-        given = _peek(words, "preset", "model")
+        given = _peek(words, "preset", "model", "encoder")
+        if given.encoder is not None:
+            if given.preset is not None or given.model is not None:
+                raise InputError("--preset and --model would be ignored beside --encoder, which is used as it is")
+            return cls(frames=tyro.MISSING, out=tyro.MISSING, config=frozen(given.encoder))
         return cls(frames=tyro.MISSING, out=tyro.MISSING, config=vision_presets.encoder(given.preset, given.model))
 
     def run(self) -> int:
@@ -157,8 +164,8 @@ class SelectCommand(Command):
     frames: Frames
     out: Out
     presets: tyro.conf.DisallowNone[tuple[str, ...] | None] = None
-    """Settings to compare, as `darla see --preset` has them; `beta-1` and `beta-4` if neither presets nor a family are
-    given."""
+    """Settings to compare, as `darla see --preset` has them, or networks, as `darla see --encoder` has them; `beta-1`
+    and `beta-4` if neither presets nor a family are given."""
     family: tyro.conf.DisallowNone[str | None] = None
     """Instead of presets: six disentanglers with settings for `sprites`, `rooms` or `seek-avoid`."""
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -9,7 +9,7 @@ by an entry point of the registry's group:
 The name of the entry point is the registered name. Importing the module it points to must register that name.
 
 A thing that is registered nowhere can be named by its import path, `my_module:MyThing`, where the registry knows what
-to make of it (`adopt`).
+to make of it (`Registry.adopter`).
 """
 
 import importlib
@@ -36,13 +36,11 @@ class Registry(Mapping[str, T]):
         kind: what the things are, for error messages, such as `"model"`.
         package: import name of the package whose modules register darla's own.
         group: entry point group for other packages, such as `"darla.models"`.
-        adopt: makes a thing of what an import path names, given both; raises `InputError` where it is of another kind.
-            None if things cannot be named by import paths.
     """
 
-    def __init__(self, kind: str, package: str, group: str, adopt: Callable[[str, object], T] | None = None) -> None:
+    def __init__(self, kind: str, package: str, group: str) -> None:
         self.kind, self.package, self.group = kind, package, group
-        self._adopt = adopt
+        self._adopt: Callable[[str, object], T] | None = None
         self._things: dict[str, T] = {}
         self._adopted: dict[str, T] = {}  # by import path; not listed
         self._imported = False
@@ -64,6 +62,14 @@ class Registry(Mapping[str, T]):
             return thing
 
         return add
+
+    def adopter(self, adopt: Callable[[str, object], T]) -> Callable[[str, object], T]:
+        """Decorate the function that makes a thing of what an import path names, given both.
+
+        It raises `InputError` where that is of another kind. Without one, things have no import paths.
+        """
+        self._adopt = adopt
+        return adopt
 
     def __getitem__(self, name: str) -> T:
         """Return the thing of that name.

@@ -14,11 +14,12 @@ from darla.reports.figures.numbers import history_numbers, relation_numbers, sel
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
-from darla.reports.tables.transfer import spread
+from darla.reports.tables.transfer import NOTHING, spread
 from darla.vision.metrics import Result
 from darla.vision.models.registry import NO_SUPERVISION
 from darla.vision.training.metric_monitor import METRICS_FILE
 
+HISTORY = "history.csv"
 Agreement = Mapping[str, Mapping[str, float]]
 """For each score that needs labels, its rank correlation with UDR, by method of UDR."""
 
@@ -39,8 +40,8 @@ class Candidate:
     """Active latents."""
     kl: float
     """KL of the code, in nats."""
-    error: float
-    """Mean squared error of held-out reconstructions, per pixel and channel."""
+    error: float | None
+    """Mean squared error of held-out reconstructions, per pixel and channel; None for a network without a decoder."""
     supervised_scores: Mapping[str, float]
     """Scores that need labels, by name; not used in the ranking."""
     dead_units: float | None = None
@@ -63,7 +64,10 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
         row = [Cell(name, f"{len(members)} seeds"), *(Cell(members[0].supervision) for _ in first)]
         row += [spread([getattr(each, method) for each in members]) for method in ("lasso", "spearman")]
         row += [spread([each.supervised_scores[label] for each in members]) for label in labels]
-        row += [spread([1000 * each.error for each in members], 1), spread([each.kl for each in members], 1)]
+        row += [
+            spread([None if each.error is None else 1000 * each.error for each in members], 1),
+            spread([each.kl for each in members], 1),
+        ]
         row.append(spread([each.active for each in members], 0))
         rows.append((*row, spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
     header = (*_header((Cell("setting"), *first), labels), Cell("dead units", "%"))
@@ -101,7 +105,8 @@ def ranking_table(candidates: Sequence[Candidate], agreement: Agreement) -> Tabl
         row = [Cell(each.name), Cell(str(each.seed)), *(Cell(each.supervision) for _ in first)]
         row += [Cell(f"{each.lasso:.3f}"), Cell(f"{each.spearman:.3f}")]
         row += [Cell(f"{each.supervised_scores[label]:.3f}") for label in labels]
-        rows.append((*row, Cell(f"{1000 * each.error:.1f}"), Cell(f"{each.kl:.1f}"), Cell(str(each.active))))
+        error = NOTHING if each.error is None else Cell(f"{1000 * each.error:.1f}")
+        rows.append((*row, error, Cell(f"{each.kl:.1f}"), Cell(str(each.active))))
     header = _header((Cell("encoder"), Cell("seed"), *first), labels)
     notes: tuple[str, ...] = ()
     if labels and len(candidates) > 2:
@@ -169,8 +174,12 @@ def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str)
 
 def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
     histories = {
-        name: [read_numbers(each.folder / "history.csv") for each in members] for name, members in settings.items()
+        name: [read_numbers(each.folder / HISTORY) for each in members if (each.folder / HISTORY).is_file()]
+        for name, members in settings.items()
     }
+    histories = {name: tables for name, tables in histories.items() if tables}  # not of encoders as they are
+    if not histories:
+        return []
     caption = (
         "During training: thick lines are means over seeds, thin ones single seeds. Total correlation is each model's "
         "own estimate, in nats; that of β-TCVAE by weighted sampling includes a constant of up to (D - 1) log N. "
@@ -214,6 +223,8 @@ def _figures(best: Candidate, factors: Sequence[str]) -> list[Block]:
             "the code of one frame, one latent at a time moved across its range; latents with the largest KL first.",
         ),
     ):
+        if not (best.folder / f"{stem}.png").is_file():
+            continue  # of a network without a decoder
         with Image.open(best.folder / f"{stem}.png") as image:
             text = f"{best.name}, seed {best.seed}: {caption}"
             blocks.append(FigureBlock(f"{stem} {best.name}", image.convert("RGB"), text, text, "white"))

@@ -29,7 +29,7 @@ def build_model(
         feature_space = FeatureSpace(DAE(config.dae, image_shape), config.vae.perceptual)
     build = MODELS[config.model]
     model: VisionModel = build(config.vae, feature_space, image_shape)  # type: ignore[arg-type, call-arg]
-    return fuse_for_cpu(model)
+    return model if model.is_foreign else fuse_for_cpu(model)
 
 
 def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
@@ -51,7 +51,8 @@ def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
     config = SeeConfig.from_dict(artefact.config["see"])
     model = build_model(config, tuple(artefact.config["image_shape"]))
     load_weights(model, artefact.tensors(), artefact.folder)
-    return model.to(place).requires_grad_(False).eval()
+    model.requires_grad_(False).eval().check(str(artefact.folder))
+    return model.to(place)
 
 
 def load_dae(dae: Artefact | Path | str) -> DAE:

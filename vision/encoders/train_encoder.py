@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
 from darla.envs.frames.frame_set import FrameSet
@@ -70,9 +72,9 @@ def train_encoder(
             go to TensorBoard and `watched/metrics.csv`. They do not affect training.
 
     Returns:
-        An artefact of kind `encoder`: `model.safetensors` (J and the codes' normalizer included), `probes.json`,
-        `reconstructions.png`, `traversals.png`, `traversals.gif`, pictures that the model itself adds
-        (`VisionModel.sheets`), `history.csv`, TensorBoard events.
+        An artefact of kind `encoder`: `model.safetensors` (J and the codes' normalizer included), `probes.json`; of a
+        model with a decoder `reconstructions.png`, `traversals.png`, `traversals.gif`; pictures that the model itself
+        adds (`VisionModel.sheets`), `history.csv`, TensorBoard events.
 
     Raises:
         InputError: a configuration or frames that cannot be used, a DAE that would be ignored, or frames without what
@@ -107,6 +109,7 @@ def train_encoder(
         feature_space = FeatureSpace(load_dae(denoiser), config.vae.perceptual)
         feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
     model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
+    model.initialize()
     monitor = Monitor(model, frames, units[1], out, seed, watch)
     training = train_model(
         model,
@@ -157,7 +160,10 @@ def _describe(
 ) -> None:
     """Fit the normalizer, then write weights, probes and images."""
     fit_normalizer(model, encode_frames(model, frames, subsample(rows, config.statistics_frames, seed)))
-    save_tensors(out / "model.safetensors", model.state_dict())
+    tensors = model.state_dict()
+    if model.is_foreign:  # its layers may share tensors, which a file cannot
+        tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    save_tensors(out / "model.safetensors", tensors)
     inputs = list(batches(model, frames, held_out[:2048]))
     kl, variance = code_statistics(model, inputs)
     probed, is_held_out = probe_rows(rows, held_out, seed)
@@ -168,11 +174,13 @@ def _describe(
         "per_latent": [float(value) for value in kl],
         "active_units": int((variance > ACTIVE).sum()),
     }
-    report["reconstruction"] = reconstruction_errors(model, frames, held_out)
+    report["reconstruction"] = reconstruction_errors(model, frames, held_out) if model.has_decoder else {}
     report["dead_units"] = dead_units(model, inputs[0])
     if (report["dead_units"] or 0.0) > _MANY_DEAD_UNITS:
         print(_dead_units_warning(report["dead_units"], config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
+    if not model.has_decoder:
+        return
     images = model.to_input(frames[held_out[:12]])
     with only_a_picture(f"the picture of reconstructions in {out}"):
         write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))

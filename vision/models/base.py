@@ -87,6 +87,10 @@ class VisionModel(ImageModel):
     """Whether training ties the scale of the codes to that of a prior; otherwise their scale is arbitrary."""
     is_trained = True
     """Whether the model has parameters of its own to train, besides those of the DAE."""
+    has_decoder = True
+    """Whether codes can be turned into images; otherwise there are no reconstructions and no traversals."""
+    is_foreign = False
+    """Whether the network is not darla's; then it is run as it is, in float32 and PyTorch's own memory layout."""
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)
@@ -103,6 +107,19 @@ class VisionModel(ImageModel):
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Return the mean images of p(x|z), float32 (N, C, H, W) in [0, 1], for latents (N, D)."""
+
+    def initialize(self) -> None:
+        """Finish a new model, before training; not called for one that is loaded from an artefact."""
+
+    def check(self, where: str) -> None:
+        """Check a model that was loaded; by default there is nothing that its weights do not say.
+
+        Args:
+            where: its artefact, as an error names it.
+
+        Raises:
+            ArtefactError: it is not the model that was stored.
+        """
 
     def to_display(self, images: Tensor) -> Tensor:
         """Return decoded images for display, (N, C, H, W) in [0, 1]; unchanged by default."""

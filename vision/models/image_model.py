@@ -19,11 +19,14 @@ class ImageModel(nn.Module, ABC):
     """A network with a loss of images. Vision models are ImageModels, and so is the denoising autoencoder.
 
     Args:
-        image_shape: height, width and channels of the images, each side a multiple of 16.
+        image_shape: height, width and channels of the images, each side a multiple of 16 if `fixed_sides`.
 
     Raises:
-        InputError: the sides are no multiples of 16.
+        InputError: the sides are no such multiples.
     """
+
+    fixed_sides = True
+    """Whether height and width of the images must be multiples of 16, as networks of strided convolutions need them."""
 
     skips_parameters = False
     """Whether there are steps in which some parameters have no gradient and are left as they are."""
@@ -33,7 +36,7 @@ class ImageModel(nn.Module, ABC):
         height, width, channels = image_shape
         if min(image_shape) < 1:
             raise InputError(f"image shape {image_shape} cannot be used: height, width and channels must be at least 1")
-        if not encoders_read(image_shape):
+        if self.fixed_sides and not encoders_read(image_shape):
             closest, roomy = readable_sizes(image_shape)
             raise InputError(
                 f"image shape {image_shape} cannot be used: height and width must be multiples of {SIDE_UNIT}; resize "

@@ -95,6 +95,12 @@ class ModelInfo:
     """For `darla see --preset`: by name, what to change in the default configuration of this model."""
 
 
+MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models")
+"""Every model by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
+_INFO: dict[type[VisionModel], ModelInfo] = {}
+
+
+@MODELS.adopter
 def _adopt(path: str, thing: object) -> type[VisionModel]:
     """Take a class that an import path names as a model."""
     if not (isinstance(thing, type) and issubclass(thing, VisionModel)):
@@ -104,11 +110,6 @@ def _adopt(path: str, thing: object) -> type[VisionModel]:
     if abstract := sorted(getattr(thing, "__abstractmethods__", ())):
         raise InputError(f"model {path!r} cannot be used: its class lacks {', '.join(abstract)}")
     return thing
-
-
-MODELS: Registry[type[VisionModel]] = Registry("model", "darla.vision.models", "darla.models", _adopt)
-"""Every model by name. The first look-up imports darla's own; those of other packages are imported when looked up."""
-_INFO: dict[type[VisionModel], ModelInfo] = {}
 
 
 def register_model(

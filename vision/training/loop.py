@@ -111,8 +111,11 @@ def train_model(
             f"a batch of {config.batch_size} in {micro_batches} micro-batches cannot be divided equally "
             f"among {processes.world} processes"
         )
-    fuse_for_cpu(model)
-    precision.place(model)
+    if getattr(model, "is_foreign", False):
+        model.to(precision.device)
+    else:
+        fuse_for_cpu(model)
+        precision.place(model)
     if config.steps == 0:
         model.eval()
         return TrainResult([], 0.0)

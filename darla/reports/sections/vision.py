@@ -97,6 +97,8 @@ def describe_model(artefact: Artefact) -> tuple[str, str]:
     # The package of a model need not be installed where the report is written.
     info = model_info(model) if model in MODELS else ModelInfo(model, label=plain_label(model))
     hues = ", hues repaired" if config["dae"].get("hue_prob") else ""
+    if "source" in vae:
+        return f"{info.label} {vae['source']}", "features"
     if "loss" not in vae:
         return f"{info.label}{hues}", "features"
     name = info.label.removesuffix("_DAE")  # added below, as to every model whose loss compares features
