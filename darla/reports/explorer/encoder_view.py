@@ -44,10 +44,15 @@ class EncoderView:
         model: its model, in eval mode.
         label: what the page calls it.
         frames: images that it reads, whose factors are compared with the latents; None where there are none.
+
+    Raises:
+        InputError: the model has no decoder, or reads other images than the frames.
     """
 
     def __init__(self, artefact: Artefact, model: VisionModel, label: str, frames: FrameSet | None = None) -> None:
         self.artefact, self.model, self.label, self.frames = artefact, model, label, frames
+        if not model.has_decoder:
+            raise InputError(f"{artefact.folder} has no decoder, so there is no image of a code to explore")
         if frames is not None and frames.image_shape != model.image_shape:
             raise InputError(
                 f"{artefact.folder} reads images of shape {model.image_shape}, but {frames.artefact.folder} holds "

@@ -31,7 +31,7 @@ class PolicyView:
         agent: with a frozen encoder.
 
     Raises:
-        InputError: the agent has none.
+        InputError: the agent has none, chooses continuous actions, or remembers earlier codes.
     """
 
     def __init__(self, agent: Agent) -> None:
@@ -40,6 +40,9 @@ class PolicyView:
             raise InputError(f"the agent acts on {on} and has no frozen encoder, so it has no latents to explore")
         self._agent, self._encoder = agent, agent.encoder
         self._algorithm = ALGORITHMS[agent.description.algorithm]
+        if self._algorithm.is_recurrent or agent.description.action_bounds is not None:
+            what = "remembers earlier codes" if self._algorithm.is_recurrent else "chooses continuous actions"
+            raise InputError(f"the agent {what}, and only choices for single codes can be shown; explore its encoder")
 
     @property
     def model(self) -> VisionModel:
@@ -72,7 +75,8 @@ class PolicyView:
             values = self._algorithm.action_values(self._agent.policy, observations)[0].tolist()
             finite = tuple(value if np.isfinite(value) else None for value in values)
             return ActionChoice(finite, max((value for value in finite if value is not None), default=None))
-        probabilities = self._algorithm.action_logits(self._agent.policy, observations)[0].softmax(dim=0)
+        chosen_from: Any = self._algorithm.distribution(self._agent.policy, observations, None)
+        probabilities = chosen_from.probs[0]
         estimate = getattr(self._agent.policy, "predict_values", None)
         value = None if estimate is None else float(estimate(observations)[0])
         return ActionChoice(tuple(probabilities.tolist()), value)

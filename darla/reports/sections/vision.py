@@ -254,7 +254,8 @@ def _signed(value: float) -> str:
 def _explorers(models: Sequence[Model], frames: Sequence[Artefact]) -> dict[str, list[Block]]:
     """Return sliders for the latents of each model's first seed, as far as they fit into a page.
 
-    Nothing for encoders without weights beside the report's numbers, or of a model that is not installed here.
+    Nothing for encoders without weights beside the report's numbers, of a model that is not installed here, or without
+    a decoder.
     """
     usable = [model for model in models if model.loss != "dae" and _can_be_loaded(model.members[0])]
     by_digest = {artefact.digest: artefact for artefact in frames}
@@ -276,7 +277,8 @@ def _explorers(models: Sequence[Model], frames: Sequence[Artefact]) -> dict[str,
 
 
 def _can_be_loaded(encoder: Artefact) -> bool:
-    return WEIGHTS in encoder.card["files"] and encoder.config["see"]["model"] in MODELS
+    model = encoder.config["see"]["model"]
+    return WEIGHTS in encoder.card["files"] and model in MODELS and MODELS[model].has_decoder
 
 
 def _figures(model: Model) -> list[Block]:
