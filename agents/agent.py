@@ -1,5 +1,6 @@
 """Agents: a policy with the encoder it was trained on, which acts on images."""
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,6 +99,7 @@ class Agent:
         self._actions = action_space(description.n_actions, description.action_bounds)
         self._stack: np.ndarray[Any, Any] | None = None
         self._memory: Memory | None = None
+        self._rng = np.random.default_rng(0)
         on_state = description.observation == "state" and description.latent_dim is not None
         self._state_size = description.latent_dim if on_state else None
 
@@ -213,6 +215,49 @@ class Agent:
         exploration = self.description.exploration
         actions = self._algorithm.choose_actions(self.policy, tensor, deterministic, rng, exploration, self._memory)
         return actions if isinstance(self._actions, spaces.Discrete) else self._within_bounds(actions)
+
+    def predict(
+        self,
+        observation: Images,
+        state: Any = None,
+        episode_start: "np.ndarray[Any, Any] | None" = None,
+        deterministic: bool = False,
+    ) -> tuple[Actions, Any]:
+        """Choose actions as the models of Stable-Baselines3 do, so that its `evaluate_policy` takes an agent.
+
+        Args:
+            observation: an image uint8 (H, W, C), or a batch of them.
+            state: what the last call returned; None at the beginning of episodes. Only agents with a frame stack or a
+                memory have one.
+            episode_start: bool (n,), which environments begin an episode.
+            deterministic: see `act`. Otherwise draws come from a generator of this agent (`set_random_seed`).
+
+        Returns:
+            An action for each image, without the first axis for a single one; and the next state.
+
+        Raises:
+            InputError: see `act`; a policy on the ground-truth state, which needs infos, cannot be used in this way.
+        """
+        images = np.asarray(observation)
+        batch = images[None] if images.ndim == 3 else images
+        kept = self._stack, self._memory
+        try:
+            if state is None:
+                self.reset(len(batch))
+            else:
+                with torch.inference_mode():
+                    self._stack, self._memory = copy.deepcopy(state)
+            if episode_start is not None:
+                self.restart([int(row) for row in np.flatnonzero(episode_start)])
+            actions = self.act(batch, deterministic, self._rng)
+            after = None if self._stack is None and self._memory is None else (self._stack, self._memory)
+        finally:
+            self._stack, self._memory = kept
+        return (actions[0] if images.ndim == 3 else actions), after
+
+    def set_random_seed(self, seed: int) -> None:
+        """Seed the draws of `predict`; `act` is given a generator."""
+        self._rng = np.random.default_rng(seed)
 
     def _within_bounds(self, actions: Actions) -> Actions:
         """Return continuous actions as SB3 hands them to the environment: scaled, or else cut, to the bounds."""

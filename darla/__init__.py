@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from darla.common.errors import InputError as InputError
     from darla.common.errors import TrainingDivergedError as TrainingDivergedError
     from darla.common.errors import WorkerDiedError as WorkerDiedError
+    from darla.exchange_agents import ImportConfig as ImportConfig
+    from darla.exchange_agents import export as export
+    from darla.exchange_agents import import_agent as import_agent
     from darla.experiments.run_study import demo as demo
     from darla.experiments.run_study import run_study as run_study
     from darla.explore_latents import explore as explore

@@ -83,9 +83,9 @@ def record_pairs(
     contexts = paired_contexts(source, shifted, protocol.evaluation_seed, target)
     pairs: dict[str, tuple[RecordedEpisode, RecordedEpisode]] = {}
     for agent in load_agents(task, agents):
-        if agent.artefact is None:
-            continue  # the random agent
-        actor = agent.load()
+        if agent.is_random:
+            continue
+        actor: Actor = agent.load() if agent.predictor is None else agent.predictor.load()
         name = agent.method if agent.method not in pairs else f"{agent.method}, seed {agent.seed}"
         pairs[name] = (
             _decoded(actor, record_episode(actor, source, "source", seed, contexts[0], protocol)),
@@ -95,9 +95,9 @@ def record_pairs(
 
 
 def _decoded(actor: Actor, episode: RecordedEpisode) -> RecordedEpisode:
-    """Return an episode with what the agent's frozen encoder makes of its images, where it has one."""
+    """Return an episode with what the agent's frozen encoder makes of its images, where it has a decoder."""
     encoder = getattr(actor, "encoder", None)
-    if not isinstance(encoder, FrozenEncoder):
+    if not isinstance(encoder, FrozenEncoder) or not encoder.model.has_decoder:
         return episode
     images = np.stack(episode.images)
     return replace(episode, decoded=list(decode_codes(encoder.model, encode_images(encoder.model, images))))

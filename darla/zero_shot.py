@@ -132,7 +132,8 @@ def transfer(
 
     Args:
         task: the transfer task, or the name of one.
-        agents: agent artefacts, or pairs of a method's name and an agent artefact; agents of one method differ in their
+        agents: agent artefacts, objects with `predict` as SB3's models have it (their import path, where they are to
+            run in several workers), or pairs of a method's name and one of these; agents of one method differ in their
             seeds. Without a name, agents on latents are called `DARLA` and agents on pixels `end to end`.
         out: folder of the artefact.
         config: how to evaluate; None for the defaults.
@@ -153,6 +154,11 @@ def transfer(
     config = config or TransferConfig()
     task = tasks.get(task) if isinstance(task, str) else task
     evaluated = load_agents(task, agents)
+    if workers > 1 and any(agent.predictor is not None and agent.predictor.given is not None for agent in evaluated):
+        raise InputError(
+            "agents that are given as objects cannot be sent to worker processes; use workers=1, or name them by their "
+            "import paths, as in ('mine', 'my_agents:load')"
+        )
     # Values that follow from others are filled in, so that the artefact records what was done.
     config = replace(
         config,
@@ -188,7 +194,7 @@ def transfer(
         TRANSFER,
         record,
         seed=config.evaluation_seed,
-        inputs={f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if agent.artefact},
+        inputs={f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if not agent.is_random},
         wall_seconds=stopwatch.seconds,
         paths={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
     )
@@ -280,7 +286,7 @@ def _curve(evaluation: Evaluation, job: EvaluationJob) -> list[dict[str, Any]]:
 
 def _baseline(name: str | None, evaluated: Sequence[EvaluatedAgent]) -> str | None:
     """Return the method that others are compared with."""
-    trained = [agent for agent in evaluated if agent.artefact is not None]
+    trained = [agent for agent in evaluated if not agent.is_random]
     if name is None:
         return next((agent.method for agent in trained if agent.is_end_to_end), None)
     if name not in {agent.method for agent in trained}:

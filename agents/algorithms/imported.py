@@ -64,6 +64,7 @@ class ByPrediction(Algorithm):
     """An algorithm of which nothing is known but that its policy can predict."""
 
     actions = ("discrete", "continuous")
+    by_prediction = True
 
     def choose_actions(
         self,

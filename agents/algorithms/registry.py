@@ -62,6 +62,8 @@ class Algorithm(ABC):
     """Kinds of actions that it can choose from."""
     is_recurrent: ClassVar[bool] = False
     """Whether the policy remembers earlier steps of an episode; then `new_memory` is defined."""
+    by_prediction: ClassVar[bool] = False
+    """Whether it acts through its policy's `_predict`, and neither values nor a distribution are known."""
     value_based: ClassVar[bool] = False
     """Whether actions are chosen by their values (as in DQN), and not drawn from a distribution (as in PPO)."""
     uses_gradients: ClassVar[bool] = True

@@ -302,7 +302,9 @@ class TransferCommand(Command):
     positional: ClassVar[int] = 1
     task: Task
     agents: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]AGENT")]
-    """Folders of agents, from `darla act`. Agents with the same NAME are one method with several seeds."""
+    """Folders of agents, from `darla act` or `darla import`; or `package.module:name` of a function that returns an
+    object with `predict`, as Stable-Baselines3's models have it. Agents with the same NAME are one method with several
+    seeds."""
     out: Out
     workers: int = 1
     """Worker processes that run episodes. The result does not depend on their number."""

@@ -40,6 +40,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "transfer": Verb("commands:TransferCommand", "Evaluate agents, unchanged, in the source and in every target"),
         "film": Verb("commands:FilmCommand", "Record the same episode in source and target, as a GIF or as MP4"),
         "report": Verb("commands:ReportCommand", "Write the results as one HTML page and as Markdown"),
+        "export": Verb("exchange_commands:ExportCommand", "Write an agent as a zip for Stable-Baselines3, or as ONNX"),
+        "import": Verb("exchange_commands:ImportCommand", "Make an agent of the weights in a zip of Stable-Baselines3"),
         "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
         "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),
         "study status": Verb("study_commands:StudyStatusCommand", "Show the progress of a study, also while it runs"),

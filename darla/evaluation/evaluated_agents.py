@@ -12,9 +12,10 @@ from typing import Any
 
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
+from darla.agents.exchange.predictors import Predictor, is_predictor
 from darla.common import Artefact, InputError, is_complete, open_artefact
 from darla.envs import AnyDomain, Domain, TransferTask, domain_from_dict, leak_level
-from darla.evaluation.score_types import RANDOM, AgentRecord
+from darla.evaluation.score_types import OWN, RANDOM, AgentRecord
 
 ON_LATENTS, ON_PIXELS = "DARLA", "end to end"
 """Default method names of agents with and without an encoder."""
@@ -30,6 +31,13 @@ class EvaluatedAgent(AgentRecord):
     """The encoder that it was trained on; None without one, or where it is no longer in its place."""
     unlabeled_is_known: bool = True
     """Whether its encoder, if it has one, was trained on a domain, and not on images of which no domain is known."""
+    predictor: Predictor | None = None
+    """An agent that darla did not train; None for the others."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it is the random agent."""
+        return self.artefact is None and self.predictor is None
 
     @property
     def record(self) -> AgentRecord:
@@ -48,8 +56,9 @@ class EvaluatedAgent(AgentRecord):
         return Agent.load(self.artefact, encoder if loaded is None else loaded.encoder, snapshot=snapshot)
 
 
-Named = Artefact | Path | str | tuple[str, Artefact | Path | str]
-"""An agent artefact, or a pair of its method's name and itself."""
+Named = Any
+"""An agent artefact or its folder; an object with `predict`, or the import path of one; or a pair of its method's name
+and one of these."""
 
 
 def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAgent]:
@@ -57,7 +66,7 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
 
     Args:
         task: what they will be evaluated on.
-        agents: agent artefacts, with or without their methods' names.
+        agents: agent artefacts and objects with `predict`, with or without their methods' names.
 
     Raises:
         InputError: there is none; one was trained in a target or in another source; two have the same method and
@@ -69,16 +78,25 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
     encoders: dict[Path, Artefact] = {}
     for given in agents:
         name, agent = given if isinstance(given, tuple) else (None, given)
-        artefact = open_artefact(agent, "agent")
-        evaluated.append(_open(task, name, artefact, encoders))
+        if is_predictor(agent):
+            evaluated.append(_predicting(name, agent, evaluated))
+            continue
+        if isinstance(agent, str | Path) and Path(agent).suffix == ".zip":
+            raise InputError(
+                f"{agent} is a zip of Stable-Baselines3, which holds pickled code; take its weights alone with: "
+                f"darla import {agent} TASK --out AGENT"
+            )
+        if not isinstance(agent, Artefact | Path | str):
+            raise InputError(f"{type(agent).__name__} cannot be evaluated: it has no method predict")
+        evaluated.append(_open(task, name, open_artefact(agent, "agent"), encoders))
     methods = [(agent.method, agent.seed) for agent in evaluated]
     for number, entry in enumerate(evaluated):
         if (entry.method, entry.seed) in methods[:number]:
             if entry.method == RANDOM:
-                assert entry.artefact is not None
+                where = entry.artefact.folder if entry.artefact else entry.predictor and entry.predictor.source
                 raise InputError(
-                    f"{RANDOM!r} is reserved for the random agent; give the agent in {entry.artefact.folder} another "
-                    f"name (NAME={entry.artefact.folder})"
+                    f"{RANDOM!r} is reserved for the random agent; give the agent in {where} another name "
+                    f"(NAME={where})"
                 )
             raise InputError(
                 f"two agents are called {entry.method!r} and have the seed {entry.seed}; "
@@ -88,12 +106,20 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
     return evaluated
 
 
+def _predicting(name: str | None, agent: Any, before: Sequence[EvaluatedAgent]) -> EvaluatedAgent:
+    """Describe an agent that darla did not train; several of one method are numbered."""
+    predictor = Predictor.of(str(agent) if isinstance(agent, Path) else agent)
+    method = name or predictor.source.rpartition(":")[2].rpartition(".")[2]
+    seed = sum(each.method == method for each in before)
+    return EvaluatedAgent(method, seed, predictor.digest, algorithm=OWN, predictor=predictor)
+
+
 def _check_alike(agents: Sequence[EvaluatedAgent]) -> None:
     """Refuse agents of one method that differ in how they were trained."""
     first: dict[str, EvaluatedAgent] = {}
     for agent in agents:
         other = first.setdefault(agent.method, agent)
-        for name in ("train_domain", "observation", "augment", "fine_tune"):
+        for name in ("train_domain", "observation", "augment", "fine_tune", "is_own"):
             if getattr(agent, name) != getattr(other, name):
                 raise InputError(
                     f"agents called {agent.method!r} differ in {name}: {getattr(other, name)!r} and"

@@ -106,7 +106,7 @@ class Evaluation:
                 EvaluationJob("strip", first[method], number)
                 for number, domain in enumerate(self.domains)
                 for method in dict.fromkeys(agent.method for agent in self.agents)
-                if domain.split == "target" and self.agents[first[method]].artefact is not None
+                if domain.split == "target" and not self.agents[first[method]].is_random
             ]
         return jobs
 
@@ -252,8 +252,11 @@ class EvaluationWorker:
     def _load(self, number: int, snapshot: int | None) -> Actor:
         agent = self._evaluation.agents[number]
         if agent.artefact is None:
-            assert self._evaluator is not None
-            return RandomAgent(self._evaluator.action_space)
+            space = self._evaluator.action_space if self._evaluator is not None else None
+            if agent.predictor is not None:
+                return agent.predictor.load(space)
+            assert space is not None
+            return RandomAgent(space)
         if snapshot is None:
             return agent.load()
         loaded = self._agent(number, None)

@@ -16,6 +16,8 @@ from darla.evaluation.aggregates import Proportion
 from darla.evaluation.transfer_config import Split, TransferConfig
 from darla.evaluation.transfer_files import SCORES
 
+OWN = "own"
+"""The algorithm of an agent that darla did not train: an object with `predict`."""
 RANDOM = "random"
 """The method name of the agent that chooses actions uniformly."""
 ALL_TARGETS = "all targets"
@@ -106,6 +108,11 @@ class AgentRecord:
     """Whether its encoder was fine-tuned; the agent then has its own copy."""
 
     @property
+    def is_own(self) -> bool:
+        """Whether darla did not train it; where it was trained is then its author's word."""
+        return self.algorithm == OWN
+
+    @property
     def is_zero_shot(self) -> bool:
         """Whether it was trained in the source alone and on images alone; other agents are upper bounds."""
         return self.train_domain == "source" and self.observation == "images"
@@ -113,7 +120,8 @@ class AgentRecord:
     @property
     def is_end_to_end(self) -> bool:
         """Whether it was trained in the source, on unaugmented images, and without an encoder."""
-        return self.method != RANDOM and self.is_zero_shot and not self.augment and self.encoder is None
+        plain = self.is_zero_shot and not self.augment and self.encoder is None
+        return plain and self.algorithm not in (RANDOM, OWN)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ STAGES = {
     "score_encoder",
     "rank_encoders",
     "correlate_encoders",
+    "exchange_agents",
     "record_film",
     "write_report",
 }

@@ -31,7 +31,7 @@ class PolicyView:
         agent: with a frozen encoder.
 
     Raises:
-        InputError: the agent has none, chooses continuous actions, or remembers earlier codes.
+        InputError: the agent has none, gives no probabilities of actions, or remembers earlier codes.
     """
 
     def __init__(self, agent: Agent) -> None:
@@ -40,8 +40,8 @@ class PolicyView:
             raise InputError(f"the agent acts on {on} and has no frozen encoder, so it has no latents to explore")
         self._agent, self._encoder = agent, agent.encoder
         self._algorithm = ALGORITHMS[agent.description.algorithm]
-        if self._algorithm.is_recurrent or agent.description.action_bounds is not None:
-            what = "remembers earlier codes" if self._algorithm.is_recurrent else "chooses continuous actions"
+        if self._algorithm.is_recurrent or self._algorithm.by_prediction or agent.description.action_bounds is not None:
+            what = "remembers earlier codes" if self._algorithm.is_recurrent else "gives no probabilities of actions"
             raise InputError(f"the agent {what}, and only choices for single codes can be shown; explore its encoder")
 
     @property
