@@ -58,7 +58,7 @@ def write_zip(path: Path, description: PolicyDescription, policy: "BasePolicy", 
     sb3_class: type[Any] = algorithm.sb3_class()
     model = sb3_class(
         policy=algorithm.policy_name(space.shape),
-        env=DummyVecEnv([lambda: _SpacesOnly(space, actions)]),
+        env=DummyVecEnv([lambda: _SpacesOnly(space, actions)] * settings.n_envs),
         policy_kwargs={**algorithm.policy_arguments(algorithm.architecture(settings)), **extractor},
         device="cpu",
         **arguments,

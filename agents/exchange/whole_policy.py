@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from darla.agents.agent import Agent
+from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.fine_tuning import copy_encoder_into, encoder_network
 from darla.agents.policy_io import PolicyDescription
 from darla.common import Artefact, InputError
@@ -33,6 +34,8 @@ def whole_policy(agent: Agent, encoder: Artefact | None) -> "tuple[PolicyDescrip
     if agent.encoder is None:
         return description, policy
     assert encoder is not None, "an agent on codes has an encoder"
+    if not ALGORITHMS[description.algorithm].uses_gradients:
+        raise InputError(f"a policy of {description.algorithm!r} is a table of codes, and cannot hold an encoder")
     if description.frame_stack > 1:
         raise InputError(
             f"an agent that stacks {description.frame_stack} codes cannot become one network: at the beginning of an "

@@ -219,9 +219,14 @@ def aggregate_table(scores: TransferScores) -> Table | None:
 
 
 def leak_notes(scores: TransferScores) -> tuple[str, ...]:
-    """Return a sentence for each method whose leak levels differ from the task's, since it was trained elsewhere."""
+    """Return a sentence for each method whose leak levels differ from the task's, since it was trained elsewhere.
+
+    Before them one names the agents that darla did not train.
+    """
     train_domain = {agent.method: agent.train_domain for agent in scores.agents}
-    return tuple(
+    own = dict.fromkeys(agent.method for agent in scores.agents if agent.is_own)
+    note = f"{', '.join(own)}: not trained by darla; what was seen in training is known from the author alone."
+    return (note,) * bool(own) + tuple(
         f"{_trained(method, train_domain[method.method])}; its leak level is "
         + ", ".join(f"*{leak}* in {target}" for target, leak in method.leaks.items())
         + "."
