@@ -3,11 +3,11 @@
 import hashlib
 import inspect
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,13 @@ from darla.agents.agent import Images, Infos
 from darla.common import InputError, user_code_error
 from darla.common.files import json_sha256
 from darla.common.registry import import_by_path, is_import_path
+
+
+class Predicts(Protocol):
+    """What an agent of one's own is, at least; SB3's models are."""
+
+    predict: Callable[..., Any]
+    """Returns an action for each image, or a pair of actions and state; see `PredictorActor`."""
 
 
 @dataclass(frozen=True)

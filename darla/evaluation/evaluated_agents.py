@@ -12,7 +12,7 @@ from typing import Any
 
 from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
-from darla.agents.exchange.predictors import Predictor, is_predictor
+from darla.agents.exchange.predictors import Predictor, Predicts, is_predictor
 from darla.common import Artefact, InputError, is_complete, open_artefact
 from darla.envs import AnyDomain, Domain, TransferTask, domain_from_dict, leak_level
 from darla.evaluation.score_types import OWN, RANDOM, AgentRecord
@@ -56,9 +56,10 @@ class EvaluatedAgent(AgentRecord):
         return Agent.load(self.artefact, encoder if loaded is None else loaded.encoder, snapshot=snapshot)
 
 
-Named = Any
-"""An agent artefact or its folder; an object with `predict`, or the import path of one; or a pair of its method's name
-and one of these."""
+GivenAgent = Artefact | Path | str | Predicts
+"""An agent artefact or its folder; an object with `predict`, or the import path of one."""
+Named = GivenAgent | tuple[str, GivenAgent]
+"""An agent, or a pair of its method's name and an agent."""
 
 
 def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAgent]:
@@ -106,7 +107,7 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
     return evaluated
 
 
-def _predicting(name: str | None, agent: Any, before: Sequence[EvaluatedAgent]) -> EvaluatedAgent:
+def _predicting(name: str | None, agent: GivenAgent, before: Sequence[EvaluatedAgent]) -> EvaluatedAgent:
     """Describe an agent that darla did not train; several of one method are numbered."""
     predictor = Predictor.of(str(agent) if isinstance(agent, Path) else agent)
     method = name or predictor.source.rpartition(":")[2].rpartition(".")[2]
