@@ -117,8 +117,11 @@ def write_onnx(path: Path, description: PolicyDescription, policy: "BasePolicy")
             ) from error
     data = io.BytesIO()
     exported.save(data)
-    session = runtime.InferenceSession(data.getvalue(), providers=["CPUExecutionProvider"])
-    difference = max(_difference(session, graph, shown) for shown in (first, others))
+    try:
+        session = runtime.InferenceSession(data.getvalue(), providers=["CPUExecutionProvider"])
+        difference = max(_difference(session, graph, shown) for shown in (first, others))
+    except Exception as error:  # of onnxruntime, which has its own kinds; a network may fix the number of images
+        raise user_code_error("this agent's ONNX graph cannot be run by onnxruntime", error) from error
     if not difference <= TOLERANCE:
         raise InputError(
             f"the ONNX graph differs from the agent by {difference:.2g}, more than {TOLERANCE:g}; it was not written"

@@ -24,8 +24,10 @@ from darla.cli.main import main
 from darla.common import InputError
 from darla.envs import EnvDomain
 from darla.envs.domains.tasks import environment_task
+from darla.envs.frames.from_images import frames_from_images
 from darla.evaluation.episode_records import read_episodes
 from darla.evaluation.score_types import TransferScores
+from darla.vision import frozen
 from darla.zero_shot import TransferConfig
 
 onnx = pytest.mark.skipif(
@@ -349,3 +351,19 @@ def test_an_agent_that_acts_wrongly_is_named(actions, sentence):
         darla.transfer(task(), [("mine", my_agents.Odd(actions))], "transfer", EVALUATION)
     with pytest.raises(InputError, match="cannot be sent to worker processes; use workers=1"):
         darla.transfer(task(), [("mine", my_agents.Bright())], "other", EVALUATION, workers=2)
+
+
+@onnx
+def test_a_network_of_ones_own_is_a_part_of_the_graph(own_module):
+    import onnxruntime
+
+    seen = frames(60)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 12, stride=12), torch.nn.ReLU(), torch.nn.Flatten())
+    torch.manual_seed(0)
+    encoder = darla.see(frames_from_images(seen, "frames"), "encoder", frozen(network, mean=(0.5,), size=(60, 60)))
+    settings = replace(ALGORITHMS["ppo"].preset("latents"), **SHORT["ppo"])
+    agent = darla.act(task(), "agent", ActConfig("ppo", 64, settings, snapshots=1), encoder=encoder)
+    session = onnxruntime.InferenceSession(darla.export(agent, "agent.onnx"), providers=["CPUExecutionProvider"])
+    for count in (1, 30):
+        actions = session.run(["action"], {"observation": seen[:count]})[0]
+        np.testing.assert_array_equal(actions, actions_of(agent, seen[:count]))

@@ -203,7 +203,7 @@ class FrozenNetwork(VisionModel):
         except Exception as error:  # code of a user may raise anything
             shape = tuple(self.prepare(images[:1]).shape[1:])
             raise user_code_error(f"network {self.config.source} failed on images {shape}", error) from error
-        return _posterior(outputs, len(images), self.config.source)
+        return _posterior(outputs, images.shape[0], self.config.source)  # not len(), so that it can be exported
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return images, float32 (N, C, H, W) in [0, 1], as the network reads them."""
@@ -435,7 +435,7 @@ def _posterior(outputs: Any, count: int, source: str) -> Posterior:
             "are needed"
         )
     for part in parts:
-        if part.ndim != 2 or len(part) != count or not part.shape[1]:
+        if part.ndim != 2 or part.shape[0] != count or not part.shape[1]:
             raise InputError(
                 f"network {source} returns shape {tuple(part.shape)} for {count} images, but ({count}, D) is needed; "
                 "end it with an average pool or nn.Flatten()"
