@@ -1,4 +1,4 @@
-"""The commands that run whole studies: `darla demo` and `darla study run | status | list`."""
+"""The commands that run whole studies: `darla demo` and `darla study run | status | watch | list`."""
 
 import json
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from darla.cli.command import Command
+from darla.common.errors import InputError
 from darla.common.progress import duration
 from darla.experiments import demos, studies
 
@@ -101,6 +102,31 @@ class StudyStatusCommand(Command):
 
         status = study_status(self.out)
         print(json.dumps(status.to_dict(), indent=2) if self.json else status)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyWatchCommand(Command):
+    """Watch a running study: speeds, curves so far, time left.
+
+    One screen, drawn again until the study is done or Ctrl-C is pressed; the study is left alone. Where the output is
+    no terminal, it is printed once.
+    """
+
+    out: Annotated[
+        tyro.conf.Positional[Path],
+        tyro.conf.arg(metavar="OUT", help="Folder of `darla study run` or `darla demo`."),
+    ]
+    every: float = 5.0
+    """Seconds between two screens."""
+
+    def run(self) -> int:
+        """Watch."""
+        from darla.experiments.watch import watch
+
+        if not 0.1 <= self.every <= 3600.0:
+            raise InputError(f"--every is {self.every:g}, but must be from 0.1 to 3600 seconds")
+        watch(self.out, self.every)
         return 0
 
 

@@ -45,6 +45,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
         "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),
         "study status": Verb("study_commands:StudyStatusCommand", "Show the progress of a study, also while it runs"),
+        "study watch": Verb(
+            "study_commands:StudyWatchCommand", "Watch a running study: speeds, curves so far, time left"
+        ),
         "study list": Verb("study_commands:StudyListCommand", "List the studies, with the time that each takes"),
         "doctor": Verb("commands:DoctorCommand", "Check whether this machine can run darla, and how fast"),
     }

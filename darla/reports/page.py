@@ -133,7 +133,7 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
 
 def _encoder_summary(data: ReportData) -> Section | None:
     """Return the summary of a report without agents."""
-    first = encoder_opening(find_models(data))
+    first = encoder_opening(find_models(data), scored=bool(data.metrics))
     return None if first is None else Section("Summary", (first,))
 
 
@@ -261,6 +261,10 @@ def _alt_scores(scores: TransferScores) -> str:
     return f"Dot plot of mean returns. {'. '.join(lines)}."
 
 
+def _steps(interval: int) -> str:
+    return "step" if interval == 1 else f"{interval} steps"
+
+
 def _rewards(episode: StripEpisode) -> str:
     return f"{episode.positive_rewards} positive, {episode.negative_rewards} negative"
 
@@ -297,7 +301,7 @@ def _strips(transfer: TransferData) -> list[Block]:
                     f"strip {target} {strip.method}",
                     image,
                     f"{strip.method}, seed {strip.seed}: return {number(in_source.return_, 0)} in the source, "
-                    f"{number(in_target.return_, 0)} in *{target}*. One image every {strip.frame_interval} steps.",
+                    f"{number(in_target.return_, 0)} in *{target}*. One image every {_steps(strip.frame_interval)}.",
                     f"Film strip of {strip.method}. Rewards in the source: {_rewards(in_source)}; in {target}: "
                     f"{_rewards(in_target)}.",
                 )

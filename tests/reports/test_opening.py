@@ -96,8 +96,8 @@ def test_who_learned_and_what_is_kept_of_it() -> None:
         "Over the 2 targets, **codes** keeps 0.90 of its return in the source, **pixels** 0.05; **pixels** returns no "
         "more than the random agent in them"
     )
-    assert third.startswith("Over all targets the difference between **codes** and pixels is 8.")
-    assert "3 seeds each, which excludes zero, from fewer than" in third
+    assert third.startswith("With 3 seeds each, the difference between **codes** and pixels over all targets is 8.")
+    assert ": zero is outside this interval, which is too narrow with fewer than" in third
 
 
 def test_an_interval_with_zero_in_it_is_said_to_have_it() -> None:
@@ -107,12 +107,12 @@ def test_an_interval_with_zero_in_it_is_said_to_have_it() -> None:
             "codes": [{"source": 10.0, "a": level, "b": level} for level in (8.0, 3.0, 5.0)],
         }
     )
-    assert "which includes zero" in words
+    assert "zero is inside this interval" in words
 
 
 def test_without_a_baseline_or_a_random_agent_less_is_said() -> None:
     words = sentences({"codes": [{"source": level, "a": level, "b": level} for level in (9.0, 10.0, 11.0)]}, None)
-    assert "Each method has 3 seeds; the intervals below are about other seeds" in words
+    assert "Each method has 3 seeds: the intervals below are about other seeds" in words
     alone = transfer({"codes": [{"source": 9.0, "a": 9.0}] * 3}, None)
     assert opening(alone).words.startswith("The random agent was not evaluated")  # type: ignore[arg-type]
 
@@ -160,3 +160,6 @@ def test_encoders_alone_open_with_what_their_codes_hold() -> None:
     assert blind is not None
     assert "No fact about the state is predicted from the codes better than by chance." in blind.words
     assert encoder_opening([]) is None
+    scored = encoder_opening([Encoders("bare", [probes((1.0,), 1)], [], "pixel")], scored=True)  # type: ignore[list-item]
+    assert scored is not None
+    assert "is in the metrics below" in scored.words

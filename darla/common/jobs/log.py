@@ -88,6 +88,17 @@ def last_line(log: Path) -> str:
     return ""
 
 
+def lines_since_start(log: Path) -> list[str]:
+    """Return what the work printed since it was last started; nothing if there is no log."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    starts = [place for place, line in enumerate(lines) if (match := _MARK.match(line)) and match[2] == "started"]
+    since = lines[starts[-1] + 1 :] if starts else lines
+    return [line for line in since if not _MARK.match(line)]
+
+
 def _last_lines(log: Path) -> list[str]:
     try:
         with log.open("rb") as file:

@@ -45,14 +45,19 @@ def opening(transfer: TransferData, *, named: bool = False) -> Text:
     return Text(" ".join(filter(None, parts)))
 
 
-def encoder_opening(models: Sequence[Model]) -> Text | None:
-    """Return sentences on encoders that no agent of the report acts on: how full their codes are, and what of."""
+def encoder_opening(models: Sequence[Model], *, scored: bool = False) -> Text | None:
+    """Return sentences on encoders that no agent of the report acts on: how full their codes are, and what of.
+
+    Args:
+        models: the encoders.
+        scored: whether the report has their metrics.
+    """
     models = [model for model in models if model.loss != "dae"]
     if not models:
         return None
     probes = {model.full_label: model.probes() for model in models}
     seeds = sorted({len(model.members) for model in models})
-    sentences = [_how_full(probes), _what_is_encoded(probes)]
+    sentences = [_how_full(probes), _what_is_encoded(probes, scored)]
     if seeds[-1] == 1:
         sentences.append("Every encoder has one seed: other seeds may do otherwise, and nothing here says by how much.")
     else:
@@ -81,7 +86,7 @@ def _how_full(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
     return sentence.strip()
 
 
-def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
+def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]], scored: bool) -> str:
     """Return which fact about the state is predicted best and worst from codes, as a share of what is possible."""
     shares: dict[tuple[str, str], float] = {}
     for label, members in probes.items():
@@ -90,6 +95,8 @@ def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
             each = [(score.nonlinear - score.chance) / (score.ceiling - score.chance) for score in scores]
             shares[label, fact] = sum(each) / len(each)
     if not shares:
+        if scored:
+            return "What the codes keep of the factors behind the images is in the metrics below."
         return "No facts about the state behind these images are known, so no probe says what the codes keep of it."
     (best, fact), share = max(shares.items(), key=lambda entry: entry[1])
     if share < _CHANCE:
@@ -171,20 +178,19 @@ def _how_sure(scores: TransferScores, methods: Sequence[MethodScores]) -> str:
     if seeds[-1] == 1:
         return "Every method has one seed: other seeds may do otherwise, and nothing here says by how much."
     several = f"{seeds[0]} to {seeds[-1]} seeds" if seeds[0] != seeds[-1] else f"{count(seeds[0], 'seed')}"
-    narrow = f", from fewer than {FEW_SEEDS} independent seeds and therefore too narrow" \
-        if any(method.few_seeds for method in methods) else ""  # fmt: skip
+    few = any(method.few_seeds for method in methods)
     compared = _largest(scores)
     if compared is None:
-        return f"Each method has {several}; the intervals below are about other seeds{narrow}."
+        narrow = f", and too narrow with fewer than {FEW_SEEDS} independent ones" if few else ""
+        return f"Each method has {several}: the intervals below are about other seeds{narrow}."
     cell = estimate(compared.difference)
-    difference, interval = cell.text, cell.detail
-    where = "all targets" if compared.domain == ALL_TARGETS else f"*{compared.domain}*"
+    where = "over all targets" if compared.domain == ALL_TARGETS else f"in *{compared.domain}*"
     low, high = compared.difference.low, compared.difference.high
-    includes = low is None or high is None or low <= 0 <= high
-    verdict = "which includes zero" if includes else "which excludes zero"
+    inside = low is None or high is None or low <= 0 <= high
+    narrow = f", which is too narrow with fewer than {FEW_SEEDS} independent seeds" if few else ""
     return (
-        f"Over {where} the difference between **{compared.method}** and {scores.anchors.baseline} is {difference} "
-        f"{interval}, an interval of {several} each, {verdict}{narrow}."
+        f"With {several} each, the difference between **{compared.method}** and {scores.anchors.baseline} {where} is "
+        f"{cell.text} {cell.detail}: zero is {'inside' if inside else 'outside'} this interval{narrow}."
     )
 
 
