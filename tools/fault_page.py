@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
-from faults import FAULTS, Fault, sentence_of  # noqa: E402  (found only now)
+from faults import FAULTS, Fault, sentence_of  # type: ignore[import-not-found]  # noqa: E402  (a helper of the tests)
 
 PAGE = ROOT / "docs" / "faults.md"
 _HEAD = """# What is said when something is wrong
@@ -44,19 +44,19 @@ def lines(sentence: Callable[[Fault], str]) -> Iterator[str]:
 
 def sentences() -> dict[str, str]:
     """Return what the page says of each fault, by its words."""
-    said: dict[str, str] = {}
+    by_fault: dict[str, str] = {}
     what = ""
     for line in PAGE.read_text().splitlines():
         if line.startswith("- **"):
             what = line.removeprefix("- **").removesuffix("**\\")
         elif line.startswith("  `` "):
-            said[what] = line.removeprefix("  `` ").removesuffix(" ``")
-    return said
+            by_fault[what] = line.removeprefix("  `` ").removesuffix(" ``")
+    return by_fault
 
 
 def _run(fault: Fault) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        return sentence_of(fault, Path(folder))
+        return str(sentence_of(fault, Path(folder)))
 
 
 if __name__ == "__main__":
