@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from darla import __version__
 from darla.cli.hints import known_elsewhere
 from darla.cli.verbs import VERBS, help_lines
-from darla.common.errors import DarlaError, InputError, UserCodeError, unknown_name
+from darla.common.errors import DarlaError, InputError, UserCodeError, is_fault_of_user, unknown_name, user_code_error
 
 if TYPE_CHECKING:
     from darla.cli.command import Command
@@ -203,6 +203,8 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 2, _one_line(error)
     if isinstance(error, MemoryError):
         return 2, "there is not enough memory; the same command resumes where it stopped"
+    if is_fault_of_user(error, in_ours=True):
+        return 2, f"{user_code_error('your code failed', error)}; DARLA_DEBUG=1 shows the traceback"
     kind = type(error).__name__
     return (
         1,

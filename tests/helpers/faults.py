@@ -18,6 +18,7 @@ import numpy as np
 
 from darla.cli import main as cli
 from darla.common import InputError
+from darla.envs.frames.from_images import frames_from_images
 
 ROOM = '''"""A room of one's own: a bright column that an action names."""
 
@@ -95,6 +96,19 @@ def _arrays(name: str, **arrays: np.ndarray) -> Callable[[Path], None]:
     return write
 
 
+def _frames(folder: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    frames_from_images(images, folder / "frames")
+
+
+MODEL = """from darla.vision import VAE
+
+
+class Mine(VAE):
+    def penalty(self, posterior, latents, generator):
+        return {}
+"""
+SHORT = "--training.steps 2 --training.batch-size 8 --vae.latent-dim 4"
 RETURNS = "return self.image(), float(action == self.column), False, self.t == 30, {}"
 SPACE = "self.observation_space = spaces.Box(0, 255, (size, size, 3), np.uint8)"
 ACTIONS = "self.action_space = spaces.Discrete(3)"
@@ -387,6 +401,28 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             "VisionModel",
             {"models_of_mine.py": "class Mine:\n    pass\n"},
             "see frames --model models_of_mine:Mine --out encoder",
+        ),
+        Fault(
+            "A method of a model raises.",
+            r"failed in loss: AttributeError: .* \(models_that_fail.py, line 6, in penalty\)",
+            {"models_that_fail.py": MODEL.format("posterior.kll(), {}"), "frames": _frames},
+            f"see frames --model models_that_fail:Mine {SHORT} --out encoder",
+        ),
+        Fault(
+            "A method of a model returns something else.",
+            "TypeError: .*; check what its penalty returns",
+            {"models_of_less.py": MODEL.format("posterior.kl()"), "frames": _frames},
+            f"see frames --model models_of_less:Mine {SHORT} --out encoder",
+        ),
+        Fault(
+            "A model returns images of another size.",
+            r"from decode, but images of shape \(4, 3, 32, 32\) is needed",
+            {
+                "models_of_size.py": MODEL.format("posterior.kl(), {}")
+                + "\n    def decode(self, latents):\n        return super().decode(latents)[:, :, ::2, ::2]\n",
+                "frames": _frames,
+            },
+            f"see frames --model models_of_size:Mine {SHORT} --out encoder",
         ),
         Fault(
             "An argument of an environment is a function.",

@@ -1,3 +1,4 @@
+import copy
 import json
 import subprocess
 import sys
@@ -44,10 +45,18 @@ def test_a_network_whose_units_die_in_training_is_reported(tiny, frames, tmp_pat
     steep = tiny.change(training__learning_rate=0.02, training__schedule="constant")
     report = read_json(vision.train_encoder(steep, frames, tmp_path / "steep", seed=0).folder / "probes.json")
     assert report["dead_units"] > 0.5
-    assert "units are dead" in capfd.readouterr().err
+    assert "training has killed units" in capfd.readouterr().err
     report = read_json(vision.train_encoder(tiny, frames, tmp_path / "level", seed=0).folder / "probes.json")
     assert report["dead_units"] < 0.5
-    assert "units are dead" not in capfd.readouterr().err
+    assert "killed units" not in capfd.readouterr().err
+
+
+def test_units_that_were_dead_before_training_are_not_blamed_on_it(tiny, frames, tmp_path, capfd):
+    alike = copy.copy(frames)
+    alike.images = np.zeros_like(frames.images)
+    folder = vision.train_encoder(tiny, alike, tmp_path / "alike", seed=0).folder
+    assert read_json(folder / "probes.json")["dead_units"] == 1.0
+    assert "killed units" not in capfd.readouterr().err
 
 
 def test_j_is_calibrated_with_the_statistics_stored_beside_the_dae(perceptual):

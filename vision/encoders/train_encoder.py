@@ -11,6 +11,7 @@ from darla.common import Artefact, InputError, open_artefact, seed_for, writes_n
 from darla.common.files import save_tensors, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.pictures import only_a_picture
+from darla.vision.encoders.check_model import check_model
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
 from darla.vision.encoders.load import build_model, load_dae, load_statistics
@@ -39,10 +40,13 @@ from darla.vision.training.loop import build_seeded, train_model
 from darla.vision.training.monitor import ACTIVE, Monitor, code_statistics, dead_units
 from darla.vision.training.units import units_of
 
-_MANY_DEAD_UNITS = 0.5
-"""Fraction of dead units above which a warning is printed."""
+_MANY_DEAD_UNITS, _KILLED = 0.5, 0.15
+"""Fraction of dead units, and of units that training has killed, above which a warning is printed. Units that are dead
+before training, since the images are alike or by their initial weights, cost nothing that training could have kept."""
 FRAMES_PATH = "frames_path"
 """Key of the card's paths: where the frames of the training lie."""
+_JUDGED = 256
+"""Held-out images by which dead units are counted."""
 _MOVIE_VALUES = 13
 """Values of a latent in the traversal movie, from one end of its range to the other."""
 
@@ -110,6 +114,9 @@ def train_encoder(
         feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
     model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
     model.initialize()
+    if config.training.steps:
+        check_model(model, frames, units[0])
+    at_first = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
     monitor = Monitor(model, frames, units[1], out, seed, watch)
     training = train_model(
         model,
@@ -124,7 +131,7 @@ def train_encoder(
     monitor.close()
     # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
     return stage.finish(
-        lambda: _describe(model, frames, config, rows, held_out, out, seed),
+        lambda: _describe(model, frames, config, rows, held_out, out, seed, at_first),
         training_seconds=training.seconds,
         inputs=inputs,
         extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
@@ -157,6 +164,7 @@ def _describe(
     held_out: Array,
     out: Path,
     seed: int,
+    dead_at_first: float | None,
 ) -> None:
     """Fit the normalizer, then write weights, probes and images."""
     fit_normalizer(model, encode_frames(model, frames, subsample(rows, config.statistics_frames, seed)))
@@ -176,8 +184,9 @@ def _describe(
     }
     report["reconstruction"] = reconstruction_errors(model, frames, held_out) if model.has_decoder else {}
     report["dead_units"] = dead_units(model, inputs[0])
-    if (report["dead_units"] or 0.0) > _MANY_DEAD_UNITS:
-        print(_dead_units_warning(report["dead_units"], config), file=sys.stderr, flush=True)
+    dead = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
+    if dead is not None and dead_at_first is not None and dead > max(_MANY_DEAD_UNITS, dead_at_first + _KILLED):
+        print(_dead_units_warning(dead, dead_at_first, config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
     if not model.has_decoder:
         return
@@ -192,9 +201,10 @@ def _describe(
             write_png(out / f"{name}.png", sheet)
 
 
-def _dead_units_warning(fraction: float, config: SeeConfig) -> str:
-    other = " or --vae.activation elu" if getattr(config.vae, "activation", None) == "relu" else ""
+def _dead_units_warning(fraction: float, at_first: float, config: SeeConfig) -> str:
+    other = "--vae.activation elu or " if getattr(config.vae, "activation", None) == "relu" else ""
     return (
-        f"learn to see: {fraction:.0%} of the encoder's units are dead (their output is the same for every image); "
-        f"use a training.learning_rate below {config.training.learning_rate:g}{other}"
+        f"learn to see: training has killed units: {fraction:.0%} of the encoder's put out the same for every image, "
+        f"and {at_first:.0%} did before; small objects get lost. Use {other}a training.learning_rate below "
+        f"{config.training.learning_rate:g}"
     )

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darla.common import DarlaError, is_complete
+from darla.common import DarlaError, is_complete, user_code_error
+from darla.common.errors import is_fault_of_user
 from darla.common.jobs import log as job_log
 from darla.common.progress import duration
 
@@ -42,6 +43,8 @@ def _try(work: Callable[..., object], arguments: Mapping[str, Any], folder: Path
         return str(error)
     except Exception as error:
         traceback.print_exc()
+        if is_fault_of_user(error, in_ours=True):
+            return str(user_code_error("your code failed", error))
         return f"{type(error).__name__}: {error}"
     return None if is_complete(folder) else f"it did not write {folder}"
 
