@@ -18,7 +18,7 @@ def test_a_fault_gets_the_sentence_of_the_page(fault: Fault, tmp_path: Path) -> 
     sentence = sentence_of(fault, tmp_path)
     assert re.search(fault.expects, sentence), sentence
     assert "bug" not in sentence
-    assert not list(tmp_path.rglob("card.json"))
+    assert not [card for card in tmp_path.rglob("card.json") if card.parent.name not in fault.files]
     if sys.version_info[:2] == (3, 11):  # some of the words are Python's own
         assert sentence == sentences()[fault.what]
 
