@@ -248,8 +248,9 @@ class BaselineComparison:
     """Probability that a random run of the method beats a random run of the baseline in a random target."""
     p_value: float
     """Two-sided permutation p-value of no difference."""
-    p_value_holm: float
-    """Adjusted by Holm's method: over all methods and single targets, or over the methods for all targets together."""
+    p_value_holm: float | None
+    """Adjusted by Holm's method: over all methods and single targets, or over the methods for all targets together.
+    None for the latter in files of earlier development versions."""
     paired: bool
     """Whether both have the same seeds, which were then resampled together."""
     seeds: int

@@ -176,7 +176,8 @@ def comparison_table(scores: TransferScores) -> Table | None:
             own, theirs = (_success_in(methods[name], entry.domain) for name in (entry.method, entry.baseline))
             row.append(Cell(f"{_success(own).text} / {_success(theirs).text}"))
         row += [estimate(entry.improvement, 2, few_seeds=entry.few_seeds)] if seeds > 1 else []
-        row += [Cell(number(entry.p_value_holm, 3))] if tested else []
+        p_value = entry.p_value if entry.p_value_holm is None else entry.p_value_holm
+        row += [Cell(number(p_value, 3))] if tested else []
         rows.append(tuple(row))
         previous = entry.method
     notes = ["Difference: mean return less the baseline's. Ratio: mean return over the baseline's."]
