@@ -61,7 +61,7 @@ def probe(
             raise InputError(f"state {name!r} has {len(values)} rows for {len(codes)} codes")
     if held_out is None:
         held_out = rng_for(seed, "split").random(len(codes)) < 0.3
-    usable = _usable(state, len(codes))
+    usable = usable_rows(state, len(codes))
     fit, score = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
     report: dict[str, Any] = {
         "images_fitted": len(fit),
@@ -96,7 +96,7 @@ def state_of(frames: LabeledFrames, rows: Array) -> dict[str, Array]:
     return {name: values[rows] for name, values in frames.state.items()}
 
 
-def _usable(state: Mapping[str, Array], count: int) -> Array:
+def usable_rows(state: Mapping[str, Array], count: int) -> Array:
     """Return bool (N,): images where every mask is true and no class is negative."""
     usable = np.ones(count, dtype=bool)
     for values in state.values():

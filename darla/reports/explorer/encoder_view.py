@@ -13,6 +13,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
 from darla.vision import VisionModel, encode_images, metrics
 from darla.vision.encoders.encode import decode_codes
+from darla.vision.encoders.probes import FEWEST, usable_rows
 
 Array = np.ndarray[Any, Any]
 _ROWS = 2_000
@@ -33,7 +34,7 @@ class Latent:
     amount: float
     """KL in nats; of a model without a prior, the standard deviation of its codes."""
     encodes: Mapping[str, float]
-    """By factor, the mutual information with it as a share of the factor's entropy."""
+    """By factor or fact about the state, the mutual information with it as a share of its entropy."""
 
 
 class EncoderView:
@@ -89,7 +90,7 @@ class EncoderView:
 
     @cached_property
     def factors(self) -> tuple[str, ...]:
-        """The factors that latents are compared with; none without frames whose factors vary."""
+        """The factors and facts that latents are compared with; none without frames whose factors vary."""
         return self._relation[0]
 
     @cached_property
@@ -105,22 +106,36 @@ class EncoderView:
 
     @cached_property
     def _relation(self) -> tuple[tuple[str, ...], Array]:
-        """Factors, and the share of each one's entropy that each latent has, (D, K)."""
-        nothing = (), np.zeros((self.model.latent_dim, 0))
+        """Factors and facts about the state, and the share of each one's entropy that each latent has, (D, K)."""
+        names: tuple[str, ...] = ()
+        matrix = np.zeros((self.model.latent_dim, 0))
         if self.frames is None:
-            return nothing
+            return names, matrix
         try:
             table = factor_table(self.frames, _ROWS, seed=0)
         except InputError:
-            return nothing  # no factor varies
+            return names, matrix  # no factor varies
         codes = np.concatenate([self.encode(images) for images in table.images()])
-        matrix = metrics.mig(codes, table.factors).matrix
-        assert matrix is not None
-        return table.names, matrix
+        facts = {name: values[table.rows] for name, values in self.frames.state.items()}
+        usable = usable_rows(facts, len(codes))
+        numbers = {name: values[usable] for name, values in facts.items() if values.dtype != np.bool_}
+        varying = {name: values for name, values in numbers.items() if (values != values[:1]).any()}
+        names, parts = table.names, [_shares(codes, table.factors)]
+        if varying and usable.sum() >= FEWEST:
+            names = (*names, *varying)
+            parts.append(_shares(codes[usable], np.stack(list(varying.values()), axis=1)))
+        return names, np.concatenate(parts, axis=1)
 
     def _encodes(self, latent: int) -> dict[str, float]:
         names, matrix = self._relation
         return {name: float(share) for name, share in zip(names, matrix[latent], strict=True)}
+
+
+def _shares(codes: Array, factors: Array) -> Array:
+    """Return the mutual information of latents and factors, as shares of the factors' entropy, (D, K)."""
+    matrix = metrics.mig(codes, factors).matrix
+    assert matrix is not None
+    return matrix
 
 
 def shown_frames(frames: FrameSet | None, count: int) -> Array:

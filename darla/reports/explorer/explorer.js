@@ -255,7 +255,7 @@
         texts.push("One latent at a time is moved, the others keep the image's code: the pictures were drawn beforehand.");
       }
       if (this.data.encoders.some((encoder) => encoder.factors.length)) {
-        texts.push("Beside a factor: the mutual information of the latent with it, as a share of the factor's entropy.");
+        texts.push("Below a slider: the mutual information of the latent with a factor or a fact, as a share of its entropy.");
       }
       const stacks = this.data.encoders.map((encoder) => encoder.policy?.frameStack ?? 1);
       if (Math.max(...stacks) > 1) texts.push("The agent observes several codes; here it is given the same one each time.");
