@@ -14,7 +14,7 @@ from darla.reports.figures.numbers import history_numbers, relation_numbers, sel
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
-from darla.reports.tables.transfer import NOTHING, spread
+from darla.reports.tables.transfer import NOTHING, count, spread
 from darla.vision.metrics import Result
 from darla.vision.models.registry import NO_SUPERVISION
 from darla.vision.training.metric_monitor import METRICS_FILE
@@ -146,7 +146,9 @@ def selection_page(
         for name, members in settings.items()
     ]
     seeds = len({each.seed for each in candidates})
-    subtitle = f"{len(settings)} settings, {seeds} seeds each, trained on {frames:,} frames of {domain}"
+    subtitle = (
+        f"{count(len(settings), 'setting')}, {count(seeds, 'seed')} each, trained on {frames:,} frames of {domain}"
+    )
     return Document(f"Encoders compared: {domain}", subtitle, tuple(section for section in sections if section.blocks))
 
 

@@ -119,4 +119,4 @@ def _lines(panel: Axes, seeds: Sequence[tuple[list[float], list[float]]], color:
 
 
 def _thousands(value: float, _: object) -> str:
-    return f"{value / 1000:g}k" if value else "0"
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
