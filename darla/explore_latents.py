@@ -18,6 +18,7 @@ from darla.vision import load
 
 Run = Artefact | Path | str
 _IMAGES = 24
+_HIGHEST_PORT = 65_535
 
 
 def explore(
@@ -69,6 +70,8 @@ def explorer_server(
     listed = [runs] if isinstance(runs, Artefact | Path | str) else list(runs)
     if not 1 <= len(listed) <= 2:
         raise InputError(f"name one or two runs to explore, not {len(listed)}")
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise InputError(f"port is {port}, but must be from 0 to {_HIGHEST_PORT}")
     opened = [run if isinstance(run, Artefact) else Artefact.load(run) for run in listed]
     agents = [_agent(artefact) for artefact in opened]
     encoders = [

@@ -14,6 +14,7 @@ from short_rooms import hasty_agent, hasty_encoder
 
 from darla.agents import Agent
 from darla.common import Artefact, InputError
+from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
 from darla.explore_latents import explorer_server
 from darla.reports.explorer.embedded import BUDGET, embedded_explorer
@@ -128,7 +129,10 @@ def test_runs_without_latents_are_refused(encoder: Artefact, tmp_path: Path) -> 
         explorer_server([encoder, encoder, encoder])
 
 
-def test_a_port_in_use_is_refused(server: ExplorerServer, encoder: Artefact) -> None:
+def test_a_port_that_cannot_be_used_is_refused(server: ExplorerServer, encoder: Artefact) -> None:
+    for port in (-1, 65_536):
+        with pytest.raises(InputError, match=f"port is {port}, but must be from 0 to 65535"):
+            explorer_server(encoder, port=port)
     with pytest.raises(InputError, match=f"port {server.server_port}"):
         explorer_server(encoder, port=server.server_port)
 
@@ -156,6 +160,17 @@ def test_a_decoder_that_is_no_chain_of_layers_is_drawn_beforehand(encoder: Artef
     assert len(data["decoders"][0]["urls"]) == len(data["frames"]) == 3
     assert len(json.dumps(data)) < BUDGET
     assert embedded_explorer(view, 1_000) is None
+
+
+def test_latents_are_compared_with_factors_and_facts(encoder: Artefact, tmp_path: Path) -> None:
+    frames = FrameSet(collect(CollectConfig(frames=320), tmp_path / "frames"))
+    view = EncoderView(encoder, load(encoder), "encoder", frames)
+    assert view.factors[-3:] == ("kind", "bearing", "distance")
+    assert {"wall_hue", "floor_hue", "object_set"} <= set(view.factors)
+    for latent in view.latents(np.empty((0, 32), np.float32)):
+        assert tuple(latent.encodes) == view.factors
+        assert all(0.0 <= share <= 1.0 for share in latent.encodes.values())
+    assert EncoderView(encoder, load(encoder), "encoder").factors == ()
 
 
 def test_images_of_any_channels_are_drawn_and_read() -> None:
