@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import darla, leftovers, refusal
@@ -342,17 +343,21 @@ def test_debug_shows_the_traceback() -> None:
     assert "InputError" in done.stderr
 
 
-def test_a_fault_of_darla_itself_is_told_apart(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("module", "code", "told"),
+    [
+        ("darla.zero_shot", 1, "unexpected ZeroDivisionError: division by zero; this is a bug in darla"),
+        ("somebodys_model", 2, "your code failed: ZeroDivisionError: division by zero (their.py, line 2, in broken)"),
+    ],
+)
+def test_a_fault_of_darla_itself_is_told_apart_from_one_in_the_code_of_the_user(
+    module: str, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(words: list[str]) -> int:
-        raise ZeroDivisionError("division by zero")
-
-    monkeypatch.setattr(cli, "_run", broken)
-    assert cli.main(["doctor"]) == 1
-    assert capsys.readouterr().err.startswith(
-        "darla doctor: unexpected ZeroDivisionError: division by zero; this is a bug in darla"
-    )
+    names: dict[str, Any] = {"__name__": module}
+    exec(compile("def broken(words):\n    1 / 0\n", "their.py", "exec"), names)
+    monkeypatch.setattr(cli, "_run", names["broken"])
+    assert cli.main(["doctor"]) == code
+    assert capsys.readouterr().err.startswith(f"darla doctor: {told}")
 
 
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - {"study list"}))
