@@ -102,7 +102,7 @@ def test_an_interrupted_set_goes_on_where_it_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        (CollectConfig(task="sprites", sampling="grid"), "frames is 40000, but the grid of sprites has 737280"),
+        (CollectConfig(task="sprites", sampling="grid", frames=60), "frames is 60, but the grid of sprites has 737280"),
         (CollectConfig(task="rooms", sampling="random_policy"), "which have no actions to walk with"),
         (CollectConfig(task="conjunction", sampling="grid"), "is for image data"),
     ],
