@@ -45,7 +45,8 @@ def test_the_users_own_module_is_named_by_its_content(workers: int, tmp_path: Pa
     large = {"side": {"tuple": [48, 48]}}
     domain = EnvDomain("stripes", ID, (large,))
     env = make(domain)
-    assert packages_of(env) == expected
+    # Other tests of this process may have registered environments whose modules are named as well.
+    assert expected.items() <= packages_of(env).items()
     task = environment_task("stripes", (ID, large), (ID, large), {"other": (ID, {**large, "hue": 90})})
     config = CollectConfig(frames=8, sampling="random_policy", stride=1, shard_size=4)
     act = ActConfig(env_steps=32, settings=PPOSettings(n_envs=2, n_steps=16, batch_size=16, n_epochs=1), snapshots=1)

@@ -1,6 +1,7 @@
 """Vision on a GPU, as far as a pretended one shows it: nothing is left on the CPU, and a step does not wait."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -152,8 +153,8 @@ def test_drawing_weights_leaves_the_generators_of_gpus_alone():
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "auto"])
 def test_processes_of_torchrun_get_a_gpu_each(name, monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with PretendedGPU():
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    # Inside, so that the number is restored before what it replaced.
+    with PretendedGPU(), mock.patch.object(torch.cuda, "device_count", return_value=2):
         assert choose_device(name).index == (0 if name == "cuda:0" else 1)
 
 
