@@ -1,32 +1,28 @@
 """Deep Q-network (Mnih et al. 2015, https://www.nature.com/articles/nature14236), SB3's `DQN`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from darla.agents.algorithms.registry import Algorithm, register_algorithm
+from darla.agents.algorithms.off_policy import IMAGES_IN_REPLAY, ReplayAlgorithm, ReplaySettings
+from darla.agents.algorithms.registry import register_algorithm
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation, learning_rate
-from darla.common import InputError
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.policies import BasePolicy
     from torch import Tensor
 
-IMAGES_IN_REPLAY = 20_000
-"""Transitions kept where observations are images. SB3's replay buffer keeps both images of a transition, half a
-gigabyte for 20,000 of 64x64x3. Its `optimize_memory_usage` would keep one, but then treats a time limit as an end
-(SB3 #934), which biases the values of a task with a time limit."""
-
 
 @dataclass(frozen=True)
-class DQNSettings(AlgorithmSettings):
+class DQNSettings(ReplaySettings):
     """Hyperparameters of DQN.
 
     Discount and number of environments are those of PPO; the rest starts from RL Zoo's Atari settings, with schedules
     for a run of 80,000 environment steps, and was not searched. It learns SeekAvoid.
     """
 
+    algorithm = "DQN"
     learning_rate: float = 5e-4
     """Adam's step size at the start of training."""
     anneal_lr: bool = False
@@ -54,16 +50,6 @@ class DQNSettings(AlgorithmSettings):
     net_arch: tuple[int, ...] = (128, 128)
     """Units of the Q-network's hidden layers."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.buffer_size < max(self.batch_size, self.n_envs):
-            raise InputError(f"DQN's buffer_size {self.buffer_size} must hold a batch of {self.batch_size}")
-
-    @property
-    def rollout_steps(self) -> int:
-        """Environment steps between two rounds of updates."""
-        return self.train_freq * self.n_envs
-
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of SB3's `DQN`."""
         return {
@@ -82,7 +68,7 @@ class DQNSettings(AlgorithmSettings):
 
 
 @register_algorithm("dqn")
-class DQN(Algorithm):
+class DQN(ReplayAlgorithm):
     """Deep Q-network."""
 
     settings = DQNSettings
@@ -92,7 +78,6 @@ class DQN(Algorithm):
         "state": DQNSettings(net_arch=(256, 256)),
     }
     value_based = True
-    log_interval_is_in_episodes = True
     steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 810.0, "pixels": 75.0, "state": 810.0}
 
     def sb3_class(self) -> "type[BaseAlgorithm]":
@@ -100,12 +85,6 @@ class DQN(Algorithm):
         import stable_baselines3
 
         return stable_baselines3.DQN
-
-    def preset(self, observation: Observation, *, fine_tune: bool = False) -> AlgorithmSettings:
-        """Return the settings where a configuration has none; with `fine_tune` the replay buffer holds images too."""
-        settings = super().preset(observation, fine_tune=fine_tune)
-        assert isinstance(settings, DQNSettings)
-        return replace(settings, buffer_size=IMAGES_IN_REPLAY) if fine_tune else settings
 
     def exploration(self, settings: AlgorithmSettings) -> float:
         """Return the probability of a random action at the end of training."""

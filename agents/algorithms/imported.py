@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import spaces
 
 from darla.agents.actions import Actions
-from darla.agents.algorithms.dqn import IMAGES_IN_REPLAY
+from darla.agents.algorithms.off_policy import IMAGES_IN_REPLAY
 from darla.agents.algorithms.registry import ALGORITHMS, Algorithm, Memory
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
 from darla.common import InputError
@@ -191,7 +191,7 @@ def _nearest(kind: type) -> type[Algorithm] | None:
 
 def _settings_class(kind: type) -> type[ImportedSettings]:
     """Return a dataclass of the plain arguments of a class's constructor, and of those that it hands to its bases."""
-    found: dict[str, tuple[type, Any]] = {}
+    arguments: dict[str, tuple[type, Any]] = {}
     for base in kind.__mro__:
         if "__init__" not in base.__dict__ or base is object:
             continue
@@ -201,12 +201,12 @@ def _settings_class(kind: type) -> type[ImportedSettings]:
             if each.name in _GIVEN or each.name.startswith("_") or not isinstance(default, bool | int | float | str):
                 continue
             as_float = not isinstance(default, bool | str) and "float" in str(each.annotation)
-            found.setdefault(each.name, (float, float(default)) if as_float else (type(default), default))
+            arguments.setdefault(each.name, (float, float(default)) if as_float else (type(default), default))
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break
     for name in ("n_envs", "net_arch"):
-        found.pop(name, None)
-    own: list[Any] = [(name, kind_, field(default=default)) for name, (kind_, default) in found.items()]
+        arguments.pop(name, None)
+    own: list[Any] = [(name, kind_, field(default=default)) for name, (kind_, default) in arguments.items()]
     own.append(("net_arch", tuple[int, ...], field(default=(64, 64))))
     made = make_dataclass(f"{kind.__name__}Settings", own, bases=(ImportedSettings,), frozen=True)
     made.__doc__ = f"Arguments of {kind.__name__}, with its own defaults."

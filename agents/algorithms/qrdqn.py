@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from darla.agents.algorithms.contrib import contrib_class
-from darla.agents.algorithms.dqn import DQN, IMAGES_IN_REPLAY, DQNSettings
+from darla.agents.algorithms.dqn import DQN, DQNSettings
+from darla.agents.algorithms.off_policy import IMAGES_IN_REPLAY
 from darla.agents.algorithms.registry import is_size, register_algorithm
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
 from darla.common import InputError

@@ -1,13 +1,12 @@
 """Soft actor-critic (Haarnoja et al. 2018, https://arxiv.org/abs/1812.05905) for continuous actions, SB3's `SAC`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from darla.agents.algorithms.dqn import IMAGES_IN_REPLAY
-from darla.agents.algorithms.registry import Algorithm, Memory, register_algorithm
+from darla.agents.algorithms.off_policy import IMAGES_IN_REPLAY, ReplayAlgorithm, ReplaySettings
+from darla.agents.algorithms.registry import Memory, register_algorithm
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation, learning_rate
-from darla.common import InputError
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SACSettings(AlgorithmSettings):
+class SACSettings(ReplaySettings):
     """Hyperparameters of SAC.
 
     Discount and number of environments are those of PPO; the rest are SB3's defaults, with a smaller replay buffer, and
     were not searched.
     """
 
+    algorithm = "SAC"
     learning_rate: float = 3e-4
     """Adam's step size at the start of training, of actor, critics and entropy coefficient."""
     anneal_lr: bool = False
@@ -47,16 +47,6 @@ class SACSettings(AlgorithmSettings):
     net_arch: tuple[int, ...] = (256, 256)
     """Units of the hidden layers of the actor, and of each of the two critics."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.buffer_size < max(self.batch_size, self.n_envs):
-            raise InputError(f"SAC's buffer_size {self.buffer_size} must hold a batch of {self.batch_size}")
-
-    @property
-    def rollout_steps(self) -> int:
-        """Environment steps between two rounds of updates."""
-        return self.train_freq * self.n_envs
-
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of SB3's `SAC`."""
         return {
@@ -73,7 +63,7 @@ class SACSettings(AlgorithmSettings):
 
 
 @register_algorithm("sac")
-class SAC(Algorithm):
+class SAC(ReplayAlgorithm):
     """Soft actor-critic."""
 
     settings = SACSettings
@@ -83,7 +73,6 @@ class SAC(Algorithm):
         "pixels": SACSettings(buffer_size=IMAGES_IN_REPLAY),
         "state": SACSettings(),
     }
-    log_interval_is_in_episodes = True
     # Estimated, not measured.
     steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 250.0, "pixels": 20.0, "state": 250.0}
 
@@ -92,12 +81,6 @@ class SAC(Algorithm):
         import stable_baselines3
 
         return stable_baselines3.SAC
-
-    def preset(self, observation: Observation, *, fine_tune: bool = False) -> AlgorithmSettings:
-        """Return the settings where a configuration has none; with `fine_tune` the replay buffer holds images too."""
-        settings = super().preset(observation, fine_tune=fine_tune)
-        assert isinstance(settings, SACSettings)
-        return replace(settings, buffer_size=IMAGES_IN_REPLAY) if fine_tune else settings
 
     def distribution(self, policy: "BasePolicy", observations: "Tensor", memory: Memory | None) -> "Distribution":
         """Return the actor's normal distribution, before it is squashed."""
