@@ -1,15 +1,11 @@
 """A report as one self-contained HTML page: no request to any host, which the page itself forbids the browser."""
 
 import base64
-import io
 import re
 from collections.abc import Iterable
-from functools import cache
 from html import escape
-from importlib import resources
 
 from matplotlib.figure import Figure
-from PIL import Image, features
 
 from darla.reports.document import (
     Block,
@@ -27,6 +23,7 @@ from darla.reports.document import (
 )
 from darla.reports.explorer.page import explorer_part, explorer_script, explorer_style
 from darla.reports.figures.style import to_svg
+from darla.reports.inline import asset, data_url
 
 _WEBP_QUALITY = 90
 _ALLOWED = (
@@ -50,13 +47,13 @@ def to_html(document: Document) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">\n'
         f"<title>{escape(document.title)}</title>\n"
-        f"<style>\n{_asset('report.css')}{explorer_style() if page.explorers else ''}</style>\n"
+        f"<style>\n{asset('report.css')}{explorer_style() if page.explorers else ''}</style>\n"
         "</head>\n<body>\n"
         f"<header>\n<h1>{_inline(document.title)}</h1>\n"
         f'<p class="subtitle">{_inline(document.subtitle)}</p>\n'
         f'<nav aria-label="Sections">{links}</nav>\n</header>\n<main>\n{body}</main>\n'
         "<footer>Written by darla. This page is self-contained.</footer>\n"
-        f"<script>\n{_asset('report.js')}{explorer_script() if page.explorers else ''}</script>\n"
+        f"<script>\n{asset('report.js')}{explorer_script() if page.explorers else ''}</script>\n"
         "</body>\n</html>\n"
     )
 
@@ -140,7 +137,7 @@ class _Page:
             image = figure.content
             kind = ' class="small"' if image.width <= _SMALL else ' class="tall"' if image.height > image.width else ""
             markup = (
-                f'<img{kind} src="{_data(image)}" width="{image.width}" height="{image.height}" '
+                f'<img{kind} src="{data_url(image, _WEBP_QUALITY)}" width="{image.width}" height="{image.height}" '
                 f'alt="{escape(figure.alt)}" loading="lazy">'
             )
         if figure.ground == "white":
@@ -185,22 +182,5 @@ def _inline(words: str) -> str:
     return re.sub(r"(?<![\w*])\*(\S(?:.*?\S)?)\*(?![\w*])", r"<em>\1</em>", html)
 
 
-@cache
-def _asset(name: str) -> str:
-    """Return the text of a style sheet or a script."""
-    return resources.files("darla.reports").joinpath(name).read_text(encoding="utf-8")
-
-
 def _anchor(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def _data(image: Image.Image) -> str:
-    """Return an image as a data URL: WebP where Pillow can write it, which is a fifth of the size of PNG."""
-    data = io.BytesIO()
-    kind = "webp" if features.check("webp") else "png"
-    if kind == "webp":
-        image.save(data, "WEBP", quality=_WEBP_QUALITY, method=4)
-    else:
-        image.save(data, "PNG", optimize=True)
-    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -1,15 +1,14 @@
 """The explorer of an encoder inside a report: the page decodes by itself, or shows pictures drawn beforehand."""
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from darla.reports.explorer.encoder_view import EncoderView, Latent, rgba, shown_frames
 from darla.reports.explorer.network import decoder_network
 from darla.reports.explorer.page_data import Explored, page_data
+from darla.reports.inline import data_url
 
 Array = np.ndarray[Any, Any]
 BUDGET = 4_500_000
@@ -53,10 +52,4 @@ def _sheet(view: EncoderView, code: Array, latents: list[Latent]) -> str:
     height, width = images.shape[1:3]
     tiles = images.reshape(-1, _VALUES, height, width, 4).swapaxes(1, 2)
     sheet = Image.fromarray(tiles.reshape(-1, _VALUES * width, 4)[..., : 4 if view.model.image_shape[2] == 4 else 3])
-    data = io.BytesIO()
-    kind = "webp" if features.check("webp") else "png"
-    if kind == "webp":
-        sheet.save(data, "WEBP", quality=_QUALITY, method=4)
-    else:
-        sheet.save(data, "PNG", optimize=True)
-    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+    return data_url(sheet, _QUALITY)

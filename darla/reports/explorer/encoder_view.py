@@ -11,6 +11,7 @@ from darla.analysis.encoder_probes import EncoderProbes
 from darla.common import Artefact, InputError
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.factor_table import factor_table
+from darla.envs.pictures import to_rgb
 from darla.vision import VisionModel, encode_images, metrics
 from darla.vision.encoders.encode import decode_codes
 from darla.vision.encoders.probes import FEWEST, usable_rows
@@ -148,10 +149,9 @@ def shown_frames(frames: FrameSet | None, count: int) -> Array:
 
 def rgba(images: Array) -> Array:
     """Return images of 1, 3 or 4 channels as a page draws them, uint8 (N, H, W, 4)."""
-    channels = images.shape[-1]
-    if channels == 4:
+    if images.shape[-1] == 4:
         return images
-    color = images if channels == 3 else np.repeat(images[..., :1], 3, axis=-1)
+    color = to_rgb(images)
     return np.concatenate([color, np.full((*color.shape[:-1], 1), 255, np.uint8)], axis=-1)
 
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from html import escape
-from importlib import resources
 from typing import Any
+
+from darla.reports.inline import asset
+
+_PACKAGE = "darla.reports.explorer"
 
 
 def live_page(data: Mapping[str, Any]) -> str:
@@ -19,7 +21,7 @@ def live_page(data: Mapping[str, Any]) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Latents of {escape(names)}</title>\n<style>\n{_asset('report.css', 'darla.reports')}\n"
+        f"<title>Latents of {escape(names)}</title>\n<style>\n{asset('report.css')}\n"
         f"{explorer_style()}</style>\n</head>\n<body class='live'>\n"
         f"<header>\n<h1>Latents of {escape(names)}</h1>\n</header>\n"
         f"<main>\n{explorer_part(data, 'explorer')}</main>\n"
@@ -45,14 +47,9 @@ def explorer_part(data: Mapping[str, Any], name: str) -> str:
 
 def explorer_style() -> str:
     """Return the style sheet of explorers; it uses the colors of the report's."""
-    return _asset("explorer.css")
+    return asset("explorer.css", _PACKAGE)
 
 
 def explorer_script() -> str:
     """Return the script that makes an explorer of each place for one."""
-    return _asset("decoder.js") + _asset("explorer.js")
-
-
-@cache
-def _asset(name: str, package: str = "darla.reports.explorer") -> str:
-    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return asset("decoder.js", _PACKAGE) + asset("explorer.js", _PACKAGE)
