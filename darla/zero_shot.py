@@ -47,7 +47,6 @@ from darla.evaluation.score_types import TransferScores
 from darla.evaluation.scores import score
 from darla.evaluation.transfer_config import TransferConfig as TransferConfig
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVE_COLUMNS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
-from darla.reports.tables.transfer import score_table
 
 
 class TransferResult(Artefact):
@@ -112,6 +111,9 @@ class TransferResult(Artefact):
         return pandas.DataFrame(self.rows())
 
     def __repr__(self) -> str:
+        # Not at the top: every command imports this module for its options, and reports import matplotlib.
+        from darla.reports.tables.transfer import score_table
+
         return f"{score_table(self.scores).terminal()}\n\n{self.folder}"
 
 
