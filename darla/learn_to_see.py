@@ -11,7 +11,7 @@ from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.from_images import frames_from_images
 from darla.envs.frames.own_images import ImageOptions, is_own_images, open_images, require_readable
 from darla.vision import SeeConfig, presets, train_dae, train_encoder
-from darla.vision.training.devices import DevicePrecision, DistributedContext
+from darla.vision.training.devices import DistributedContext, choose_device
 
 Source = FrameSet | Artefact | Images | Path | str
 """Frames, or images of a user."""
@@ -88,13 +88,13 @@ def open_frames(
         assert not isinstance(frames, np.ndarray), "an array is no artefact"
         return FrameSet.open(frames.folder if isinstance(frames, Artefact) else frames)
     folder = Path(f"{out}-frames")
-    processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
+    processes = DistributedContext.join(choose_device(device))
     if processes.leads:
         opened = open_images(frames, images)
         if readable:
             require_readable(opened)
         name = Path(frames).name if isinstance(frames, Path | str) else "images"
-        frames_from_images(frames, folder, options=images, name=name)
+        frames_from_images(opened, folder, options=images, name=name)
         print(f"{opened.count} images of {opened.where}: frames in {folder}", file=sys.stderr, flush=True)
     processes.wait()
     return FrameSet.open(folder)

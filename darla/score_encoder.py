@@ -33,7 +33,6 @@ from darla.vision.encoders.train_encoder import FRAMES_PATH
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
 from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, describe_factors, read_results
-from darla.vision.training.devices import DevicePrecision
 
 
 @writes_nothing_if_refused
@@ -89,7 +88,7 @@ def metrics(
         out = start_artefact(out, METRICS, record)
         if is_complete(out):
             return Artefact.load(out, METRICS)
-        model = load(folder, str(DevicePrecision.choose("auto", device).device))
+        model = load(folder, device)
         check_channels(labeled, model.image_shape)
         posterior = _encode(model, labeled)
     finally:

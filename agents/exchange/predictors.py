@@ -17,7 +17,7 @@ from torch import nn
 from darla.agents.actions import Actions, count, in_words
 from darla.agents.agent import Images, Infos
 from darla.common import InputError, user_code_error
-from darla.common.files import json_sha256
+from darla.common.files import hash_tensors, json_sha256
 from darla.common.registry import import_by_path, is_import_path
 
 
@@ -167,9 +167,7 @@ def _weights_digest(agent: Any) -> str:
     if module is None:
         return ""
     hashed = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        hashed.update(name.encode())
-        hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    hash_tensors(hashed, module.state_dict())
     return hashed.hexdigest()
 
 

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from darla.agents.vec_env.spaces import image_shape
 from darla.common import Artefact, InputError, open_artefact
+from darla.common.files import hash_tensors
 
 if TYPE_CHECKING:
     from darla.vision import VisionModel
@@ -44,13 +45,11 @@ class FrozenEncoder:
         precision: Precision = "float32",
         device: str = "cpu",
     ) -> None:
-        from darla.vision.training.devices import choose_device
+        from darla.vision.training.devices import choose_device, place
 
         self.device = choose_device(device)
-        self.model = model.eval().requires_grad_(False).to(self.device)
-        if not model.is_foreign:
-            # The layout of the images, which saves a conversion at every step.
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model.eval().requires_grad_(False)
+        place(self.model, self.device)
         self.digest = digest
         self.precision: Precision = precision
 
@@ -114,9 +113,7 @@ class FrozenEncoder:
     def fingerprint(self) -> str:
         """Return the SHA-256 over the names and bytes of all its parameters and buffers."""
         hashed = hashlib.sha256()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            hashed.update(name.encode())
-            hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        hash_tensors(hashed, self.model.state_dict())
         return hashed.hexdigest()
 
 

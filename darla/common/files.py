@@ -130,6 +130,15 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
         raise InputError(f"{path} is damaged: it is not a complete safetensors file ({error})") from error
 
 
+def hash_tensors(digest: "hashlib._Hash", tensors: "Mapping[str, Tensor]") -> None:
+    """Feed the names and the bytes of tensors into a hash, in the order of their names."""
+    import torch
+
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+
+
 def json_sha256(value: Any) -> str:
     """Return the SHA-256, in hexadecimal, of a value as JSON with sorted keys: equal for equal values."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -21,7 +21,7 @@ from darla.common import (
 from darla.common.files import save_array, write_json
 from darla.envs.frames.factor_columns import factor_columns
 from darla.envs.frames.frame_set import INDEX, KIND, Images, shard_path
-from darla.envs.frames.own_images import ImageOptions, open_images
+from darla.envs.frames.own_images import ImageOptions, OwnImages, open_images
 from darla.envs.frames.units import REST, UNITS, UnitKind, UnitPlan
 
 _SHARD_SIZE = 4_096  # images in memory at a time
@@ -29,7 +29,7 @@ _SHARD_SIZE = 4_096  # images in memory at a time
 
 @writes_nothing_if_refused
 def frames_from_images(
-    images: Images | Path | str,
+    images: Images | Path | str | OwnImages,
     out: Path | str,
     *,
     factors: Mapping[str, npt.ArrayLike] | Path | str | None = None,
@@ -45,7 +45,8 @@ def frames_from_images(
     Args:
         images: uint8 (N, height, width, channels) with 1, 3 or 4 channels, also (N, height, width) and (N, channels,
             height, width); a folder of PNG, JPEG or other image files, which are read in the order of their names,
-            numbers in them as numbers; or a npy, npz or HDF5 file with such an array.
+            numbers in them as numbers; or a npy, npz or HDF5 file with such an array. Also what `open_images` made of
+            them with the same options.
         out: folder of the artefact.
         factors: by name a number or a string for each image, (N,), or a file with a table of them;
             `darla.metrics(..., data=frames)` scores against them.
@@ -68,7 +69,7 @@ def frames_from_images(
     options = options or ImageOptions()
     if factors is not None and options.factors is not None:
         raise InputError(f"factors {options.factors} would be ignored: they were given twice")
-    opened = open_images(images, options)
+    opened = images if isinstance(images, OwnImages) else open_images(images, options)
     count, shape, read = opened.count, opened.shape, opened.read
     table = factor_columns(options.factors if factors is None else factors, opened)
     domains = None if domain_ids is None else _domains(domain_ids, count)

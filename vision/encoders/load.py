@@ -29,7 +29,7 @@ def build_model(
         feature_space = FeatureSpace(DAE(config.dae, image_shape), config.vae.perceptual)
     build = MODELS[config.model]
     model: VisionModel = build(config.vae, feature_space, image_shape)  # type: ignore[arg-type, call-arg]
-    return model if model.is_foreign else fuse_for_cpu(model)
+    return fuse_for_cpu(model)
 
 
 def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:

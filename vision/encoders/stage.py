@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from darla.common import Artefact, complete_artefact, is_complete, start_artefact
-from darla.vision.training.devices import DevicePrecision, DistributedContext
+from darla.vision.training.devices import DistributedContext, choose_device
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TrainingStage:
         Raises:
             InputError: the folder holds something else.
         """
-        processes = DistributedContext.join(DevicePrecision.choose("auto", device).device)
+        processes = DistributedContext.join(choose_device(device))
         if processes.leads:
             start_artefact(out, kind, record)
         # Asked before the others can finish it, by all processes, so that all take the same branch.

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.files import save_tensors, write_json
 from darla.envs.frames.frame_set import FrameSet
@@ -168,11 +166,8 @@ def _describe(
 ) -> None:
     """Fit the normalizer, then write weights, probes and images."""
     fit_normalizer(model, encode_frames(model, frames, subsample(rows, config.statistics_frames, seed)))
-    tensors = model.state_dict()
-    if model.is_foreign:  # its layers may share tensors, which a file cannot
-        tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    save_tensors(out / "model.safetensors", tensors)
-    inputs = list(batches(model, frames, held_out[:2048]))
+    save_tensors(out / "model.safetensors", model.state_dict())
+    inputs = list(batches(model, frames, held_out[:2048], _JUDGED))
     kl, variance = code_statistics(model, inputs)
     probed, is_held_out = probe_rows(rows, held_out, seed)
     codes = encode_frames(model, frames, probed, normalize=not model.has_prior)  # probes need a common scale
@@ -183,8 +178,7 @@ def _describe(
         "active_units": int((variance > ACTIVE).sum()),
     }
     report["reconstruction"] = reconstruction_errors(model, frames, held_out) if model.has_decoder else {}
-    report["dead_units"] = dead_units(model, inputs[0])
-    dead = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
+    report["dead_units"] = dead = dead_units(model, inputs[0])
     if dead is not None and dead_at_first is not None and dead > max(_MANY_DEAD_UNITS, dead_at_first + _KILLED):
         print(_dead_units_warning(dead, dead_at_first, config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)

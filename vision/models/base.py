@@ -89,8 +89,6 @@ class VisionModel(ImageModel):
     """Whether the model has parameters of its own to train, besides those of the DAE."""
     has_decoder = True
     """Whether codes can be turned into images; otherwise there are no reconstructions and no traversals."""
-    is_foreign = False
-    """Whether the network is not darla's; then it is run as it is, in float32 and PyTorch's own memory layout."""
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int] = (64, 64, 3)) -> None:
         super().__init__(image_shape)

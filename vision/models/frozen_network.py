@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darla.common import ArtefactError, InputError, unknown_name, user_code_error
-from darla.common.files import load_tensors, sha256
+from darla.common.files import hash_tensors, load_tensors, sha256
 from darla.common.registry import import_by_path
 from darla.vision.models.base import DeterministicPosterior, Posterior, VisionModel
 from darla.vision.models.config import VisionModelConfig
@@ -273,9 +273,7 @@ def keep_object(network: nn.Module) -> str:
     if not isinstance(network, nn.Module):
         raise InputError(f"an encoder must be a torch.nn.Module or an import path, not {network!r}")
     hashed = hashlib.sha256(str(network).encode())
-    for name, tensor in sorted(network.state_dict().items()):
-        hashed.update(name.encode())
-        hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    hash_tensors(hashed, network.state_dict())
     source = f"{OBJECT}{type(network).__qualname__}-{hashed.hexdigest()[:12]}"
     try:
         _objects[source] = copy.deepcopy(network).cpu()

@@ -28,6 +28,9 @@ class ImageModel(nn.Module, ABC):
     fixed_sides = True
     """Whether height and width of the images must be multiples of 16, as networks of strided convolutions need them."""
 
+    is_foreign = False
+    """Whether the network is not darla's; then it is run as it is, in float32 and PyTorch's own memory layout."""
+
     skips_parameters = False
     """Whether there are steps in which some parameters have no gradient and are left as they are."""
 

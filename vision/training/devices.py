@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from darla.common import InputError, unknown_name
+from darla.vision.models.image_model import ImageModel
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -56,6 +57,16 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def place(model: ImageModel, device: torch.device) -> None:
+    """Move a model to a device, its convolutions in channels-last memory format as the images are.
+
+    A network that is not darla's keeps its own format.
+    """
+    model.to(device)
+    if not model.is_foreign:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
 class DevicePrecision:
     """Where and in which number format a model is trained; its parameters are always float32."""
@@ -94,11 +105,6 @@ class DevicePrecision:
             return nullcontext()
         # The context caches casts of weights, so each is cast once per forward pass; the cache ends with the context.
         return torch.autocast(self.device.type, dtype=self.reduced)
-
-    def place(self, model: nn.Module) -> None:
-        """Move a model to the device, its convolutions in channels-last memory format as the images are."""
-        model.to(self.device)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @contextmanager
     def fast_float32(self) -> Iterator[None]:

@@ -30,11 +30,13 @@ _FEW = 4
 def fuse_for_cpu(model: M) -> M:
     """Replace a model's stacks of convolutions by `FusedSequential`s, in place; parameters and their names stay.
 
-    Does nothing to a model that has been treated before.
+    Does nothing to a model that has been treated before, or that is run as it is (`ImageModel.is_foreign`).
 
     Returns:
         The model.
     """
+    if getattr(model, "is_foreign", False):
+        return model
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Sequential and any(_can_be_fused(layer) for layer in child):

@@ -21,7 +21,7 @@ from darla.vision.models.image_model import Given, ImageModel
 from darla.vision.training import checkpoints
 from darla.vision.training.batches import BatchOrder, Frames
 from darla.vision.training.config import TrainingConfig
-from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim
+from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim, place
 from darla.vision.training.fused_conv import fuse_for_cpu
 from darla.vision.training.units import Units, single_images
 
@@ -111,11 +111,8 @@ def train_model(
             f"a batch of {config.batch_size} in {micro_batches} micro-batches cannot be divided equally "
             f"among {processes.world} processes"
         )
-    if getattr(model, "is_foreign", False):
-        model.to(precision.device)
-    else:
-        fuse_for_cpu(model)
-        precision.place(model)
+    fuse_for_cpu(model)
+    place(model, precision.device)
     if config.steps == 0:
         model.eval()
         return TrainResult([], 0.0)
