@@ -54,6 +54,9 @@ class PretendedGPU:
             "manual_seed_all": lambda _: self.counts.update(["global generator seeded"]),
         }.items():
             self._stack.enter_context(mock.patch.object(torch.cuda, name, value))
+        # PyTorch's build with CUDA believes in the GPU, and its optimizers ask the driver whether a graph is captured.
+        self._stack.enter_context(mock.patch.object(torch.cuda, "is_current_stream_capturing", lambda: False))
+        self._stack.enter_context(mock.patch.object(torch.accelerator, "current_stream", _Stream))
         self._stack.enter_context(mock.patch.object(torch, "Generator", _Generator))
         grouped = torch.optim.Optimizer._group_tensors_by_device_and_dtype
 
@@ -119,6 +122,16 @@ class PretendedGPU:
                 self.waits[f"{os.path.relpath(name)}:{frame.f_lineno} {reason}"] += 1
                 return
             frame = frame.f_back
+
+
+class _Stream:
+    """A stream on which no graph is captured."""
+
+    def __init__(self, device: Any = None) -> None:
+        pass
+
+    def is_capturing(self) -> bool:
+        return False
 
 
 class _Generator(torch.Generator):
