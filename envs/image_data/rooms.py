@@ -17,6 +17,11 @@ from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 HUES = 16
 """Equal steps around the color wheel, beginning at red."""
+HUE_NAMES = (
+    "red", "vermilion", "amber", "yellow", "chartreuse", "green", "emerald", "spring",
+    "cyan", "azure", "cobalt", "blue", "violet", "purple", "magenta", "rose",
+)  # fmt: skip
+"""A name for each of the hues, as concepts use them (`darla concepts`)."""
 KINDS = ("key", "duckie", "office_chair")
 """MiniWorld's meshes that look different from every side, drawn in one color."""
 AZIMUTHS = 8
@@ -45,6 +50,13 @@ class Rooms(GroundTruthData):
     factor_names = ("wall_hue", "floor_hue", "object_hue", "object_kind", "object_azimuth", "camera_yaw")
     factor_sizes = (HUES, HUES, HUES, len(KINDS), AZIMUTHS, YAWS)
     image_shape = (_SIDE, _SIDE, 3)
+    attributes = (
+        ("wall", "wall_hue", HUE_NAMES),
+        ("floor", "floor_hue", HUE_NAMES),
+        ("color", "object_hue", HUE_NAMES),
+        ("object", "object_kind", KINDS),
+    )
+    """What concepts can specify: name, factor and values of each; rotations have no names, as in SCAN."""
 
     def __init__(self) -> None:
         self._opened: tuple[Scene, FrameBuffer] | None = None

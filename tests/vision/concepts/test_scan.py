@@ -1,0 +1,159 @@
+"""SCAN in exact and limiting cases: its grounding term, its parts, and its recombination operators."""
+
+import pytest
+import torch
+
+from darla.common import InputError
+from darla.vision.concepts.divergence import kl_between, kl_per_latent
+from darla.vision.concepts.operators import OPERATORS
+from darla.vision.concepts.recombination import Recombinator
+from darla.vision.concepts.scan import SCAN, SCANConfig
+from darla.vision.concepts.symbol_networks import pack, symbol_loss, unpack
+from darla.vision.models.base import Posterior
+
+# Two images of one concept, a mixture of two narrow Gaussians.
+MIXTURE = Posterior(torch.tensor([[-2.0], [1.0]]), torch.tensor([[-1.0], [-2.0]]))
+
+
+def noise() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def built(**config: object) -> SCAN:
+    torch.manual_seed(0)
+    return SCAN(SCANConfig(**config), symbol_size=5, latents=3)  # type: ignore[arg-type]
+
+
+def batch() -> tuple[Posterior, torch.Tensor]:
+    torch.manual_seed(1)
+    symbols = torch.tensor([[1.0, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 0, 1, 0, 1]])
+    return Posterior(torch.randn(3, 3), torch.randn(3, 3) - 1), symbols
+
+
+def test_the_divergence_is_that_of_torch_and_zero_of_a_distribution_from_itself() -> None:
+    first, second = batch()[0], Posterior(torch.randn(3, 3), torch.randn(3, 3))
+    normals = [torch.distributions.Normal(each.mean, (0.5 * each.log_variance).exp()) for each in (first, second)]
+    torch.testing.assert_close(kl_per_latent(first, second), torch.distributions.kl_divergence(*normals))
+    assert kl_between(first, first).abs() < 1e-6
+    assert not torch.isclose(kl_between(first, second), kl_between(second, first))
+
+
+def fitted(reverse: bool) -> Posterior:
+    mean, log_variance = (torch.full((1, 1), 0.1, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    mixture = Posterior(MIXTURE.mean.double(), MIXTURE.log_variance.double())
+    optimizer = torch.optim.LBFGS(
+        [mean, log_variance], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-16, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        fit = Posterior(mean.expand(2, 1), log_variance.expand(2, 1))
+        loss = kl_between(*((fit, mixture) if reverse else (mixture, fit)))
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return Posterior(mean.detach(), log_variance.detach())
+
+
+def test_one_gaussian_fitted_to_a_mixture_by_the_forward_divergence_has_its_moments_and_by_the_reverse_it_has_not() -> (
+    None
+):
+    mean, variance = MIXTURE.mean.mean(), MIXTURE.log_variance.exp().mean() + MIXTURE.mean.var(unbiased=False)
+    forward, reverse = fitted(False), fitted(True)
+    torch.testing.assert_close(forward.mean.item(), mean.item(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(forward.log_variance.exp().item(), variance.item(), atol=1e-5, rtol=0)
+    # The reverse divergence takes precisions in place of variances, and is narrower than the narrowest spread.
+    precision = (-MIXTURE.log_variance).exp()
+    torch.testing.assert_close(reverse.log_variance.exp().item(), (1 / precision.mean()).item(), atol=1e-5, rtol=0)
+    weighted = (precision * MIXTURE.mean).sum() / precision.sum()
+    torch.testing.assert_close(reverse.mean.item(), weighted.item(), atol=1e-6, rtol=0)
+    assert reverse.log_variance.exp().item() < 0.15 * variance.item()
+
+
+def test_without_grounding_it_is_a_beta_vae_of_symbols() -> None:
+    model = built(grounding=0.0, beta=3.0)
+    seen, symbols = batch()
+    posterior = model.symbol_encoder(symbols)
+    latents = posterior.sample(noise())
+    expected = symbol_loss(model.symbol_decoder(latents), symbols) + 3 * posterior.kl()
+    torch.testing.assert_close(model.objective(seen, symbols, noise())["loss"], expected)
+    other = Posterior(seen.mean + 5, seen.log_variance - 3)
+    torch.testing.assert_close(model.objective(other, symbols, noise())["loss"], expected)
+
+
+def test_grounding_is_zero_where_symbol_and_image_have_one_posterior_and_only_then() -> None:
+    seen, symbols = batch()
+    for direction in ("forward", "reverse"):
+        model = built(direction=direction)
+        same = model.symbol_encoder(symbols)
+        assert model.objective(same, symbols, noise())["grounding"].abs() < 1e-6
+        assert model.objective(seen, symbols, noise())["grounding"] > 0.1
+    values = [built(direction=each).objective(seen, symbols, noise())["grounding"] for each in ("forward", "reverse")]
+    assert not torch.isclose(*values)
+
+
+def test_weights_multiply_their_terms_and_cross_entropy_is_a_sum_over_the_symbol() -> None:
+    seen, symbols = batch()
+    terms = built(beta=2.0, grounding=7.0).objective(seen, symbols, noise())
+    torch.testing.assert_close(terms["loss"], terms["symbol"] + 2 * terms["kl"] + 7 * terms["grounding"])
+    logits = torch.zeros(3, 5)
+    torch.testing.assert_close(symbol_loss(logits, symbols), 5 * torch.tensor(2.0).log())
+
+
+def test_a_symbol_that_specifies_nothing_is_the_prior() -> None:
+    model = built()
+    posterior = model.symbol_encoder(torch.zeros(2, 5))
+    assert posterior.kl() == 0
+    assert model.symbol_encoder(batch()[1]).kl() > 0
+
+
+def test_only_the_symbol_networks_learn_and_posteriors_pass_through_unchanged() -> None:
+    seen, symbols = batch()
+    packed = pack(seen).requires_grad_()
+    built().loss(packed, noise(), {"symbols": symbols})["loss"].backward()
+    assert all(name.startswith("symbol_") for name, _ in built().named_parameters())
+    torch.testing.assert_close(unpack(packed).log_variance, seen.log_variance)
+    with pytest.raises(InputError, match=r"float32 \(N, 6\)"):
+        built().to_input(torch.zeros(2, 5))
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="grounding"):
+        SCANConfig(grounding=-1.0)
+    with pytest.raises(InputError, match="did you mean 'forward'"):
+        SCANConfig(direction="foreward")
+
+
+def test_operators_are_computed_for_each_latent_by_itself() -> None:
+    torch.manual_seed(0)
+    model = Recombinator(latents=4, units=16)
+    first, second = Posterior(torch.randn(3, 4), torch.randn(3, 4)), Posterior(torch.randn(3, 4), torch.randn(3, 4))
+    operators = torch.arange(len(OPERATORS))
+    whole = model(operators, first, second)
+    order = torch.tensor([2, 0, 3, 1])
+    shuffled = [Posterior(each.mean[:, order], each.log_variance[:, order]) for each in (first, second)]
+    torch.testing.assert_close(model(operators, *shuffled).mean, whole.mean[:, order])
+    # Each operator has outputs of its own.
+    for number in range(len(OPERATORS)):
+        alone = model(torch.full((3,), number), first, second)
+        torch.testing.assert_close(alone.mean[number], whole.mean[number])
+        torch.testing.assert_close(alone.log_variance[number], whole.log_variance[number])
+    assert not torch.isclose(model(torch.zeros(3, dtype=torch.long), first, second).mean, whole.mean)[1:].any()
+
+
+def test_and_with_nothing_is_learned_as_the_identity() -> None:
+    torch.manual_seed(0)
+    model = Recombinator(latents=4, units=256)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(300):
+        first = Posterior(torch.randn(64, 4), torch.randn(64, 4))
+        nothing = Posterior(torch.zeros(64, 4), torch.zeros(64, 4))  # the prior
+        known = {"operators": torch.zeros(64, dtype=torch.long), "first": pack(first), "second": pack(nothing)}
+        loss = model.loss(pack(first), None, known)["loss"]
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.05 < losses[0]

@@ -1,0 +1,69 @@
+"""Networks between symbols and latents, which SCAN, JMVAE and TrELBO share."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from darla.vision.models.base import Posterior
+from darla.vision.models.networks import fully_connected
+
+
+class SymbolEncoder(nn.Module):
+    """q(z|y): from a k-hot symbol to a diagonal Gaussian over latents.
+
+    A symbol that specifies nothing has the prior as its posterior, whatever the weights.
+
+    Args:
+        symbol_size: K.
+        hidden: widths of the layers between, each followed by a ReLU.
+        latents: D.
+    """
+
+    def __init__(self, symbol_size: int, hidden: Sequence[int], latents: int) -> None:
+        super().__init__()
+        widths = (symbol_size, *hidden)
+        self.hidden = fully_connected(widths, nn.ReLU)
+        self.head = nn.Linear(widths[-1], 2 * latents)
+
+    def forward(self, symbols: Tensor) -> Posterior:
+        """Return q(z|y) for symbols, float32 (N, K)."""
+        outputs = self.head(self.hidden(symbols)) * symbols.any(dim=1, keepdim=True)
+        return Posterior(*outputs.chunk(2, dim=1))
+
+
+class SymbolDecoder(nn.Module):
+    """p(y|z): from latents to the logits of a symbol's entries.
+
+    Args:
+        latents: D.
+        hidden: widths of the layers between, each followed by a ReLU.
+        symbol_size: K.
+    """
+
+    def __init__(self, latents: int, hidden: Sequence[int], symbol_size: int) -> None:
+        super().__init__()
+        widths = (latents, *hidden)
+        self.hidden = fully_connected(widths, nn.ReLU)
+        self.head = nn.Linear(widths[-1], symbol_size)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return logits, float32 (N, K), for latents (N, D)."""
+        logits: Tensor = self.head(self.hidden(latents))
+        return logits
+
+
+def symbol_loss(logits: Tensor, symbols: Tensor) -> Tensor:
+    """Return -log p(y|z) in nats: cross-entropy, summed over the K entries, the mean over symbols."""
+    return functional.binary_cross_entropy_with_logits(logits, symbols, reduction="sum") / len(symbols)
+
+
+def pack(posterior: Posterior) -> Tensor:
+    """Return a posterior as one tensor, (N, 2 D): means, then log-variances."""
+    return torch.cat([posterior.mean, posterior.log_variance], dim=1)
+
+
+def unpack(values: Tensor) -> Posterior:
+    """Return the posterior of which `pack` made `values`, (N, 2 D)."""
+    return Posterior(*values.chunk(2, dim=1))
