@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from darla.experiments.run_study import demo as demo
     from darla.experiments.run_study import run_study as run_study
     from darla.explore_latents import explore as explore
+    from darla.learn_concepts import associate as associate
+    from darla.learn_concepts import combine_concepts as combine_concepts
+    from darla.learn_concepts import describe as describe
+    from darla.learn_concepts import imagine as imagine
+    from darla.learn_concepts import score_concepts as score_concepts
+    from darla.learn_concepts import train_judge as train_judge
     from darla.learn_to_act import act as act
     from darla.learn_to_see import see as see
     from darla.rank_encoders import select as select

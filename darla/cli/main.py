@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from darla.cli.command import Command
 
 _HELP = ("-h", "--help")
-_GROUP = "study"
-"""A verb of two words begins with it."""
+_GROUPS = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS if " " in verb))
+"""What verbs of two words begin with."""
 _DISK_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb, _ = _split_verb(words)
-    name = f"darla {verb}" if verb in VERBS or verb == _GROUP else "darla"
+    name = f"darla {verb}" if verb in VERBS or verb in _GROUPS else "darla"
     try:
         return _run(words)
     except BaseException as error:
@@ -73,19 +73,19 @@ def _run(words: list[str]) -> int:
         print(f"darla {__version__}")
         return 0
     name, options = _split_verb(words)
-    if name == _GROUP:
+    if name in _GROUPS:
         if not options or options[0] in _HELP:
-            print(_group_help())
+            print(_group_help(name))
             return 0
-        following = [verb.removeprefix(f"{_GROUP} ") for verb in VERBS if verb.startswith(f"{_GROUP} ")]
-        raise unknown_name(f"verb after `darla {_GROUP}`:", options[0], following)
+        following = [verb.removeprefix(f"{name} ") for verb in VERBS if verb.startswith(f"{name} ")]
+        raise unknown_name(f"verb after `darla {name}`:", options[0], following)
     if name not in VERBS:
         raise unknown_name("verb", name, {verb.split()[0] for verb in VERBS})
     return parse(name, options).run()
 
 
 def _split_verb(words: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the verb, which is two words where the first is `study`, and what follows it."""
+    """Return the verb, which is two words where the first is of `_GROUPS`, and what follows it."""
     if " ".join(words[:2]) in VERBS:
         return " ".join(words[:2]), list(words[2:])
     return " ".join(words[:1]), list(words[1:])
@@ -225,10 +225,10 @@ def _help() -> str:
     )
 
 
-def _group_help() -> str:
+def _group_help(group: str) -> str:
     return (
-        f"usage: darla {_GROUP} VERB ...\n\n{help_lines(f'{_GROUP} ')}\n\n"
-        f"`darla {_GROUP} VERB --help` lists a verb's options."
+        f"usage: darla {group} VERB ...\n\n{help_lines(f'{group} ')}\n\n"
+        f"`darla {group} VERB --help` lists a verb's options."
     )
 
 

@@ -42,6 +42,19 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "report": Verb("commands:ReportCommand", "Write the results as one HTML page and as Markdown"),
         "export": Verb("exchange_commands:ExportCommand", "Write an agent as a zip for Stable-Baselines3, or as ONNX"),
         "import": Verb("exchange_commands:ImportCommand", "Make an agent of the weights in a zip of Stable-Baselines3"),
+        "concepts train": Verb("concept_commands:ConceptsTrainCommand", "Learn concepts on top of an encoder (SCAN)"),
+        "concepts imagine": Verb("concept_commands:ConceptsImagineCommand", "Write a sheet of images of a concept"),
+        "concepts combine": Verb(
+            "concept_commands:ConceptsCombineCommand",
+            "Write sheets of two concepts, and of both with an operator",
+        ),
+        "concepts describe": Verb("concept_commands:ConceptsDescribeCommand", "Name what an image shows"),
+        "concepts judge": Verb(
+            "concept_commands:ConceptsJudgeCommand", "Train the classifier that judges imagined images"
+        ),
+        "concepts measure": Verb(
+            "concept_commands:ConceptsMeasureCommand", "Measure accuracy and diversity of imagined images"
+        ),
         "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
         "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),
         "study status": Verb("study_commands:StudyStatusCommand", "Show the progress of a study, also while it runs"),

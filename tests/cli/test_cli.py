@@ -367,7 +367,13 @@ def test_help_tells_about_every_option(verb: str, capsys: pytest.CaptureFixture[
     assert end.value.code in (0, None)
     told = capsys.readouterr().out
     assert f"usage: darla {verb}" in told
-    assert {"study status": "OUT", "study watch": "OUT", "explore": "RUN", "check": "TASK"}.get(verb, "--out") in told
+    assert {
+        "study status": "OUT",
+        "study watch": "OUT",
+        "explore": "RUN",
+        "check": "TASK",
+        "concepts describe": "IMAGE",
+    }.get(verb, "--out") in told
 
 
 @pytest.mark.parametrize("name", sorted(VERBS))

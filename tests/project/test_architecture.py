@@ -23,6 +23,7 @@ STAGES = {
     "check_task",
     "collect_frames",
     "explore_latents",
+    "learn_concepts",
     "learn_to_see",
     "learn_to_act",
     "zero_shot",

@@ -103,7 +103,7 @@ def _operand(space: ConceptSpace, words: Iterator[str], word: str, text: str) ->
         if last != ")":
             raise InputError(f"instruction {text!r} has a ( without its )")
         return instruction, next(words)
-    pairs = []
+    pairs: list[str] = []
     while word not in ("", "(", ")") and word not in _WORDS:
         if "=" not in word and pairs:
             raise unknown_name("operator", word, OPERATORS)

@@ -82,7 +82,8 @@ class ConceptSpace:
     def rows_of(self, concepts: Concepts) -> npt.NDArray[np.int64]:
         """Return the number of each concept, int64 (N,); -1 for the one that specifies nothing."""
         sizes = [size + 1 for size in self.sizes]
-        return np.ravel_multi_index(tuple((self.checked(concepts) + 1).T), sizes).astype(np.int64) - 1
+        rows: npt.NDArray[np.int64] = np.ravel_multi_index(tuple((self.checked(concepts) + 1).T), sizes) - 1
+        return rows
 
     def checked(self, concepts: npt.NDArray[Any]) -> Concepts:
         """Return concepts as int64 (N, A).
@@ -220,7 +221,8 @@ def space_of(data: GroundTruthData | FrameSet) -> ConceptSpace:
 def matches(concepts: Concepts, values: Concepts) -> npt.NDArray[np.bool_]:
     """Return which images each concept describes, bool (N, M), for concepts (N, A) and images' values (M, A)."""
     left, right = concepts[:, None], values[None]
-    return ((left == ANY) | (left == right)).all(axis=-1)
+    matching: npt.NDArray[np.bool_] = ((left == ANY) | (left == right)).all(axis=-1)
+    return matching
 
 
 def _as_name(value: Any) -> str:

@@ -1,0 +1,213 @@
+"""The commands of concepts: `darla concepts train | imagine | combine | describe | judge | measure`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from darla.cli.command import Command
+from darla.vision.concepts.learning.config import METHODS, ConceptsConfig
+
+Run = Annotated[
+    tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN", help="Folder of concepts, from `darla concepts train`.")
+]
+Data = Annotated[
+    tyro.conf.DisallowNone[str | None],
+    tyro.conf.arg(
+        help="Data with named attributes: `rooms`, `sprites`, or a folder of frames with factors. If not given, what "
+        "the encoder was trained on."
+    ),
+]
+Out = Annotated[
+    Path, tyro.conf.arg(help="Folder to write. If the command was interrupted, the same command resumes there.")
+]
+Sheet = Annotated[Path, tyro.conf.arg(help="The PNG to write.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsTrainCommand(Command):
+    """Learn concepts on top of an encoder (SCAN).
+
+    Symbols name some attributes of what an image shows, such as `wall=cyan object=key`, and leave the others open.
+    """
+
+    encoder: Annotated[
+        tyro.conf.Positional[Path], tyro.conf.arg(metavar="ENCODER", help="Folder of an encoder, from `darla see`.")
+    ]
+    out: Out
+    data: Data = None
+    seed: int = 0
+    """Master seed: of the concepts, the examples and the training."""
+    method: Annotated[str, tyro.conf.arg(help=f"One of {', '.join(f'`{name}`' for name in METHODS)}.")] = "scan"
+    concepts: int = 133
+    """Concepts to train on, drawn at random; 133 in the paper."""
+    images: int = 10
+    """Images of each; 10 in the paper."""
+    held_out: int = 100
+    """Concepts that training never names, for measures."""
+    unseen: tuple[str, ...] = ()
+    """Concepts of which no example is shown either, such as "wall=cyan object=key"."""
+    parts: bool = False
+    """Whether an image is also an example of every part of its concept."""
+
+    def run(self) -> int:
+        """Learn."""
+        from darla.learn_concepts import associate
+
+        config = ConceptsConfig(
+            method=self.method, concepts=self.concepts, images=self.images, held_out=self.held_out,
+            unseen=self.unseen, parts=self.parts,
+        )  # fmt: skip
+        print(associate(self.encoder, self.out, config, data=self.data, seed=self.seed).folder)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsImagineCommand(Command):
+    """Write a sheet of images of a concept.
+
+    What the concept leaves open is different in every image.
+    """
+
+    runs: Run
+    concept: Annotated[
+        tyro.conf.Positional[str],
+        tyro.conf.arg(
+            metavar="CONCEPT",
+            help="ATTRIBUTE=VALUE, several with spaces between; or several such with operators, as in "
+            '"(wall=cyan) AND (object=key)".',
+        ),
+    ]
+    out: Sheet
+    count: int = 24
+    """Images."""
+    seed: int = 0
+    """Seed of the samples."""
+
+    def run(self) -> int:
+        """Write."""
+        from darla.learn_concepts import imagine
+
+        print(imagine(self.runs, self.concept, self.out, count=self.count, seed=self.seed))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsCombineCommand(Command):
+    """Write sheets of two concepts, and of both with an operator.
+
+    AND shows both, IN COMMON what both specify alike, IGNORE the first without what the second specifies.
+    """
+
+    runs: Run
+    first: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="CONCEPT")]
+    """A concept, or an instruction in parentheses."""
+    operator: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OPERATOR")]
+    """`AND`, `"IN COMMON"` or `IGNORE`."""
+    second: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="CONCEPT")]
+    """Another concept."""
+    out: Sheet
+    count: int = 12
+    """Images of each."""
+    seed: int = 0
+    """Seed of the samples."""
+
+    def run(self) -> int:
+        """Write."""
+        from darla.learn_concepts import combine_concepts
+
+        print(
+            combine_concepts(
+                self.runs, self.first, self.operator, self.second, self.out, count=self.count, seed=self.seed
+            )
+        )
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsDescribeCommand(Command):
+    """Name what an image shows.
+
+    Prints the three most probable values of each attribute.
+    """
+
+    runs: Run
+    image: Annotated[
+        tyro.conf.Positional[Path],
+        tyro.conf.arg(metavar="IMAGE", help="PNG or JPEG of the size that the encoder reads."),
+    ]
+    samples: int = 64
+    """Samples of the latents, over which probabilities are averaged."""
+    seed: int = 0
+    """Seed of the samples."""
+
+    def run(self) -> int:
+        """Print."""
+        from darla.learn_concepts import describe
+
+        print(describe(self.runs, self.image, samples=self.samples, seed=self.seed))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsJudgeCommand(Command):
+    """Train the classifier that judges imagined images.
+
+    It is checked on images that it has not seen; the accuracies are printed.
+    """
+
+    data: Annotated[
+        tyro.conf.Positional[str],
+        tyro.conf.arg(metavar="DATA", help="`rooms`, `sprites`, or a folder of frames with factors."),
+    ]
+    out: Out
+    seed: int = 0
+    """Master seed."""
+    images: int = 30_000
+    """Images to train on."""
+    steps: int = 4000
+    """Training steps."""
+
+    def run(self) -> int:
+        """Train."""
+        from dataclasses import replace
+
+        from darla.common.files import read_json
+        from darla.learn_concepts import RESULTS, JudgeConfig, train_judge
+
+        config = JudgeConfig(images=self.images)
+        config = replace(config, training=replace(config.training, steps=self.steps))
+        judge = train_judge(self.data, self.out, config, seed=self.seed)
+        for name, value in read_json(judge.folder / RESULTS).items():
+            print(f"{name}: {value:.4f}")
+        print(judge.folder)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsMeasureCommand(Command):
+    """Measure accuracy and diversity of imagined images.
+
+    By symbols and by operators, for concepts that were trained and for concepts that were held out.
+    """
+
+    runs: Run
+    judge: Annotated[Path, tyro.conf.arg(help="Folder of a judge, from `darla concepts judge`.")]
+    out: Out
+    data: Data = None
+    seed: int = 0
+    """Seed of the samples."""
+    images: int = 128
+    """Images that are imagined of each concept."""
+    concepts: int = 50
+    """Concepts of each kind, at most."""
+
+    def run(self) -> int:
+        """Measure."""
+        from darla.learn_concepts import TABLE, ConceptScoresConfig, score_concepts
+
+        config = ConceptScoresConfig(images=self.images, concepts=self.concepts)
+        scores = score_concepts(self.runs, self.judge, self.out, config, data=self.data, seed=self.seed)
+        print((scores.folder / TABLE).read_text())
+        return 0

@@ -1,0 +1,420 @@
+"""Concepts on top of an encoder: learn them, imagine them, name what an image shows, and measure all of it."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from darla.common import (
+    Artefact,
+    InputError,
+    complete_artefact,
+    is_complete,
+    open_artefact,
+    rng_for,
+    seed_for,
+    start_artefact,
+    unknown_name,
+    writes_nothing_if_refused,
+)
+from darla.common.artefact import CHECKPOINT
+from darla.common.checked_config import CheckedConfig
+from darla.common.files import read_json, save_tensors, write_bytes, write_json
+from darla.envs.frames.frame_set import FrameSet
+from darla.envs.image_data.ground_truth import GroundTruthData, Images
+from darla.envs.image_data.registry import IMAGE_DATA, image_data
+from darla.learn_to_see import Source, open_frames
+from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING, AttributeClassifier
+from darla.vision.concepts.learning.config import ConceptsConfig
+from darla.vision.concepts.learning.examples import Examples, draw_examples, operands
+from darla.vision.concepts.learning.load import KIND, load_concepts
+from darla.vision.concepts.learning.measures import (
+    score_img2sym,
+    score_real_images,
+    score_reconstructions,
+    score_sym2img,
+)
+from darla.vision.concepts.learning.train_concepts import CONCEPTS, train_concepts
+from darla.vision.concepts.operators import OPERATORS, Instruction, parse_instruction
+from darla.vision.concepts.space import ANY, Concepts, ConceptSpace, space_of
+from darla.vision.encoders.load import load_weights
+from darla.vision.encoders.traversals import grid, write_png
+from darla.vision.training.config import TrainingConfig
+from darla.vision.training.loop import build_seeded, train_model
+from darla.vision.training.units import Units
+
+JUDGE, SCORES = "concept-judge", "concept-scores"
+"""Kinds of artefacts."""
+RESULTS, TABLE = "scores.json", "table.md"
+_MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class JudgeConfig(CheckedConfig):
+    """The classifier that judges imagined images."""
+
+    images: int = 30_000
+    """Images that it is trained on, as they come from the data."""
+    held_out: int = 2000
+    """Further images that it is checked on."""
+    training: TrainingConfig = JUDGE_TRAINING
+    """Its training."""
+
+    def __post_init__(self) -> None:
+        """Refuse invalid values."""
+        for name in ("images", "held_out"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class ConceptScoresConfig(CheckedConfig):
+    """How a system of concepts is measured."""
+
+    images: int = 128
+    """Images that are imagined of each concept."""
+    concepts: int = 50
+    """Concepts of each kind, at most: trained, held out, and for each operator."""
+    samples: int = 8
+    """Samples of z for each image that is described."""
+
+    def __post_init__(self) -> None:
+        """Refuse invalid values."""
+        for name in ("images", "concepts", "samples"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+def open_concept_data(data: str | Path | Source, out: Path | str) -> GroundTruthData | FrameSet:
+    """Return data with attributes: image data by name, frames, or images of a user with a table of factors."""
+    if isinstance(data, str) and data in IMAGE_DATA:
+        return image_data(data)
+    return open_frames(data, out)
+
+
+def associate(
+    encoder: Artefact | Path | str,
+    out: Path | str,
+    config: ConceptsConfig | None = None,
+    *,
+    data: str | Path | Source | None = None,
+    seed: int = 0,
+) -> Artefact:
+    """Learn concepts on top of an encoder (SCAN, Higgins et al. 2018, or a baseline).
+
+    Args:
+        encoder: an encoder artefact.
+        out: folder of the artefact; an interrupted call resumes there.
+        config: which system, from how many examples.
+        data: whose attributes concepts specify: `sprites`, `rooms`, or frames with factors; None for the image data
+            that the encoder was trained on.
+        seed: master seed.
+
+    Returns:
+        An artefact of kind `concepts`.
+
+    Raises:
+        InputError: the encoder or the data cannot be used.
+    """
+    source = open_artefact(encoder, "encoder")
+    if data is None:
+        data = (source.card["extra"].get("domain") or {}).get("name")
+        if data not in IMAGE_DATA:
+            raise InputError(
+                f"{source.folder} was not trained on image data with known attributes; name some with --data: "
+                f"{', '.join(IMAGE_DATA)}, or frames with factors"
+            )
+    opened = open_concept_data(data, out)
+    try:
+        return train_concepts(source, opened, out, config, seed=seed)
+    finally:
+        _close(opened)
+
+
+@writes_nothing_if_refused
+def train_judge(
+    data: str | Path | Source, out: Path | str, config: JudgeConfig | None = None, *, seed: int = 0
+) -> Artefact:
+    """Train the classifier that judges imagined images, and check it on images that it has not seen.
+
+    Args:
+        data: `sprites`, `rooms`, or frames with factors.
+        out: folder of the artefact.
+        config: how it is trained.
+        seed: master seed.
+
+    Returns:
+        An artefact of kind `concept-judge`; `scores.json` has its accuracy for each attribute on held-out images.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    config = config or JudgeConfig()
+    opened = open_concept_data(data, out)
+    try:
+        space = space_of(opened)
+        record = {
+            "attributes": space.to_list(),
+            "image_shape": list(opened.image_shape),
+            "data": opened.digest if isinstance(opened, FrameSet) else opened.name,
+            "images": config.images,
+            "held_out": config.held_out,
+            "training": asdict(config.training),
+            "seed": seed,
+        }
+        folder = start_artefact(out, JUDGE, record)
+        if is_complete(folder):
+            return Artefact.load(folder, JUDGE)
+        whole = _labeled(opened, space, config.images + config.held_out, seed)
+    finally:
+        _close(opened)
+    count = len(whole.images) - min(config.held_out, len(whole.images) // 2)
+    shape = record["image_shape"]
+    model = build_seeded(lambda: AttributeClassifier(space, tuple(shape)), seed_for(seed, "judge"))  # type: ignore[arg-type]
+    units = Units(np.arange(count)[:, None], {"values": whole.values[:count]})
+    training = train_model(
+        model, whole.images, config.training, folder / CHECKPOINT / "judge", seed_for(seed, "judged"), units=units,
+        label="judge",
+    )  # fmt: skip
+    save_tensors(folder / _MODEL, model.state_dict())
+    write_json(folder / RESULTS, score_real_images(model, whole.images[count:], whole.values[count:]))
+    return complete_artefact(folder, JUDGE, record, seed=seed, inputs={}, wall_seconds=training.seconds)
+
+
+def load_judge(judge: Artefact | Path | str) -> AttributeClassifier:
+    """Load the classifier of a `concept-judge` artefact."""
+    artefact = open_artefact(judge, JUDGE)
+    height, width, channels = artefact.config["image_shape"]
+    model = AttributeClassifier(ConceptSpace.from_list(artefact.config["attributes"]), (height, width, channels))
+    load_weights(model, artefact.tensors(), artefact.folder)
+    return model.requires_grad_(False).eval()
+
+
+@writes_nothing_if_refused
+def score_concepts(
+    run: Artefact | Path | str,
+    judge: Artefact | Path | str,
+    out: Path | str,
+    config: ConceptScoresConfig | None = None,
+    *,
+    data: str | Path | Source | None = None,
+    seed: int = 0,
+) -> Artefact:
+    """Measure a system of concepts: accuracy and diversity of what it imagines, by symbols and by operators.
+
+    Args:
+        run: an artefact of `associate`.
+        judge: an artefact of `train_judge` on the same attributes.
+        out: folder of the artefact.
+        config: how much is imagined.
+        data: of the images that are described (img2sym); None for the image data that the system was trained on.
+        seed: of concepts and samples.
+
+    Returns:
+        An artefact of kind `concept-scores`: `scores.json`, and `table.md`.
+
+    Raises:
+        InputError: the judge knows other attributes, or the data are not there.
+    """
+    started = time.monotonic()
+    config = config or ConceptScoresConfig()
+    trained, judged = open_artefact(run, KIND), open_artefact(judge, JUDGE)
+    if trained.config["attributes"] != judged.config["attributes"]:
+        raise InputError(f"{judged.folder} judges other attributes than {trained.folder} has")
+    name = data if data is not None else trained.config["data"]
+    if isinstance(name, str) and name not in IMAGE_DATA and not Path(name).is_dir():
+        raise InputError(f"name with --data the frames that {trained.folder} was trained on")
+    record = {"run": trained.digest, "judge": judged.digest, "seed": seed, **asdict(config)}
+    folder = start_artefact(out, SCORES, record)
+    if is_complete(folder):
+        return Artefact.load(folder, SCORES)
+    system, classifier = load_concepts(trained), load_judge(judged)
+    space = system.space
+    named = read_json(trained.folder / CONCEPTS)
+    scores: dict[str, Any] = {}
+    groups = {
+        group: np.stack([space.parse(text) for text in named[group][: config.concepts]])
+        for group in ("train", "held_out")
+    }
+    for group, concepts in groups.items():
+        stream = seed_for(seed, group)
+        scores[f"symbol, {group}"] = score_sym2img(system, classifier, concepts, config.images, stream).to_dict()
+        for number, operator in enumerate(OPERATORS):
+            made = _instructions(operator, number, concepts, space, seed)
+            if made:
+                told, targets = zip(*made, strict=True)
+                stream = seed_for(seed, group, operator)
+                score = score_sym2img(system, classifier, np.stack(targets), config.images, stream, instructions=told)
+                scores[f"{operator}, {group}"] = score.to_dict()
+    opened = open_concept_data(name, folder)
+    try:
+        images = _labeled(opened, space, 1000, seed_for(seed, "described"))
+    finally:
+        _close(opened)
+    results = {
+        "sym2img": scores,
+        "img2sym": score_img2sym(system, images, config.samples, seed),
+        "judge": read_json(judged.folder / RESULTS),
+        "ceiling": score_reconstructions(system, classifier, images),
+    }
+    write_json(folder / RESULTS, results)
+    write_bytes(folder / TABLE, table(results).encode())
+    inputs = {"concepts": trained.digest, "judge": judged.digest}
+    paths = {"run_path": os.path.relpath(trained.folder.resolve(), folder.resolve())}
+    seconds = time.monotonic() - started
+    return complete_artefact(folder, SCORES, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
+
+
+def imagine(run: Artefact | Path | str, instruction: str, out: Path | str, *, count: int = 24, seed: int = 0) -> Path:
+    """Write a sheet of images that a concept, or an instruction with operators, describes (sym2img).
+
+    Args:
+        run: an artefact of `associate`.
+        instruction: such as `wall=cyan object=key`, or `(wall=cyan) AND (object=key)` (see
+            `darla.vision.concepts.operators`); an operator is computed by the network that was trained for it.
+        out: the PNG to write.
+        count: images.
+        seed: of the samples.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: the instruction cannot be read, or names what is not there; or the file is no PNG.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out} must end in .png")
+    system = load_concepts(run)
+    images = system.imagine(system.follow(parse_instruction(system.space, instruction)), count, seed)
+    write_png(out, sheet([(instruction, images)]))
+    return out
+
+
+def combine_concepts(
+    run: Artefact | Path | str,
+    first: str,
+    operator: str,
+    second: str,
+    out: Path | str,
+    *,
+    count: int = 12,
+    seed: int = 0,
+) -> Path:
+    """Write sheets of two concepts, and of what an operator makes of them.
+
+    Args:
+        run: an artefact of `associate`.
+        first: a concept or an instruction.
+        operator: `AND`, `IN COMMON` or `IGNORE`.
+        second: another.
+        out: the PNG to write.
+        count: images of each.
+        seed: of the samples.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: an instruction cannot be read, there is no such operator, or the file is no PNG.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out} must end in .png")
+    if operator not in OPERATORS:
+        raise unknown_name("operator", operator, OPERATORS)
+    system = load_concepts(run)
+    parts = parse_instruction(system.space, first), parse_instruction(system.space, second)
+    whole = Instruction(operator=operator, parts=parts)
+    whole.meaning()  # refuses what contradicts itself
+    rows = [(first, parts[0]), (second, parts[1]), (operator, whole)]
+    write_png(
+        out, sheet([(label, system.imagine(system.follow(each), count, seed)) for label, each in rows], columns=count)
+    )
+    return out
+
+
+def describe(run: Artefact | Path | str, image: Path | str, *, samples: int = 64, seed: int = 0) -> str:
+    """Return what a system sees in an image, with probabilities (img2sym), as lines of text.
+
+    Args:
+        run: an artefact of `associate`.
+        image: a file that Pillow reads, of the size that the encoder reads; its colors become the encoder's channels.
+        samples: of z, over which probabilities are averaged.
+        seed: of the samples.
+
+    Raises:
+        InputError: the image cannot be read, or is of another size than the encoder reads.
+    """
+    system = load_concepts(run)
+    channels = system.vision.image_shape[2]
+    try:
+        with Image.open(image) as opened:
+            pixels = np.asarray(opened.convert({1: "L", 3: "RGB", 4: "RGBA"}.get(channels, "RGB")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"could not read the image {image}: {getattr(error, 'strerror', None) or error}") from error
+    images = pixels.reshape(1, *pixels.shape[:2], -1)
+    lines = []
+    for each, part in zip(system.space.attributes, system.describe(images, samples, seed), strict=True):
+        likely = np.argsort(-part[0], kind="stable")[:3]
+        named = ", ".join(f"{each.values[number]} {part[0, number]:.2f}" for number in likely)
+        lines.append(f"{each.name}: {named}")
+    return "\n".join(lines)
+
+
+def sheet(rows: Sequence[tuple[str, Images]], columns: int = 12) -> npt.NDArray[np.uint8]:
+    """Return images in rows of `columns`, each with its caption in the first, uint8 (height, width, 3)."""
+    parts = []
+    for caption, images in rows:
+        label = "\n".join(caption.split())
+        for start in range(0, len(images), columns):
+            parts.append(("" if start else label, images[start : start + columns]))
+    drawn: npt.NDArray[np.uint8] = grid(parts)
+    return drawn
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Return the scores of a system as Markdown."""
+    lines = ["| asked by | accuracy | diversity, nats | concepts |", "| --- | ---: | ---: | ---: |"]
+    for name, score in results["sym2img"].items():
+        spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
+        lines.append(f"| {name} | {score['accuracy']:.2f} | {spread} | {score['concepts']} |")
+    for name, title in (("img2sym", "img2sym"), ("ceiling", "reconstructions"), ("judge", "judge, real images")):
+        lines.append(f"\n{title}: " + ", ".join(f"{key} {value:.3f}" for key, value in results[name].items()))
+    return "\n".join(lines) + "\n"
+
+
+def _instructions(
+    operator: str, number: int, concepts: Concepts, space: ConceptSpace, seed: int
+) -> list[tuple[Instruction, Concepts]]:
+    """Return instructions with an operator, each with the concept of `concepts` that it comes to.
+
+    AND needs concepts of two attributes or more, the others need an attribute that is open.
+    """
+    given = (concepts != ANY).sum(axis=1)
+    useful = concepts[given >= 2] if operator == "AND" else concepts[given < concepts.shape[1]]
+    rng = rng_for(seed, "instructions", operator)
+    first, second = operands(np.full(len(useful), number), useful, space.sizes, rng)
+    made = []
+    for left, right, target in zip(first, second, useful, strict=True):
+        parts = (Instruction(concept=tuple(left.tolist())), Instruction(concept=tuple(right.tolist())))
+        made.append((Instruction(operator=operator, parts=parts), target))
+    return made
+
+
+def _labeled(data: GroundTruthData | FrameSet, space: ConceptSpace, count: int, seed: int) -> Examples:
+    """Return random images with all their values; of frames at most as many as there are."""
+    nothing = np.full((1, len(space.attributes)), ANY, np.int64)
+    return draw_examples(data, space, nothing, count, seed)
+
+
+def _close(data: GroundTruthData | FrameSet) -> None:
+    close = getattr(data, "close", None)
+    if close is not None:
+        close()

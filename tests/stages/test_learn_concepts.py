@@ -1,0 +1,112 @@
+"""Concepts by the command line, on sprites: learned, imagined, combined, described and measured."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import darla
+from darla.cli import main as cli
+from darla.common.files import read_json
+from darla.envs.image_data.registry import image_data
+from darla.envs.image_data.sprites import Sprites
+from darla.learn_concepts import ConceptScoresConfig, JudgeConfig, score_concepts, train_judge
+from darla.vision import SeeConfig
+from darla.vision.concepts.learning.config import ConceptsConfig
+from darla.vision.training.config import TrainingConfig
+
+QUICK = TrainingConfig(steps=4, batch_size=8, log_every=2, checkpoint_every=2, precision="float32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("concepts")
+    frames = _frames(folder)
+    see = SeeConfig().change(latent_dim=4, training=QUICK, statistics_frames=32)
+    darla.see(frames, folder / "encoder", see)
+    config = ConceptsConfig(concepts=8, images=2, held_out=6, training=QUICK, operators=QUICK)
+    darla.associate(folder / "encoder", folder / "scan", config)
+    return folder
+
+
+def _frames(folder: Path) -> Path:
+    assert cli.main(["collect", "sprites", "--frames", "64", "--out", str(folder / "frames")]) == 0
+    return folder / "frames"
+
+
+def test_attributes_are_the_factors_of_the_data(runs: Path) -> None:
+    named = read_json(runs / "scan" / "concepts.json")
+    assert len(named["train"]) == 8
+    assert len(named["held_out"]) == 6
+    words = {word.split("=")[0] for text in named["train"] for word in text.split()}
+    assert words <= set(Sprites().factor_names)
+
+
+def test_a_sheet_is_written_and_is_the_same_again(runs: Path, tmp_path: Path) -> None:
+    name = Sprites().factor_names[0]
+    words = ["concepts", "imagine", str(runs / "scan"), f"{name}=0", "--count", "14"]
+    assert cli.main([*words, "--out", str(tmp_path / "a.png")]) == 0
+    assert cli.main([*words, "--out", str(tmp_path / "b.png")]) == 0
+    first, second = (np.asarray(Image.open(tmp_path / each)) for each in ("a.png", "b.png"))
+    np.testing.assert_array_equal(first, second)
+    assert first.shape[0] > 2 * 64  # 14 images in two rows
+
+
+def test_an_operator_is_shown_beside_what_it_combines(runs: Path, tmp_path: Path) -> None:
+    first, second, *_ = Sprites().factor_names
+    words = ["concepts", "combine", str(runs / "scan"), f"{first}=0", "AND", f"{second}=1"]
+    assert cli.main([*words, "--out", str(tmp_path / "a.png"), "--count", "3"]) == 0
+    assert np.asarray(Image.open(tmp_path / "a.png")).shape[0] > 3 * 64
+
+
+def test_an_image_is_described_with_probabilities(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = image_data("sprites").render(np.zeros((1, len(Sprites().factor_names)), np.int64))[0]
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "image.png")
+    assert cli.main(["concepts", "describe", str(runs / "scan"), str(tmp_path / "image.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == list(Sprites().factor_names)
+
+
+def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path) -> None:
+    judge = train_judge("sprites", tmp_path / "judge", JudgeConfig(images=40, held_out=10, training=QUICK))
+    config = ConceptScoresConfig(images=6, concepts=4, samples=2)
+    scores = score_concepts(runs / "scan", judge, tmp_path / "scores", config)
+    results = read_json(scores.folder / "scores.json")
+    assert {"symbol, train", "symbol, held_out", "AND, train"} <= set(results["sym2img"])
+    for score in results["sym2img"].values():
+        assert 0 <= score["accuracy"] <= 1
+    assert set(results["judge"]) == set(results["ceiling"]) == set(results["img2sym"]) == set(Sprites().factor_names)
+    again = score_concepts(runs / "scan", judge, tmp_path / "again", config)
+    assert (again.folder / "scores.json").read_bytes() == (scores.folder / "scores.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["concepts", "imagine", "RUN", "shap=0", "--out", "a.png"], "unknown attribute 'shap'; did you mean 'shape'?"),
+        (["concepts", "imagine", "RUN", "shape=0", "--out", "a.jpg"], "must end in .png"),
+        (["concepts", "imagine", "RUN", "shape=0 shape=1", "--out", "a.png"], "specifies attribute 'shape' twice"),
+        (
+            ["concepts", "combine", "RUN", "shape=0", "AND", "shape=1", "--out", "a.png"],
+            "AND needs concepts",
+        ),
+        (["concepts", "combine", "RUN", "shape=0", "OR", "shape=1", "--out", "a.png"], "unknown operator 'OR'"),
+        (["concepts", "describe", "RUN", "nothing.png"], "could not read the image nothing.png: No such file"),
+        (["concepts", "imagin", "RUN"], "unknown verb after `darla concepts`: 'imagin'; did you mean 'imagine'?"),
+        (["concepts", "train", "ENCODER", "--method", "scam", "--out", "x"], "unknown method 'scam'"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    words: list[str], told: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    places = {"RUN": str(runs / "scan"), "ENCODER": str(runs / "encoder")}
+    assert cli.main([places.get(word, word) for word in words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert told in error
+    assert "\n" not in error
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,75 @@
+"""A trained system of concepts, whichever the method: from symbols to images, from images to symbols, and operators."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darla.common import InputError
+from darla.envs.image_data.ground_truth import Images
+from darla.vision.concepts.joint_vae import JointVAE
+from darla.vision.concepts.operators import OPERATORS, Instruction
+from darla.vision.concepts.recombination import Recombinator
+from darla.vision.concepts.scan import SCAN
+from darla.vision.concepts.space import Concepts, ConceptSpace
+from darla.vision.encoders.encode import decode_codes
+from darla.vision.models.base import Posterior, VisionModel
+
+
+@dataclass(frozen=True)
+class ConceptSystem:
+    """An encoder, the networks of symbols and the operators, in eval mode, none requiring a gradient."""
+
+    space: ConceptSpace
+    vision: VisionModel
+    symbols: SCAN | JointVAE
+    operators: Recombinator
+
+    def posterior_of(self, concepts: Concepts) -> Posterior:
+        """Return q(z|y) of concepts, int64 (N, A)."""
+        symbols = torch.from_numpy(self.space.symbols(concepts)).to(self.vision.device)
+        with torch.inference_mode():
+            return self.symbols.symbol_encoder(symbols)
+
+    def recombine(self, operator: str, first: Posterior, second: Posterior) -> Posterior:
+        """Return what an operator makes of the posteriors of concepts, (N, D) each."""
+        numbers = torch.full((len(first.mean),), OPERATORS.index(operator), device=self.vision.device)
+        with torch.inference_mode():
+            return self.operators(numbers, first, second)
+
+    def follow(self, instruction: Instruction) -> Posterior:
+        """Return the posterior that an instruction comes to, (1, D); operators are computed by their network."""
+        return instruction.fold(lambda concept: self.posterior_of(concept[None]), self.recombine)
+
+    def imagine(self, posterior: Posterior, count: int, seed: int) -> Images:
+        """Return images of a posterior, (1, D): sym2img, each of another sample z; uint8 (count, H, W, C)."""
+        if count < 1:
+            raise InputError(f"images to imagine must be at least 1, not {count}")
+        many = Posterior(posterior.mean.expand(count, -1), posterior.log_variance.expand(count, -1))
+        noise = torch.Generator(self.vision.device).manual_seed(seed)
+        return decode_codes(self.vision, many.sample(noise).cpu().numpy())
+
+    def describe(self, images: Images, samples: int, seed: int) -> list[np.ndarray[Any, Any]]:
+        """Return the probability of each value of each attribute in images: img2sym.
+
+        Args:
+            images: uint8 (N, H, W, C).
+            samples: of z for each image, over which probabilities are averaged.
+            seed: of the samples.
+
+        Returns:
+            For each attribute float32 (N, values). They need not sum to 1: a symbol may leave an attribute open.
+        """
+        if samples < 1:
+            raise InputError(f"samples must be at least 1, not {samples}")
+        noise = torch.Generator(self.vision.device).manual_seed(seed)
+        with torch.inference_mode():
+            seen = self.vision.encode(self.vision.to_input(images))
+            total: Tensor | float = 0.0
+            for _ in range(samples):
+                total = total + self.symbols.symbol_decoder(seen.sample(noise)).sigmoid()
+            assert isinstance(total, Tensor)
+            probabilities = (total / samples).cpu().numpy()
+        return self.space.parts(probabilities)
