@@ -7,6 +7,7 @@ the user should know.
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -79,7 +80,7 @@ Seen = Sequence[tuple[CheckedPart, ProbedEnv]]
 """The parts that could be played."""
 
 
-def check(task: TransferTask | str) -> TaskCheck:
+def check(task: TransferTask | Path | str) -> TaskCheck:
     """Make, reset and step every part of every domain of a task, twice with the same seeds and actions.
 
     Args:
@@ -91,7 +92,7 @@ def check(task: TransferTask | str) -> TaskCheck:
     Raises:
         InputError: there is no such task, or its file does not describe one.
     """
-    task = find_task(task) if isinstance(task, str) else task
+    task = find_task(task)
     domains = {"unlabeled": task.unlabeled, "source": task.source, "validation": task.validation}
     domains |= {} if task.selection is None else {"selection": task.selection}
     domains |= {f"target {name!r}": domain for name, domain in task.targets.items()}

@@ -4,14 +4,15 @@ from pathlib import Path
 
 from darla.check_task import check, is_tested
 from darla.common import Artefact, is_complete
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.collect import collect as collect_frames
 from darla.envs.image_data.registry import IMAGE_DATA
 
 
 def collect(
-    config: CollectConfig | TransferTask | str,
+    config: CollectConfig | TransferTask | Path | str,
     out: Path | str,
     *,
     workers: int = 1,
@@ -22,8 +23,8 @@ def collect(
     A task of environments that are not darla's is checked first (`darla.check`).
 
     Args:
-        config: what to collect; a task, or the name of a task or of image data (`sprites`, `rooms`), for the default
-            number of frames.
+        config: what to collect; a task, its name or JSON file, or the name of image data (`sprites`, `rooms`), for the
+            default number of frames.
         out: folder of the artefact; an interrupted call resumes there.
         workers: processes that render. The frames do not depend on it.
         task: a task that is not registered by name, in place of the one that `config` names.
@@ -36,9 +37,10 @@ def collect(
     """
     if isinstance(config, TransferTask):
         return collect(config.name, out, workers=workers, task=config)
-    if isinstance(config, str):
-        config = CollectConfig(task=config)
-    checked = task or (None if config.task in IMAGE_DATA else tasks.get(config.task))
-    if checked is not None and not is_tested(checked) and not is_complete(out):
-        check(checked).require()
+    if isinstance(config, Path | str):
+        config = CollectConfig(task=str(config))
+    if task is None and config.task not in IMAGE_DATA:
+        task = find_task(config.task)
+    if task is not None and not is_tested(task) and not is_complete(out):
+        check(task).require()
     return collect_frames(config, out, workers=workers, domain=task.unlabeled if task else None)

@@ -30,7 +30,8 @@ from darla.common import (
 )
 from darla.common.checked_config import CheckedConfig
 from darla.common.files import sha256, write_bytes
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 from darla.envs.domains.transfer_task import TrainDomain
 
 FORMATS = (".zip", ".onnx")
@@ -98,7 +99,7 @@ def export(agent: Artefact | Path | str, out: Path | str, *, encoder: Artefact |
 @writes_nothing_if_refused
 def import_agent(
     file: Path | str,
-    task: TransferTask | str,
+    task: TransferTask | Path | str,
     out: Path | str,
     config: ImportConfig | None = None,
     *,
@@ -108,7 +109,7 @@ def import_agent(
 
     Args:
         file: the zip. Its policy reads images (`CnnPolicy`), or the codes of `encoder` (`MlpPolicy`).
-        task: in whose source it was trained, or where `config.train_domain` says.
+        task: in whose source it was trained, or where `config.train_domain` says; its name, or a JSON file.
         out: folder of the artefact.
         config: what the weights do not say.
         encoder: an encoder artefact whose normalized codes it was trained on, in float32.
@@ -122,7 +123,7 @@ def import_agent(
     """
     started = time.monotonic()
     file, config = Path(file), config or ImportConfig()
-    task = tasks.get(task) if isinstance(task, str) else task
+    task = find_task(task)
     tensors, values = read_zip(file)
     opened = None if encoder is None else open_artefact(encoder, "encoder")
     frozen = None if opened is None else FrozenEncoder.load(opened, "float32")

@@ -11,11 +11,12 @@ from darla.common import Artefact, InputError
 from darla.common.errors import WorkerDiedError
 from darla.common.jobs.worker_errors import RESUMES
 from darla.common.registry import is_import_path
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 
 
 def act(
-    task: TransferTask | str,
+    task: TransferTask | Path | str,
     out: Path | str,
     config: ActConfig | str | None = None,
     *,
@@ -28,7 +29,7 @@ def act(
     """Train a policy in a task's source domain, or in `config.train_domain`, and nowhere else.
 
     Args:
-        task: the transfer task or its name.
+        task: the transfer task, its name, or a JSON file.
         out: folder of the artefact; an interrupted call resumes there.
         config: algorithm, environment steps and so on, or the name of a preset; `ppo` if None.
         encoder: an encoder artefact; if None, the policy is trained on pixels, or on the ground truth.
@@ -53,7 +54,7 @@ def act(
         )
     if not isinstance(config, ActConfig):
         config = presets.agent(config)
-    task = tasks.get(task) if isinstance(task, str) else task
+    task = find_task(task)
     try:
         return train_agent(
             config,

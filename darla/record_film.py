@@ -9,7 +9,8 @@ import numpy as np
 from darla.agents import Actor, FrozenEncoder
 from darla.common import InputError, seed_for, unknown_name
 from darla.common.files import write_bytes
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 from darla.evaluation.evaluated_agents import Named, load_agents
 from darla.evaluation.film_strips import RecordedEpisode, paired_contexts, record_episode
 from darla.evaluation.transfer_config import EvaluationProtocol
@@ -19,7 +20,7 @@ from darla.vision.encoders.encode import decode_codes
 
 
 def film(
-    task: TransferTask | str,
+    task: TransferTask | Path | str,
     agents: Sequence[Named],
     out: Path | str,
     *,
@@ -34,7 +35,7 @@ def film(
     it begins with the same state in both domains, so that only the appearance differs.
 
     Args:
-        task: the transfer task or its name.
+        task: the transfer task, its name, or a JSON file.
         agents: agent artefacts, or pairs of a method's name and one; up to four stand in two columns, more in three.
         out: the file, ending in .gif or .mp4; the latter needs `imageio-ffmpeg` (extra `film`).
         target: name of the target; the task's first if None.
@@ -47,7 +48,7 @@ def film(
         InputError: an unknown task or target, another file name, no agent, or one that cannot be evaluated on the
             task.
     """
-    task = tasks.get(task) if isinstance(task, str) else task
+    task = find_task(task)
     target = next(iter(task.targets)) if target is None else target
     if target not in task.targets:
         raise unknown_name(f"target of task {task.name!r}:", target, task.targets)

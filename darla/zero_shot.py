@@ -39,7 +39,8 @@ from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
 from darla.common.processes import worker_pool
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 from darla.evaluation.episode_records import write_episodes
 from darla.evaluation.evaluated_agents import EvaluatedAgent, Named, load_agents
 from darla.evaluation.jobs import Evaluation, EvaluationJob, EvaluationWorker, evaluation_domains, one_thread
@@ -119,7 +120,7 @@ class TransferResult(Artefact):
 
 @writes_nothing_if_refused
 def transfer(
-    task: TransferTask | str,
+    task: TransferTask | Path | str,
     agents: Sequence[Named],
     out: Path | str,
     config: TransferConfig | None = None,
@@ -133,7 +134,7 @@ def transfer(
     once.
 
     Args:
-        task: the transfer task, or the name of one.
+        task: the transfer task, its name, or a JSON file.
         agents: agent artefacts, objects with `predict` as SB3's models have it (their import path, where they are to
             run in several workers), or pairs of a method's name and one of these; agents of one method differ in their
             seeds. Without a name, agents on latents are called `DARLA` and agents on pixels `end to end`.
@@ -154,7 +155,7 @@ def transfer(
     if workers < 1:
         raise InputError(f"workers is {workers}, but must be at least 1")
     config = config or TransferConfig()
-    task = tasks.get(task) if isinstance(task, str) else task
+    task = find_task(task)
     evaluated = load_agents(task, agents)
     if workers > 1 and any(agent.predictor is not None and agent.predictor.given is not None for agent in evaluated):
         raise InputError(

@@ -26,7 +26,8 @@ import torch
 
 from darla.agents import ALGORITHMS, Agent
 from darla.common import Artefact, InputError
-from darla.envs import TransferTask, tasks
+from darla.envs import TransferTask
+from darla.envs.domains.task_files import find_task
 from darla.envs.paired_rendering import Images, PairedRendering, render_pairs
 from darla.vision import VisionModel, load
 from darla.vision.encoders.encode import encode_images
@@ -85,13 +86,13 @@ def drift(source: Codes, target: Codes, spread: Codes | None = None) -> Drift:
 
 
 def latent_drift(
-    encoder: VisionModel | Artefact | Path | str, task: TransferTask | str, *, states: int = 256, seed: int = 0
+    encoder: VisionModel | Artefact | Path | str, task: TransferTask | Path | str, *, states: int = 256, seed: int = 0
 ) -> dict[str, Drift]:
     """Measure how far an encoder's codes move from the source of a task to each of its targets.
 
     Args:
         encoder: a model, or an encoder artefact.
-        task: a task of a paired world (`World.paired`), or the name of one.
+        task: a task of a paired world (`World.paired`), its name, or a JSON file.
         states: states for each target.
         seed: seed of the states; compare encoders on the same states.
 
@@ -112,7 +113,7 @@ def latent_drift(
 
 
 def feature_drift(
-    agent: Agent | Artefact | Path | str, task: TransferTask | str, *, states: int = 256, seed: int = 0
+    agent: Agent | Artefact | Path | str, task: TransferTask | Path | str, *, states: int = 256, seed: int = 0
 ) -> dict[str, Drift]:
     """Measure the same on the features of an agent on pixels: the output of its last convolution.
 
@@ -139,8 +140,8 @@ def mean_relative(drifts: Mapping[str, Drift]) -> float:
     return float(np.mean([drift.relative for drift in drifts.values()]))
 
 
-def _pairs(task: TransferTask | str, states: int, seed: int) -> Sequence[tuple[str, PairedRendering]]:
-    task = tasks.get(task) if isinstance(task, str) else task
+def _pairs(task: TransferTask | Path | str, states: int, seed: int) -> Sequence[tuple[str, PairedRendering]]:
+    task = find_task(task)
     return [(name, render_pairs(task.source, target, states, seed)) for name, target in task.targets.items()]
 
 

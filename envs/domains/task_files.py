@@ -40,15 +40,18 @@ _SHARED = ("env_id", *SETUP_PARTS)
 _OF_WORLDS = ("name", "world", "components")
 
 
-def find_task(name: str) -> TransferTask:
-    """Return a task by its registered name, or the task that a file ending in `.json` describes.
+def find_task(task: TransferTask | Path | str) -> TransferTask:
+    """Return a task by its registered name, or the task that a file ending in `.json` describes; a task as it is.
 
     Raises:
         InputError: there is no such task, or the file does not describe one.
     """
-    if not name.endswith(".json"):
-        return tasks.get(name)
-    return task_from_dict(read_json(Path(name)), name, str(Path(name).resolve().parent))
+    if isinstance(task, TransferTask):
+        return task
+    path = Path(task)
+    if path.suffix != ".json":
+        return tasks.get(str(task))
+    return task_from_dict(read_json(path), str(task), str(path.resolve().parent))
 
 
 def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> TransferTask:
