@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darla.check_task import check, is_tested
-from darla.common import Artefact, is_complete
+from darla.common import Artefact, InputError, is_complete
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
@@ -39,6 +39,8 @@ def collect(
         return collect(config.name, out, workers=workers, task=config)
     if isinstance(config, Path | str):
         config = CollectConfig(task=str(config))
+    if not isinstance(config, CollectConfig):
+        raise InputError(f"what to collect is a CollectConfig, a task, or the name of one, not {type(config).__name__}")
     if task is None and config.task not in IMAGE_DATA:
         task = find_task(config.task)
     if task is not None and not is_tested(task) and not is_complete(out):

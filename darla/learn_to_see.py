@@ -78,6 +78,8 @@ def open_frames(
     Raises:
         InputError: frames or images that cannot be used, or options of images that would be ignored.
     """
+    if isinstance(frames, list | tuple):
+        raise InputError(f"images are a {type(frames).__name__}, but an array is needed: numpy.stack(images)")
     if isinstance(frames, FrameSet | Artefact) or not is_own_images(frames):
         if images is not None and images != ImageOptions():
             raise InputError(

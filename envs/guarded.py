@@ -6,6 +6,7 @@ of the wrong length would fail somewhere in Stable-Baselines3. Here each is one 
 
 import math
 import re
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from darla.common import DarlaError, InputError, user_code_error
 from darla.common.errors import is_fault_of_user
 
 _RETURNS = {"reset": "(observation, info)", "step": "(observation, reward, terminated, truncated, info)"}
+_TAKES = {"reset": "self, *, seed=None, options=None", "step": "self, action"}
+_OTHER_ARGUMENTS = re.compile(r"\b(reset|step)\(\) (got an unexpected keyword|got some positional|takes|missing) ")
 _UNPACKED = re.compile(r"not enough values to unpack \(expected \d, got (\d)\)")
 
 
@@ -27,9 +30,17 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     Args:
         env: shows images.
         name: what messages call it.
+
+    Raises:
+        InputError: it has no observation or action space of Gymnasium.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], name: str) -> None:
+        for space_name in ("observation_space", "action_space"):
+            space = getattr(env, space_name, None)
+            if not isinstance(space, gymnasium.Space):
+                shown = "is missing" if space is None else f"is a {type(space).__module__}.{type(space).__name__}"
+                raise InputError(f"the {space_name} of {name} {shown}, but one of gymnasium.spaces is needed")
         super().__init__(env)
         self._name = name
         self._ours = type(env.unwrapped).__module__.split(".")[0] == "darla"
@@ -73,7 +84,7 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             number = math.nan
         if not math.isfinite(number):
             raise InputError(f"{self._name} returned the reward {reward!r}, but a finite number is needed")
-        return image, number, bool(terminated), bool(truncated), info
+        return image, number, self._flag("terminated", terminated), self._flag("truncated", truncated), info
 
     def _call(self, verb: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
@@ -81,6 +92,8 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         except DarlaError:
             raise
         except (Exception, SystemExit) as error:
+            if isinstance(error, TypeError) and not self._ours and _refuses_arguments(error):
+                raise InputError(f"{self._name}: {error}, but Gymnasium's is {verb}({_TAKES[verb]})") from error
             # A bug of ours must not be blamed on the user.
             if not is_fault_of_user(error, in_ours=self._ours):
                 raise
@@ -97,6 +110,11 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
                 f"{self._name} returned {shown} from {verb}, but its observation space is uint8 {self._image_shape}"
             )
 
+    def _flag(self, which: str, value: Any) -> bool:
+        if not isinstance(value, bool | np.bool_) and not (isinstance(value, int | np.integer) and value in (0, 1)):
+            raise InputError(f"{self._name} returned {which} = {value!r} from step, but True or False is needed")
+        return bool(value)
+
     def _check_info(self, info: Any, verb: str) -> None:
         if not isinstance(info, dict):
             raise InputError(f"{self._name} returned the info {info!r} from {verb}, but a dictionary is needed")
@@ -104,3 +122,11 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _wrong(self, verb: str, answer: Any) -> InputError:
         parts = f"{len(answer)} values" if isinstance(answer, tuple) else f"a {type(answer).__name__}"
         return InputError(f"{self._name} returned {parts} from {verb}, but Gymnasium's {verb} returns {_RETURNS[verb]}")
+
+
+def _refuses_arguments(error: TypeError) -> bool:
+    """Return whether a call failed since a method of the environment, or one in its wrappers, takes other arguments."""
+    return bool(_OTHER_ARGUMENTS.search(str(error))) and all(
+        str(frame.f_globals.get("__name__", "")).split(".")[0] in ("darla", "gymnasium")
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )

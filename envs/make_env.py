@@ -166,7 +166,11 @@ def _gym_make(
     try:
         env = make(**kwargs) if make else gymnasium.make(env_id, **kwargs)
     except gymnasium.error.Error as error:
-        raise InputError(f"environment {env_id!r} cannot be made: {str(error).splitlines()[0]}") from error
+        module, dot, name = env_id.rpartition(".")
+        hint = (
+            f" A class of a module is named module:Class, here {module}:{name}." if dot and name.isidentifier() else ""
+        )
+        raise InputError(f"environment {env_id!r} cannot be made: {str(error).splitlines()[0]}{hint}") from error
     except DarlaError:
         raise
     except (Exception, SystemExit) as error:

@@ -131,6 +131,9 @@ class PredictorActor:
             if fits and space is not None:
                 fits = bool(((actions >= 0) & (actions < count(space))).all())
         if not fits:
+            if discrete and len(actions) == n and isinstance(space, spaces.Discrete):
+                wrong = actions[(actions < 0) | (actions >= space.n)][0]
+                raise InputError(f"agent {self._source} returned action {wrong}, but actions are 0 to {space.n - 1}")
             needed = "an action for each image" if space is None else f"{n} of {in_words(space)}"
             raise InputError(
                 f"agent {self._source} returned {actions.dtype} of shape {actions.shape} for {n} images, but {needed} "

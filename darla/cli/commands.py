@@ -95,7 +95,11 @@ class CollectCommand(CollectConfig, Command):
         from darla.collect_frames import collect
 
         config = CollectConfig(**{part.name: getattr(self, part.name) for part in fields(CollectConfig)})
-        if not self.task.endswith(".json") and self.task not in (*tasks.names(), *IMAGE_DATA):
+        if (
+            not Path(self.task).is_file()
+            and not self.task.endswith(".json")
+            and self.task not in (*tasks.names(), *IMAGE_DATA)
+        ):
             raise unknown_name("task or image data", self.task, (*tasks.names(), *IMAGE_DATA))
         task = None if self.task in IMAGE_DATA else find_task(self.task)
         return _print_folder(collect(config, self.out, workers=self.workers, task=task))

@@ -189,6 +189,8 @@ def import_module_of(name: str, what: str, folder: str = "") -> Any:
         return importlib.import_module(name)
     except Exception as error:  # code of a user may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            if name.endswith(".py"):
+                raise InputError(f"{what} cannot be imported: a module is named without .py: {name[:-3]}") from error
             beside = f"put it into {folder}, " if folder else ""
             raise InputError(
                 f"{what} cannot be imported: there is no module {error.name!r}; {beside}give the command in the folder "

@@ -5,7 +5,7 @@ task's D_U or in its targets is accepted if its configuration says so (`ActConfi
 then its own. One that was trained in a target without saying so is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,11 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
         InputError: there is none; one was trained in a target or in another source; two have the same method and
             seed; one cannot be loaded, or its encoder is missing.
     """
+    if isinstance(agents, Mapping | str | Path | Artefact) or is_predictor(agents):
+        raise InputError(
+            f"agents are a list of agents, or of pairs (name, agent), not {type(agents).__name__}: "
+            + ("list(agents.items())" if isinstance(agents, Mapping) else "[agent]")
+        )
     if not agents:
         raise InputError("there is no agent to evaluate; name at least one")
     evaluated = [EvaluatedAgent(RANDOM, 0, RANDOM)]

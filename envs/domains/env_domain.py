@@ -29,7 +29,7 @@ class EnvDomain:
     Several keyword sets make a mixture; an episode plays one of them, drawn by its seed.
 
     Raises:
-        InputError: there is no variant, or a value that is no plain data.
+        InputError: there is no variant, a value that is no plain data, or an id that is no text.
     """
 
     name: str
@@ -43,6 +43,11 @@ class EnvDomain:
     """Where modules are searched first, such as that of the task's JSON file; it is not part of the record."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.env_id, str) or not self.env_id.strip():
+            raise InputError(
+                f"env_id of domain {self.name!r} is {self.env_id!r}, but must be the id of an environment, or "
+                "module:Class"
+            )
         if not self.variants:
             raise InputError(f"domain {self.name!r} has no variant, but needs at least one set of keyword arguments")
         where = f"domain {self.name!r}, variant"

@@ -82,6 +82,11 @@ class EnvSetup(CheckedConfig):
             if name not in SETUP_PARTS:
                 raise unknown_name("part of a setup:", str(name), SETUP_PARTS)
         parts = dict(data)
+        # In the words of JSON; the types of the fields are those of Python.
+        if not isinstance(parts.get("wrappers", []), list | tuple):
+            raise InputError(f"wrappers is {parts['wrappers']!r}, but must be a list of wrappers")
+        if not isinstance(parts.get("resize"), list | tuple | int | None):
+            raise InputError(f"resize is {parts['resize']!r}, but must be [height, width], or one number for both")
         if isinstance(parts.get("resize"), int) and not isinstance(parts["resize"], bool):
             parts["resize"] = (parts["resize"], parts["resize"])
         if isinstance(parts.get("reset_options"), Mapping):

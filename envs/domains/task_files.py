@@ -44,12 +44,16 @@ def find_task(task: TransferTask | Path | str) -> TransferTask:
     """Return a task by its registered name, or the task that a file ending in `.json` describes; a task as it is.
 
     Raises:
-        InputError: there is no such task, or the file does not describe one.
+        InputError: there is no such task, the file does not describe one, or something else is given.
     """
     if isinstance(task, TransferTask):
         return task
+    if not isinstance(task, Path | str):
+        raise InputError(f"a task is a TransferTask, its name or its JSON file, not {type(task).__name__}")
     path = Path(task)
     if path.suffix != ".json":
+        if path.is_file():
+            raise InputError(f"{task} is no task: a task file is JSON, and its name ends in .json")
         return tasks.get(str(task))
     return task_from_dict(read_json(path), str(task), str(path.resolve().parent))
 

@@ -330,7 +330,7 @@ def _numpy_file(path: Path, *, mapped: bool) -> Any:
 
 
 def _not_an_array(path: Path, error: Exception) -> str:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+    if any(words in str(error) for words in ("allow_pickle", "Object arrays", "Python objects")):
         return f"{path} holds Python objects, which darla does not read, since that would run code; save a plain array"
     return f"{path} is damaged: it is not a complete {path.suffix} file ({error})"
 

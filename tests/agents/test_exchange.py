@@ -338,7 +338,7 @@ def test_what_does_not_predict_is_refused(agent, sentence):
 @pytest.mark.parametrize(
     ("actions", "sentence"),
     [
-        (lambda images: np.full(len(images), 3), "but 2 of 3 discrete actions are needed"),
+        (lambda images: np.full(len(images), 3), "returned action 3, but actions are 0 to 2"),
         (lambda images: np.zeros(len(images)), "returned float64"),
         (lambda images: np.zeros(1, int), r"of shape \(1,\) for 2 images"),
         (lambda images: images.nothing, "failed to predict: AttributeError.*test_exchange.py, line"),

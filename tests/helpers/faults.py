@@ -96,6 +96,10 @@ def _arrays(name: str, **arrays: np.ndarray) -> Callable[[Path], None]:
     return write
 
 
+def _array(name: str, array: np.ndarray) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / name, array)
+
+
 def _frames(folder: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     frames_from_images(images, folder / "frames")
@@ -106,6 +110,10 @@ MODEL = """from darla.vision import VAE
 
 class Mine(VAE):
     def penalty(self, posterior, latents, generator):
+        return {}
+"""
+AGENT = """class Mine:
+    def predict(self, observation):
         return {}
 """
 SHORT = "--training.steps 2 --training.batch-size 8 --vae.latent-dim 4"
@@ -206,6 +214,81 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             ),
             f"{COLLECT} --shard-size 30 --workers 2",
             slow=True,
+        ),
+        Fault(
+            "`reset` takes no seed.",
+            r"Gymnasium's is reset\(self, \*, seed=None, options=None\)",
+            room(
+                "room_seedless",
+                ("self, *, seed=None, options=None", "self"),
+                ("super().reset(seed=seed)", "super().reset()"),
+            ),
+            COLLECT,
+        ),
+        Fault(
+            "There is no `observation_space`.",
+            "the observation_space of .* is missing",
+            room("room_spaceless", (SPACE, "pass")),
+            COLLECT,
+        ),
+        Fault(
+            "There is no `action_space`.",
+            "the action_space of .* is missing",
+            room("room_passive", (ACTIONS, "pass")),
+            COLLECT,
+        ),
+        Fault(
+            "Actions are a dictionary.",
+            "agents take one of n discrete actions, or a vector",
+            room("room_acts", (ACTIONS, "self.action_space = spaces.Dict(move=spaces.Discrete(3))")),
+            COLLECT,
+        ),
+        Fault(
+            "Actions start at 1.",
+            "start at 1, and must start at 0",
+            room("room_one", (ACTIONS, "self.action_space = spaces.Discrete(3, start=1)")),
+            COLLECT,
+        ),
+        Fault(
+            "A flag is text.",
+            "True or False is needed",
+            room("room_flag", ("False, self.t == 30", "False, 'no'")),
+            COLLECT,
+        ),
+        Fault(
+            "Images change their size in an episode.",
+            r"returned uint8 \(32, 32, 3\) from step",
+            room(
+                "room_shrinks", ("        return image\n", "        return image if self.t < 3 else image[:32, :32]\n")
+            ),
+            COLLECT,
+        ),
+        Fault(
+            "It fails when it is closed.",
+            r"RuntimeError: no window \(room_closed.py, line 2\d, in close\)",
+            room(
+                "room_closed",
+                (
+                    "    def image(self)",
+                    "    def close(self):\n        raise RuntimeError('no window')\n\n    def image(self)",
+                ),
+            ),
+            COLLECT,
+        ),
+        Fault(
+            "A wrapper is misspelled.",
+            "did you mean 'TimeLimit'",
+            room("room_wrapped", wrappers=["gymnasium.wrappers:TimeLimits"]),
+            COLLECT,
+        ),
+        Fault(
+            "An argument of a wrapper is misspelled.",
+            "unexpected keyword argument 'max_steps'",
+            room(
+                "room_timed",
+                wrappers=[{"wrapper": "gymnasium.wrappers:TimeLimit", "arguments": {"max_steps": 9}}],
+            ),
+            COLLECT,
         ),
         Fault(
             "`step` returns four values, as in Gym before 0.26.",
@@ -353,6 +436,25 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             },
             COLLECT,
         ),
+        Fault(
+            "A module is named by its file.",
+            "a module is named without .py: room_file",
+            {"task.json": task("room_file.py")},
+            COLLECT,
+        ),
+        Fault(
+            "A class is written with a dot.",
+            "named module:Class, here room_dot:Room",
+            {"task.json": task("room_dot").replace(":Room", ".Room")},
+            COLLECT,
+        ),
+        Fault("The wrappers are no list.", "a list of wrappers", {"task.json": task("room", wrappers="a:B")}, COLLECT),
+        Fault(
+            "A size is text.", r"\[height, width\], or one number", {"task.json": task("room", resize="64")}, COLLECT
+        ),
+        Fault(
+            "The file is YAML.", "a task file is JSON", {"task.yaml": "name: rooms"}, "collect task.yaml --out frames"
+        ),
         Fault("A task is misspelled.", "did you mean 'new_room'", {}, "collect new_rom --out frames"),
         Fault("The name of image data is given for a task.", "'sprites' is image data", {}, "act sprites --out agent"),
     ),
@@ -366,6 +468,36 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "The place to write is a file.", "is a file, not a folder", {"out": "text"}, "collect new_room --out out"
+        ),
+        Fault(
+            "A folder of images holds none.",
+            "holds no image files",
+            {"images/notes.txt": "none yet"},
+            "see images --resize 32 --out encoder",
+        ),
+        Fault(
+            "A file is no image.",
+            "images/a.png cannot be read as an image",
+            {"images/a.png": "none"},
+            "see images --resize 32 --out encoder",
+        ),
+        Fault(
+            "Images are floats in a file.",
+            r"\(255 \* images\).round\(\).astype\('uint8'\)",
+            {"images.npy": _array("images.npy", np.full((4, 32, 32, 3), 0.5))},
+            "see images.npy --out encoder",
+        ),
+        Fault(
+            "A file holds Python objects.",
+            "holds Python objects, which darla does not read",
+            {"images.npy": _array("images.npy", np.array([{}], dtype=object))},
+            "see images.npy --out encoder",
+        ),
+        Fault(
+            "A table of factors has fewer rows than there are images.",
+            "t.csv has 1 rows, but there are 4 images",
+            {"images.npy": _array("images.npy", np.zeros((4, 32, 32, 3), np.uint8)), "t.csv": "x\n1\n"},
+            "see images.npy --factors t.csv --out encoder",
         ),
         Fault(
             "A data set is given in another format.",
@@ -423,6 +555,62 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
                 "frames": _frames,
             },
             f"see frames --model models_of_size:Mine {SHORT} --out encoder",
+        ),
+        Fault(
+            "A network returns maps of features.",
+            "end it with an average pool",
+            {"nets_of_maps.py": "from torch import nn\n\nnet = nn.Conv2d(3, 4, 3)\n", "frames": _frames},
+            "see frames --encoder nets_of_maps:net --out encoder",
+        ),
+        Fault(
+            "An algorithm cannot take the actions.",
+            "cannot choose from 3 discrete actions",
+            room("room_sac"),
+            "act task.json --algorithm sac --out agent",
+        ),
+        Fault(
+            "An agent has no `predict`.",
+            "has no method predict",
+            {**room("room_mute"), "agents_mute.py": "class Mine:\n    pass\n"},
+            "transfer task.json mine=agents_mute:Mine --out transfer",
+        ),
+        Fault(
+            "`predict` of an agent raises.",
+            r"failed to predict: ZeroDivisionError: .* \(agents_fail.py, line 3, in predict\)",
+            {**room("room_fails"), "agents_fail.py": AGENT.format("1 / 0")},
+            "transfer task.json mine=agents_fail:Mine --episodes 2 --out transfer",
+        ),
+        Fault(
+            "An agent names an action that does not exist.",
+            "returned action 9, but actions are 0 to 2",
+            {**room("room_nine"), "agents_nine.py": AGENT.format("[9] * len(observation)")},
+            "transfer task.json mine=agents_nine:Mine --episodes 2 --out transfer",
+        ),
+        Fault(
+            "A file of weights is given for a zip of SB3.",
+            "cannot be read as a zip of Stable-Baselines3",
+            {**room("room_zip"), "model.pth": "weights"},
+            "import model.pth task.json --out agent",
+        ),
+        Fault(
+            "Agents are a dictionary.",
+            r"list\(agents.items\(\)\)",
+            python="import darla\ndarla.transfer('new_room', {'DARLA': 'runs/agent'}, 'transfer')",
+        ),
+        Fault(
+            "Images are a list.",
+            r"numpy.stack\(images\)",
+            python="import darla\nimport numpy as np\ndarla.see([np.zeros((32, 32, 3), np.uint8)], 'encoder')",
+        ),
+        Fault(
+            "An environment is given for a task.",
+            "a task is a TransferTask, its name or its JSON file, not",
+            python="import darla\nimport gymnasium\ndarla.check(gymnasium.make('CartPole-v1'))",
+        ),
+        Fault(
+            "An environment is given for the id of one.",
+            "must be the id of an environment",
+            python="from darla.envs import EnvDomain\nEnvDomain('rooms', print, ({},))",
         ),
         Fault(
             "An argument of an environment is a function.",
