@@ -43,7 +43,8 @@ class EnvDomain:
     """Where modules are searched first, such as that of the task's JSON file; it is not part of the record."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.env_id, str) or not self.env_id.strip():
+        given: object = self.env_id
+        if not isinstance(given, str) or not given.strip():
             raise InputError(
                 f"env_id of domain {self.name!r} is {self.env_id!r}, but must be the id of an environment, or "
                 "module:Class"
