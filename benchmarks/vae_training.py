@@ -1,11 +1,14 @@
 """Training images per second: this toolkit's loop against the same network in plain float32 PyTorch.
 
-    python -m benchmarks.vae_training [--model pixel|perceptual] [--threads 1] [--repeats 7] [--require 1.7]
+    python -m benchmarks.vae_training [--model pixel|perceptual|features] [--threads 1] [--repeats 7] [--require 1.7]
 
 The sides take turns within one process, a chunk of steps each, so that whatever else the machine does hits them
 alike; the table gives medians over the chunks. Each side does a whole training step: it gathers the batch from uint8
 frames, computes the loss, its gradient and an Adam step. `plain float32` is the loop of a tutorial; `plain bfloat16`
 adds autocast and channels_last to it, which shows what the toolkit's own work on top of those is worth.
+
+`features` is the preset `darla`. There the toolkit computes J(x) of each image once and the plain sides in every batch;
+the time it takes for that is measured by itself and spread over the preset's passes through its frames.
 """
 
 import argparse
@@ -13,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +36,14 @@ from darla.vision import (
     SeeConfig,
     train_model,
 )
-from darla.vision.training.devices import cpu_has_bfloat16
+from darla.vision.presets import ENCODERS
+from darla.vision.training.devices import DevicePrecision, cpu_has_bfloat16, place
+from darla.vision.training.fused_conv import fuse_for_cpu
+from darla.vision.training.known_features import known_features
 
 BATCH = 64
+FRAMES = 40_000
+"""Of the demonstration, which trains the preset."""
 WARM_UP = 3
 """Steps of each side before anything is timed: oneDNN compiles its kernels in the first."""
 
@@ -84,9 +92,42 @@ class PlainFeatures(nn.Module):
         return features.float()
 
 
-def plain_side(frames: np.ndarray[Any, Any], perceptual: bool, reduced: bool) -> Callable[[], None]:
+class PlainFeatureVAE(PlainVAE):
+    """The same with a decoder to the 128 features of a bottleneck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        relu = nn.ReLU
+        self.decoder = nn.Sequential(
+            nn.Linear(32, 256), relu(), nn.Linear(256, 256), relu(), nn.Linear(256, 128)
+        )  # fmt: skip
+
+
+class PlainBottleneck(nn.Module):
+    """J as one writes it down where it is a DAE's bottleneck: four convolutions, a linear layer, whitening."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        elu = nn.ELU
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
+            nn.Conv2d(32, 64, 4, 2, 1), elu(), nn.Conv2d(64, 64, 4, 2, 1), elu(),
+            nn.Flatten(), nn.Linear(1024, 128),
+        )  # fmt: skip
+        self.register_buffer("mean", torch.zeros(128))
+        self.register_buffer("transform", torch.eye(128))
+        self.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the whitened features, in float32."""
+        features: Tensor = (self.layers(images).float() - self.mean) @ self.transform
+        return features
+
+
+def plain_side(frames: np.ndarray[Any, Any], loss: str, reduced: bool) -> Callable[[], None]:
     """Return a function that takes one plain training step."""
-    model, features = PlainVAE(), PlainFeatures()
+    model = PlainFeatureVAE() if loss == "features" else PlainVAE()
+    features = PlainBottleneck() if loss == "features" else PlainFeatures()
     if reduced:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -100,13 +141,14 @@ def plain_side(frames: np.ndarray[Any, Any], perceptual: bool, reduced: bool) ->
             images = images.contiguous()
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
-            logits, mean, log_variance = model(images)
-            if perceptual:
+            outputs, mean, log_variance = model(images)
+            if loss == "pixel":
+                distance = functional.binary_cross_entropy_with_logits(outputs, images, reduction="sum") / BATCH
+            else:
                 with torch.no_grad():
                     target = features(images)
-                distance = 0.5 * (features(logits.sigmoid()) - target).square().sum() / BATCH
-            else:
-                distance = functional.binary_cross_entropy_with_logits(logits, images, reduction="sum") / BATCH
+                predicted = outputs if loss == "features" else features(outputs.sigmoid())
+                distance = 0.5 * (predicted - target).square().sum() / BATCH
         kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum() / BATCH
         (distance + kl).backward()
         optimizer.step()
@@ -114,20 +156,37 @@ def plain_side(frames: np.ndarray[Any, Any], perceptual: bool, reduced: bool) ->
     return step
 
 
-def our_model(perceptual: bool) -> BetaVAE:
+def our_model(loss: str) -> BetaVAE:
     """Return the toolkit's model of the same size."""
-    if not perceptual:
+    if loss == "pixel":
         return BetaVAE(BetaVAEConfig())
-    config = BetaVAEConfig(loss="perceptual", perceptual=PerceptualConfig(layer="conv3"))
+    layer = "bottleneck" if loss == "features" else "conv3"
+    config = BetaVAEConfig(loss=loss, perceptual=PerceptualConfig(layer=layer))
     return BetaVAE(config, FeatureSpace(DAE(DAEConfig()), config.perceptual))
 
 
-def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]]:
+def with_known_features(rates: Sequence[float], frames: np.ndarray[Any, Any], repeats: int) -> list[float]:
+    """Return rates of steps as those of a whole training, J(x) of all images before it included."""
+    preset = ENCODERS["darla"].training
+    passes = preset.steps * preset.batch_size / FRAMES
+    model, precision = our_model("features"), DevicePrecision.choose("auto", "cpu")
+    fuse_for_cpu(model)
+    place(model, precision.device)
+    rows, seconds = np.arange(len(frames)), []
+    for _ in range(repeats + 1):
+        begun = time.perf_counter()
+        known_features(model, frames, rows, 2 * len(rows), precision)[0].of(rows[:1])
+        seconds.append((time.perf_counter() - begun) / len(rows))
+    print(f"J(x) once: {1 / statistics.median(seconds[1:]):.0f} images/s; {passes:.1f} passes")
+    return [1 / (1 / rate + statistics.median(seconds[1:]) / passes) for rate in rates]
+
+
+def measure(loss: str, repeats: int, steps: int) -> dict[str, list[float]]:
     """Return images per second of each side, one number for each chunk of steps."""
-    frames = np.random.default_rng(0).integers(0, 256, (4096, 64, 64, 3), dtype=np.uint8)
-    plain = {"plain float32": plain_side(frames, perceptual, reduced=False)}
+    frames = np.random.default_rng(0).integers(0, 256, (1024, 64, 64, 3), dtype=np.uint8)
+    plain = {"plain float32": plain_side(frames, loss, reduced=False)}
     if cpu_has_bfloat16():
-        plain["plain bfloat16, channels_last"] = plain_side(frames, perceptual, reduced=True)
+        plain["plain bfloat16, channels_last"] = plain_side(frames, loss, reduced=True)
     for take_step in plain.values():
         for _ in range(WARM_UP):
             take_step()
@@ -152,20 +211,23 @@ def measure(perceptual: bool, repeats: int, steps: int) -> dict[str, list[float]
         training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=BATCH
     ).training  # fmt: skip
     with tempfile.TemporaryDirectory() as out:
-        train_model(our_model(perceptual), frames, training, Path(out), seed=0, observe=take_turns)
+        train_model(our_model(loss), frames, training, Path(out), seed=0, observe=take_turns)
+    if loss == "features":
+        rates["darla"] = with_known_features(rates["darla"], frames, repeats)
     return rates
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=["pixel", "perceptual"], default="pixel", help="reconstruction term")
+    losses = ["pixel", "perceptual", "features"]
+    parser.add_argument("--model", choices=losses, default="pixel", help="reconstruction term")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads; all sides use as many")
     parser.add_argument("--repeats", type=int, default=7, help="timed chunks of each side")
     parser.add_argument("--steps", type=int, default=20, help="steps in a chunk")
     parser.add_argument("--require", type=float, help="fail below this ratio to plain float32")
     arguments = parser.parse_args()
     limit_threads(arguments.threads)
-    rates = measure(arguments.model == "perceptual", arguments.repeats, arguments.steps)
+    rates = measure(arguments.model, arguments.repeats, arguments.steps)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     slowest = medians["plain float32"]
     print(f"\n{arguments.model} loss, batch {BATCH}, {arguments.threads} thread(s), torch {torch.__version__}, "

@@ -23,6 +23,7 @@ from darla.vision.training.batches import BatchOrder, Frames
 from darla.vision.training.config import TrainingConfig
 from darla.vision.training.devices import DevicePrecision, DistributedContext, disable_malloc_trim, place
 from darla.vision.training.fused_conv import fuse_for_cpu
+from darla.vision.training.known_features import known_features
 from darla.vision.training.units import Units, single_images
 
 M = TypeVar("M", bound=nn.Module)
@@ -125,6 +126,7 @@ def train_model(
         loss = DistributedDataParallel(_Objective(model), find_unused_parameters=model.skips_parameters)
     own_micro_batches = range(processes.rank, micro_batches, processes.world)
     size = config.batch_size // units.size // micro_batches
+    features = known_features(model, frames, units.rows, config.steps * config.batch_size, precision)
     model.train()
     # Processes that train together would stop at different steps.
     kept = (signal.SIGINT, signal.SIGTERM) if processes.world == 1 else ()
@@ -138,7 +140,10 @@ def train_model(
             batch = order(state.step)
             for number in own_micro_batches:
                 drawn = batch[number * size : (number + 1) * size]
-                images = model.to_input(frames[units.images_of(drawn)])
+                rows = units.images_of(drawn)
+                images = model.to_input(frames[rows])
+                for each in features:
+                    each.announce(images, rows)
                 known = units.supervision_of(drawn, precision.device)
                 noise = torch.Generator(precision.device)
                 noise.manual_seed(seed_for(seed, "noise", state.step, number))
@@ -154,6 +159,8 @@ def train_model(
                 state.save()
             if interrupts.requested:
                 interrupts.stop()
+    for each in features:
+        each.forget()
     model.eval()
     return TrainResult(state.history, state.seconds())
 

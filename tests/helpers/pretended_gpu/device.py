@@ -49,13 +49,13 @@ class PretendedGPU:
             "current_device": lambda: 0,
             "get_device_name": lambda *_: "pretended GPU",
             "is_bf16_supported": lambda *_, **__: self.bfloat16,
+            "is_current_stream_capturing": lambda: False,
             "synchronize": lambda *_: None,
             "set_device": lambda *_: None,
             "manual_seed_all": lambda _: self.counts.update(["global generator seeded"]),
         }.items():
             self._stack.enter_context(mock.patch.object(torch.cuda, name, value))
         # PyTorch's build with CUDA believes in the GPU, and its optimizers ask the driver whether a graph is captured.
-        self._stack.enter_context(mock.patch.object(torch.cuda, "is_current_stream_capturing", lambda: False))
         self._stack.enter_context(mock.patch.object(torch.accelerator, "current_stream", _Stream))
         self._stack.enter_context(mock.patch.object(torch, "Generator", _Generator))
         grouped = torch.optim.Optimizer._group_tensors_by_device_and_dtype
