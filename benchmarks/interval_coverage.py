@@ -153,9 +153,9 @@ def correlation_coverage(items: int, replications: int, strength: float = 0.6, s
     rng, truth, held = np.random.default_rng(seed), 6 / pi * asin(strength / 2), 0
     for number in range(replications):
         pair = rng.multivariate_normal([0, 0], [[1, strength], [strength, 1]], size=items)
-        found = rank_correlation(pair[:, 0], pair[:, 1], resamples=1_000, seed=number)
-        assert found is not None
-        held += found.low <= truth <= found.high
+        result = rank_correlation(pair[:, 0], pair[:, 1], resamples=1_000, seed=number)
+        assert result is not None
+        held += result.low <= truth <= result.high
     return held / replications
 
 

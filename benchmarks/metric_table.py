@@ -54,14 +54,14 @@ def rows(
     codes = {name: CODES[name](factors) for name in chosen}
     samples = {(name, p): Sample(codes[name], factors, preset=p) for name in codes for p in PRESETS}
     for name in names:
-        found: dict[tuple[str, str], dict[str, float] | str] = {}
+        result: dict[tuple[str, str], dict[str, float] | str] = {}
         for (code, preset), sample in samples.items():
             print(f"{name} {code} {preset}", file=sys.stderr, flush=True)
-            found[code, preset] = _values(METRICS[name], sample, slow)
+            result[code, preset] = _values(METRICS[name], sample, slow)
         for value in COLUMNS[name]:
             cells = [name if value == name else f"{name}: {value}"]
             for code in codes:
-                cells.append(" / ".join(_shown(found[code, preset], value) for preset in PRESETS))
+                cells.append(" / ".join(_shown(result[code, preset], value) for preset in PRESETS))
             yield cells
 
 
@@ -70,10 +70,10 @@ def _values(metric: Any, sample: Sample, slow: bool) -> dict[str, float] | str:
         return "..."
     try:
         # Only the scores: chance levels are not in this table, and cost as much again.
-        found = metric.scores(sample)
+        result = metric.scores(sample)
     except InputError:
         return "-"
-    values = {metric.name: float(found.score), **{name: float(value) for name, value in found.values.items()}}
+    values = {metric.name: float(result.score), **{name: float(value) for name, value in result.values.items()}}
     return values
 
 

@@ -87,9 +87,9 @@ def measure(
         started = time.perf_counter()
         pieces = range(0, SCORED, 250)
         codes = posterior_of(model, (model.to_input(images[start : start + 250]) for start in pieces)).mean
-        found = evaluate(codes, factors, (SCORE, "mig"), seed=seed)
+        result = evaluate(codes, factors, (SCORE, "mig"), seed=seed)
         seconds = started - begun - scoring_seconds
-        rows.append({"step": row["step"], "seconds": seconds, **{name: each.score for name, each in found.items()}})
+        rows.append({"step": row["step"], "seconds": seconds, **{name: each.score for name, each in result.items()}})
         print(setting, *(f"{name} {value:.3g}" for name, value in rows[-1].items()), flush=True)
         scoring_seconds += time.perf_counter() - started
         if len(rows) > 1 and min(rows[-1][SCORE], rows[-2][SCORE]) >= reach:

@@ -36,9 +36,9 @@ def test_before_training_the_policy_sees_the_codes_of_the_encoder(algorithm, col
     settings = short(algorithm, fine_tune=True).resolve("pixels")
     learner = build(algorithm, settings, env, 0, extractor=extractor_arguments(described, 1))
     copy_encoder_into(learner.policy, model)
-    found = extractors(learner.policy)
-    assert len(found) == (2 if ALGORITHMS[algorithm].value_based else 1)
-    for part in found:
+    result = extractors(learner.policy)
+    assert len(result) == (2 if ALGORITHMS[algorithm].value_based else 1)
+    for part in result:
         with torch.no_grad():
             codes = part(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
         np.testing.assert_allclose(codes.numpy(), encode_images(model, images, normalize=True), atol=1e-4)

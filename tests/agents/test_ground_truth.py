@@ -31,13 +31,13 @@ def test_states_are_those_of_the_environments_through_the_end_of_an_episode(room
     vec.seed(7), env.seed(7)
     states = vec.reset()
     env.reset()
-    told = env.reset_infos
+    state_infos = env.reset_infos
     for step in range(STEPS + 2):
-        assert np.array_equal(states, [state_vector(info, vec.size) for info in told])
+        assert np.array_equal(states, [state_vector(info, vec.size) for info in state_infos])
         actions = np.array([step % 3, 2])
         states, _, dones, changed = vec.step(actions)
         *_, infos = env.step(actions)
-        told = env.reset_infos if dones.any() else infos
+        state_infos = env.reset_infos if dones.any() else infos
         assert dones.all() == (step == STEPS - 1)
         if dones.any():
             assert np.array_equal(changed[0]["terminal_observation"], state_vector(infos[0], vec.size))

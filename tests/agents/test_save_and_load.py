@@ -87,12 +87,12 @@ def test_an_artefact_holds_tensors_json_and_csv_alone(trained):
 
 
 def test_an_agent_finds_its_encoder_where_it_lay(trained, encoder_folder):
-    found, named = Agent.load(trained), Agent.load(trained, encoder_folder)
+    result, named = Agent.load(trained), Agent.load(trained, encoder_folder)
     shown = frames(20)
     np.testing.assert_array_equal(
-        found.act(shown, False, np.random.default_rng(0)), named.act(shown, False, np.random.default_rng(0))
+        result.act(shown, False, np.random.default_rng(0)), named.act(shown, False, np.random.default_rng(0))
     )
-    assert found.digest == named.digest
+    assert result.digest == named.digest
 
 
 def test_a_moved_agent_asks_for_its_encoder(agent_folder):

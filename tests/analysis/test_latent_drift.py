@@ -67,27 +67,27 @@ def test_the_same_state_is_in_the_same_place_in_any_looks(pairs):
 
 
 def test_an_encoder_that_ignores_what_it_sees_does_not_drift():
-    (found,) = latent_drift(MeanColor(blind=True), TASK, states=STATES).values()
-    assert (found.relative, found.shift) == (0.0, 0.0)
-    assert found.per_latent_relative == (0.0, 0.0, 0.0)
+    (result,) = latent_drift(MeanColor(blind=True), TASK, states=STATES).values()
+    assert (result.relative, result.shift) == (0.0, 0.0)
+    assert result.per_latent_relative == (0.0, 0.0, 0.0)
 
 
 def test_an_encoder_of_colors_drifts_and_not_between_identical_contexts():
     model = MeanColor(blind=False)
-    (found,) = latent_drift(model, TASK, states=STATES).values()
-    assert found.relative > 0.5
+    (result,) = latent_drift(model, TASK, states=STATES).values()
+    assert result.relative > 0.5
     same = TASK.__class__("same", TASK.unlabeled, TASK.targets[TARGET], TASK.validation, {"same": TASK.targets[TARGET]})
     (still,) = latent_drift(model, same, states=STATES).values()
     assert (still.relative, still.shift) == (0.0, 0.0)
 
 
 def test_a_code_of_the_state_alone_has_no_drift_and_a_code_of_the_hue_alone_has_all(pairs):
-    state = np.array([[told["agent"][name] for name in ("x", "z", "heading")] for told in pairs.states])
+    state = np.array([[info["agent"][name] for name in ("x", "z", "heading")] for info in pairs.states])
     assert drift(state, state).relative == 0.0
     hues = [np.array([[pair[side].number("wall_hue")] for pair in pairs.contexts]) for side in (0, 1)]
-    found = drift(*hues)
-    assert found.relative == pytest.approx(1.0)
-    assert found.shift == pytest.approx(2.0)  # half the distance on either side of the mean
+    result = drift(*hues)
+    assert result.relative == pytest.approx(1.0)
+    assert result.shift == pytest.approx(2.0)  # half the distance on either side of the mean
     both = drift(*(np.hstack([state, hue]) for hue in hues))
     np.testing.assert_allclose(both.per_latent_relative, [0, 0, 0, 1], atol=1e-9)
     assert 0 < both.relative < 1
@@ -107,19 +107,19 @@ def test_drift_is_compared_with_every_pair_of_unrelated_states():
     one, other = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
     moved = np.mean([np.sum((one[i] - other[i]) ** 2) for i in range(6)])
     unrelated = np.mean([np.sum((one[i] - other[k]) ** 2) for i in range(6) for k in range(6) if i != k])
-    found = drift(one, other, np.array([1.0, 2.0, 4.0]))
-    assert found.relative == pytest.approx(np.sqrt(moved / unrelated))
+    result = drift(one, other, np.array([1.0, 2.0, 4.0]))
+    assert result.relative == pytest.approx(np.sqrt(moved / unrelated))
     rms = np.sqrt(((one - other) ** 2).mean(axis=0))
-    np.testing.assert_allclose(found.per_latent_shift, rms / [1, 2, 4])
-    assert from_json(Drift, to_json(found), "measures.json") == found
-    assert mean_relative({"a": found, "b": drift(one, one)}) == pytest.approx(found.relative / 2)
+    np.testing.assert_allclose(result.per_latent_shift, rms / [1, 2, 4])
+    assert from_json(Drift, to_json(result), "measures.json") == result
+    assert mean_relative({"a": result, "b": drift(one, one)}) == pytest.approx(result.relative / 2)
 
 
 def test_features_of_an_agent_on_pixels_drift_too(tmp_path: Path):
     agent = hasty_agent(tmp_path / "agent", 0)
-    (found,) = feature_drift(agent, TASK, states=4).values()
-    assert len(found.per_latent_shift) == 512
-    assert 0 < found.relative < 1.5
+    (result,) = feature_drift(agent, TASK, states=4).values()
+    assert len(result.per_latent_shift) == 512
+    assert 0 < result.relative < 1.5
 
 
 def test_what_cannot_be_compared_is_refused():

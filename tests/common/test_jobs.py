@@ -37,10 +37,10 @@ def test_jobs_wait_for_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixt
     ended = [name for event, name, _ in diary(tmp_path) if event == "ends"]
     assert ended[0] == "a"
     assert ended[-1] == "d"
-    told = capsys.readouterr().err
-    assert "[4/4] d:" in told
+    output = capsys.readouterr().err
+    assert "[4/4] d:" in output
     # What a job prints goes to its log; a status line may repeat the last of it, on a machine that is slow.
-    assert not [line for line in told.splitlines() if line.startswith("made")]
+    assert not [line for line in output.splitlines() if line.startswith("made")]
     assert "made a" in (tmp_path / "logs" / f"{tmp_path.name}-a.log").read_text().splitlines()
 
 

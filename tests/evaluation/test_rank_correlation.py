@@ -18,20 +18,20 @@ def test_the_coefficient_is_the_librarys(tied):
     one, two = RNG.normal(size=14), RNG.normal(size=14)
     if tied:
         one, two = np.round(one), np.round(two)
-    found = rank_correlation(one, two)
-    assert found is not None
-    assert found.rho == pytest.approx(spearmanr(one, two).statistic)
-    assert found.low <= found.rho <= found.high
-    assert not found.preliminary
+    result = rank_correlation(one, two)
+    assert result is not None
+    assert result.rho == pytest.approx(spearmanr(one, two).statistic)
+    assert result.low <= result.rho <= result.high
+    assert not result.preliminary
 
 
 def test_the_p_value_is_that_of_all_permutations():
     one, two = np.arange(6.0), np.array([1.0, 0.0, 2.0, 4.0, 3.0, 5.0])
-    found = rank_correlation(one, two)
-    assert found is not None
+    result = rank_correlation(one, two)
+    assert result is not None
     every = np.array([spearmanr(one, two[list(order)]).statistic for order in permutations(range(6))])
-    assert found.p_value == pytest.approx(np.mean(np.abs(every) >= abs(found.rho) - 1e-9))
-    assert found.preliminary
+    assert result.p_value == pytest.approx(np.mean(np.abs(every) >= abs(result.rho) - 1e-9))
+    assert result.preliminary
 
 
 def test_few_items_are_tried_in_every_order():
@@ -65,6 +65,6 @@ def test_intervals_of_twelve_encoders_cover_within_four_points():
     truth, held = 6 / pi * asin(0.3), 0
     for number in range(600):
         pair = RNG.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=12)
-        found = rank_correlation(*pair.T, resamples=1_000, seed=number)
-        held += found.low <= truth <= found.high
+        result = rank_correlation(*pair.T, resamples=1_000, seed=number)
+        held += result.low <= truth <= result.high
     assert 0.91 < held / 600 < 0.99

@@ -117,8 +117,8 @@ def test_the_command_line_makes_every_method(name):
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_the_documentation_tells_how_to_make_every_method(name):
-    told = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
-    (row,) = (line for line in told.splitlines() if line.startswith(f"| `{name}` "))
+    output = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
+    (row,) = (line for line in output.splitlines() if line.startswith(f"| `{name}` "))
     preset, options = COMMANDS[name]
     assert METHODS[name].name in row
     assert options in row

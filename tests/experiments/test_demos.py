@@ -39,10 +39,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         time.sleep(0.02)
     time.sleep(0.5)
     os.killpg(first.pid, signal.SIGINT)
-    _, told = first.communicate(timeout=900)
-    assert first.returncode == 130, told
-    assert told.splitlines()[-1] == "darla demo: stopped; the same command resumes where it stopped"
-    assert "Traceback" not in told
+    _, output = first.communicate(timeout=900)
+    assert first.returncode == 130, output
+    assert output.splitlines()[-1] == "darla demo: stopped; the same command resumes where it stopped"
+    assert "Traceback" not in output
     done = darla("demo", "--preset", "tiny", "--out", folder)
     assert "of 4 jobs are done already" in done.stderr
     (folder / "printed").write_text(done.stdout)
@@ -50,8 +50,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_stage_is_there_and_the_table_names_every_method(runs: Path) -> None:
-    found = {Artefact.load(path.parent).kind for path in runs.rglob("card.json")}
-    assert found == {"frames", "encoder", "agent", "transfer", "report"}
+    result = {Artefact.load(path.parent).kind for path in runs.rglob("card.json")}
+    assert result == {"frames", "encoder", "agent", "transfer", "report"}
     table = (runs / "table.md").read_text()
     assert (runs / "printed").read_text().strip() == table.strip()
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]

@@ -103,11 +103,11 @@ def test_names_and_scales_are_checked() -> None:
 
 
 def test_the_list_names_every_study() -> None:
-    told = darla("study", "list").stdout
+    output = darla("study", "list").stdout
     for name in STUDIES:
         for scale in SCALES:
-            assert f"{name} --scale {scale}\n" in told
-    assert "on two cores" in told
+            assert f"{name} --scale {scale}\n" in output
+    assert "on two cores" in output
 
 
 def test_the_command_line_knows_its_verbs() -> None:
@@ -138,7 +138,7 @@ def test_a_failed_part_leaves_the_other_tasks_evaluated(tmp_path: Path, monkeypa
     done = {part.task: is_complete(part.folder) for part in whole.transfers}
     assert done == {"conjunction": True, "new_room": False}
     assert not (tmp_path / "table.md").exists()
-    found = run_study(study, tmp_path, workers=1)
-    assert set(found.transfers) == {"conjunction", "new_room"}
-    assert "new_room" in found.table
-    assert "end to end" in found.paper_table
+    result = run_study(study, tmp_path, workers=1)
+    assert set(result.transfers) == {"conjunction", "new_room"}
+    assert "new_room" in result.table
+    assert "end to end" in result.paper_table

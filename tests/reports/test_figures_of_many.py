@@ -64,7 +64,7 @@ def test_training_curves_need_no_legend() -> None:
 
 
 def test_profiles_of_many_methods_have_a_panel_for_each(transfer: TransferData, many: TransferScores) -> None:
-    found = [profile for profile in profiles(transfer.scores, transfer.episodes) if profile.method != "random"]
-    svg = to_svg(profile_figure(found, many))
-    for profile in found:
+    result = [profile for profile in profiles(transfer.scores, transfer.episodes) if profile.method != "random"]
+    svg = to_svg(profile_figure(result, many))
+    for profile in result:
         assert svg.count(f">{profile.method}</text>") == 1

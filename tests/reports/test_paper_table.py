@@ -189,24 +189,24 @@ def test_every_form_is_written(made, tmp_path):
     latex = (tmp_path / "paper-table.tex").read_text()
     assert latex.count(r"\begin{tabular}{lrrrr}") == 2
     with (tmp_path / "scores.csv").open() as file:
-        found = list(csv.DictReader(file))
-    assert len(found) == 2 * len(LEVELS) * 4
-    assert {row["learner"] for row in found} == {"random", "PPO", "DQN"}
-    darla = next(row for row in found if (row["method"], row["domain"]) == ("DARLA", "all targets"))
+        result = list(csv.DictReader(file))
+    assert len(result) == 2 * len(LEVELS) * 4
+    assert {row["learner"] for row in result} == {"random", "PPO", "DQN"}
+    darla = next(row for row in result if (row["method"], row["domain"]) == ("DARLA", "all targets"))
     assert float(darla["mean_low"]) < float(darla["mean"]) < float(darla["mean_high"])
 
 
 def test_profiles_fall_from_one_to_none_and_the_better_method_is_above(made):
     scores = TransferScores.load(made.folder)
-    found = {profile.method: profile for profile in profiles(scores, read_episodes(made.folder / "episodes.csv"))}
-    for profile in found.values():
+    result = {profile.method: profile for profile in profiles(scores, read_episodes(made.folder / "episodes.csv"))}
+    for profile in result.values():
         assert (profile.share[0], profile.share[-1]) == (1.0, 0.0)
         assert (np.diff(profile.share) <= 0).all()
-    assert (found["DARLA"].share >= found["end to end (DQN)"].share).all()
-    assert found["random"].low is None
-    assert (found["DARLA"].low <= found["DARLA"].share).all()
-    assert (found["DARLA"].share <= found["DARLA"].high).all()
-    figure = profile_figure(list(found.values()), scores)
+    assert (result["DARLA"].share >= result["end to end (DQN)"].share).all()
+    assert result["random"].low is None
+    assert (result["DARLA"].low <= result["DARLA"].share).all()
+    assert (result["DARLA"].share <= result["DARLA"].high).all()
+    figure = profile_figure(list(result.values()), scores)
     assert len(figure.axes[0].lines) == len(LEVELS) - 1 + 2  # all but the random agent, and the levels 0 and 1
 
 

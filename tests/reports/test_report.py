@@ -37,18 +37,18 @@ class Reader(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.headings: list[str] = []
         self.feed(page)
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
         if tag not in _VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -58,7 +58,7 @@ class Reader(HTMLParser):
             self.headings.append(data)
 
     def all(self, *tags: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.found if tag in tags]
+        return [attributes for tag, attributes in self.elements if tag in tags]
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +126,8 @@ def test_all_that_was_found_is_told(page):
         assert heading in headings
     for method in METHODS:
         assert method in page
-    for told in ("leak: visual", "leak: conjunction", "2017", "10,000 bootstrap", "torch ", "numpy "):
-        assert told in page
+    for text in ("leak: visual", "leak: conjunction", "2017", "10,000 bootstrap", "torch ", "numpy "):
+        assert text in page
 
 
 def test_every_return_and_interval_is_in_the_table(scores):

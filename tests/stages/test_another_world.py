@@ -75,13 +75,13 @@ def encoder(frames: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artef
 @pytest.mark.slow
 def test_a_ranking_has_the_probes_of_the_worlds_facts(frames, tmp_path):
     made = darla.select(frames, tmp_path / "out", {"weak": SHORT}, seeds=(0, 1), workers=1)
-    found = json.loads((made.folder / "selection.json").read_text())
+    result = json.loads((made.folder / "selection.json").read_text())
     probes = {f"probe_{fact}" for fact in PROBED}
-    for each in found["candidates"]:
+    for each in result["candidates"]:
         assert {name for name in each["supervised_scores"] if name.startswith("probe_")} == probes
         assert set(each["informativeness"]) == set(SPACE)
         assert each["supervision"] == "none"
-    assert probes <= set(found["rank_correlation"])
+    assert probes <= set(result["rank_correlation"])
     table = (made.folder / "table.md").read_text()
     assert "probe of lamp on" in table
     assert "kind" not in table

@@ -91,8 +91,8 @@ def test_a_strip_that_cannot_be_drawn_costs_no_score(tmp_path: Path, monkeypatch
     scores = darla.transfer(task, [agent], tmp_path / "transfer", TRANSFER)
     assert (scores.folder / "scores.json").is_file()
     assert not (scores.folder / "strips").exists()
-    told = capfd.readouterr().err
-    assert "warning: the film strip of end to end in dark was left out, all else is complete (ValueError: no" in told
+    output = capfd.readouterr().err
+    assert "warning: the film strip of end to end in dark was left out, all else is complete (ValueError: no" in output
     darla.report(scores, tmp_path / "report")
 
 

@@ -34,12 +34,12 @@ def made(frames: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artefact
 
 
 def test_every_setting_and_seed_is_trained_and_ranked_best_first(made):
-    found = json.loads((made.folder / "selection.json").read_text())
-    listed = found["candidates"]
+    result = json.loads((made.folder / "selection.json").read_text())
+    listed = result["candidates"]
     assert {(each["name"], each["seed"]) for each in listed} == {(name, seed) for name in SETTINGS for seed in (0, 1)}
     scores = [each["udr"]["lasso"] for each in listed]
     assert scores == sorted(scores, reverse=True)
-    assert set(found["rank_correlation"]) >= {"mig", "dci", "sap", "probe_kind", "probe_bearing", "probe_distance"}
+    assert set(result["rank_correlation"]) >= {"mig", "dci", "sap", "probe_kind", "probe_bearing", "probe_distance"}
     best = load(made.folder / listed[0]["encoder"])
     assert best.latent_dim == 6
     for each in listed:

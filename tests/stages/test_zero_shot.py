@@ -116,7 +116,7 @@ def test_agents_on_latents_are_evaluated_with_their_encoder(agents, tmp_path):
     }
     assert {entry.method for entry in scores.comparisons} == {"DARLA"}
     made = collect_artefacts([alone.folder])
-    assert [found.digest for found in made.encoders] == [encoder.digest]
+    assert [each.digest for each in made.encoders] == [encoder.digest]
     assert len(made.agents) == 4
     assert len(made.frames) == 1
 
@@ -187,11 +187,11 @@ def test_contexts_for_choosing_encoders_are_played_apart_from_the_targets(tmp_pa
     task = replace(short_task(), selection=room("selection", 0.6))
     config = replace(CONFIG, splits=("source", "selection"), snapshot_eval_episodes=0, strip_frames=0, episodes=2)
     agent = hasty_agent(tmp_path / "agent", 4)
-    found = transfer(task, [agent], tmp_path / "out", config)
-    scores = TransferScores.load(found.folder)
+    result = transfer(task, [agent], tmp_path / "out", config)
+    scores = TransferScores.load(result.folder)
     assert [domain.name for domain in scores.domains] == ["source", "selection"]
     assert scores.comparisons == ()
-    assert {row.domain for row in read_episodes(found.folder / "episodes.csv")} == {"source", "selection"}
+    assert {row.domain for row in read_episodes(result.folder / "episodes.csv")} == {"source", "selection"}
 
 
 def test_an_agent_that_has_acted_in_a_target_is_refused(tmp_path):

@@ -59,13 +59,13 @@ def test_an_annealed_vae_without_capacity_is_a_beta_vae(images):
 
 def test_the_capacity_rises_in_a_straight_line_and_is_the_final_one_outside_training(images):
     model = build("annealed_vae", gamma=1.0, capacity=30.0, anneal_fraction=0.5)
-    found = []
+    result = []
     for share in (0.0, 0.25, 0.5, 0.9):
         model.on_step(round(1000 * share), 1000)
         terms = model.loss(images, generator())
-        found.append(float(terms["capacity"]))
+        result.append(float(terms["capacity"]))
         torch.testing.assert_close(terms["loss"], terms["pixel"] + (terms["kl"] - terms["capacity"]).abs())
-    assert found == [0.0, 15.0, 30.0, 30.0]
+    assert result == [0.0, 15.0, 30.0, 30.0]
     model.on_step(0, 1000)
     assert model.eval().loss(images, generator())["capacity"] == 30.0
 

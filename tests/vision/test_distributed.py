@@ -24,10 +24,10 @@ def test_two_processes_train_as_one(tmp_path):
     alone = start(tmp_path / "alone")
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     together = start(tmp_path / "together", *torchrun)
-    expected, found = alone.tensors(), together.tensors()
-    assert expected.keys() == found.keys()
+    expected, result = alone.tensors(), together.tensors()
+    assert expected.keys() == result.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4, msg=name)
+        torch.testing.assert_close(result[name], value, rtol=1e-3, atol=1e-4, msg=name)
     rows = [list(csv.DictReader((run.folder / "history.csv").open())) for run in (alone, together)]
     for one, two in zip(*rows, strict=True):
         assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=1e-3)

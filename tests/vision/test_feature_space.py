@@ -115,7 +115,7 @@ def test_whitened_features_are_uncorrelated_and_of_unit_variance(frames):
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_the_loss_does_not_depend_on_the_scale_that_the_dae_learnt(images, normalization):
-    found = []
+    distances = []
     for factor in (1.0, 30.0):
         torch.manual_seed(0)
         dae = DAE(DAEConfig(bottleneck=4), SHAPE)
@@ -124,17 +124,17 @@ def test_the_loss_does_not_depend_on_the_scale_that_the_dae_learnt(images, norma
             dae.encoder.head.bias.mul_(factor).add_(factor)
         loss = FeatureSpace(dae, PerceptualConfig("bottleneck", normalization))
         loss.calibrate(feature_statistics(dae, [images])["bottleneck"])
-        found.append(loss.distance(loss(images.flip(0)), images))
-    torch.testing.assert_close(found[0], found[1], rtol=1e-2, atol=1e-3)
+        distances.append(loss.distance(loss(images.flip(0)), images))
+    torch.testing.assert_close(distances[0], distances[1], rtol=1e-2, atol=1e-3)
 
 
 def test_statistics_do_not_depend_on_the_batches(frames):
     dae = DAE(DAEConfig(bottleneck=4), SHAPE)
     batch = dae.to_input(frames.images)
     whole, parts = feature_statistics(dae, [batch]), feature_statistics(dae, batch.split(50))
-    for layer, found in whole.items():
-        torch.testing.assert_close(found.mean, parts[layer].mean, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(found.covariance, parts[layer].covariance, rtol=1e-3, atol=1e-5)
+    for layer, measured in whole.items():
+        torch.testing.assert_close(measured.mean, parts[layer].mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(measured.covariance, parts[layer].covariance, rtol=1e-3, atol=1e-5)
 
 
 def test_a_feature_below_the_floor_is_not_scaled_up():

@@ -44,15 +44,15 @@ def test_grays_stay_gray():
 
 @pytest.mark.parametrize("hue", [0.0, 0.31, 0.77])
 def test_every_hue_is_as_likely_whatever_it_was(hue):
-    found = hues(random_hue_warp(painted(hue), 1.0, generator()))[:, 0]
-    counts = torch.histc(found, bins=8, min=0, max=1)
+    result = hues(random_hue_warp(painted(hue), 1.0, generator()))[:, 0]
+    counts = torch.histc(result, bins=8, min=0, max=1)
     assert counts.min() > 2000 / 8 * 0.75
     assert counts.max() < 2000 / 8 * 1.25
 
 
 def test_the_hue_of_one_thing_does_not_tell_that_of_another():
-    found = hues(random_hue_warp(painted(0.1), 1.0, generator()))
-    between = (found[:, 1] - found[:, 0]) * 2 * torch.pi
+    result = hues(random_hue_warp(painted(0.1), 1.0, generator()))
+    between = (result[:, 1] - result[:, 0]) * 2 * torch.pi
     concentration = torch.complex(between.cos(), between.sin()).mean().abs()  # 1 if one rotation moved both
     assert concentration < 0.7
 

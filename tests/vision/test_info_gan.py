@@ -283,9 +283,9 @@ def test_the_generator_has_a_gradient_in_every_fifth_step_and_is_left_alone_in_t
     trained = []
     for step in range(10):
         model.on_step(step, 10)
-        found = gradients(model, images)
-        assert all(found[name] is not None for name in found if name.startswith("discriminator"))
-        trained.append({found[name] is not None for name in found if name.startswith("generator")})
+        result = gradients(model, images)
+        assert all(result[name] is not None for name in result if name.startswith("discriminator"))
+        trained.append({result[name] is not None for name in result if name.startswith("generator")})
     assert trained == [{False}] * 4 + [{True}] + [{False}] * 4 + [{True}]
 
 

@@ -37,8 +37,8 @@ def test_the_prior_itself_costs_nothing_in_the_second_kind():
 
 def test_the_kinds_differ_on_the_diagonal_alone_and_by_the_mean_variance():
     mean, log_variance = white() @ torch.randn(4, 4), torch.randn(64, 4)
-    found = Posterior(mean, log_variance)
-    difference = code_covariance(found, "ii") - code_covariance(found, "i")
+    result = Posterior(mean, log_variance)
+    difference = code_covariance(result, "ii") - code_covariance(result, "i")
     torch.testing.assert_close(difference, log_variance.exp().mean(0).diag(), atol=1e-4, rtol=1e-4)
 
 

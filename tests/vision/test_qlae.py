@@ -75,5 +75,5 @@ def test_weight_decay_spares_biases_and_values():
 
 def test_a_traversal_goes_through_the_values_of_a_latent(images):
     model = build().eval()
-    found = traverse(model, images[:1], torch.zeros(3).numpy(), values=5)
-    assert found.values[0] == pytest.approx([-0.5, -0.25, 0.0, 0.25, 0.5])
+    result = traverse(model, images[:1], torch.zeros(3).numpy(), values=5)
+    assert result.values[0] == pytest.approx([-0.5, -0.25, 0.0, 0.25, 0.5])

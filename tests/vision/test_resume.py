@@ -21,11 +21,11 @@ def run(out: Path) -> str:
 
 def steps_done(out: Path) -> int:
     """Training steps of both models that checkpoints vouch for."""
-    found = 0
+    done = 0
     for part in (out / "dae", out):
         steps = [int(path.stem.removeprefix("step-")) for path in (part / "checkpoint").glob("step-*.json")]
-        found += 12 if (part / "card.json").exists() else max(steps, default=0)
-    return found
+        done += 12 if (part / "card.json").exists() else max(steps, default=0)
+    return done
 
 
 def kill_after(out: Path, steps: int, delay: float) -> None:

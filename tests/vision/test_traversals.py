@@ -24,18 +24,18 @@ def model() -> BetaVAE:
 
 
 def test_rows_are_sorted_by_falling_kl(images):
-    found = traverse(model(), images[:1], np.array([0.1, 3.0, 0.0, 2.0]), latents=3)
-    assert found.latents == [1, 3, 0]
-    assert found.kl == [3.0, 2.0, 0.1]
-    assert found.images.shape == (3, 9, *SHAPE)
+    result = traverse(model(), images[:1], np.array([0.1, 3.0, 0.0, 2.0]), latents=3)
+    assert result.latents == [1, 3, 0]
+    assert result.kl == [3.0, 2.0, 0.1]
+    assert result.images.shape == (3, 9, *SHAPE)
 
 
 def test_a_row_moves_its_latent_and_no_other(images):
     vae = model()
-    found = traverse(vae, images[:1], np.array([0.0, 0.0, 5.0, 0.0]), latents=1, values=5)
-    assert found.values == [[-2.5, -1.25, 0.0, 1.25, 2.5]]
+    result = traverse(vae, images[:1], np.array([0.0, 0.0, 5.0, 0.0]), latents=1, values=5)
+    assert result.values == [[-2.5, -1.25, 0.0, 1.25, 2.5]]
     code = vae.encode(images[:1]).mean.detach()
-    for image, value in zip(found.images[0], found.values[0], strict=True):
+    for image, value in zip(result.images[0], result.values[0], strict=True):
         code[0, 2] = value
         assert np.array_equal(image, to_uint8(vae.decode(code))[0])
 
@@ -71,11 +71,11 @@ def test_png_files_are_the_same_bytes_each_time(images, tmp_path):
 
 
 def test_traversal_movies_go_through_the_range_and_back(images, tmp_path):
-    found = traverse(model(), images[:1], np.array([0.0, 3.0, 1.0, 0.0]), values=5, latents=3)
-    frames = animate(found, columns=2, scale=1)
+    result = traverse(model(), images[:1], np.array([0.0, 3.0, 1.0, 0.0]), values=5, latents=3)
+    frames = animate(result, columns=2, scale=1)
     assert len(frames) == 8  # 0 1 2 3 4 3 2 1
     assert np.array_equal(frames[1], frames[7])
-    assert any(np.array_equal(found.images[2, 4], part) for part in tiles(frames[4]))
+    assert any(np.array_equal(result.images[2, 4], part) for part in tiles(frames[4]))
     write_gif(tmp_path / "moves.gif", frames)
     with Image.open(tmp_path / "moves.gif") as shown:
         assert shown.n_frames == 8

@@ -40,16 +40,16 @@ depend on its extremes."""
 def test_public_codes_values_are_met(case):
     factors = world()
     codes = CODES[case](factors)
-    found = {}
+    result = {}
     for name in ("mig", "modularity", "irs", "med", "mcc", "mig_sup", "jemmig", "dcimig"):
-        found[name] = metrics.METRICS[name](codes, factors, preset="dlib").score
+        result[name] = metrics.METRICS[name](codes, factors, preset="dlib").score
     try:
-        found.update(metrics.infomec(codes, factors, preset="dlib").values)
+        result.update(metrics.infomec(codes, factors, preset="dlib").values)
     except InputError:
         assert case == "missing factor"  # 0/0 where a noise latent has no information at all
-        found["infoe"] = metrics.infomec(codes, factors).values["infoe"]
+        result["infoe"] = metrics.infomec(codes, factors).values["infoe"]
     for name, value in REFERENCE[case].items():
-        assert found[name] == pytest.approx(value, abs=SPREAD.get(name, 0.003)), name
+        assert result[name] == pytest.approx(value, abs=SPREAD.get(name, 0.003)), name
 
 
 def test_twenty_bins_cap_a_perfect_code_at_dsprites_sizes():
@@ -67,10 +67,10 @@ def test_histograms_and_mutual_information_are_those_of_numpy_and_scikit_learn()
         bins = np.stack([np.digitize(x, np.histogram(x, 20)[1][:-1]) for x in typed.T], axis=1)
         ours = histogram_bins(torch.from_numpy(typed), 20)
         assert np.array_equal(ours.numpy() + 1, bins)
-        found = measure(ours, torch.from_numpy(factors)).mutual
+        result = measure(ours, torch.from_numpy(factors)).mutual
         for j in range(3):
             for k in range(2):
-                assert float(found[j, k]) == pytest.approx(mutual_info_score(bins[:, j], factors[:, k]), abs=1e-12)
+                assert float(result[j, k]) == pytest.approx(mutual_info_score(bins[:, j], factors[:, k]), abs=1e-12)
 
 
 def test_unsupervised_scores_are_those_of_the_formulas_by_scipy():
@@ -79,11 +79,11 @@ def test_unsupervised_scores_are_those_of_the_formulas_by_scipy():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(3000, 4)) @ rng.normal(size=(4, 4))
     covariance = np.cov(codes.T)
-    found = metrics.unsupervised_scores(codes, preset="dlib").values
+    result = metrics.unsupervised_scores(codes, preset="dlib").values
     total = 0.5 * (np.log(np.diag(covariance)).sum() - np.linalg.slogdet(covariance)[1])
     root = np.trace(sqrtm(covariance * np.diag(covariance)[:, None]).real)
-    assert found["gaussian_total_correlation"] == pytest.approx(total, abs=1e-9)
-    assert found["gaussian_wasserstein_correlation"] == pytest.approx(2 * np.trace(covariance) - 2 * root, abs=1e-6)
+    assert result["gaussian_total_correlation"] == pytest.approx(total, abs=1e-9)
+    assert result["gaussian_wasserstein_correlation"] == pytest.approx(2 * np.trace(covariance) - 2 * root, abs=1e-6)
 
 
 def test_infinite_total_correlation_of_the_dlib_preset_is_refused():
@@ -105,10 +105,10 @@ def test_a_dead_latent_costs_the_dlib_preset_neither_mutual_information_nor_the_
 def test_what_has_no_value_in_the_dlib_preset_does_not_cost_the_rest():
     factors = world(rows=2000)
     alone = np.column_stack([factors[:, 0] + 0.1 * np.random.default_rng(0).normal(size=2000), np.zeros(2000)])
-    found = metrics.infomec(alone, factors, preset="dlib")
-    assert "infoc" not in found.values  # 0/0 with a single active latent
-    assert "compactness" not in found.per_factor
-    assert found.values["infoe"] > 0.1
+    result = metrics.infomec(alone, factors, preset="dlib")
+    assert "infoc" not in result.values  # 0/0 with a single active latent
+    assert "compactness" not in result.per_factor
+    assert result.values["infoe"] > 0.1
 
 
 def test_neighbor_estimates_are_those_of_scikit_learn():

@@ -26,9 +26,9 @@ def test_no_classifier_by_thresholds_is_better(seed):
     classes, count, pieces = 3, 6, 2 + seed % 2
     labels = np.concatenate([np.arange(classes), rng.integers(0, classes, 30)])
     cells = rng.integers(0, count, (2, len(labels)))
-    found = best_thresholds(torch.from_numpy(cells), torch.from_numpy(labels), classes, count, pieces)
-    assert found.shape == (2, count)
-    for row, answers in zip(cells, found, strict=True):
+    result = best_thresholds(torch.from_numpy(cells), torch.from_numpy(labels), classes, count, pieces)
+    assert result.shape == (2, count)
+    for row, answers in zip(cells, result, strict=True):
         accuracy, _ = balanced_accuracy(answers[torch.from_numpy(row)][None], torch.from_numpy(labels), classes)
         assert float(accuracy[0]) == pytest.approx(by_brute_force(row, labels, classes, count, pieces), abs=1e-6)
         assert int((answers[1:] != answers[:-1]).sum()) <= pieces - 1
