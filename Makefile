@@ -14,7 +14,7 @@ SOURCES = $(sort $(shell find darla envs vision agents experiments -name '*.py')
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all test-installs lint types docs format bench install dependencies graphics clean
+.PHONY: demo test torture test-all test-installs lint types docs format bench install dependencies graphics clean
 
 demo: graphics install
 	$(BIN)/darla demo
@@ -29,6 +29,13 @@ test-all: graphics install $(VENV)/.ray
 # Hours and tens of gigabytes: every way to install darla, each in an environment of its own. INSTALLS="--only NAME".
 test-installs: graphics
 	$(BIN)/python tools/try_installs.py $(INSTALLS)
+
+# Inputs and accidents of every kind, for SECONDS, drawn by SEED: counts for each promise, and what broke it, in
+# build/torture. ONLY="kill of a study" tries one kind. Ctrl-C ends it, with the table so far.
+SECONDS ?= 7200
+SEED ?= 0
+torture: graphics install
+	$(BIN)/python tests/torture/run.py --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only "$(ONLY)")
 
 bench: graphics install
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,7 @@ from darla.agents.algorithms.registry import ALGORITHMS, Memory
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.common import Artefact, InputError, open_artefact
+from darla.common.checked_config import checked_arguments
 from darla.envs.state_vector import state_vectors
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Agent:
         self._state_size = description.latent_dim if on_state else None
 
     @classmethod
+    @checked_arguments
     def load(
         cls,
         artefact: Artefact | Path | str,

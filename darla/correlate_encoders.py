@@ -33,6 +33,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.checked_config import checked_arguments
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
@@ -48,6 +49,7 @@ _SECONDS = 120.0
 """Expected for one encoder; only used to estimate the time left."""
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def correlate(
     encoders: Sequence[tuple[str, Artefact | Path | str]],

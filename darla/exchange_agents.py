@@ -28,7 +28,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
-from darla.common.checked_config import CheckedConfig
+from darla.common.checked_config import CheckedConfig, checked_arguments
 from darla.common.files import sha256, write_bytes
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
@@ -62,6 +62,7 @@ class ImportConfig(CheckedConfig):
         ActConfig(train_domain=self.train_domain)  # knows the names
 
 
+@checked_arguments
 def export(agent: Artefact | Path | str, out: Path | str, *, encoder: Artefact | Path | str | None = None) -> Path:
     """Write an agent for other software, encoder and policy in one file.
 
@@ -96,6 +97,7 @@ def export(agent: Artefact | Path | str, out: Path | str, *, encoder: Artefact |
     return out
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def import_agent(
     file: Path | str,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from darla.agents import Agent
 from darla.common import Artefact, InputError
+from darla.common.checked_config import checked_arguments
 from darla.envs.domains.world import names_of_actions
 from darla.envs.frames.frame_set import FrameSet
 from darla.reports.data import collect_artefacts
@@ -21,6 +22,7 @@ _IMAGES = 24
 _HIGHEST_PORT = 65_535
 
 
+@checked_arguments
 def explore(
     runs: Run | Sequence[Run],
     *,
@@ -54,6 +56,7 @@ def explore(
             print()
 
 
+@checked_arguments
 def explorer_server(
     runs: Run | Sequence[Run], *, data: Artefact | Path | str | None = None, port: int = 0
 ) -> ExplorerServer:

@@ -8,6 +8,7 @@ import numpy as np
 
 from darla.agents import Actor, FrozenEncoder
 from darla.common import InputError, seed_for, unknown_name
+from darla.common.checked_config import checked_arguments
 from darla.common.files import write_bytes
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
@@ -19,6 +20,7 @@ from darla.vision import encode_images
 from darla.vision.encoders.encode import decode_codes
 
 
+@checked_arguments
 def film(
     task: TransferTask | Path | str,
     agents: Sequence[Named],

@@ -13,6 +13,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.checked_config import checked_arguments
 from darla.envs.domains.task_files import task_from_dict
 from darla.record_film import record_pairs
 from darla.reports.csv_latex import write_tables
@@ -24,6 +25,7 @@ from darla.reports.page import build_report, write_document
 KIND = "report"
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def report(
     runs: Artefact | Path | str | Sequence[Artefact | Path | str], out: Path | str, *, films: bool = False

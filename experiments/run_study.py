@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darla.common import Artefact, InputError, is_complete
+from darla.common.checked_config import checked_arguments
 from darla.common.files import write_bytes
 from darla.common.graphics import require_graphics
 from darla.common.jobs.locks import only_one
@@ -59,6 +60,7 @@ class StudyResult:
     """Which measures of an encoder correlate with transfer; None if the study does not ask for it."""
 
 
+@checked_arguments
 def demo(
     study: Study | str = "demo",
     out: Path | str = "runs/demo",
@@ -70,6 +72,7 @@ def demo(
     return run_study(demos.demo_study(study) if isinstance(study, str) else study, out, workers=workers, ray=ray)
 
 
+@checked_arguments
 def run_study(
     study: Study | str,
     out: Path | str,

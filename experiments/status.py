@@ -7,6 +7,7 @@ The process that runs the study is not contacted, so this works for a study that
 cluster, and for one that does not run at present.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,9 +16,11 @@ from typing import Any, Literal
 
 from darla.common import InputError, is_complete
 from darla.common.artefact import CARD, CONFIG
+from darla.common.checked_config import checked_arguments
 from darla.common.files import read_json, write_json
 from darla.common.jobs import log as job_log
 from darla.common.jobs.locks import is_held
+from darla.common.json_records import load_json
 from darla.common.progress import duration
 
 STUDY = "study.json"
@@ -47,6 +50,17 @@ class StudyPart:
     def kind(self) -> str:
         """What it makes: `encoders`, `agents`, ..."""
         return Path(self.folder).parts[0]
+
+
+@dataclass(frozen=True)
+class _StudyRecord:
+    """What `study.json` holds."""
+
+    format: int
+    name: str
+    started: str
+    workers: int
+    parts: tuple[StudyPart, ...]
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,8 @@ class StudyStatus:
                 yield f"running{where}: {each.part.label} ({seconds}){': ' * bool(each.message)}{each.message}"
         for each in self.parts:
             if each.state == "failed":
-                yield f"failed: {each.part.label}: {each.message} (log: {self.folder / each.log})"
+                log = f" (log: {self.folder / each.log})" if each.log else ""
+                yield f"failed: {each.part.label}: {each.message}{log}"
 
 
 def write_study(folder: Path, name: str, parts: Sequence[StudyPart], workers: int, tables: Sequence[str] = ()) -> None:
@@ -179,6 +194,7 @@ def _require_own(folder: Path, tables: Sequence[str]) -> None:
             )
 
 
+@checked_arguments
 def study_status(folder: Path | str) -> StudyStatus:
     """Return the progress of the study in `folder`.
 
@@ -189,15 +205,13 @@ def study_status(folder: Path | str) -> StudyStatus:
     if not (folder / STUDY).is_file():
         raise InputError(f"no study has been started in {folder}: there is no {STUDY}")
     try:
-        record = read_json(folder / STUDY)
-        started = datetime.fromisoformat(record["started"])
-        parts = [StudyPart(**{**part, "needs": tuple(part["needs"])}) for part in record["parts"]]
-        name, workers = str(record["name"]), max(1, int(record["workers"]))
-        is_current = record["format"] == _FORMAT
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / STUDY} cannot be read as a study: {error!r}") from error
-    if not is_current:
-        raise InputError(f"{folder / STUDY} has format {record['format']!r}, but this version reads {_FORMAT}")
+        record = load_json(_StudyRecord, folder / STUDY)
+        started = datetime.fromisoformat(record.started)
+    except ValueError as error:
+        raise InputError(f"{folder / STUDY} cannot be read as a study: {error}") from error
+    if record.format != _FORMAT:
+        raise InputError(f"{folder / STUDY} has format {record.format!r}, but this version reads {_FORMAT}")
+    name, workers, parts = record.name, max(1, record.workers), record.parts
     running = is_held(folder)
     statuses = tuple(_part_status(part, folder, started if running else None) for part in parts)
     return StudyStatus(name, folder, statuses, running, _seconds_left(statuses) / workers)
@@ -212,8 +226,10 @@ def _part_status(part: StudyPart, folder: Path, running_since: datetime | None) 
         running_since: when the present run of the study started; None if it is not running.
     """
     if is_complete(folder / part.folder):
-        card = read_json(folder / part.folder / CARD)
-        return PartStatus(part, "done", float(card.get("wall_seconds", 0.0)))
+        seconds = _seconds_on_card(folder / part.folder / CARD)
+        if seconds is None:
+            return PartStatus(part, "failed", message=f"{part.folder}/{CARD} is damaged; delete {part.folder}")
+        return PartStatus(part, "done", seconds)
     log = job_log.log_of(folder / part.folder, folder / LOGS)
     mark = job_log.last_mark(log)
     log_name = str(log.relative_to(folder)) if mark else ""
@@ -227,6 +243,17 @@ def _part_status(part: StudyPart, folder: Path, running_since: datetime | None) 
         return PartStatus(part, "interrupted", log=log_name)
     ready = all(is_complete(folder / need) for need in part.needs)
     return PartStatus(part, "ready" if ready else "waiting", log=log_name)
+
+
+def _seconds_on_card(path: Path) -> float | None:
+    """Return the wall time of a finished job; None if its card cannot be read. Opening it checks all of it."""
+    try:
+        card = read_json(path)
+    except InputError:
+        return None
+    seconds = card.get("wall_seconds") if isinstance(card, dict) else None
+    is_time = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
+    return float(seconds) if is_time else None
 
 
 def _seconds_left(parts: Sequence[PartStatus]) -> float:

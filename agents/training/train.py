@@ -42,6 +42,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.checked_config import checked_arguments
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes
 
@@ -53,6 +54,7 @@ CURVE = "learning_curve.csv"
 VALIDATION = "validation.csv"
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def train_agent(
     config: ActConfig,

@@ -23,6 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from darla.common.checked_config import checked_arguments
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.jobs.locks import LOCK, only_one
@@ -106,6 +107,7 @@ class Artefact:
         return load_tensors(self.folder / name)
 
     @classmethod
+    @checked_arguments
     def load(cls, folder: Path | str, kind: str | None = None) -> "Artefact":
         """Open an artefact and check every file against its hash.
 
@@ -132,7 +134,7 @@ class Artefact:
         _check_card(folder, card)
         _require_kind(folder, card["kind"], kind)
         _check_files(folder, card["files"])
-        return cls(folder, card["kind"], _read_record(folder / CONFIG)["config"], card)
+        return cls(folder, card["kind"], _config_of(folder, card["kind"]), card)
 
 
 def open_artefact(artefact: Artefact | Path | str, kind: str | None = None) -> Artefact:
@@ -192,6 +194,19 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
 def card_checksum(card: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a card's content, its own checksum left out."""
     return json_sha256({**card, _CHECKSUM: None})
+
+
+def _config_of(folder: Path, kind: str) -> dict[str, Any]:
+    """Return the configuration of a finished artefact.
+
+    Raises:
+        ArtefactError: its file has another form, or is that of another kind.
+    """
+    record = _read_record(folder / CONFIG)
+    if record.keys() != {"kind", "config"} or record["kind"] != kind or not isinstance(record["config"], dict):
+        raise ArtefactError(f"{folder / CONFIG} is damaged: it is not the configuration of {_a(kind)}")
+    config: dict[str, Any] = record["config"]
+    return config
 
 
 def _require_kind(folder: Path, kind: str, needed: str | None) -> None:
@@ -359,6 +374,12 @@ def _is_foreign(entry: Path) -> bool:
     return entry.name not in _UNHASHED and not _is_partial(entry.name)
 
 
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder in which this process works alone."""
+    for path in [path for path in folder.rglob(".*.partial") if path.is_file()]:
+        path.unlink(missing_ok=True)
+
+
 def _is_partial(name: str) -> bool:
     return name.startswith(".") and name.endswith(".partial")
 
@@ -389,14 +410,12 @@ def complete_artefact(
     Raises:
         ArtefactError: the folder was removed or altered while the stage ran.
     """
-    written = folder / CONFIG
-    if not written.is_file() or _read_record(written) != {"kind": kind, "config": _plain(config)}:
-        raise ArtefactError(
-            f"{folder} was removed or altered while it was being written ({CONFIG} is missing or another); give the "
-            "command again"
-        )
+    written, record = folder / CONFIG, {"kind": kind, "config": _plain(config)}
+    if not written.is_file() or _read_record(written) != record:
+        raise _was_removed(folder, record)
     packages = _noted_packages(folder)
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    remove_partial(folder)
     card: dict[str, Any] = {
         "kind": kind,
         "format": FORMAT,
@@ -414,7 +433,23 @@ def complete_artefact(
     card = _plain(card)  # as it is read back
     card[_CHECKSUM] = card_checksum(card)
     write_json(folder / CARD, card)
+    if CONFIG not in card["files"] or _names(folder) != card["files"].keys():  # removed since the files were hashed
+        (folder / CARD).unlink(missing_ok=True)
+        raise _was_removed(folder, record)
     return Artefact(folder, kind, _plain(config), card)
+
+
+def _was_removed(folder: Path, record: Mapping[str, Any]) -> ArtefactError:
+    """Return the error for a folder that was removed or altered while it was written.
+
+    What was written into it since is a stage's own, so the same command is to go on there.
+    """
+    if folder.is_dir() and not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, record)
+    return ArtefactError(
+        f"{folder} was removed or altered while it was being written ({CONFIG} or another file is missing or another); "
+        "give the command again"
+    )
 
 
 def note_packages(folder: Path, packages: Mapping[str, str]) -> None:
@@ -434,7 +469,8 @@ def _noted_packages(folder: Path) -> dict[str, str]:
     for note in sorted((folder / CHECKPOINT).glob(f"{_PACKAGES_NOTE}*.json")):
         with contextlib.suppress(InputError):
             noted = read_json(note)
-            packages |= {str(name): str(version) for name, version in dict(noted).items()}
+            if isinstance(noted, dict):
+                packages |= {str(name): str(version) for name, version in noted.items()}
     return dict(sorted(packages.items()))
 
 

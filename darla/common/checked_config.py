@@ -1,16 +1,22 @@
-"""Configurations whose fields are checked against their types: a wrong one is named when the configuration is made."""
+"""Configurations and public functions whose fields and arguments are checked against their types.
 
-from collections.abc import Callable
+A wrong one is named when the configuration is made, or before the function does anything.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache, wraps
-from types import NoneType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from functools import cache, lru_cache, wraps
+from types import NoneType, UnionType
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
+from typeguard import CollectionCheckStrategy, check_type
 
 from darla.common.errors import InputError
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
@@ -64,14 +70,84 @@ def check_field_types(config: Any) -> None:
     """Check every field of a dataclass against its type; see `CheckedConfig`."""
     hints = _hints(type(config))  # type: ignore[arg-type]  # mypy does not know that classes are hashable
     for each in fields(config):
-        hint, value = hints[each.name], getattr(config, each.name)
-        plain = _plain(value, hint)
+        value = getattr(config, each.name)
+        plain = checked_value(each.name, value, hints[each.name])
         if plain is not value:
             object.__setattr__(config, each.name, plain)
-        if not _fits(plain, hint):
-            shown = repr(value)
-            shown = shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
-            raise InputError(f"{each.name} is {shown}, but must be {_in_words(hint)}")
+
+
+def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: an argument of another type than its annotation is refused.
+
+    Numbers of NumPy become plain ones where plain ones are meant, and lists tuples. Annotations are resolved at the
+    first call, in the function's own module. What has no annotation, or one of a name that is imported for type
+    checkers alone, is left alone.
+
+    Raises:
+        InputError: an argument of another type; names the argument, its value and what is needed. An argument that is
+            missing or unknown stays Python's TypeError: it is a slip in the program, not a value.
+    """
+    signature = inspect.signature(function)
+
+    @cache
+    def hints() -> dict[str, Any]:
+        return {name: hint for name in signature.parameters if (hint := _hint(function, name)) is not None}
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        for name, hint in hints().items():
+            if name not in bound.arguments:
+                continue
+            kind = signature.parameters[name].kind
+            if kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+                bound.arguments[name] = checked_value(name, bound.arguments[name], hint)
+        return function(*bound.args, **bound.kwargs)
+
+    return checked
+
+
+def _hint(function: Callable[..., Any], name: str) -> Any:
+    """Return the type of an argument; None if it has none, or one that is imported for type checkers alone."""
+    annotation = function.__annotations__.get(name)
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, function.__globals__)  # as `typing.get_type_hints` does, but one at a time
+    except NameError:
+        return None
+
+
+def checked_value(name: str, value: Any, hint: Any) -> Any:
+    """Return a value as its type asks for it: plain numbers in place of NumPy's, a tuple in place of a list.
+
+    Args:
+        name: of the field or argument, for the error.
+        value: what was given.
+        hint: its type.
+
+    Raises:
+        InputError: it is of another type; names it, and what is needed.
+    """
+    plain = _plain(value, hint)
+    if not _fits(plain, hint):
+        raise InputError(f"{name} is {_shown(value)}, but must be {_in_words(hint)}")
+    return plain
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an error message prints it."""
+    try:
+        if hasattr(value, "shape"):
+            return f"{_a(type(value).__name__)} of shape {tuple(value.shape)}"
+        shown = " ".join(repr(value).split())
+    except Exception:  # not every object can show itself
+        shown = _a(type(value).__name__)
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
 @lru_cache(maxsize=256)
@@ -89,7 +165,7 @@ def _plain(value: Any, hint: Any) -> Any:
 
 def _members(hint: Any) -> tuple[Any, ...]:
     """Return the types of a union, or the type itself."""
-    return get_args(hint) if get_origin(hint) is not None and NoneType in get_args(hint) else (hint,)
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -98,7 +174,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return bool in members or Any in members
     try:
         check_type(value, _with_any_text(hint), collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
-    except TypeCheckError:
+    except Exception:  # TypeCheckError, or the value cannot be looked into, as a tensor without numbers
         return False
     return True
 
@@ -109,7 +185,7 @@ def _with_any_text(hint: Any) -> Any:
         return str if all(isinstance(value, str) for value in get_args(hint)) else hint
     if get_origin(hint) is tuple:
         return tuple[tuple(map(_with_any_text, get_args(hint)))]  # type: ignore[misc]
-    if NoneType in get_args(hint):
+    if get_origin(hint) in (Union, UnionType):
         return Union[tuple(map(_with_any_text, get_args(hint)))]  # noqa: UP007  (the members are not known here)
     return hint
 
@@ -121,9 +197,14 @@ def _in_words(hint: Any) -> str:
             words.append(_WORDS[member])
         elif get_origin(member) is Literal:
             words.append("one of " + ", ".join(map(repr, get_args(member))))
+        elif get_origin(member) in (Sequence, Mapping, list, dict):
+            inside = get_args(member)[-1]
+            words.append(
+                f"{'a sequence' if get_origin(member) in (Sequence, list) else 'a mapping'} of {_in_words(inside)}"
+            )
         elif get_origin(member) is tuple:
             inside = get_args(member)
             words.append(f"a tuple of {_in_words(inside[0])}" if inside[-1:] == (...,) else "a tuple")
         else:
-            words.append(getattr(member, "__name__", str(member)))
+            words.append(_a(getattr(member, "__name__", str(member))))
     return " or ".join(words)

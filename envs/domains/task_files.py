@@ -29,6 +29,7 @@ from typing import Any
 
 from darla.common import InputError, unknown_name
 from darla.common.artefact import first_not_finite
+from darla.common.checked_config import checked_arguments
 from darla.common.files import read_json
 from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
 from darla.envs.domains.env_setup import SETUP_PARTS
@@ -58,6 +59,7 @@ def find_task(task: TransferTask | Path | str) -> TransferTask:
     return task_from_dict(read_json(path), str(task), str(path.resolve().parent))
 
 
+@checked_arguments
 def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> TransferTask:
     """Build a task from plain data, such as `TransferTask.to_dict` gives.
 

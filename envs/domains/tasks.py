@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from darla.common import InputError
+from darla.common.checked_config import checked_arguments
 from darla.common.registry import Registry
 from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.transfer_task import Leak, TransferTask, leak_level
@@ -27,6 +28,7 @@ def names() -> tuple[str, ...]:
     return tuple(TASKS)
 
 
+@checked_arguments
 def get(name: str) -> TransferTask:
     """Return a task by name.
 
@@ -36,6 +38,7 @@ def get(name: str) -> TransferTask:
     return TASKS[name]
 
 
+@checked_arguments
 def register(task: TransferTask) -> TransferTask:
     """Register a task of your own under its name, and return it.
 
@@ -49,6 +52,7 @@ def register(task: TransferTask) -> TransferTask:
         raise InputError(f"there is a task {task.name!r} already; choose another name") from error
 
 
+@checked_arguments
 def environment_task(
     name: str,
     unlabeled: tuple[str, Mapping[str, Any]] | EnvDomain,

@@ -22,7 +22,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
-from darla.common.checked_config import CheckedConfig
+from darla.common.checked_config import CheckedConfig, checked_arguments
 from darla.common.files import load_array, save_array, write_json
 from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.spawn_checks import pickled_bytes
@@ -166,6 +166,7 @@ class CollectConfig(CheckedConfig):
         )
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def collect(
     config: CollectConfig,

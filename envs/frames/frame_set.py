@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import Artefact, InputError
+from darla.common.checked_config import checked_arguments
 from darla.common.files import load_array, read_json
 from darla.envs.domains.factor_space import FactorSpace
 from darla.envs.domains.world import Fact
@@ -68,6 +69,7 @@ class FrameSet:
                 )
 
     @classmethod
+    @checked_arguments
     def open(cls, folder: Path | str) -> "FrameSet":
         """Open a finished set and check every file against its hash.
 

@@ -19,7 +19,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import card_checksum
-from darla.common.files import save_array, save_tensors, write_bytes, write_json
+from darla.common.files import save_array, save_tensors, sha256, write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.stopwatch import SECONDS
 
@@ -260,7 +260,7 @@ def test_a_number_that_is_not_finite_is_named_and_nothing_is_written(number: flo
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("seed", 8), ("extra", {"supervision": "labels"}), ("inputs", {"frames": "abd"}), ("kind", "agent")],
+    [("seed", 8), ("extra", {"supervision": "labels"}), ("inputs", {"frames": "abd"})],
 )
 def test_the_digest_covers_the_facts_on_the_card_so_that_an_altered_one_breaks_the_chain(
     tmp_path: Path, key: str, value: object
@@ -269,6 +269,53 @@ def test_the_digest_covers_the_facts_on_the_card_so_that_an_altered_one_breaks_t
     card = {**json.loads((tmp_path / "a" / "card.json").read_text()), key: value}
     write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})  # sealed again
     assert Artefact.load(tmp_path / "a").digest != made.digest
+
+
+def test_a_card_of_another_kind_is_refused_even_if_it_was_sealed_again(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    card = {**json.loads((tmp_path / "a" / "card.json").read_text()), "kind": "agent"}
+    write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})
+    with pytest.raises(ArtefactError, match=r"config\.json is damaged: it is not the configuration of an 'agent'"):
+        Artefact.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", [{}, {"kind": "frames"}, {"kind": "frames", "config": None}, []])
+def test_a_configuration_of_another_form_is_refused_even_if_it_was_sealed_again(tmp_path: Path, content) -> None:
+    make(tmp_path / "a")
+    write_json(tmp_path / "a" / "config.json", content)
+    card = json.loads((tmp_path / "a" / "card.json").read_text())
+    card["files"]["config.json"] = sha256(tmp_path / "a" / "config.json")
+    write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})
+    with pytest.raises(ArtefactError, match=r"config\.json is damaged"):
+        Artefact.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("note", [None, [], 3, "x", {"numpy": None}])
+def test_a_damaged_note_of_packages_is_left_out(tmp_path: Path, note) -> None:
+    start_artefact(tmp_path / "a", "agent", CONFIG)
+    write_json(tmp_path / "a" / "checkpoint" / "packages-1.json", note)
+    complete_artefact(tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert Artefact.load(tmp_path / "a").kind == "agent"
+
+
+def test_what_a_killed_process_was_writing_is_removed_when_the_work_is_done(tmp_path: Path) -> None:
+    start_artefact(tmp_path / "a", "agent", CONFIG)
+    for name in (".card.json.1.partial", "figures/.01.png.2.partial"):
+        (tmp_path / "a" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "a" / name).write_text("half")
+    complete_artefact(tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert not list((tmp_path / "a").rglob(".*.partial"))
+
+
+def test_a_folder_that_was_removed_while_it_was_written_is_finished_by_the_same_command(tmp_path: Path) -> None:
+    folder = start_artefact(tmp_path / "a", "agent", CONFIG)
+    shutil.rmtree(folder)
+    write_json(folder / "later.json", {})  # the stage goes on
+    with pytest.raises(ArtefactError, match="was removed or altered while it was being written"):
+        complete_artefact(folder, "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    start_artefact(folder, "agent", CONFIG)
+    complete_artefact(folder, "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert Artefact.load(folder).kind == "agent"
 
 
 def test_the_digest_does_not_depend_on_where_inputs_lie(tmp_path: Path) -> None:

@@ -34,3 +34,11 @@ def test_nothing_is_written_where_the_folder_is_missing(tmp_path: Path) -> None:
     with Stopwatch(tmp_path / "missing" / "seconds.json") as stopwatch:
         stopwatch.save()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["null", '"x"', "[1]", "-3", "Infinity", "NaN", "{", ""])
+def test_seconds_that_cannot_be_read_count_from_zero(content: str, tmp_path: Path) -> None:
+    (tmp_path / "seconds.json").write_text(content)
+    with Stopwatch(tmp_path / "seconds.json") as stopwatch:
+        assert 0 <= stopwatch.seconds < 1
+    assert 0 <= json.loads((tmp_path / "seconds.json").read_text()) < 1

@@ -173,3 +173,35 @@ def test_a_study_replaces_its_own_tables(tmp_path: Path) -> None:
     write_study(tmp_path, "toy", [], 1, ("table.md",))
     (tmp_path / "table.md").write_text("of the first run")
     write_study(tmp_path, "toy", [], 1, ("table.md",))
+
+
+@pytest.mark.parametrize(
+    "card", ["null", "[]", "{", '{"wall_seconds": null}', '{"wall_seconds": "x"}', '{"wall_seconds": -1}']
+)
+def test_a_damaged_card_is_named_and_does_not_hide_the_other_parts(card: str, tmp_path: Path) -> None:
+    finish_jobs(study(tmp_path, a=cell_work.make, b=cell_work.make), 1, tmp_path / LOGS)
+    (tmp_path / "things" / "a" / "card.json").write_text(card)
+    found = study_status(tmp_path)
+    assert states(found) == {"a": "failed", "b": "done"}
+    assert "failed: a: things/a/card.json is damaged; delete things/a" in str(found)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [{"parts": None}, {"parts": [1]}, {"parts": [{}]}, {"workers": "x"}, {"name": 3}, {"started": 5}, {"format": "1"},
+     {"started": "yesterday"}, {"parts": [{"label": 1, "folder": 2, "needs": [], "cost": 1.0}]}],
+)  # fmt: skip
+def test_a_record_of_another_form_is_refused_in_a_sentence(altered: dict[str, object], tmp_path: Path) -> None:
+    study(tmp_path, a=cell_work.make)
+    record = json.loads((tmp_path / STUDY).read_text())
+    (tmp_path / STUDY).write_text(json.dumps({**record, **altered}))
+    with pytest.raises(InputError, match=r"study\.json"):
+        study_status(tmp_path)
+
+
+def test_what_only_looks_like_a_mark_in_a_log_is_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{job_log.started()}\n[darla yesterday] done in 3 s\n[darla 2026-01-31] failed: no\n")
+    mark = job_log.last_mark(log)
+    assert mark is not None
+    assert mark.kind == "started"

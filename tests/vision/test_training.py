@@ -1,6 +1,7 @@
 import csv
 import math
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,15 @@ def test_history_holds_the_means_between_its_rows(frames, tmp_path):
     for row, line in zip(history, written, strict=True):
         assert row["loss"] == pytest.approx(row["pixel"] + row["kl"], rel=1e-6)
         assert float(line["loss"]) == pytest.approx(row["loss"], rel=1e-5)
+
+
+def test_a_history_that_was_damaged_while_the_training_stood_still_is_written_again(frames, tmp_path):
+    config = replace(SHORT, checkpoint_every=1)
+    train_model(beta_vae(), frames, config, tmp_path, 0)
+    whole = (tmp_path / "history.csv").read_bytes()
+    (tmp_path / "history.csv").write_text("damaged")
+    train_model(beta_vae(), frames, config, tmp_path, 0)
+    assert (tmp_path / "history.csv").read_bytes() == whole
 
 
 def test_a_frozen_part_is_used_but_not_changed(frames, tmp_path):

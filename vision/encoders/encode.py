@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darla.common.checked_config import checked_arguments
 from darla.vision.models.base import Posterior, VisionModel
 from darla.vision.models.image_model import ImageModel
 from darla.vision.training.batches import Frames
@@ -17,6 +18,7 @@ MIN_DEVIATION = 0.05
 of the root mean variance of all codes. Without it, unused latents would be scaled up to unit-variance noise."""
 
 
+@checked_arguments
 def encode_images(
     model: VisionModel,
     images: np.ndarray[Any, Any] | Tensor,
@@ -75,6 +77,7 @@ def decode_codes(model: VisionModel, codes: np.ndarray[Any, Any], batch_size: in
     return images
 
 
+@checked_arguments
 def encode_frames(
     model: VisionModel,
     frames: Frames,

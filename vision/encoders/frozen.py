@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darla.common.checked_config import checked_arguments
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.models.frozen_network import FrozenNetworkConfig, keep_object
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@checked_arguments
 def frozen(
     network: "str | nn.Module",
     *,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from darla.common import Artefact, ArtefactError, open_artefact
+from darla.common.checked_config import checked_arguments
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE, LAYERS, DAEConfig
@@ -15,6 +16,7 @@ from darla.vision.training.devices import choose_device
 from darla.vision.training.fused_conv import fuse_for_cpu
 
 
+@checked_arguments
 def build_model(
     config: SeeConfig, image_shape: tuple[int, int, int], feature_space: FeatureSpace | None = None
 ) -> VisionModel:
@@ -32,6 +34,7 @@ def build_model(
     return fuse_for_cpu(model)
 
 
+@checked_arguments
 def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
     """Load the model of an encoder artefact.
 
@@ -55,6 +58,7 @@ def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
     return model.to(place)
 
 
+@checked_arguments
 def load_dae(dae: Artefact | Path | str) -> DAE:
     """Load the model of a DAE artefact, frozen and in eval mode.
 

@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from darla.common import InputError, rng_for, seed_for
+from darla.common.checked_config import checked_arguments
 from darla.vision.training.batches import LabeledFrames
 from darla.vision.training.loop import build_seeded
 
@@ -27,6 +28,7 @@ FEWEST = 50
 """Images with an object in view that are needed for a score."""
 
 
+@checked_arguments
 def probe(
     codes: Array,
     state: Mapping[str, Array],

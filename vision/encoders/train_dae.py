@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from darla.common import Artefact, seed_for, writes_nothing_if_refused
+from darla.common.checked_config import checked_arguments
 from darla.common.files import save_tensors, write_json
 from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.config import SeeConfig
@@ -23,6 +24,7 @@ from darla.vision.training.monitor import Monitor
 from darla.vision.training.units import single_images
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: int) -> Artefact:
     """Train the denoising autoencoder and measure its features over D_U.

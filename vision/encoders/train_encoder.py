@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
+from darla.common.checked_config import checked_arguments
 from darla.common.files import save_tensors, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.pictures import only_a_picture
@@ -49,6 +50,7 @@ _MOVIE_VALUES = 13
 """Values of a latent in the traversal movie, from one end of its range to the other."""
 
 
+@checked_arguments
 @writes_nothing_if_refused
 def train_encoder(
     config: SeeConfig,

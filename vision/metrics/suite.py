@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from darla.common import InputError, unknown_name
+from darla.common.checked_config import checked_arguments
 from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.core.registry import METRICS, Metric, by_row, replace_interval
 from darla.vision.metrics.core.result import Result
@@ -11,6 +12,7 @@ from darla.vision.metrics.core.sample import Sample
 from darla.vision.metrics.names import check_metrics
 
 
+@checked_arguments
 def evaluate(
     codes: Any,
     factors: Any = None,
@@ -98,6 +100,7 @@ def _scorer(metric: Metric, options: Mapping[str, Any]) -> Any:
     return lambda drawn: float(metric.scores(drawn, **options).score)
 
 
+@checked_arguments
 def table(results: Mapping[str, Result] | Iterable[Result], style: str = "plain") -> str:
     """Return results as a table: each score with its interval, its chance level, its ceiling, and what it is about.
 

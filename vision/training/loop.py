@@ -217,6 +217,8 @@ class _TrainingState:
         self.step, self.history = checkpoint.step, record["history"]
         self._names, self._window = record["names"], record["window"]
         self._seconds_before, self.last_checkpoint = record["seconds"], checkpoint.path
+        if self.processes.leads and self.history:
+            self._write_history()  # the file may be from after the checkpoint, or damaged
 
     def save(self) -> None:
         """Write a checkpoint, in the leading process; the others wait."""
@@ -298,6 +300,9 @@ class _TrainingState:
         """Return whether a term may be infinite: a gradient in float16, whose step the scaler skips, by design."""
         return name == "gradient_norm" and self.scaler.is_enabled()
 
+    def _write_history(self) -> None:
+        write_numbers(self.out / "history.csv", self.history, first=("step", "learning_rate", "loss"))
+
     def log(self, observe: Observe | None) -> None:
         """Add a row to the history and write `history.csv`.
 
@@ -316,5 +321,5 @@ class _TrainingState:
                 row |= observe(row)
                 self.model.train()
             self.history.append(row)
-            write_numbers(self.out / "history.csv", self.history, first=("step", "learning_rate", "loss"))
+            self._write_history()
         self.processes.wait()

@@ -68,8 +68,14 @@ def last_mark(log: Path) -> LogEvent | None:
         if match := _MARK.match(line):
             when, kind, rest = match.groups()
             place = _START.match(rest)
+            try:
+                time = datetime.fromisoformat(when)
+            except ValueError:
+                continue  # the work has printed something that looks like a mark
+            if time.tzinfo is None:
+                continue
             return LogEvent(
-                datetime.fromisoformat(when),
+                time,
                 kind,  # type: ignore[arg-type]
                 rest.removeprefix(": ") if kind == "failed" else "",
                 place[1] if place else "",

@@ -1,9 +1,12 @@
 """Seconds of work on an artefact, over all the calls that it took."""
 
+import contextlib
+import math
 import time
 from pathlib import Path
 from types import TracebackType
 
+from darla.common.errors import InputError
 from darla.common.files import read_json, write_json
 
 SECONDS = "seconds.json"
@@ -31,7 +34,7 @@ class Stopwatch:
         self._started: float | None = None
 
     def __enter__(self) -> "Stopwatch":
-        self._before = float(read_json(self._path)) if self._path.is_file() else 0.0
+        self._before = _seconds_in(self._path)
         self._started = time.monotonic()
         return self
 
@@ -50,3 +53,14 @@ class Stopwatch:
         """Write the seconds so far to the file."""
         if self._path.parent.is_dir():
             write_json(self._path, self.seconds)
+
+
+def _seconds_in(path: Path) -> float:
+    """Return the seconds of earlier parts; 0 where they cannot be read: no result depends on them."""
+    if not path.is_file():
+        return 0.0
+    with contextlib.suppress(InputError):
+        seconds = read_json(path)
+        if isinstance(seconds, float | int) and 0 <= seconds < math.inf:
+            return float(seconds)
+    return 0.0

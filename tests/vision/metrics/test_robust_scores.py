@@ -180,7 +180,7 @@ def test_what_a_factor_is_can_be_asked_for():
     assert sample.continuous == (True, False)
     shown = metrics.r2(perfect(factors), factors, continuous=[True, None]).per_factor["continuous"]
     assert shown.tolist() == [1, 0]
-    with pytest.raises(InputError, match="True, False or None for each factor, not 'no'"):
+    with pytest.raises(InputError, match=r"continuous is .*, but must be a sequence of True or False or None"):
         metrics.mig(perfect(factors), factors, continuous=["no", "no"])
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from darla.common import InputError
+from darla.common.checked_config import CheckedConfig
 from darla.vision.metrics.core.arrays import is_whole
 from darla.vision.metrics.core.sample import Sample
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(CheckedConfig):
     """What a bootstrap interval is made of."""
 
     resamples: int = 200

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from darla.common import InputError
+from darla.common.checked_config import checked_arguments
 from darla.common.registry import Registry
 from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.core.result import Array, Numbers, Result, Scores, plain
@@ -72,6 +73,7 @@ class Metric:
         self.options = tuple(inspect.signature(body).parameters)[1:]
         self.__doc__, self.__module__, self.__qualname__ = body.__doc__, body.__module__, body.__qualname__
 
+    @checked_arguments
     def __call__(
         self,
         codes: Any,

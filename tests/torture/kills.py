@@ -1,0 +1,63 @@
+"""Kills (SIGKILL): before any change to the folder, by its number, and at any time."""
+
+import os
+import signal
+from typing import Any
+
+from children import at_moments, in_child
+from finishing import ALONE, FINISHES, STAGES, finished, moments, stage_work
+from hypothesis import strategies as st
+from trials import Checked, Kind
+from workshop import workshop
+
+
+def at_a_moment() -> st.SearchStrategy[Any]:
+    """Draw a stage and the number of a change, and sometimes a second one, in the run that should finish it."""
+    return st.sampled_from(STAGES).flatmap(
+        lambda stage: st.tuples(
+            st.just(stage), st.lists(st.integers(1, moments(stage)), min_size=1, max_size=3).map(tuple)
+        )
+    )
+
+
+def try_moments(value: tuple[str, tuple[int, ...]]) -> Checked:
+    """Kill a stage at each of these changes in turn, and finish it."""
+    stage, numbers = value
+    with workshop().scratch() as out:
+        for number in numbers:
+
+            def kill(count: int, *_: str, number: int = number) -> None:
+                if count == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            in_child(stage_work(stage, out, lambda: at_moments(out, kill)))
+        return {FINISHES: finished(stage, out)}
+
+
+def at_any_time() -> st.SearchStrategy[Any]:
+    """Draw a stage and times in seconds."""
+    times = st.lists(st.floats(0.0, 0.6), min_size=1, max_size=2).map(tuple)
+    return st.tuples(st.sampled_from(STAGES), times)
+
+
+def of_the_study() -> st.SearchStrategy[Any]:
+    """Draw a time in seconds; the study takes about ten."""
+    return st.tuples(st.just("study"), st.lists(st.floats(0.0, 20.0), min_size=1, max_size=1).map(tuple))
+
+
+def try_times(value: tuple[str, tuple[float, ...]]) -> Checked:
+    """Kill a stage at each of these times in turn, and finish it."""
+    stage, times = value
+    left = 0
+    with workshop().scratch() as out:
+        for time in times:
+            left += in_child(stage_work(stage, out), kill_after=time).orphans
+        stays = f"{left} groups of processes were left behind" if left else None
+        return {FINISHES: finished(stage, out), ALONE: stays}
+
+
+KINDS = (
+    Kind("kill at a moment", at_a_moment, try_moments, 4.0, lambda value: value[0], batch=10),
+    Kind("kill at any time", at_any_time, try_times, 3.0, lambda value: value[0], shrinks=False, batch=10),
+    Kind("kill of a study", of_the_study, try_times, 1.0, lambda value: value[0], shrinks=False, batch=1),
+)

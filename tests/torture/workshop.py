@@ -1,0 +1,168 @@
+"""The smallest artefacts of every kind, made once, and the commands that make them."""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from children import darla, explained, in_child
+
+from darla.agents import ActConfig, PPOSettings
+from darla.cli.main import main
+from darla.cli.verbs import VERBS
+from darla.common import Artefact
+from darla.envs.domains import tasks
+from darla.envs.domains.task_files import find_task
+from darla.experiments.run_study import run_study
+from darla.experiments.study import Method, Study
+from darla.vision import SeeConfig
+from darla.zero_shot import TransferConfig
+
+_ENV = {"env_id": "countdown:darla-test/Countdown-v0", "variants": [{"size": 16}]}
+_BRIGHT = {"env_id": "countdown:darla-test/Countdown-v0", "variants": [{"size": 16, "level": 90}]}
+_BOTH = {"env_id": "countdown:darla-test/Countdown-v0", "variants": [{"size": 16}, {"size": 16, "level": 90}]}
+TASK = {"name": "count", "unlabeled": _BOTH, "source": _ENV, "targets": {"bright": _BRIGHT}}
+_SHORT = "--training.steps 4 --training.batch-size 8 --training.checkpoint-every 2 --training.log-every 2"
+_PPO = (
+    "--env-steps 32 --checkpoint-interval 16 --snapshots 2 --settings.n-envs 2 --settings.n-steps 8 "
+    "--settings.batch-size 8 --settings.n-epochs 1"
+)
+COMMANDS: Mapping[str, str] = {
+    "collect": "collect {work}/task.json --frames 40 --shard-size 20 --out {out}",
+    "see": f"see {{work}}/frames --preset beta-1 --vae.latent-dim 2 {_SHORT} --out {{out}}",
+    "see with DAE": (
+        f"see {{work}}/frames --vae.latent-dim 2 {_SHORT} --dae-training.steps 4 --dae-training.batch-size 8 "
+        "--dae-training.checkpoint-every 2 --dae.bottleneck 4 --out {out}"
+    ),
+    "metrics": "metrics {work}/encoder --names mig sap --out {out}",
+    "act": f"act {{work}}/task.json --encoder {{work}}/encoder {_PPO} --out {{out}}",
+    "act with DQN": (
+        "act {work}/task.json --encoder {work}/encoder --algorithm dqn --env-steps 32 --checkpoint-interval 16 "
+        "--snapshots 2 --settings.n-envs 2 --settings.learning-starts 8 --settings.batch-size 4 "
+        "--settings.buffer-size 64 --out {out}"
+    ),
+    "transfer": "transfer {work}/task.json x={work}/agent --episodes 2 --resamples 20 --out {out}",
+    "report": "report {work}/transfer --out {out}",
+}
+"""Commands whose results lie in the workshop, by stage; {out} is the folder to write."""
+ARTEFACTS: Mapping[str, str] = {
+    "frames": "collect",
+    "encoder": "see",
+    "encoder-with-dae": "see with DAE",
+    "scores": "metrics",
+    "agent": "act",
+    "agent-dqn": "act with DQN",
+    "transfer": "transfer",
+    "report": "report",
+}
+"""By folder in the workshop the stage that made it; in the order in which they need each other."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A folder with an artefact of each kind."""
+
+    folder: Path
+
+    def words(self, line: str, out: Path | str = "OUT") -> list[str]:
+        """Return the words of a line in which {work} and {out} stand for folders."""
+        return [word.format(work=self.folder, out=out) for word in line.split()]
+
+    def digest(self, name: str) -> str:
+        """Return the digest of an artefact that no try may change."""
+        return _digest(self.folder / name)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield the path of a folder that is not there, and remove it afterwards."""
+        with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix="try-") as folder:
+            try:
+                yield Path(folder) / "out"
+            finally:
+                for path in Path(folder).rglob("*"):
+                    if path.is_dir() and not path.is_symlink():
+                        path.chmod(0o755)
+
+
+@cache
+def _digest(folder: Path) -> str:
+    return Artefact.load(folder).digest
+
+
+@cache
+def workshop() -> Workshop:
+    """Make the artefacts, and import what the stages import, so that children need not."""
+    memory = Path("/dev/shm")
+    root = Path(tempfile.mkdtemp(prefix="darla-torture-", dir=memory if os.access(memory, os.W_OK) else None))
+    made = Workshop(root / "work")
+    made.folder.mkdir()
+    owner = os.getpid()
+    atexit.register(lambda: os.getpid() == owner and shutil.rmtree(root, ignore_errors=True))
+    (made.folder / "task.json").write_text(json.dumps(TASK))
+    for name, stage in ARTEFACTS.items():
+        words = made.words(COMMANDS[stage], made.folder / name)
+        note = root / "modules"
+        ended = in_child(lambda words=words, note=note: _noting_modules(words, note), seconds=300)
+        assert ended.code == 0, ended.stderr
+        for module in note.read_text().split():
+            with contextlib.suppress(Exception):  # a module that cannot be imported by itself is not missed
+                importlib.import_module(module)
+    ended = in_child(darla(made.words("export {work}/agent --out {work}/agent.zip")), seconds=300)
+    assert ended.code == 0, ended.stderr
+    tasks.register(find_task(str(made.folder / "task.json")))
+    gc.collect()
+    gc.freeze()  # children do not copy what the collector would touch
+    return made
+
+
+def _noting_modules(words: Sequence[str], note: Path) -> int:
+    before = set(sys.modules)
+    code = darla(words)()
+    note.write_text("\n".join(sorted(name for name in set(sys.modules) - before if not name.startswith("_"))))
+    return code
+
+
+def study(seed: int = 0) -> Study:
+    """Return a study of one method and one seed; its task has to be registered."""
+    training = {"training__steps": 2, "training__batch_size": 8, "training__checkpoint_every": 1}
+    see = SeeConfig().change(model="beta_vae", latent_dim=2, **training)
+    settings = PPOSettings(n_envs=2, n_steps=8, batch_size=8, n_epochs=1)
+    method = Method("x", see, ActConfig(settings=settings, checkpoint_interval=16))
+    transfer = TransferConfig(episodes=2, resamples=20)
+    return Study("tiny", (method,), ("count",), seeds=(seed,), frames=40, env_steps=32, transfer=transfer)
+
+
+def study_work(out: Path, seed: int = 0) -> Callable[[], int]:
+    """Return the work of that study, in one worker process."""
+    return explained(lambda: run_study(study(seed), out, workers=1))
+
+
+@cache
+def options(verb: str) -> dict[str, str]:
+    """Return the options of a verb, as its help lists them, with the kind of value that each takes."""
+    text = io.StringIO()
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "400"
+    try:
+        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+            main([*verb.split(), "--help"])
+    finally:
+        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
+    rows = re.findall(r"(?:^|[│\s])(--[a-z][\w.-]*) +(\{[^}]*\}|\[[^\]]*\S* ?\S*|[A-Z{][^ ]*)?", text.getvalue())
+    return {option: value for option, value in rows if option != "--help"}
+
+
+def verbs() -> list[str]:
+    """Return every verb."""
+    return list(VERBS)
