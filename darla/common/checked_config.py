@@ -81,7 +81,7 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     Numbers of NumPy become plain ones where plain ones are meant, and lists tuples. Annotations are resolved at the
     first call, in the function's own module. What has no annotation, or one of a name that is imported for type
-    checkers alone, is left alone.
+    checkers alone, is left alone; so are protocols: who calls their methods can name the one that is missing.
 
     Raises:
         InputError: an argument of another type; names the argument, its value and what is needed. An argument that is
@@ -109,13 +109,17 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 def _hint(function: Callable[..., Any], name: str) -> Any:
     """Return the type of an argument; None if it has none, or one that is imported for type checkers alone."""
-    annotation = function.__annotations__.get(name)
-    if not isinstance(annotation, str):
-        return annotation
+    hint = function.__annotations__.get(name)
     try:
-        return eval(annotation, function.__globals__)  # as `typing.get_type_hints` does, but one at a time
+        if isinstance(hint, str):
+            hint = eval(hint, function.__globals__)  # as `typing.get_type_hints` does, but one at a time
     except NameError:
         return None
+    return None if _has_protocol(hint) else hint
+
+
+def _has_protocol(hint: Any) -> bool:
+    return bool(getattr(hint, "_is_protocol", False)) or any(map(_has_protocol, get_args(hint)))
 
 
 def checked_value(name: str, value: Any, hint: Any) -> Any:
@@ -172,6 +176,8 @@ def _fits(value: Any, hint: Any) -> bool:
     members = _members(hint)
     if isinstance(value, bool):
         return bool in members or Any in members
+    if hasattr(value, "dtype") and any(get_origin(member) is np.ndarray for member in members):
+        return True  # any array; what uses it says which ones it can use
     try:
         check_type(value, _with_any_text(hint), collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except Exception:  # TypeCheckError, or the value cannot be looked into, as a tensor without numbers

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,18 @@ def test_right_arguments_go_through_and_numbers_of_numpy_become_plain() -> None:
 def test_a_wrong_argument_is_named_with_what_is_needed(arguments, says) -> None:
     with pytest.raises(InputError, match=says):
         work(**arguments)
+
+
+@checked_arguments
+def shape(array: np.ndarray[Any, Any] | None) -> tuple[int, ...] | None:
+    """Return the shape of an array."""
+    return None if array is None else tuple(array.shape)
+
+
+def test_any_array_is_one_and_a_list_is_none() -> None:
+    assert [shape(each) for each in (np.ones(3), torch.ones(3), np.ma.ones(3), None)] == [(3,), (3,), (3,), None]
+    with pytest.raises(InputError, match=r"array is \[1, 2\], but must be a ndarray or None"):
+        shape([1, 2])
 
 
 def test_a_slip_in_the_program_stays_a_type_error() -> None:

@@ -34,8 +34,8 @@ def numbers(given: Any, name: str, dimensions: int | None) -> Tensor:
         InputError: something else than finite real numbers of moderate size, or another number of dimensions.
     """
     if isinstance(given, Tensor) and (given.is_meta or given.is_nested or given.layout != torch.strided):
-        kind = "a tensor without values" if given.is_meta else "a nested tensor" if given.is_nested else given.layout
-        raise InputError(f"{name} must be a dense array of numbers, not {kind}")
+        form = "a tensor without values" if given.is_meta else "a nested tensor" if given.is_nested else given.layout
+        raise InputError(f"{name} must be a dense array of numbers, not {form}")
     if np.ma.is_masked(given):
         raise InputError(f"{name} has masked values, which a score cannot leave out; give the rows that have none")
     try:
