@@ -4,7 +4,7 @@ from pathlib import Path
 
 from darla.check_task import check, is_tested
 from darla.common import Artefact, InputError, is_complete
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
@@ -12,7 +12,7 @@ from darla.envs.frames.collect import collect as collect_frames
 from darla.envs.image_data.registry import IMAGE_DATA
 
 
-@checked_arguments
+@checked_arguments_but("config")
 def collect(
     config: CollectConfig | TransferTask | Path | str,
     out: Path | str,

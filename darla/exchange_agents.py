@@ -28,7 +28,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
-from darla.common.checked_config import CheckedConfig, checked_arguments
+from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but
 from darla.common.files import sha256, write_bytes
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
@@ -97,7 +97,7 @@ def export(agent: Artefact | Path | str, out: Path | str, *, encoder: Artefact |
     return out
 
 
-@checked_arguments
+@checked_arguments_but("task")
 @writes_nothing_if_refused
 def import_agent(
     file: Path | str,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from darla.agents import ActConfig, presets, train_agent
 from darla.common import Artefact, InputError
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.errors import WorkerDiedError
 from darla.common.jobs.worker_errors import RESUMES
 from darla.common.registry import is_import_path
@@ -16,7 +16,7 @@ from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
 
 
-@checked_arguments
+@checked_arguments_but("task")
 def act(
     task: TransferTask | Path | str,
     out: Path | str,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from darla.common import Artefact, InputError
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.from_images import frames_from_images
 from darla.envs.frames.own_images import ImageOptions, is_own_images, open_images, require_readable
@@ -18,7 +18,7 @@ Source = FrameSet | Artefact | Images | Path | str
 """Frames, or images of a user."""
 
 
-@checked_arguments
+@checked_arguments_but("frames")
 def see(
     frames: Source,
     out: Path | str,
@@ -55,7 +55,7 @@ def see(
     return train_encoder(config, opened, out, seed, dae=dae, watch=watch)
 
 
-@checked_arguments
+@checked_arguments_but("frames")
 def train_denoiser(frames: Source, out: Path | str, config: SeeConfig, *, seed: int = 0) -> Artefact:
     """Train only the denoising autoencoder that `config` describes; `see` takes it as `dae`."""
     return train_dae(config, open_frames(frames, out, device=config.training.device), out, seed)

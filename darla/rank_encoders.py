@@ -29,7 +29,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
@@ -57,7 +57,7 @@ _SCORED = 6000
 """Frames on which scores that need labels are computed."""
 
 
-@checked_arguments
+@checked_arguments_but("frames")
 @writes_nothing_if_refused
 def select(
     frames: Source,

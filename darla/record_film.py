@@ -8,7 +8,7 @@ import numpy as np
 
 from darla.agents import Actor, FrozenEncoder
 from darla.common import InputError, seed_for, unknown_name
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
@@ -20,7 +20,7 @@ from darla.vision import encode_images
 from darla.vision.encoders.encode import decode_codes
 
 
-@checked_arguments
+@checked_arguments_but("task", "agents")
 def film(
     task: TransferTask | Path | str,
     agents: Sequence[Named],

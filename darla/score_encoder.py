@@ -20,7 +20,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.own_images import ImageOptions, is_own_images
@@ -36,7 +36,7 @@ from darla.vision.metrics.config import MetricsConfig
 from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, describe_factors, read_results
 
 
-@checked_arguments
+@checked_arguments_but("data")
 @writes_nothing_if_refused
 def metrics(
     encoder: Artefact | Path | str,

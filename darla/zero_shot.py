@@ -33,7 +33,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
 from darla.common.jobs.spawn_checks import pickled_bytes
@@ -119,7 +119,7 @@ class TransferResult(Artefact):
         return f"{score_table(self.scores).terminal()}\n\n{self.folder}"
 
 
-@checked_arguments
+@checked_arguments_but("task", "agents")
 @writes_nothing_if_refused
 def transfer(
     task: TransferTask | Path | str,

@@ -6,7 +6,7 @@ A wrong one is named when the configuration is made, or before the function does
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache, lru_cache, wraps
+from functools import cache, lru_cache, partial, wraps
 from types import NoneType, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -87,11 +87,25 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
         InputError: an argument of another type; names the argument, its value and what is needed. An argument that is
             missing or unknown stays Python's TypeError: it is a slip in the program, not a value.
     """
+    return checked_arguments_but()(function)
+
+
+def checked_arguments_but(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate as `checked_arguments` a function that looks at some arguments itself, and has more to say about them.
+
+    Args:
+        names: of these arguments.
+    """
+    return partial(_checking, frozenset(names))
+
+
+def _checking(left_alone: frozenset[str], function: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(function)
 
     @cache
     def hints() -> dict[str, Any]:
-        return {name: hint for name in signature.parameters if (hint := _hint(function, name)) is not None}
+        looked_at = [name for name in signature.parameters if name not in left_alone]
+        return {name: hint for name in looked_at if (hint := _hint(function, name)) is not None}
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:

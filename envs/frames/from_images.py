@@ -18,7 +18,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments_but
 from darla.common.files import save_array, write_json
 from darla.envs.frames.factor_columns import factor_columns
 from darla.envs.frames.frame_set import INDEX, KIND, Images, shard_path
@@ -28,7 +28,7 @@ from darla.envs.frames.units import REST, UNITS, UnitKind, UnitPlan
 _SHARD_SIZE = 4_096  # images in memory at a time
 
 
-@checked_arguments
+@checked_arguments_but("images")
 @writes_nothing_if_refused
 def frames_from_images(
     images: Images | Path | str | OwnImages,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from darla.common import InputError, unknown_name
-from darla.common.checked_config import CheckedConfig, checked_arguments
+from darla.common.checked_config import CheckedConfig, checked_arguments_but
 from darla.envs.domains.env_setup import FITS, Fit
 from darla.envs.frames.frame_set import Images
 from darla.envs.image_size import SIDE_UNIT, encoders_read, fit_images, readable_sizes
@@ -99,7 +99,7 @@ def is_own_images(source: Any) -> TypeGuard[Images | Path | str]:
     return path.is_file()
 
 
-@checked_arguments
+@checked_arguments_but("source")
 def open_images(source: Images | Path | str, options: ImageOptions | None = None) -> OwnImages:
     """Open images of a user.
 
