@@ -252,8 +252,9 @@ def _seconds_on_card(path: Path) -> float | None:
     except InputError:
         return None
     seconds = card.get("wall_seconds") if isinstance(card, dict) else None
-    is_time = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
-    return float(seconds) if is_time else None
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf:
+        return float(seconds)
+    return None
 
 
 def _seconds_left(parts: Sequence[PartStatus]) -> float:
