@@ -124,7 +124,7 @@ def associate(
     """
     source = open_artefact(encoder, "encoder")
     if data is None:
-        data = (source.card["extra"].get("domain") or {}).get("name")
+        data = str((source.card["extra"].get("domain") or {}).get("name"))
         if data not in IMAGE_DATA:
             raise InputError(
                 f"{source.folder} was not trained on image data with known attributes; name some with --data: "

@@ -211,3 +211,31 @@ class ConceptsMeasureCommand(Command):
         scores = score_concepts(self.runs, self.judge, self.out, config, data=self.data, seed=self.seed)
         print((scores.folder / TABLE).read_text())
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsDemoCommand(Command):
+    """Train all of it small, and write one page.
+
+    Rooms are collected, an encoder, a judge and a SCAN are trained and measured, and the page shows sheets of concepts
+    and instructions, and the table. If it is stopped, the same command resumes.
+    """
+
+    out: Path = Path("runs/concepts-demo")
+    """Folder to write everything to."""
+    scale: float = 1.0
+    """Multiplies frames and training steps."""
+    seed: int = 0
+    """Master seed."""
+
+    def run(self) -> int:
+        """Run it and print where the page is."""
+        from darla.common import InputError
+        from darla.common.graphics import require_graphics
+        from darla.experiments.concept_demo import concept_demo
+
+        if not 0 < self.scale <= 100:
+            raise InputError(f"--scale is {self.scale:g}, but must be above 0 and at most 100")
+        require_graphics()
+        print(concept_demo(self.out, scale=self.scale, seed=self.seed))
+        return 0

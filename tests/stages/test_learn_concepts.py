@@ -110,3 +110,16 @@ def test_what_cannot_be_used_is_one_sentence(
     assert told in error
     assert "\n" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_demonstration_writes_a_page_with_sheets_and_a_table_and_keeps_what_is_done(tmp_path: Path) -> None:
+    from darla.experiments.concept_demo import INSTRUCTIONS, SHOWN, concept_demo
+
+    page = concept_demo(tmp_path / "demo", scale=0.003)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<img") >= len(SHOWN) + len(INSTRUCTIONS)
+    assert "IN COMMON, held_out" in text
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.safetensors")}
+    assert concept_demo(tmp_path / "demo", scale=0.003) == page
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.safetensors")}

@@ -31,13 +31,15 @@ class ConceptSystem:
         """Return q(z|y) of concepts, int64 (N, A)."""
         symbols = torch.from_numpy(self.space.symbols(concepts)).to(self.vision.device)
         with torch.inference_mode():
-            return self.symbols.symbol_encoder(symbols)
+            posterior: Posterior = self.symbols.symbol_encoder(symbols)
+        return posterior
 
     def recombine(self, operator: str, first: Posterior, second: Posterior) -> Posterior:
         """Return what an operator makes of the posteriors of concepts, (N, D) each."""
         numbers = torch.full((len(first.mean),), OPERATORS.index(operator), device=self.vision.device)
         with torch.inference_mode():
-            return self.operators(numbers, first, second)
+            posterior: Posterior = self.operators(numbers, first, second)
+        return posterior
 
     def follow(self, instruction: Instruction) -> Posterior:
         """Return the posterior that an instruction comes to, (1, D); operators are computed by their network."""

@@ -74,7 +74,8 @@ def split_concepts(
 
 def contains(concepts: Concepts, parts: Concepts) -> npt.NDArray[np.bool_]:
     """Return which concepts, (N, A), specify at least all that one of the parts, (M, A), does: bool (N,)."""
-    return matches(parts, concepts).any(axis=0)
+    contained: npt.NDArray[np.bool_] = np.any(matches(parts, concepts), axis=0)
+    return contained
 
 
 def draw_examples(

@@ -1,0 +1,116 @@
+"""The demonstration of concepts: everything small, from frames to one page with sheets and a table."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from darla.collect_frames import collect
+from darla.common import Artefact
+from darla.common.files import read_json
+from darla.envs.frames.collect import CollectConfig
+from darla.experiments.families import FAMILIES
+from darla.learn_concepts import (
+    RESULTS,
+    ConceptScoresConfig,
+    JudgeConfig,
+    associate,
+    score_concepts,
+    sheet,
+    train_judge,
+)
+from darla.learn_to_see import see
+from darla.reports.document import Bullets, Cell, Document, FigureBlock, Section, Table, Text
+from darla.reports.page import write_document
+from darla.vision.concepts.learning.config import ConceptsConfig
+from darla.vision.concepts.learning.load import load_concepts
+from darla.vision.concepts.operators import parse_instruction
+from darla.vision.concepts.system import ConceptSystem
+
+SHOWN = ("wall=cyan", "wall=red floor=green", "object=duckie", "wall=amber floor=blue color=green object=office_chair")
+"""Concepts of which the page has a sheet."""
+INSTRUCTIONS = (
+    "(wall=cyan) AND (floor=red)",
+    "(wall=cyan object=key) IN COMMON (wall=cyan floor=green)",
+    "(wall=violet floor=yellow) IGNORE (floor=yellow)",
+)
+"""Instructions of which the page has a sheet."""
+
+
+def concept_demo(out: Path | str, *, scale: float = 1.0, seed: int = 0) -> Path:
+    """Collect rooms, learn to see, learn concepts with SCAN, measure them, and write a page; what is done is kept.
+
+    Args:
+        out: folder to write everything to.
+        scale: multiplies frames and training steps; 1 takes some minutes on two cores.
+        seed: master seed.
+
+    Returns:
+        The path of the page.
+    """
+    out = Path(out)
+
+    def scaled(number: int) -> int:
+        return max(32, round(scale * number))
+
+    frames = collect(CollectConfig(task="rooms", frames=scaled(12_000), seed=seed), out / "frames")
+    settings = FAMILIES["rooms"]["beta-tc"].change(training__steps=scaled(1500), latent_dim=16)
+    encoder = see(frames, out / "encoder", settings, seed=seed)
+    judge_config = JudgeConfig(images=scaled(12_000), held_out=scaled(1000))
+    training = replace(judge_config.training, steps=scaled(1500))
+    judge = train_judge("rooms", out / "judge", replace(judge_config, training=training), seed=seed)
+    config = ConceptsConfig()
+    quick = replace(
+        config,
+        training=replace(config.trained, steps=scaled(6000)),
+        operators=replace(config.operators, steps=scaled(2000)),
+    )
+    scan = associate(encoder, out / "scan", quick, seed=seed)
+    measured = ConceptScoresConfig(images=scaled(64), concepts=max(2, round(30 * min(1.0, scale))))
+    scores = score_concepts(scan, judge, out / "scores", measured, seed=seed)
+    page, _ = write_document(_document(scan, scores, seed), out / "page")
+    return page
+
+
+def _document(scan: Artefact, scores: Artefact, seed: int) -> Document:
+    system = load_concepts(scan)
+    results: dict[str, Any] = read_json(scores.folder / RESULTS)
+    figures = [_figure(system, text, f"concept-{number}", seed) for number, text in enumerate(SHOWN)]
+    combined = [_figure(system, text, f"instruction-{number}", seed) for number, text in enumerate(INSTRUCTIONS)]
+    seen, judged = results["ceiling"], results["judge"]
+    notes = tuple(
+        f"**{name}**: reconstructions of real images show it in {seen[name]:.0%}, and the judge is right about it in "
+        f"{judged[name]:.1%} of real images."
+        for name in seen
+    )
+    return Document(
+        "Concepts: SCAN on rooms",
+        f"{scan.card['extra']['examples']} images with symbols, seed {seed}",
+        (
+            Section("What symbols show", (Text("Every image is of another sample of the concept."), *figures)),
+            Section("What operators make", tuple(combined)),
+            Section("Accuracy and diversity", (_table(results), Bullets(notes))),
+        ),
+    )
+
+
+def _figure(system: ConceptSystem, text: str, name: str, seed: int) -> FigureBlock:
+    images = system.imagine(system.follow(parse_instruction(system.space, text)), 12, seed)
+    picture = Image.fromarray(np.asarray(sheet([("", images)])))
+    return FigureBlock(name, picture, f"`{text}`", f"Twelve images imagined of {text}", ground="white")
+
+
+def _table(results: dict[str, Any]) -> Table:
+    rows = []
+    for name, score in results["sym2img"].items():
+        spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
+        rows.append((Cell(name), Cell(f"{score['accuracy']:.2f}"), Cell(spread), Cell(str(score["concepts"]))))
+    header = (Cell("asked by"), Cell("accuracy"), Cell("diversity, nats"), Cell("concepts"))
+    return Table(
+        "How often imagined images have the values that their concept specifies, and how far the values of open "
+        "attributes are from a uniform distribution (0 is best)",
+        header,
+        tuple(rows),
+    )
