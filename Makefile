@@ -14,7 +14,7 @@ SOURCES = $(sort $(shell find darla envs vision agents experiments -name '*.py')
 # A study and the tests run several processes; PyTorch's own threads would make them fight over the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test torture test-all test-installs lint types docs format bench install dependencies graphics clean
+.PHONY: demo test torture test-all test-installs test-strangers lint types docs format bench install dependencies graphics clean
 
 demo: graphics install
 	$(BIN)/darla demo
@@ -36,6 +36,11 @@ SECONDS ?= 7200
 SEED ?= 0
 torture: graphics install
 	$(BIN)/python tests/torture/run.py --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only "$(ONLY)")
+
+# darla with environments, networks and algorithms of others (minigrid, highway-env, crafter, timm, sb3-contrib,
+# stable-worldmodel), in two environments of their own. Half an hour.
+test-strangers: graphics
+	$(BIN)/python tools/try_installs.py --only strangers-3.11 stable-worldmodel-3.11
 
 bench: graphics install
 	$(BIN)/python -m benchmarks

@@ -9,7 +9,8 @@ TRIED_EXTRAS: dict[str, tuple[str, ...]] = {
     "car-racing": ("-m", "darla", "collect", "car-racing", "--frames", "200", "--out", "car-racing"),
 }
 """What Python is given to use an extra; one that is not named here is installed, and doctor and demo are run."""
-SHOWN = ("numpy", "gymnasium", "miniworld", "stable-baselines3", "triton")
+SHOWN = ("numpy", "gymnasium", "miniworld", "stable-baselines3", "triton", "minigrid", "highway-env", "crafter", "timm",
+         "sb3-contrib", "stable-worldmodel")  # fmt: skip
 """Packages whose versions stand in the table."""
 
 
@@ -29,6 +30,10 @@ class Install:
     extras: tuple[str, ...] = ()
     suite: bool = False
     """Whether to run the default tests as well; they take a checkout, everything else has the built wheel alone."""
+    packages: tuple[str, ...] = ()
+    """Packages of others that are installed beside darla."""
+    tests: tuple[str, ...] = ()
+    """What pytest is given in place of the default tests. None of these may be skipped."""
 
 
 @dataclass
@@ -62,6 +67,40 @@ class Outcome:
         return asdict(self)
 
 
+STRANGERS = (
+    Install(
+        "strangers",
+        "3.11",
+        "cpu",
+        extras=("dev", "contrib", "data", "onnx", "timm"),
+        suite=True,
+        packages=("minigrid", "highway-env", "crafter", "pandas"),
+        tests=(
+            "tests/agents/test_exchange.py",
+            "tests/agents/test_memory.py",
+            "tests/agents/test_more_algorithms.py",
+            "tests/envs/test_own_images.py",
+            "tests/envs/test_stored_images.py",
+            "tests/envs/test_strangers.py",
+            "tests/reports/test_random_play.py",
+            "tests/vision/test_frozen_network.py",
+            *("-m", "not gpu", "-k", "not stable_worldmodel and not what_is_missing"),
+        ),
+    ),
+    Install(
+        "stable-worldmodel",
+        "3.11",
+        "cpu",
+        extras=("dev",),
+        suite=True,
+        # Its environments import these, which only its extra `env` names, beside JAX and many others.
+        packages=("stable-worldmodel", "imageio", "opencv-python-headless", "pygame", "pymunk", "shapely"),
+        tests=("tests/envs/test_strangers.py", "-m", "not gpu", "-k", "stable_worldmodel"),
+    ),
+)
+"""darla beside the environments, networks and algorithms of others. stable-worldmodel brings a PyTorch of its own."""
+
+
 def all_installs(extras: list[str], torch: str) -> tuple[Install, ...]:
     """Return every install that is tried.
 
@@ -82,6 +121,7 @@ def all_installs(extras: list[str], torch: str) -> tuple[Install, ...]:
         Install("newest", "3.13", versions="newest"),
         Install("oldest", "3.11", versions="oldest", extras=("dev",), suite=True),
         Install("oldest with extras", "3.11", versions="oldest", extras=tuple(extras)),
+        *STRANGERS,
         *(Install(f"extra {name}", "3.11", "cpu", extras=(name,)) for name in extras),
     )
 

@@ -198,11 +198,14 @@ class Trial:
                 run(*pip, "install", "--no-deps", "--config-settings", "editable_mode=strict", "-e", str(self.checkout))
             elif install.versions != "newest":
                 run(*pip, "install", "--no-deps", wheel)
+            if install.packages:
+                run(*pip, "install", *install.packages)
             run(*pip, "check")
             there = json.loads(run(inside, "-c", DESCRIBE).splitlines()[-1])
             outcome.python, outcome.versions = there["python"], there["versions"]
             outcome.torch = f"{there['torch']}, {'CUDA ' + there['cuda'] if there['cuda'] else 'CPU'}"
-            if (install.build == "default") != ("triton" in there["versions"]):
+            # Packages of others may bring another build of PyTorch along.
+            if not install.packages and (install.build == "default") != ("triton" in there["versions"]):
                 raise StepError(1, f"the {install.build} build of PyTorch was asked for; there is {outcome.torch}")
             outcome.steps["install"] = "ok"
         except StepError as error:
@@ -223,12 +226,13 @@ class Trial:
             if extra in TRIED_EXTRAS:
                 steps[f"use of {extra}"] = ((inside, *TRIED_EXTRAS[extra]), empty)
         if install.suite and self.suite:
-            steps["suite"] = ((inside, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q"), self.checkout)
+            pytest = (inside, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *install.tests)
+            steps["suite"] = (pytest, self.checkout)
         for step, (command, folder) in steps.items():
             print(f"{key(install)}: {step}", flush=True)
             try:
                 output = self.run_command(install, step, command, folder)
-                outcome.steps[step] = tests_counted(output) if step == "suite" else "ok"
+                outcome.steps[step] = suite_result(install, output) if step == "suite" else "ok"
             except StepError as error:
                 self.fail(install, step, error, outcome)
             self.write(key(install), outcome)
@@ -306,6 +310,18 @@ def tests_counted(output: str) -> str:
     """Return pytest's closing line without its frame: `1402 passed, 3 skipped in 700.12s`."""
     lines = output.strip().splitlines()
     return lines[-1].strip("= ") if lines else "no output"
+
+
+def suite_result(install: Install, output: str) -> str:
+    """Return what the tests of an install counted.
+
+    Raises:
+        StepError: it has tests of its own, and one of them was skipped.
+    """
+    counted = tests_counted(output)
+    if install.tests and "skipped" in counted:
+        raise StepError(1, output)
+    return counted
 
 
 def source_archive() -> bytes:

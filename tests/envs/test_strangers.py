@@ -1,7 +1,7 @@
-"""Environments of other packages, described as the documentation does it; each test needs the package that it names.
+"""Environments, networks and algorithms of other packages, as the documentation describes them.
 
-They are slow, and skipped where their package is missing: `pip install minigrid highway-env crafter` installs three of
-them; stable-worldmodel brings its own PyTorch and needs an environment of its own.
+Each test needs the package that it names, is slow, and is skipped where that is missing. `make test-strangers` installs
+the packages, stable-worldmodel in an environment of its own since it brings its PyTorch, and lets no test be skipped.
 """
 
 import json
@@ -14,12 +14,14 @@ import pytest
 from command_line import darla as command_line
 
 import darla
-from darla.cli import main as cli
+from darla.agents import ActConfig, Agent, PPOSettings
 from darla.envs import EnvDomain, EnvSetup, TransferTask
 from darla.envs.domains.env_setup import SETUP_PARTS
 from darla.envs.domains.task_files import find_task
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.frame_set import FrameSet
+from darla.vision import frozen
+from darla.zero_shot import TransferConfig
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "own-environment.md").read_text()
 BLOCKS = {language: re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -34,6 +36,10 @@ STRANGERS = [
 TINY_SEE = ("--preset", "beta-1", "--training.steps", "4", "--training.batch-size", "16", "--vae.latent-dim", "4")
 TINY_ACT = ("--env-steps", "128", "--snapshots", "1", "--settings.n-envs", "2", "--settings.n-steps", "16",
             "--settings.batch-size", "16")  # fmt: skip
+TINY_CONFIG = ActConfig(
+    env_steps=32, snapshots=1, settings=PPOSettings(n_envs=2, n_steps=16, batch_size=16, n_epochs=1)
+)
+TINY_TRANSFER = ("--episodes", "2", "--snapshot-eval-episodes", "0")
 
 
 def written(task: dict[str, Any], folder: Path) -> Path:
@@ -58,7 +64,7 @@ def test_from_the_command_line_through_every_stage(
     command_line("see", run / "frames", *TINY_SEE, "--out", run / "encoder")
     command_line("act", task, "--encoder", run / "encoder", *TINY_ACT, "--out", run / "agent")
     command_line(
-        "transfer", task, f"DARLA={run / 'agent'}", "--episodes", "2", "--strip-frames", "4", "--out", run / "transfer"
+        *("transfer", task, f"DARLA={run / 'agent'}", *TINY_TRANSFER, "--strip-frames", "4", "--out", run / "transfer"),
     )
     command_line("report", run / "transfer", "--out", run / "report")
     assert (run / "report" / "report.html").is_file()
@@ -83,30 +89,96 @@ def test_from_python(package: str, name: str, shape: tuple[int, ...], tmp_path: 
     assert FrameSet(frames).image_shape == shape
 
 
-@pytest.mark.slow
-def test_crafter_with_the_class_of_the_page(tmp_path: Path) -> None:
+@pytest.fixture
+def crafter_task(tmp_path: Path) -> Path:
     pytest.importorskip("crafter")
     code = next(block for block in BLOCKS["python"] if "import crafter" in block)
     (tmp_path / "my_crafter.py").write_text(code)
     task = {"name": "survival", "env_id": "my_crafter:Crafter", "unlabeled": {}, "source": {}, "targets": {"same": {}}}
-    path = written(task, tmp_path)
-    shown = command_line("check", path)
-    assert "survival can be used" in shown.stdout
-    assert "warning" not in shown.stdout  # its seed decides everything
-    command_line("collect", path, "--frames", "12", "--workers", "1", "--out", tmp_path / "frames")
-    assert FrameSet.open(tmp_path / "frames").image_shape == (64, 64, 3)
-    command_line("act", path, *TINY_ACT, "--out", tmp_path / "agent")
+    return written(task, tmp_path)
 
 
 @pytest.mark.slow
-def test_an_environment_of_stable_worldmodel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_crafter_with_the_class_of_the_page(crafter_task: Path, tmp_path: Path) -> None:
+    shown = command_line("check", crafter_task)
+    assert "survival can be used" in shown.stdout
+    assert "warning" not in shown.stdout  # its seed decides everything
+    command_line("collect", crafter_task, "--frames", "12", "--workers", "1", "--out", tmp_path / "frames")
+    assert FrameSet.open(tmp_path / "frames").image_shape == (64, 64, 3)
+    command_line("act", crafter_task, *TINY_ACT, "--out", tmp_path / "agent")
+
+
+@pytest.mark.slow
+def test_crafter_from_python(crafter_task: Path, tmp_path: Path) -> None:
+    assert darla.check(crafter_task).is_usable
+    frames = darla.collect(CollectConfig(str(crafter_task), 12), tmp_path / "frames")
+    assert FrameSet(frames).image_shape == (64, 64, 3)
+
+
+@pytest.mark.slow
+def test_an_environment_of_stable_worldmodel(tmp_path: Path) -> None:
     pytest.importorskip("stable_worldmodel")
     path = written(SHOWN["poles"], tmp_path)
-    assert cli.main(["check", str(path)]) == 0, capsys.readouterr().out
-    assert cli.main(["collect", str(path), "--frames", "12", "--out", str(tmp_path / "frames")]) == 0
+    assert "poles can be used" in command_line("check", path).stdout
+    command_line("collect", path, "--frames", "12", "--out", tmp_path / "frames")
     frames = FrameSet.open(tmp_path / "frames")
     assert frames.image_shape == (64, 64, 3)
     assert len(np.unique(frames[:])) > 10
+
+
+@pytest.mark.slow
+def test_an_environment_of_stable_worldmodel_from_python(tmp_path: Path) -> None:
+    pytest.importorskip("stable_worldmodel")
+    path = written(SHOWN["poles"], tmp_path)
+    assert darla.check(path).is_usable
+    images = FrameSet(darla.collect(CollectConfig(str(path), 8), tmp_path / "frames"))
+    agent = darla.act(path, tmp_path / "agent", TINY_CONFIG)
+    assert images.image_shape == Agent.load(agent).description.image_shape
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Frames of the grid world, which needs no display, for networks and algorithms of others."""
+    return darla.collect(CollectConfig("grid-world", 48), tmp_path / "frames").folder
+
+
+@pytest.mark.slow
+def test_a_network_of_timm_from_the_command_line_through_every_stage(frames: Path, tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    encoder, agent, transfer = tmp_path / "encoder", tmp_path / "agent", tmp_path / "transfer"
+    network = ("--encoder", "timm:resnet10t", "--vae.size", "64", "64")
+    command_line("see", frames, *network, "--out", encoder)
+    command_line("act", "grid-world", "--encoder", encoder, *TINY_ACT, "--out", agent)
+    command_line("transfer", "grid-world", f"ResNet={agent}", *TINY_TRANSFER, "--out", transfer)
+    command_line("report", transfer, "--out", tmp_path / "report")
+    assert "frozen network timm:resnet10t" in (tmp_path / "report" / "report.html").read_text()
+    command_line("collect", "sprites", "--frames", "60", "--out", tmp_path / "sprites")  # whose factors are known
+    command_line("see", tmp_path / "sprites", *network, "--out", tmp_path / "of-sprites")
+    command_line("metrics", tmp_path / "of-sprites", "--names", "mig", "--out", tmp_path / "metrics")
+
+
+@pytest.mark.slow
+def test_a_network_of_timm_from_python(frames: Path, tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    encoder = darla.see(frames, tmp_path / "encoder", frozen("timm:resnet10t", size=(64, 64)))
+    agent = darla.act("grid-world", tmp_path / "agent", TINY_CONFIG, encoder=encoder)
+    config = TransferConfig(episodes=2, snapshot_eval_episodes=0, strip_frames=0)
+    scores = darla.transfer("grid-world", [("ResNet", agent)], tmp_path / "transfer", config)
+    assert {row["method"] for row in scores.rows()} == {"random", "ResNet"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["qrdqn", "trpo", "recurrent_ppo"])
+def test_an_algorithm_of_sb3_contrib_from_the_command_line(algorithm: str, tmp_path: Path) -> None:
+    """From Python: tests/agents/test_more_algorithms.py."""
+    pytest.importorskip("sb3_contrib")
+    short = ("--settings.learning-starts", "32") if algorithm == "qrdqn" else ("--settings.n-steps", "16")
+    act = ("--env-steps", "64", "--snapshots", "1", "--settings.n-envs", "2", "--settings.batch-size", "16", *short)
+    command_line("act", "grid-world", "--algorithm", algorithm, *act, "--out", tmp_path / "agent")
+    table = command_line(
+        *("transfer", "grid-world", f"theirs={tmp_path / 'agent'}", *TINY_TRANSFER, "--out", tmp_path / "transfer")
+    )
+    assert "theirs" in table.stdout
 
 
 def test_the_tasks_of_the_page_can_be_read(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The table of `make test-installs`, and what is in the list of installs."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import try_installs
-from installs import TRIED_EXTRAS, Install, Outcome, all_installs, key, table
+from installs import STRANGERS, TRIED_EXTRAS, Install, Outcome, all_installs, key, table
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -85,3 +87,26 @@ def test_what_is_finished_is_not_tried_again(tmp_path: Path) -> None:
         trial.write(key(install), given)
         assert trial.finished(install) is finished
     assert (trial.checkout / "pyproject.toml").is_file()
+
+
+def test_every_test_of_a_package_of_others_is_run_somewhere_with_it() -> None:
+    """Tests that are skipped in an environment without these packages are not lost: `make test-strangers` has them."""
+    run = {word for install in STRANGERS for word in install.tests if word.endswith(".py")}
+    assert all((ROOT / name).is_file() for name in run)
+    theirs = "minigrid|highway_env|crafter|stable_worldmodel|timm|sb3_contrib|onnx|h5py|pandas"
+    asked = re.compile(rf"importorskip\(.?({theirs})|find_spec\(.({theirs})|importorskip\(package\)")
+    tests = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py") if asked.search(path.read_text())
+    }
+    assert tests - {"tests/project/test_installs.py"} <= run
+    named = {package for install in STRANGERS for package in install.packages}
+    assert named >= {"minigrid", "highway-env", "crafter", "stable-worldmodel"}
+
+
+def test_a_test_of_theirs_that_is_skipped_fails() -> None:
+    some, all_run = "== 3 passed, 1 skipped in 2.00s ==", "== 4 passed, 9 deselected in 2.00s =="
+    for install in STRANGERS:
+        assert try_installs.suite_result(install, all_run) == "4 passed, 9 deselected in 2.00s"
+        with pytest.raises(try_installs.StepError, match="1 skipped"):
+            try_installs.suite_result(install, some)
+    assert try_installs.suite_result(Install("newest", "3.11", suite=True), some) == "3 passed, 1 skipped in 2.00s"

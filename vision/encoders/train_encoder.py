@@ -198,9 +198,11 @@ def _describe(
 
 
 def _dead_units_warning(fraction: float, at_first: float, config: SeeConfig) -> str:
-    other = "--vae.activation elu or " if getattr(config.vae, "activation", None) == "relu" else ""
+    # With ReLUs, a lower rate or other initial weights leave more units alive, and the images no better: docs/
+    # disentanglers.md has the figures under "Dead units".
+    relu = getattr(config.vae, "activation", None) == "relu"
+    instead = "--vae.activation elu" if relu else f"a training.learning_rate below {config.training.learning_rate:g}"
     return (
         f"learn to see: training has killed units: {fraction:.0%} of the encoder's put out the same for every image, "
-        f"and {at_first:.0%} did before; small objects get lost. Use {other}a training.learning_rate below "
-        f"{config.training.learning_rate:g}"
+        f"and {at_first:.0%} did before; small objects get lost. Use {instead}"
     )
