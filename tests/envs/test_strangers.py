@@ -138,7 +138,7 @@ def test_an_environment_of_stable_worldmodel_from_python(tmp_path: Path) -> None
 
 @pytest.fixture
 def frames(tmp_path: Path) -> Path:
-    """Frames of the grid world, which needs no display, for networks and algorithms of others."""
+    """Frames of the grid world, which needs no display, for networks of others."""
     return darla.collect(CollectConfig("grid-world", 48), tmp_path / "frames").folder
 
 
@@ -172,11 +172,16 @@ def test_a_network_of_timm_from_python(frames: Path, tmp_path: Path) -> None:
 def test_an_algorithm_of_sb3_contrib_from_the_command_line(algorithm: str, tmp_path: Path) -> None:
     """From Python: tests/agents/test_more_algorithms.py."""
     pytest.importorskip("sb3_contrib")
-    short = ("--settings.learning-starts", "32") if algorithm == "qrdqn" else ("--settings.n-steps", "16")
+    short = (
+        ("--settings.learning-starts", "32", "--settings.buffer-size", "200")
+        if algorithm == "qrdqn"
+        else ("--settings.n-steps", "16")
+    )
     act = ("--env-steps", "64", "--snapshots", "1", "--settings.n-envs", "2", "--settings.batch-size", "16", *short)
-    command_line("act", "grid-world", "--algorithm", algorithm, *act, "--out", tmp_path / "agent")
+    hallways = written(SHOWN["hallways"], tmp_path)
+    command_line("act", hallways, "--algorithm", algorithm, *act, "--out", tmp_path / "agent")
     table = command_line(
-        *("transfer", "grid-world", f"theirs={tmp_path / 'agent'}", *TINY_TRANSFER, "--out", tmp_path / "transfer")
+        *("transfer", hallways, f"theirs={tmp_path / 'agent'}", *TINY_TRANSFER, "--out", tmp_path / "transfer")
     )
     assert "theirs" in table.stdout
 
