@@ -360,7 +360,7 @@ def unpack(archive: bytes, folder: Path) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     with tarfile.open(fileobj=BytesIO(archive)) as stream:
-        # Debian 12 has Python 3.11.2; `extractall` takes a filter from 3.11.4 on, and this attribute before that as well.
+        # Debian 12 has Python 3.11.2; `extractall` takes a filter from 3.11.4 on.
         stream.extraction_filter = getattr(tarfile, "data_filter", None)
         stream.extractall(partial)
     git = ("git", "-C", str(partial), "-c", "user.name=darla", "-c", "user.email=darla@localhost")
