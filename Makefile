@@ -38,7 +38,7 @@ torture: graphics install
 	$(BIN)/python tests/torture/run.py --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only "$(ONLY)")
 
 # darla with environments, networks and algorithms of others (minigrid, highway-env, crafter, timm, sb3-contrib,
-# stable-worldmodel), in two environments of their own. Half an hour.
+# stable-worldmodel), in two environments of their own.
 test-strangers: graphics
 	$(BIN)/python tools/try_installs.py --only strangers-3.11 stable-worldmodel-3.11
 
