@@ -93,7 +93,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("wrong", [1.5, object(), (1 + 2j)], ids=repr)
+@pytest.mark.parametrize("wrong", [1.5, object(), (1 + 2j)], ids=["number", "object", "complex number"])
 @pytest.mark.parametrize("name", CALLS)
 def test_every_public_function_names_an_argument_of_another_type(name: str, wrong: object, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"but must be|a task is a TransferTask|what to collect is a CollectConfig"):
