@@ -128,7 +128,7 @@ class Algorithm(ABC):
         """
         kind: ActionKind = "continuous" if isinstance(space, spaces.Box) else "discrete"
         if kind not in self.actions:
-            able = ", ".join(repr(name) for name in ALGORITHMS.own() if kind in ALGORITHMS[name].actions)
+            able = ", ".join(repr(name) for name in sorted(ALGORITHMS.own()) if kind in ALGORITHMS[name].actions)
             raise InputError(
                 f"algorithm {self.name!r} cannot choose from {in_words(space)}; algorithms that can: {able}"
             )
