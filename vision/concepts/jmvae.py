@@ -32,7 +32,7 @@ class JMVAEConfig(JointVAEConfig):
 class JMVAE(JointVAE):
     """L = -E_q(z|x,y)[log p(x|z) + w log p(y|z)] + β KL(q(z|x,y) || N(0, I)) + α (KL_x + KL_y), minimized.
 
-    KL_x = KL(q(z|x,y) || q(z|x)) and KL_y = KL(q(z|x,y) || q(z|y)); equation 4 of the paper, negated, w = 1 there.
+    KL_x = KL(q(z|x,y) || q(z|x)) and KL_y = KL(q(z|x,y) || q(z|y)); the objective of the paper, negated, has w = 1.
     """
 
     config: JMVAEConfig

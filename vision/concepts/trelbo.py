@@ -24,8 +24,7 @@ class TrELBOConfig(JointVAEConfig):
     symbol_bound_weight: float = 1.0
     """Weight of the bound of the symbol alone."""
     stop_gradient: bool = True
-    """Whether the symbol alone trains q(z|y) and not p(y|z), which is then that of both together, as the paper
-    recommends."""
+    """Whether the symbol alone trains q(z|y) and not p(y|z), which is then that of both together."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
@@ -34,7 +33,7 @@ class TrELBOConfig(JointVAEConfig):
 
 
 class TrELBO(JointVAE):
-    """L = -ELBO(x, y) - a ELBO(x) - b ELBO(y), minimized (equation 3 of the paper, negated).
+    """L = -ELBO(x, y) - a ELBO(x) - b ELBO(y), minimized.
 
     Each bound has its own posterior and its own KL divergence from the prior N(0, I):
 
