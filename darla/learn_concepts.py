@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
-from darla.common.checked_config import CheckedConfig
+from darla.common.checked_config import CheckedConfig, require_at_least_one
 from darla.common.files import read_json, save_tensors, write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
@@ -68,9 +69,7 @@ class JudgeConfig(CheckedConfig):
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
-        for name in ("images", "held_out"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "images", "held_out")
 
 
 @dataclass(frozen=True)
@@ -86,16 +85,19 @@ class ConceptScoresConfig(CheckedConfig):
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
-        for name in ("images", "concepts", "samples"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "images", "concepts", "samples")
 
 
-def open_concept_data(data: str | Path | Source, out: Path | str) -> GroundTruthData | FrameSet:
-    """Return data with attributes: image data by name, frames, or images of a user with a table of factors."""
-    if isinstance(data, str) and data in IMAGE_DATA:
-        return image_data(data)
-    return open_frames(data, out)
+@contextmanager
+def _opened(data: str | Path | Source, out: Path | str) -> Iterator[GroundTruthData | FrameSet]:
+    """Open data with attributes: image data by name, frames, or images of a user with a table of factors."""
+    opened = image_data(data) if isinstance(data, str) and data in IMAGE_DATA else open_frames(data, out)
+    try:
+        yield opened
+    finally:
+        close = getattr(opened, "close", None)
+        if close is not None:
+            close()
 
 
 def associate(
@@ -130,11 +132,8 @@ def associate(
                 f"{source.folder} was not trained on image data with known attributes; name some with --data: "
                 f"{', '.join(IMAGE_DATA)}, or frames with factors"
             )
-    opened = open_concept_data(data, out)
-    try:
+    with _opened(data, out) as opened:
         return train_concepts(source, opened, out, config, seed=seed)
-    finally:
-        _close(opened)
 
 
 @writes_nothing_if_refused
@@ -156,8 +155,7 @@ def train_judge(
         InputError: the data cannot be used.
     """
     config = config or JudgeConfig()
-    opened = open_concept_data(data, out)
-    try:
+    with _opened(data, out) as opened:
         space = space_of(opened)
         record = {
             "attributes": space.to_list(),
@@ -172,8 +170,6 @@ def train_judge(
         if is_complete(folder):
             return Artefact.load(folder, JUDGE)
         whole = _labeled(opened, space, config.images + config.held_out, seed)
-    finally:
-        _close(opened)
     count = len(whole.images) - min(config.held_out, len(whole.images) // 2)
     shape = record["image_shape"]
     model = build_seeded(lambda: AttributeClassifier(space, tuple(shape)), seed_for(seed, "judge"))  # type: ignore[arg-type]
@@ -248,15 +244,12 @@ def score_concepts(
         for number, operator in enumerate(OPERATORS):
             made = _instructions(operator, number, concepts, space, seed)
             if made:
-                told, targets = zip(*made, strict=True)
+                asked, targets = zip(*made, strict=True)
                 stream = seed_for(seed, group, operator)
-                score = score_sym2img(system, classifier, np.stack(targets), config.images, stream, instructions=told)
+                score = score_sym2img(system, classifier, np.stack(targets), config.images, stream, instructions=asked)
                 scores[f"{operator}, {group}"] = score.to_dict()
-    opened = open_concept_data(name, folder)
-    try:
+    with _opened(name, folder) as opened:
         images = _labeled(opened, space, 1000, seed_for(seed, "described"))
-    finally:
-        _close(opened)
     results = {
         "sym2img": scores,
         "img2sym": score_img2sym(system, images, config.samples, seed),
@@ -288,9 +281,7 @@ def imagine(run: Artefact | Path | str, instruction: str, out: Path | str, *, co
     Raises:
         InputError: the instruction cannot be read, or names what is not there; or the file is no PNG.
     """
-    out = Path(out)
-    if out.suffix.lower() != ".png":
-        raise InputError(f"{out} must end in .png")
+    out = _png(out)
     system = load_concepts(run)
     images = system.imagine(system.follow(parse_instruction(system.space, instruction)), count, seed)
     write_png(out, sheet([(instruction, images)]))
@@ -324,9 +315,7 @@ def combine_concepts(
     Raises:
         InputError: an instruction cannot be read, there is no such operator, or the file is no PNG.
     """
-    out = Path(out)
-    if out.suffix.lower() != ".png":
-        raise InputError(f"{out} must end in .png")
+    out = _png(out)
     if operator not in OPERATORS:
         raise unknown_name("operator", operator, OPERATORS)
     system = load_concepts(run)
@@ -379,15 +368,29 @@ def sheet(rows: Sequence[tuple[str, Images]], columns: int = 12) -> npt.NDArray[
     return drawn
 
 
-def table(results: Mapping[str, Any]) -> str:
-    """Return the scores of a system as Markdown."""
-    lines = ["| asked by | accuracy | diversity, nats | concepts |", "| --- | ---: | ---: | ---: |"]
+def score_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the cells of the table of accuracy and diversity, the header first."""
+    rows: list[tuple[str, ...]] = [("asked by", "accuracy", "diversity, nats", "concepts")]
     for name, score in results["sym2img"].items():
         spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
-        lines.append(f"| {name} | {score['accuracy']:.2f} | {spread} | {score['concepts']} |")
+        rows.append((name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])))
+    return rows
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Return the scores of a system as Markdown."""
+    header, *rows = (f"| {' | '.join(row)} |" for row in score_rows(results))
+    lines = [header, "| --- | ---: | ---: | ---: |", *rows]
     for name, title in (("img2sym", "img2sym"), ("ceiling", "reconstructions"), ("judge", "judge, real images")):
         lines.append(f"\n{title}: " + ", ".join(f"{key} {value:.3f}" for key, value in results[name].items()))
     return "\n".join(lines) + "\n"
+
+
+def _png(out: Path | str) -> Path:
+    """Return where a sheet is written, before any work is done for it."""
+    if Path(out).suffix.lower() != ".png":
+        raise InputError(f"{out} must end in .png")
+    return Path(out)
 
 
 def _instructions(
@@ -412,9 +415,3 @@ def _labeled(data: GroundTruthData | FrameSet, space: ConceptSpace, count: int, 
     """Return random images with all their values; of frames at most as many as there are."""
     nothing = np.full((1, len(space.attributes)), ANY, np.int64)
     return draw_examples(data, space, nothing, count, seed)
-
-
-def _close(data: GroundTruthData | FrameSet) -> None:
-    close = getattr(data, "close", None)
-    if close is not None:
-        close()

@@ -18,6 +18,7 @@ from darla.learn_concepts import (
     JudgeConfig,
     associate,
     score_concepts,
+    score_rows,
     sheet,
     train_judge,
 )
@@ -103,11 +104,7 @@ def _figure(system: ConceptSystem, text: str, name: str, seed: int) -> FigureBlo
 
 
 def _table(results: dict[str, Any]) -> Table:
-    rows = []
-    for name, score in results["sym2img"].items():
-        spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
-        rows.append((Cell(name), Cell(f"{score['accuracy']:.2f}"), Cell(spread), Cell(str(score["concepts"]))))
-    header = (Cell("asked by"), Cell("accuracy"), Cell("diversity, nats"), Cell("concepts"))
+    header, *rows = (tuple(map(Cell, row)) for row in score_rows(results))
     return Table(
         "How often imagined images have the values that their concept specifies, and how far the values of open "
         "attributes are from a uniform distribution (0 is best)",

@@ -7,7 +7,6 @@ The process that runs the study is not contacted, so this works for a study that
 cluster, and for one that does not run at present.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from darla.common.checked_config import checked_arguments
 from darla.common.files import read_json, write_json
 from darla.common.jobs import log as job_log
 from darla.common.jobs.locks import is_held
+from darla.common.jobs.stopwatch import as_seconds
 from darla.common.json_records import load_json
 from darla.common.progress import duration
 
@@ -251,10 +251,7 @@ def _seconds_on_card(path: Path) -> float | None:
         card = read_json(path)
     except InputError:
         return None
-    seconds = card.get("wall_seconds") if isinstance(card, dict) else None
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf:
-        return float(seconds)
-    return None
+    return as_seconds(card.get("wall_seconds")) if isinstance(card, dict) else None
 
 
 def _seconds_left(parts: Sequence[PartStatus]) -> float:

@@ -101,8 +101,7 @@ class CollectCommand(CollectConfig, Command):
             and self.task not in (*tasks.names(), *IMAGE_DATA)
         ):
             raise unknown_name("task or image data", self.task, (*tasks.names(), *IMAGE_DATA))
-        task = None if self.task in IMAGE_DATA else find_task(self.task)
-        return _print_folder(collect(config, self.out, workers=self.workers, task=task))
+        return _print_folder(collect(config, self.out, workers=self.workers))
 
 
 @dataclass(frozen=True, kw_only=True)

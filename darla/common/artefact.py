@@ -119,10 +119,6 @@ class Artefact:
             ArtefactError: there is no artefact, it is incomplete or of another kind, its card is altered, or a file is
                 missing, altered or added.
         """
-        if not isinstance(folder, str | os.PathLike):
-            raise ArtefactError(
-                f"an artefact is named by its folder, not by {type(folder).__name__} {str(folder)[:80]!r}"
-            )
         folder = Path(folder)
         if not folder.is_dir():
             raise ArtefactError(f"no artefact at {folder}: there is no such folder")

@@ -66,6 +66,17 @@ def _first_with_post_init(kind: type) -> type:
     return next(base for base in kind.__mro__ if "__post_init__" in base.__dict__)
 
 
+def require_at_least_one(config: object, *names: str) -> None:
+    """Check that fields of a configuration that count something are 1 or more.
+
+    Raises:
+        InputError: one is not; names it.
+    """
+    for name in names:
+        if getattr(config, name) < 1:
+            raise InputError(f"{name} must be at least 1, not {getattr(config, name)}")
+
+
 def check_field_types(config: Any) -> None:
     """Check every field of a dataclass against its type; see `CheckedConfig`."""
     hints = _hints(type(config))  # type: ignore[arg-type]  # mypy does not know that classes are hashable

@@ -21,7 +21,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.artefact import CHECKPOINT
+from darla.common.artefact import CHECKPOINT, remove_partial
 from darla.common.checked_config import CheckedConfig, checked_arguments
 from darla.common.files import load_array, save_array, write_json
 from darla.common.jobs.sealed import read_if_sound, write_sealed
@@ -210,8 +210,7 @@ def collect(
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
-    for left_over in (folder / SHARDS).glob(".*.partial"):
-        left_over.unlink(missing_ok=True)
+    remove_partial(folder / SHARDS)
     todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
     done = config.frames - sum(config.shards[shard] for shard in todo)
     with (

@@ -1,15 +1,13 @@
 """Artefacts altered: noticed where they are opened, or another digest, which everything downstream records."""
 
 import json
-import os
-import signal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from altering import alter, alterations, copied, files_of
-from children import at_moments, darla, explained, in_child, unexpected
-from finishing import SPEAKS, differing, made_by, moments, stage_work
+from children import darla, explained, in_child, unexpected
+from finishing import SPEAKS, differing, killed_at, made_by, moments, stage_work
 from hypothesis import strategies as st
 from trials import Checked, Kind
 from workshop import ARTEFACTS, COMMANDS, study_work, workshop
@@ -145,12 +143,7 @@ def _stopped(stage: str, part: float) -> Path:
     number = max(1, int(part * moments(stage)))
     folder = workshop().folder.parent / "stopped" / f"{stage.replace(' ', '-')}-{part}" / "out"
     folder.parent.mkdir(parents=True)
-
-    def kill(count: int, *_: str) -> None:
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    in_child(stage_work(stage, folder, lambda: at_moments(folder, kill)))
+    killed_at(stage, folder, number)
     return folder
 
 

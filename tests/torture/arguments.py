@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -204,17 +204,17 @@ def configurations() -> dict[str, Callable[..., Any]]:
     return kinds
 
 
+def _wrong_for(names: Iterable[str]) -> st.SearchStrategy[Any]:
+    """Draw one or two of some names, each with the name of a wrong value."""
+    return st.dictionaries(st.sampled_from(sorted(names)), st.sampled_from(sorted(WRONG)), min_size=1, max_size=2)
+
+
 def of_functions() -> st.SearchStrategy[Any]:
     """Draw a function, one or two of its arguments, and wrong values for them."""
     return st.sampled_from(sorted(calls())).flatmap(
         lambda name: st.tuples(
             st.just(name),
-            st.dictionaries(
-                st.sampled_from(sorted(calls()[name].arguments())),
-                st.sampled_from(sorted(WRONG)),
-                min_size=1,
-                max_size=2,
-            ),
+            _wrong_for(calls()[name].arguments()),
         )
     )
 
@@ -247,12 +247,7 @@ def of_configurations() -> st.SearchStrategy[Any]:
     return st.sampled_from(sorted(kinds)).flatmap(
         lambda name: st.tuples(
             st.just(name),
-            st.dictionaries(
-                st.sampled_from(sorted(part.name for part in dataclasses.fields(kinds[name]) if part.init)),
-                st.sampled_from(sorted(WRONG)),
-                min_size=1,
-                max_size=2,
-            ),
+            _wrong_for(part.name for part in dataclasses.fields(kinds[name]) if part.init),
         )
     )
 

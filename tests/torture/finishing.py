@@ -1,10 +1,12 @@
 """What every accident must leave behind: a folder that the same command finishes, with the result of a quiet run."""
 
+import os
+import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from children import Ended, count_moments, darla, in_child, unexpected
+from children import Ended, at_moments, count_moments, darla, in_child, unexpected
 from workshop import ARTEFACTS, COMMANDS, study_work, workshop
 
 from darla.common import Artefact, DarlaError
@@ -31,6 +33,16 @@ def stage_work(stage: str, out: Path, before: Callable[[], None] | None = None) 
         return study_work(out)()
 
     return work
+
+
+def killed_at(stage: str, out: Path, number: int) -> None:
+    """Kill a stage (SIGKILL) before a change to its folder, by the number of the change."""
+
+    def kill(count: int, *_: str) -> None:
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    in_child(stage_work(stage, out, lambda: at_moments(out, kill)))
 
 
 @cache

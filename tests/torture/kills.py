@@ -1,11 +1,9 @@
 """Kills (SIGKILL): before any change to the folder, by its number, and at any time."""
 
-import os
-import signal
 from typing import Any
 
-from children import at_moments, in_child
-from finishing import ALONE, FINISHES, STAGES, finished, moments, stage_work
+from children import in_child
+from finishing import ALONE, FINISHES, STAGES, finished, killed_at, moments, stage_work
 from hypothesis import strategies as st
 from trials import Checked, Kind
 from workshop import workshop
@@ -25,12 +23,7 @@ def try_moments(value: tuple[str, tuple[int, ...]]) -> Checked:
     stage, numbers = value
     with workshop().scratch() as out:
         for number in numbers:
-
-            def kill(count: int, *_: str, number: int = number) -> None:
-                if count == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            in_child(stage_work(stage, out, lambda: at_moments(out, kill)))
+            killed_at(stage, out, number)
         return {FINISHES: finished(stage, out)}
 
 

@@ -4,12 +4,13 @@ is another. What is deliberately outside is in docs/reliability.md.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from altering import changed, places
 
 from darla.common import Artefact, ArtefactError
 from darla.common.artefact import card_checksum
@@ -41,23 +42,6 @@ def opened(folder: Path) -> Artefact | None:
     except ArtefactError:
         return None
     return artefact
-
-
-def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
-        yield from places(data[key], (*path, key))
-
-
-def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    copy = json.loads(json.dumps(data))
-    if not path:
-        return value
-    part = copy
-    for key in path[:-1]:
-        part = part[key]
-    part[path[-1]] = value
-    return copy
 
 
 @pytest.mark.parametrize("kind", ["frames", "encoder"])

@@ -1,23 +1,15 @@
 """Every part of a task file replaced by values of every wrong kind: a sentence or a task, never anything else."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from altering import DELETED, changed, places
+from tasks_in_files import WORLD
 
 from darla.common import InputError
 from darla.envs.domains.task_files import find_task
 
-WORLD = {
-    "name": "t",
-    "world": "seek_avoid",
-    "unlabeled": {"components": [{"wall_hue": {"uniform": [0.0, 1.0]}, "object_set": {"choice": ["A", "B"]}}]},
-    "source": {"components": [{"wall_hue": 0.1}]},
-    "validation": {"components": [{"wall_hue": 0.1}]},
-    "selection": {"components": [{"wall_hue": 0.3}]},
-    "targets": {"blue": {"components": [{"wall_hue": 0.6}]}},
-}
 _ENV = {"env_id": "darla/SeekAvoid-v0", "variants": [{"max_steps": 10}]}
 ENVIRONMENT = {"name": "t", "unlabeled": _ENV, "source": _ENV, "targets": {"x": _ENV}}
 WRONG: list[Any] = [
@@ -27,27 +19,6 @@ WRONG: list[Any] = [
     *({"components": wrong} for wrong in (None, [], {}, [1], [{"wall_hue": None}], [{"no such": 1}])),
     *({"env_id": wrong} for wrong in (None, "", 1, ["a"])),
 ]
-DELETED = object()
-
-
-def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
-        yield from places(data[key], (*path, key))
-
-
-def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    if not path:
-        return value
-    copy = json.loads(json.dumps(data))
-    part = copy
-    for key in path[:-1]:
-        part = part[key]
-    if value is DELETED:
-        del part[path[-1]]
-    else:
-        part[path[-1]] = value
-    return copy
 
 
 @pytest.mark.parametrize("whole", [WORLD, ENVIRONMENT], ids=["world", "environment"])
@@ -55,7 +26,7 @@ def test_a_task_file_of_any_wrong_form_is_refused_in_a_sentence(whole, tmp_path)
     path, tries = tmp_path / "task.json", 0
     for place in places(whole):
         for value in [*WRONG, DELETED] if place else WRONG:
-            tried = replaced(whole, place, value)
+            tried = changed(whole, place, value)
             path.write_text(json.dumps(tried))
             tries += 1
             try:

@@ -10,7 +10,7 @@ from torch.distributions import Normal, kl_divergence
 from darla.common import InputError
 from darla.vision import SeeConfig
 from darla.vision.encoders.load import build_model
-from darla.vision.models.ada_vae import average, batch_of, kl_between, pair_of, product
+from darla.vision.models.ada_vae import average, batch_of, pair_of, product
 from darla.vision.models.base import Posterior
 from darla.vision.training.loop import build_seeded
 
@@ -40,7 +40,7 @@ def as_normal(posterior: Posterior) -> Normal:
 
 def test_the_divergence_is_that_of_two_normals():
     first, second = posteriors()
-    torch.testing.assert_close(kl_between(first, second), kl_divergence(as_normal(first), as_normal(second)))
+    torch.testing.assert_close(first.kl_to(second), kl_divergence(as_normal(first), as_normal(second)))
 
 
 def test_pairs_come_apart_and_back_in_order():

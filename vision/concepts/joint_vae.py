@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError
-from darla.common.checked_config import CheckedConfig
-from darla.vision.concepts.symbol_networks import SymbolDecoder, SymbolEncoder, symbol_loss
+from darla.vision.concepts.symbol_networks import SymbolDecoder, SymbolEncoder, SymbolNetworksConfig, symbol_loss
 from darla.vision.models.base import VAE, Posterior
 from darla.vision.models.config import require_non_negative
 from darla.vision.models.image_model import Given, ImageModel
@@ -22,19 +21,16 @@ from darla.vision.models.networks import fully_connected
 
 
 @dataclass(frozen=True)
-class JointVAEConfig(CheckedConfig):
+class JointVAEConfig(SymbolNetworksConfig):
     """Networks and weights that JMVAE and TrELBO share."""
 
-    hidden: tuple[int, ...] = (100,)
-    """Widths of the layers between symbol and latents."""
     symbol_weight: float = 50.0
     """Weight of -log p(y|z). An image has thousands of nats and a symbol ten: with 1 it would be ignored."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
+        super().__post_init__()
         require_non_negative(self, "symbol_weight")
-        if any(width < 1 for width in self.hidden):
-            raise InputError(f"hidden widths must be at least 1, not {self.hidden}")
 
 
 class JointEncoder(nn.Module):

@@ -7,25 +7,22 @@ latents, to a mean and a log-variance for each operator; the operator selects on
     L = KL(q(z|x) || q_r(z)), minimized, x an image of the concept that the operator comes to; SCAN stays as it is.
 """
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darla.common import InputError
 from darla.vision.concepts.divergence import kl_between
 from darla.vision.concepts.operators import OPERATORS
+from darla.vision.concepts.posterior_model import PosteriorModel
 from darla.vision.concepts.symbol_networks import unpack
 from darla.vision.models.base import Posterior
-from darla.vision.models.image_model import Given, ImageModel
+from darla.vision.models.image_model import Given
 
 UNITS = 1024
 """Of the layer between; as in a reimplementation of the paper."""
 
 
-class Recombinator(ImageModel):
+class Recombinator(PosteriorModel):
     """Computes the posterior of a recombined concept; see the module.
 
     Args:
@@ -33,24 +30,9 @@ class Recombinator(ImageModel):
         units: of the layer between.
     """
 
-    fixed_sides = False
-
     def __init__(self, latents: int, units: int = UNITS) -> None:
-        super().__init__((1, 1, 2 * latents))
+        super().__init__(latents)
         self.layers = nn.Sequential(nn.Conv1d(4, units, 1), nn.ReLU(), nn.Conv1d(units, 2 * len(OPERATORS), 1))
-
-    def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
-        """Return the posteriors of images, float32 (N, 2 D), on the model's device.
-
-        Raises:
-            InputError: another shape or dtype.
-        """
-        values = torch.as_tensor(images, device=self.device)
-        if values.ndim != 2 or values.shape[1] != self.image_shape[2] or values.dtype != torch.float32:
-            raise InputError(
-                f"posteriors must be float32 (N, {self.image_shape[2]}), not {values.dtype} {tuple(values.shape)}"
-            )
-        return values
 
     def forward(self, operators: Tensor, first: Posterior, second: Posterior) -> Posterior:
         """Return the posterior of recombined concepts.

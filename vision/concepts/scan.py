@@ -6,29 +6,31 @@ Train: darla concepts train ENCODER --out RUN    (--method scan-r for the KL div
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from darla.common import InputError, unknown_name
-from darla.common.checked_config import CheckedConfig
+from darla.common import unknown_name
 from darla.vision.concepts.divergence import kl_between
-from darla.vision.concepts.symbol_networks import SymbolDecoder, SymbolEncoder, symbol_loss, unpack
+from darla.vision.concepts.posterior_model import PosteriorModel
+from darla.vision.concepts.symbol_networks import (
+    SymbolDecoder,
+    SymbolEncoder,
+    SymbolNetworksConfig,
+    symbol_loss,
+    unpack,
+)
 from darla.vision.models.base import Posterior
 from darla.vision.models.config import require_non_negative
-from darla.vision.models.image_model import Given, ImageModel
+from darla.vision.models.image_model import Given
 
 DIRECTIONS = ("forward", "reverse")
 
 
 @dataclass(frozen=True)
-class SCANConfig(CheckedConfig):
+class SCANConfig(SymbolNetworksConfig):
     """A SCAN: its networks and its objective."""
 
-    hidden: tuple[int, ...] = (100,)
-    """Widths of the layers between symbol and latents; one of 100 in a reimplementation of the paper."""
     beta: float = 1.0
     """Weight of the KL divergence of q(z|y) from the prior; 1 in appendix A.1 of the paper."""
     grounding: float = 10.0
@@ -40,14 +42,13 @@ class SCANConfig(CheckedConfig):
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
+        super().__post_init__()
         require_non_negative(self, "beta", "grounding")
         if self.direction not in DIRECTIONS:
             raise unknown_name("direction", self.direction, DIRECTIONS)
-        if any(width < 1 for width in self.hidden):
-            raise InputError(f"hidden widths must be at least 1, not {self.hidden}")
 
 
-class SCAN(ImageModel):
+class SCAN(PosteriorModel):
     """L = -E_q(z|y)[log p(y|z)] + β KL(q(z|y) || N(0, I)) + λ KL(q(z|x) || q(z|y)), minimized (equation 4, negated).
 
     q(z|x) is that of a trained encoder, which stays as it is. So the model is trained on the posteriors of images in
@@ -59,26 +60,11 @@ class SCAN(ImageModel):
         latents: D, those of the encoder.
     """
 
-    fixed_sides = False
-
     def __init__(self, config: SCANConfig, symbol_size: int, latents: int) -> None:
-        super().__init__((1, 1, 2 * latents))
+        super().__init__(latents)
         self.config = config
         self.symbol_encoder = SymbolEncoder(symbol_size, config.hidden, latents)
         self.symbol_decoder = SymbolDecoder(latents, config.hidden[::-1], symbol_size)
-
-    def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
-        """Return the posteriors of images, float32 (N, 2 D) as `pack` writes them, on the model's device.
-
-        Raises:
-            InputError: another shape or dtype.
-        """
-        values = torch.as_tensor(images, device=self.device)
-        if values.ndim != 2 or values.shape[1] != self.image_shape[2] or values.dtype != torch.float32:
-            raise InputError(
-                f"posteriors must be float32 (N, {self.image_shape[2]}), not {values.dtype} {tuple(values.shape)}"
-            )
-        return values
 
     def loss(
         self, images: Tensor, generator: torch.Generator | None = None, supervision: Given | None = None

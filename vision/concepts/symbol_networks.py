@@ -1,13 +1,29 @@
 """Networks between symbols and latents, which SCAN, JMVAE and TrELBO share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from darla.common import InputError
+from darla.common.checked_config import CheckedConfig
 from darla.vision.models.base import Posterior
 from darla.vision.models.networks import fully_connected
+
+
+@dataclass(frozen=True)
+class SymbolNetworksConfig(CheckedConfig):
+    """The networks between symbols and latents."""
+
+    hidden: tuple[int, ...] = (100,)
+    """Widths of the layers between symbol and latents; one of 100 in a reimplementation of SCAN."""
+
+    def __post_init__(self) -> None:
+        """Refuse invalid values."""
+        if any(width < 1 for width in self.hidden):
+            raise InputError(f"hidden widths must be at least 1, not {self.hidden}")
 
 
 class SymbolEncoder(nn.Module):

@@ -41,13 +41,6 @@ def batch_of(first: Posterior, second: Posterior) -> Posterior:
     return Posterior(*both)
 
 
-def kl_between(q: Posterior, p: Posterior) -> Tensor:
-    """Return KL(q_j || p_j) in nats for each image and latent, (N, D)."""
-    difference = q.log_variance - p.log_variance
-    distance = (q.mean - p.mean).square() / p.log_variance.exp()
-    return 0.5 * (difference.exp() + distance - 1 - difference)
-
-
 def average(first: Posterior, second: Posterior) -> Posterior:
     """Return the Gaussian with the mean of both means and of both variances (Hosoya 2019, arXiv 1809.02383)."""
     mean = 0.5 * (first.mean + second.mean)
@@ -107,9 +100,9 @@ class AdaGVAE(PairVAE):
     def shared(self, first: Posterior, second: Posterior) -> Tensor:
         """Return which latents the images of each pair share, bool (N / 2, D); no gradient passes through it."""
         with torch.no_grad():
-            delta = kl_between(first, second)
+            delta = first.kl_to(second)
             if self.config.symmetric:
-                delta = delta + kl_between(second, first)
+                delta = delta + second.kl_to(first)
             threshold = 0.5 * (delta.amax(1, keepdim=True) + delta.amin(1, keepdim=True))
             return delta < threshold
 

@@ -50,6 +50,12 @@ class Posterior:
         """Return KL(q(z_j|x) || N(0, 1)) in nats, (N, D); Kingma & Welling 2014, appendix B."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1)
 
+    def kl_to(self, other: "Posterior") -> Tensor:
+        """Return KL(self_j || other_j) in nats for each image and latent, (N, D)."""
+        difference = self.log_variance - other.log_variance
+        distance = (self.mean - other.mean).square() / other.log_variance.exp()
+        return 0.5 * (difference.exp() + distance - 1 - difference)
+
     def kl(self) -> Tensor:
         """Return KL(q(z|x) || N(0, I)) in nats: the sum over latents, the mean over images."""
         return self.kl_per_latent().sum(dim=1).mean()

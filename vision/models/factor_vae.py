@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from darla.common import InputError
+from darla.common.checked_config import require_at_least_one
 from darla.vision.models.base import VAE, Posterior
 from darla.vision.models.config import LatentModelConfig, require_non_negative
 from darla.vision.models.networks import Float32Linear
@@ -38,9 +39,7 @@ class FactorVAEConfig(LatentModelConfig):
         """Refuse invalid values."""
         super().__post_init__()
         require_non_negative(self, "gamma")
-        for name in ("discriminator_width", "discriminator_depth"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "discriminator_width", "discriminator_depth")
         if not self.discriminator_rate > 0:
             raise InputError(f"discriminator_rate must be above 0, not {self.discriminator_rate}")
 

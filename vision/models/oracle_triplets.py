@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from darla.common import InputError
-from darla.vision.models.ada_vae import kl_between
 from darla.vision.models.base import Posterior
 from darla.vision.models.beta_vae import BetaVAE, BetaVAEConfig
 from darla.vision.models.config import require_non_negative
@@ -97,7 +96,7 @@ def divergence(first: Posterior, second: Posterior, mask: Tensor) -> Tensor:
         second: T posteriors.
         mask: 1 for each latent that a question is about, (T, D).
     """
-    return 0.5 * ((kl_between(first, second) + kl_between(second, first)) * mask).sum(dim=1)
+    return 0.5 * ((first.kl_to(second) + second.kl_to(first)) * mask).sum(dim=1)
 
 
 @register_model(

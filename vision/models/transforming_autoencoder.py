@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darla.common import InputError
+from darla.common.checked_config import require_at_least_one
 from darla.vision.models.base import DeterministicPosterior, Posterior, VisionModel
 from darla.vision.models.config import VisionModelConfig
 from darla.vision.models.feature_space import FeatureSpace
@@ -40,9 +41,7 @@ class TransformingAutoencoderConfig(VisionModelConfig):
         """Refuse invalid values."""
         if self.latent_dim % 3 or self.latent_dim < 3:
             raise InputError(f"latent_dim is {self.latent_dim}, but must be a multiple of 3, the latents of a capsule")
-        for name in ("recognition_units", "generation_units", "largest_shift", "downsample"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "recognition_units", "generation_units", "largest_shift", "downsample")
 
 
 class Capsules(nn.Module):

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from darla.common import InputError, unknown_name
-from darla.common.checked_config import CheckedConfig
+from darla.common.checked_config import CheckedConfig, require_at_least_one
 
 SCHEDULES = ("one_cycle", "trapezoid", "constant")
 _DECAY_FRACTION = 0.25
@@ -49,9 +49,7 @@ class TrainingConfig(CheckedConfig):
         """Refuse invalid values."""
         if self.steps < 0:
             raise InputError(f"steps must not be negative, not {self.steps}")
-        for name in ("batch_size", "log_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "batch_size", "log_every", "checkpoint_every")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be above 0, not {self.learning_rate}")
         if self.schedule not in SCHEDULES:

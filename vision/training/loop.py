@@ -140,10 +140,10 @@ def train_model(
             batch = order(state.step)
             for number in own_micro_batches:
                 drawn = batch[number * size : (number + 1) * size]
-                rows = units.images_of(drawn)
-                images = model.to_input(frames[rows])
+                indices = units.images_of(drawn)
+                images = model.to_input(frames[indices])
                 for each in features:
-                    each.announce(images, rows)
+                    each.announce(images, indices)
                 known = units.supervision_of(drawn, precision.device)
                 noise = torch.Generator(precision.device)
                 noise.manual_seed(seed_for(seed, "noise", state.step, number))

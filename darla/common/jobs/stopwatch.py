@@ -60,7 +60,12 @@ def _seconds_in(path: Path) -> float:
     if not path.is_file():
         return 0.0
     with contextlib.suppress(InputError):
-        seconds = read_json(path)
-        if isinstance(seconds, float | int) and 0 <= seconds < math.inf:
-            return float(seconds)
+        return as_seconds(read_json(path)) or 0.0
     return 0.0
+
+
+def as_seconds(value: object) -> float | None:
+    """Return what a file gives as seconds, None if it cannot be seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    return None

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darla.common import InputError
-from darla.vision.concepts.divergence import kl_between, kl_per_latent
+from darla.vision.concepts.divergence import kl_between
 from darla.vision.concepts.operators import OPERATORS
 from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN, SCANConfig
@@ -33,7 +33,7 @@ def batch() -> tuple[Posterior, torch.Tensor]:
 def test_the_divergence_is_that_of_torch_and_zero_of_a_distribution_from_itself() -> None:
     first, second = batch()[0], Posterior(torch.randn(3, 3), torch.randn(3, 3))
     normals = [torch.distributions.Normal(each.mean, (0.5 * each.log_variance).exp()) for each in (first, second)]
-    torch.testing.assert_close(kl_per_latent(first, second), torch.distributions.kl_divergence(*normals))
+    torch.testing.assert_close(first.kl_to(second), torch.distributions.kl_divergence(*normals))
     assert kl_between(first, first).abs() < 1e-6
     assert not torch.isclose(kl_between(first, second), kl_between(second, first))
 

@@ -2,26 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any
 
-from darla.common import InputError, unknown_name
-from darla.common.checked_config import CheckedConfig
+from darla.common import unknown_name
+from darla.common.checked_config import CheckedConfig, require_at_least_one
 from darla.vision.concepts.jmvae import JMVAEConfig
 from darla.vision.concepts.joint_vae import JointVAEConfig
 from darla.vision.concepts.scan import SCANConfig
 from darla.vision.concepts.trelbo import TrELBOConfig
 from darla.vision.training.config import TrainingConfig
 
-METHODS: Mapping[str, SCANConfig | JointVAEConfig] = MappingProxyType(
-    {
-        "scan": SCANConfig(),
-        "scan-r": SCANConfig(direction="reverse"),
-        "jmvae": JMVAEConfig(),
-        "trelbo": TrELBOConfig(),
-    }
-)
-"""Systems by name, with the settings that each begins with. SCAN_U of the paper is `scan` on an entangled encoder."""
+METHODS = ("scan", "scan-r", "jmvae", "trelbo")
+"""Names of the systems. SCAN_U of the paper is `scan` on an entangled encoder."""
 _SYMBOLS = TrainingConfig(
     steps=12_000, batch_size=64, learning_rate=1e-3, schedule="trapezoid", warmup_fraction=0.02, precision="float32",
     log_every=1000, checkpoint_every=4000,
@@ -65,9 +57,7 @@ class ConceptsConfig(CheckedConfig):
         """Refuse invalid values."""
         if self.method not in METHODS:
             raise unknown_name("method", self.method, METHODS)
-        for name in ("concepts", "images", "held_out"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least_one(self, "concepts", "images", "held_out")
         if self.method == "scan-r" and self.scan.direction == "forward":
             object.__setattr__(self, "scan", SCANConfig(**{**asdict(self.scan), "direction": "reverse"}))
 

@@ -38,7 +38,7 @@ from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN
 from darla.vision.concepts.space import Concepts, ConceptSpace, space_of
 from darla.vision.concepts.symbol_networks import pack
-from darla.vision.encoders.encode import posterior_of
+from darla.vision.encoders.encode import batches, posterior_of
 from darla.vision.encoders.load import load
 from darla.vision.models.base import VisionModel
 from darla.vision.training.loop import build_seeded, train_model
@@ -46,7 +46,6 @@ from darla.vision.training.units import Units
 
 CONCEPTS = "concepts.json"
 """The concepts that were trained and those that were held out, as text."""
-_BATCH = 256
 _VARIANTS = 64
 """Parts of a concept, and pairs of operands, that are drawn for each image."""
 
@@ -145,8 +144,7 @@ def train_concepts(
 
 def encode_examples(vision: VisionModel, examples: Examples) -> npt.NDArray[np.float32]:
     """Return q(z|x) of all images as `pack` writes posteriors, float32 (N, 2 D)."""
-    starts = range(0, len(examples.images), _BATCH)
-    inputs = (vision.to_input(examples.images[start : start + _BATCH]) for start in starts)
+    inputs = batches(vision, examples.images, np.arange(len(examples.images)))
     packed: npt.NDArray[np.float32] = pack(posterior_of(vision.eval(), inputs)).cpu().numpy()
     return packed
 
