@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from darla.agents import ActConfig
 from darla.common import unknown_name
+from darla.evaluation.score_types import algorithm_label
 from darla.experiments.study import Method
 from darla.vision.presets import ENCODERS
 
@@ -64,5 +65,5 @@ def with_algorithm(method: Method, algorithm: str) -> Method:
         InputError: there is no such algorithm, or it cannot train this method.
     """
     act = replace(method.act, algorithm=algorithm, settings=None)
-    name = method.name if algorithm == "ppo" else f"{method.name} ({algorithm.upper()})"
+    name = method.name if algorithm == "ppo" else f"{method.name} ({algorithm_label(algorithm)})"
     return replace(method, name=name, act=act)

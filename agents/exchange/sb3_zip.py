@@ -142,10 +142,16 @@ def plain_layers(values: Mapping[str, Any], path: Path) -> tuple[int, ...] | Non
     """Return the hidden layers that the `policy_kwargs` of a zip name; None where they name none.
 
     Raises:
-        InputError: they change the policy in another way, which weights do not show, such as its activation.
+        InputError: they change the policy in another way, which weights do not show, such as its activation; or darla
+            wrote the zip, of an agent on codes.
     """
     given = values.get("policy_kwargs") or {}
     changed = sorted(name for name in given if not name.startswith(":") and name not in ("net_arch", "use_sde"))
+    if any("'darla." in str(given[name]) for name in changed):  # SB3 writes `<class 'darla. ...'>` beside its pickle
+        raise InputError(
+            f"{path} was written by darla export, with the encoder inside; it cannot be imported; use the folder of "
+            "the agent that it was made of"
+        )
     if changed or values.get("use_sde"):
         what = changed[0] if changed else "use_sde"
         raise InputError(

@@ -14,7 +14,7 @@ from darla.common.csv_rows import write_rows
 from darla.evaluation.aggregates import holm, iqm, mean, worst_target
 from darla.evaluation.bootstrap import bootstrap, compare
 from darla.evaluation.episode_records import EpisodeMeans, mean_returns, read_episodes
-from darla.evaluation.score_types import ALL_TARGETS, RANDOM, TransferScores
+from darla.evaluation.score_types import ALL_TARGETS, RANDOM, TransferScores, algorithm_label
 from darla.evaluation.transfer_config import TransferConfig
 from darla.evaluation.transfer_files import EPISODES
 
@@ -27,7 +27,7 @@ class StudyRow:
     method: str
     """Its full name."""
     learner: str
-    """RL algorithm that trained its policies: `PPO`, `DQN`, ...; `random` for the random agent."""
+    """RL algorithm that trained its policies, as `algorithm_label` writes it; `random` for the random agent."""
     vision: str
     """Its name without the algorithm: what methods of different algorithms have in common."""
     domain: str
@@ -123,8 +123,8 @@ def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
                 StudyRow(
                     task=task,
                     method=method,
-                    learner=RANDOM if method == RANDOM else algorithm.upper(),
-                    vision=method.removesuffix(f" ({algorithm.upper()})"),
+                    learner=RANDOM if method == RANDOM else algorithm_label(algorithm),
+                    vision=method.removesuffix(f" ({algorithm_label(algorithm)})"),
                     domain=domain,
                     split=splits.get(domain, "targets"),
                     leak=", ".join(filter(None, dict.fromkeys(leaks[method, member] for member in members))),

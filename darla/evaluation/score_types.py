@@ -24,6 +24,14 @@ ALL_TARGETS = "all targets"
 """The name of a comparison over all targets together."""
 
 
+def algorithm_label(algorithm: str) -> str:
+    """Return what tables call an algorithm: `PPO`, the class of an import path, or that darla has not trained it."""
+    if algorithm == OWN:
+        return "not trained by darla"
+    _, is_path, name = algorithm.rpartition(":")
+    return name if is_path else name.upper()
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number and its interval."""

@@ -158,6 +158,8 @@ class ExplorerBlock:
     """Unique within the report."""
     data: Mapping[str, Any]
     """From `darla.reports.explorer.embedded`."""
+    words: str = ""
+    """A paragraph above it; a report without it does not have the paragraph either."""
 
 
 @dataclass(frozen=True)

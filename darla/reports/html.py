@@ -97,7 +97,8 @@ class _Page:
                 return self._figure(block)
             case ExplorerBlock():
                 self.explorers += 1
-                return explorer_part(block.data, f"explorer-{self.explorers}")
+                above = f"<p>{_inline(block.words)}</p>\n" if block.words else ""
+                return above + explorer_part(block.data, f"explorer-{self.explorers}")
 
     def _table(self, table: Table) -> str:
         self._tables += 1

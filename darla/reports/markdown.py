@@ -70,7 +70,7 @@ class _Writer:
             case FigureBlock():
                 return self._figure(block)
             case ExplorerBlock():
-                return []
+                return ["The latents can be moved in the HTML report."]
 
     def _figure(self, figure: FigureBlock) -> list[str]:
         self._figures += 1

@@ -178,11 +178,15 @@ def test_an_exported_zip_is_read_by_sb3_and_acts_on_images_as_the_agent(
 
 @onnx
 @pytest.mark.parametrize(("algorithm", "on_codes", "sb3_class"), EXPORTED)
-def test_an_exported_graph_acts_in_onnxruntime_as_the_agent(algorithm, on_codes, sb3_class, agent_of):
+def test_an_exported_graph_acts_in_onnxruntime_as_the_agent(algorithm, on_codes, sb3_class, agent_of, capsys):
     import onnxruntime
 
     folder = agent_of(algorithm, on_codes)
-    darla.export(folder, "agent.onnx")
+    if algorithm == "ppo":
+        assert main(["export", str(folder), "--out", "agent.onnx"]) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out == "agent.onnx\n"
+    else:
+        darla.export(folder, "agent.onnx")
     session = onnxruntime.InferenceSession("agent.onnx", providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == {
         "ppo": ["action", "logits"],
@@ -219,6 +223,19 @@ def test_what_is_missing_for_onnx_is_named(agent_of):
         InputError, match=r"ONNX needs the package onnx\w*; install it with: pip install 'darla\[onnx\]'"
     ):
         darla.export(agent_of(), "agent.onnx")
+
+
+def test_an_export_is_imported_where_it_has_no_encoder_and_else_sent_to_its_agent(agent_of, capsys):
+    pixels = agent_of("ppo", False)
+    darla.export(pixels, "pixels.zip")
+    assert main(["import", "pixels.zip", "columns.json", "--out", "again"]) == 0, capsys.readouterr().err
+    shown = frames(30)
+    np.testing.assert_array_equal(actions_of("again", shown), actions_of(pixels, shown))
+    darla.export(agent_of(), "codes.zip")
+    assert main(["import", "codes.zip", "columns.json", "--out", "refused"]) == 2
+    assert "codes.zip was written by darla export, with the encoder inside" in capsys.readouterr().err
+    with pytest.raises(InputError, match="use the folder of the agent that it was made of"):
+        darla.import_agent("codes.zip", task(), "refused")
 
 
 def trained_elsewhere(encoder_folder=None, **policy):

@@ -15,9 +15,9 @@ from darla.common.errors import ArtefactError
 from darla.common.files import read_json, write_json
 from darla.common.json_records import to_json
 from darla.envs import tasks
-from darla.evaluation.score_types import TransferScores
+from darla.evaluation.score_types import OWN, TransferScores, algorithm_label
 from darla.reports.data import collect_artefacts
-from darla.reports.document import Cell, Document, Section, Table, Text
+from darla.reports.document import Cell, Document, ExplorerBlock, Section, Table, Text
 from darla.reports.figures.scores import score_figure
 from darla.reports.figures.style import PALETTE, to_svg
 from darla.reports.html import to_html
@@ -25,7 +25,14 @@ from darla.reports.markdown import to_markdown
 from darla.reports.page import build_report
 from darla.reports.sections.protocol import compute_table
 from darla.reports.sections.vision import effect_table, find_models, probe_table
-from darla.reports.tables.transfer import comparison_table, number, score_table, success_table, world_notes
+from darla.reports.tables.transfer import (
+    comparison_table,
+    describe_domain,
+    number,
+    score_table,
+    success_table,
+    world_notes,
+)
 from darla.write_report import report
 
 _VOID = {"meta", "img", "br", "hr", "link", "input", "use"}
@@ -359,6 +366,27 @@ def test_the_domains_of_a_task_come_with_their_world_and_its_license():
     assert "license" not in note
     elsewhere = {"world": "not installed", "components": []}
     assert world_notes({"unlabeled": elsewhere, "source": elsewhere, "targets": {}}) == ()
+
+
+def test_a_domain_whose_factors_have_their_defaults_is_described_by_these() -> None:
+    task = tasks.get("grid-world")
+    assert describe_domain(task.source.to_dict()) == "every factor at its default: ground 0, hue 0"
+    assert describe_domain(task.targets["green"].to_dict()) == "hue 0.33"
+    elsewhere = {**task.source.to_dict(), "world": "of a package that is not installed here"}
+    assert describe_domain(elsewhere) == "every factor at its default"
+
+
+def test_what_introduces_sliders_stands_where_the_sliders_are() -> None:
+    sliders = ExplorerBlock("explorer", {"latents": []}, "The latents to move:")
+    document = Document("title", "subtitle", (Section("part", (sliders,)),))
+    assert "The latents to move:" in to_html(document)
+    text, _ = to_markdown(document)
+    assert text.endswith("The latents can be moved in the HTML report.\n")
+
+
+def test_algorithms_have_names_that_can_be_read() -> None:
+    names = {"ppo": "PPO", "my_algorithms:PatientPPO": "PatientPPO", OWN: "not trained by darla"}
+    assert {name: algorithm_label(name) for name in names} == names
 
 
 def test_a_column_without_numbers_is_left_out_everywhere() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from darla.common import Artefact
 from darla.common.progress import duration
+from darla.evaluation.score_types import algorithm_label
 from darla.evaluation.transfer_config import TransferConfig
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Section, Table, Text
@@ -131,7 +132,7 @@ def _stage(artefact: Artefact) -> str:
         if act["observation"] == "state"
         else "pixels"
     )
-    return f"agents, {str(act['algorithm']).upper()} on {observation}"
+    return f"agents, {algorithm_label(str(act['algorithm']))} on {observation}"
 
 
 def _machine(artefact: Artefact) -> str:

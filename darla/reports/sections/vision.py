@@ -269,10 +269,8 @@ def _explorers(models: Sequence[Model], frames: Sequence[Artefact]) -> dict[str,
         data = embedded_explorer(view, left // (len(usable) - done))
         if data is not None:
             left -= len(json.dumps(data))
-            blocks[model.label] = [
-                Text("The latents to move, the one with the largest KL first:"),
-                ExplorerBlock(f"explorer {model.label}", data),
-            ]
+            words = "The latents to move, the one with the largest KL first:"
+            blocks[model.label] = [ExplorerBlock(f"explorer {model.label}", data, words)]
     return blocks
 
 

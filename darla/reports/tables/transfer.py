@@ -292,10 +292,19 @@ def describe_domain(domain: Mapping[str, Any]) -> str:
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"
     if "components" not in domain:
         return "images of no domain"
-    return "; or ".join(_describe_component(part) for part in domain["components"])
+    return "; or ".join(_describe_component(part, str(domain["world"])) for part in domain["components"])
 
 
-def _describe_component(component: Mapping[str, Any]) -> str:
+def _describe_component(component: Mapping[str, Any], world: str) -> str:
+    if not component:
+        # The package of a world need not be installed where the report is written.
+        space = WORLDS[world].space if world in WORLDS else {}
+        component = {name: factor.default for name, factor in space.items()}
+        return f"every factor at its default{': ' if component else ''}{_describe_values(component)}"
+    return _describe_values(component)
+
+
+def _describe_values(component: Mapping[str, Any]) -> str:
     factors = []
     for name, spec in component.items():
         if isinstance(spec, Mapping):
@@ -304,7 +313,7 @@ def _describe_component(component: Mapping[str, Any]) -> str:
         else:
             value = f"{spec:g}" if isinstance(spec, float) else str(spec)
         factors.append(f"{name.replace('_', ' ')} {value}")
-    return ", ".join(factors) or "default"
+    return ", ".join(factors)
 
 
 def _heading(domain: ScoredDomain) -> Cell:
