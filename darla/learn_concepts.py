@@ -25,7 +25,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import CHECKPOINT
-from darla.common.checked_config import CheckedConfig, require_at_least_one
+from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but, require_at_least_one
 from darla.common.files import read_json, save_tensors, write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
@@ -100,6 +100,7 @@ def _opened(data: str | Path | Source, out: Path | str) -> Iterator[GroundTruthD
             close()
 
 
+@checked_arguments_but("data")
 def associate(
     encoder: Artefact | Path | str,
     out: Path | str,
@@ -136,6 +137,7 @@ def associate(
         return train_concepts(source, opened, out, config, seed=seed)
 
 
+@checked_arguments_but("data")
 @writes_nothing_if_refused
 def train_judge(
     data: str | Path | Source, out: Path | str, config: JudgeConfig | None = None, *, seed: int = 0
@@ -183,6 +185,7 @@ def train_judge(
     return complete_artefact(folder, JUDGE, record, seed=seed, inputs={}, wall_seconds=training.seconds)
 
 
+@checked_arguments
 def load_judge(judge: Artefact | Path | str) -> AttributeClassifier:
     """Load the classifier of a `concept-judge` artefact."""
     artefact = open_artefact(judge, JUDGE)
@@ -192,6 +195,7 @@ def load_judge(judge: Artefact | Path | str) -> AttributeClassifier:
     return model.requires_grad_(False).eval()
 
 
+@checked_arguments_but("data")
 @writes_nothing_if_refused
 def score_concepts(
     run: Artefact | Path | str,
@@ -264,6 +268,7 @@ def score_concepts(
     return complete_artefact(folder, SCORES, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
 
 
+@checked_arguments
 def imagine(run: Artefact | Path | str, instruction: str, out: Path | str, *, count: int = 24, seed: int = 0) -> Path:
     """Write a sheet of images that a concept, or an instruction with operators, describes (sym2img).
 
@@ -288,6 +293,7 @@ def imagine(run: Artefact | Path | str, instruction: str, out: Path | str, *, co
     return out
 
 
+@checked_arguments
 def combine_concepts(
     run: Artefact | Path | str,
     first: str,
@@ -329,6 +335,7 @@ def combine_concepts(
     return out
 
 
+@checked_arguments
 def describe(run: Artefact | Path | str, image: Path | str, *, samples: int = 64, seed: int = 0) -> str:
     """Return what a system sees in an image, with probabilities (img2sym), as lines of text.
 

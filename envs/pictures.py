@@ -31,8 +31,8 @@ def to_rgb(images: Images) -> Images:
 def only_a_picture(what: str) -> Iterator[None]:
     """Leave a picture out if it cannot be drawn: numbers that took hours must not depend on it.
 
-    A warning on the standard error says so, once for each picture and process. A disk that is full, or memory that is,
-    concerns more than the picture and is raised.
+    A warning on the standard error says so, once for each picture and process. A file that cannot be written, and
+    memory that is full, concern more than the picture and are raised.
 
     Args:
         what: the picture, such as `the film strip of DARLA in red`.
@@ -42,6 +42,8 @@ def only_a_picture(what: str) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # anything may go wrong in a picture of somebody's images
+        if isinstance(error.__cause__, OSError):
+            raise
         if what not in _reported:
             _reported.add(what)
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

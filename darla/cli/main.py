@@ -11,6 +11,7 @@ DARLA_DEBUG=1 shows the traceback as well.
 """
 
 import contextlib
+import difflib
 import errno
 import io
 import os
@@ -142,8 +143,12 @@ def _sentence(box: str, name: str, words: Sequence[str], left_out: Sequence[str]
     releases of 1.0. tests/cli has every kind of message, so a release of tyro that words them differently is noticed.
     """
     rows = [line.strip("│").rstrip() for line in box.splitlines() if not line.startswith(("╭", "╰"))]
-    text, _, suggestions = " ".join(row.strip(" ─") for row in rows).partition("Perhaps you meant:")
-    text = re.split("For full helptext|Argument helptext", text)[0].strip().rstrip(".")
+    whole = " ".join(row.strip(" ─") for row in rows)
+    text = (
+        re.split("Perhaps you meant:|Arguments similar to|For full helptext|Argument helptext", whole)[0]
+        .strip()
+        .rstrip(".")
+    )
     text = " ".join(text.split()) or "the arguments cannot be read"
     if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
         value, option, choices = match.groups()
@@ -165,10 +170,22 @@ def _sentence(box: str, name: str, words: Sequence[str], left_out: Sequence[str]
         text = f"{', '.join(others)}{' and ' if others else ''}{last} must be given"
         if unrecognized := " ".join(row.strip() for row in rows).partition("Unrecognized options: ")[2].split(" ─")[0]:
             text = f"unrecognized options: {', '.join(unrecognized.split())}; {text}"
-    close = [option for option in re.findall(r"(?<!\S)--[\w.-]+", suggestions) if option != "--help"]
-    hint = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    close = _close(whole, rows)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
     start = text if text[:2].isupper() else f"{text[0].lower()}{text[1:]}"
     return f"{start}{hint} (darla {name} --help lists the options)"
+
+
+def _close(whole: str, rows: Sequence[str]) -> list[str]:
+    """Return the options that tyro suggests for unknown ones; of several for one of several, the closest."""
+    asked = re.findall(r"Arguments similar to (--\S+):", whole)
+    if not asked:
+        _, _, suggestions = whole.partition("Perhaps you meant:")
+        listed = re.findall(r"(?<!\S)--[\w.-]+", suggestions)
+        return [option for option in dict.fromkeys(listed) if option != "--help"]
+    suggested = [option for row in rows if re.match(r" {5}--", row) for option in re.findall(r"--[\w.-]+", row)]
+    closest = [difflib.get_close_matches(option, suggested, n=1) for option in sorted(asked)]
+    return list(dict.fromkeys(option for each in closest for option in each))
 
 
 def _missing(rows: Sequence[str]) -> list[str]:

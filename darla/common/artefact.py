@@ -116,8 +116,8 @@ class Artefact:
             kind: the kind that is needed; any if None.
 
         Raises:
-            ArtefactError: there is no artefact, it is incomplete or of another kind, its card is altered, or a file is
-                missing, altered or added.
+            ArtefactError: there is no artefact, it is incomplete or of another kind, its card or that of an artefact
+                inside it is altered, or a file is missing, altered or added.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -130,6 +130,7 @@ class Artefact:
         _check_card(folder, card)
         _require_kind(folder, card["kind"], kind)
         _check_files(folder, card["files"])
+        _check_inner(folder, card["inputs"])
         return cls(folder, card["kind"], _config_of(folder, card["kind"]), card)
 
 
@@ -185,6 +186,22 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
             raise ArtefactError(f"{folder} is damaged: {name} is not the file in card.json (hash differs)")
     if added := sorted(_names(folder) - files.keys()):
         raise ArtefactError(f"{folder} is damaged: {added[0]} is not among the files in card.json; move it elsewhere")
+
+
+def _check_inner(folder: Path, inputs: Mapping[str, Any]) -> None:
+    """Check the cards of artefacts inside an artefact, whose files are among its own: they are what it was made from.
+
+    Raises:
+        ArtefactError: one is damaged, or not one of the artefact's inputs.
+    """
+    for path in sorted(folder.rglob(CARD)):
+        inner = path.parent
+        if inner == folder or not _UNHASHED.isdisjoint(inner.relative_to(folder).parts):
+            continue
+        card = _read_record(path)
+        _check_card(inner, card)
+        if Artefact(inner, card["kind"], {}, card).digest not in inputs.values():
+            raise ArtefactError(f"{folder} is damaged: {inner.name} is not what it was made from (its digest differs)")
 
 
 def card_checksum(card: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 from typeguard import CollectionCheckStrategy, check_type
+from typing_extensions import get_protocol_members
 
 from darla.common.errors import InputError
 
@@ -92,7 +93,8 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     Numbers of NumPy become plain ones where plain ones are meant, and lists tuples. Annotations are resolved at the
     first call, in the function's own module. What has no annotation, or one of a name that is imported for type
-    checkers alone, is left alone; so are protocols: who calls their methods can name the one that is missing.
+    checkers alone, is left alone. Of a protocol an object needs the members; text and Python's own containers are of
+    none, whatever methods they have.
 
     Raises:
         InputError: an argument of another type; names the argument, its value and what is needed. An argument that is
@@ -140,11 +142,7 @@ def _hint(function: Callable[..., Any], name: str) -> Any:
             hint = eval(hint, function.__globals__)  # as `typing.get_type_hints` does, but one at a time
     except NameError:
         return None
-    return None if _has_protocol(hint) else hint
-
-
-def _has_protocol(hint: Any) -> bool:
-    return bool(getattr(hint, "_is_protocol", False)) or any(map(_has_protocol, get_args(hint)))
+    return hint
 
 
 def checked_value(name: str, value: Any, hint: Any) -> Any:
@@ -160,11 +158,11 @@ def checked_value(name: str, value: Any, hint: Any) -> Any:
     """
     plain = _plain(value, hint)
     if not _fits(plain, hint):
-        raise InputError(f"{name} is {_shown(value)}, but must be {_in_words(hint)}")
+        raise InputError(f"{name} is {shown_value(value)}, but must be {_in_words(hint)}")
     return plain
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Return a value as an error message prints it."""
     try:
         if hasattr(value, "shape"):
@@ -203,11 +201,29 @@ def _fits(value: Any, hint: Any) -> bool:
         return bool in members or Any in members
     if hasattr(value, "dtype") and any(get_origin(member) is np.ndarray for member in members):
         return True  # any array; what uses it says which ones it can use
+    protocols = [member for member in members if _is_protocol(member)]
+    if any(has_members_of(value, protocol) for protocol in protocols):
+        return True
+    rest = tuple(member for member in members if member not in protocols)
+    if not rest:
+        return False
     try:
-        check_type(value, _with_any_text(hint), collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+        others = _with_any_text(Union[rest])  # noqa: UP007  (the members are not known here)
+        check_type(value, others, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except Exception:  # TypeCheckError, or the value cannot be looked into, as a tensor without numbers
         return False
     return True
+
+
+def _is_protocol(hint: Any) -> bool:
+    return bool(getattr(hint, "_is_protocol", False))
+
+
+def has_members_of(value: Any, protocol: type) -> bool:
+    """Return whether an object has the attributes and methods of a protocol; of text and containers it is never so."""
+    if isinstance(value, str | bytes | list | tuple | dict | set | frozenset | range | type):
+        return False
+    return all(hasattr(value, name) for name in get_protocol_members(protocol))
 
 
 def _with_any_text(hint: Any) -> Any:

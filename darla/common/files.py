@@ -38,6 +38,18 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> None:
         aside.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where it is not there.
+
+    Raises:
+        InputError: it cannot be made (disk full, no permission, a file in its place).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"could not make the folder {folder}: {_reason(error)}") from error
+
+
 def _reason(error: Exception) -> str:
     """Return why a file could not be written, and what to do about it."""
     reason = getattr(error, "strerror", None) or str(error)

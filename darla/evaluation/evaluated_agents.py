@@ -14,6 +14,7 @@ from darla.agents import Agent, load_description
 from darla.agents.agent import ENCODER_PATH
 from darla.agents.exchange.predictors import Predictor, Predicts, is_predictor
 from darla.common import Artefact, InputError, is_complete, open_artefact
+from darla.common.checked_config import shown_value
 from darla.envs import AnyDomain, Domain, TransferTask, domain_from_dict, leak_level
 from darla.evaluation.score_types import OWN, RANDOM, AgentRecord
 
@@ -78,6 +79,8 @@ def load_agents(task: TransferTask, agents: Sequence[Named]) -> list[EvaluatedAg
             f"agents are a list of agents, or of pairs (name, agent), not {type(agents).__name__}: "
             + ("list(agents.items())" if isinstance(agents, Mapping) else "[agent]")
         )
+    if not isinstance(agents, Sequence):
+        raise InputError(f"agents is {shown_value(agents)}, but must be a list of agents, or of pairs (name, agent)")
     if not agents:
         raise InputError("there is no agent to evaluate; name at least one")
     evaluated = [EvaluatedAgent(RANDOM, 0, RANDOM)]

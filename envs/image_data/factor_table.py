@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import Artefact, InputError, rng_for
+from darla.common.checked_config import has_members_of, shown_value
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
@@ -77,6 +78,10 @@ def factor_table(data: Source, count: int, seed: int) -> FactorTable:
         data = FrameSet.open(data.folder)
     if isinstance(data, FrameSet):
         return _of_frames(data, count, seed)
+    if not has_members_of(data, GroundTruthData):
+        raise InputError(
+            f"data are {shown_value(data)}, but must be a name, frames, or an object as GroundTruthData describes it"
+        )
     factors = data.sample_factors(count, rng_for(seed, "metrics", "factors"))
     classes = (False,) * len(data.factor_names)
     return FactorTable({"name": data.name}, data.factor_names, factors, classes, np.arange(count), data)

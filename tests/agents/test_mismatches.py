@@ -59,6 +59,7 @@ def test_a_frame_stack_needs_to_know_how_many_episodes_there_are(agent):
     ("device", "message"),
     [
         ("tpus", "unknown device 'tpus'"),
+        ("meta", "unknown device 'meta'"),
         ("cuda", "PyTorch finds no GPU"),
         ("cuda:1", "PyTorch finds no GPU"),
     ],

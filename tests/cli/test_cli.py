@@ -97,6 +97,10 @@ def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "collect conjunction --out OUT --frame 3",
             "unrecognized options: --frame, 3; did you mean --frames?",
         ),
+        (
+            "see x --out OUT --vae.bet 3 --training.step 4",
+            "unrecognized options: --vae.bet, 3, --training.step, 4; did you mean --training.steps or --vae.beta?",
+        ),
         ("collect conjunction --out OUT --frames 3x", "--frames"),
         ("collect conjunction --out OUT --frames 0", "darla collect: frames is 0, but must be at least 1"),
         (

@@ -96,6 +96,31 @@ def test_a_damaged_artefact_is_refused_in_one_sentence(tmp_path: Path, damage, s
     assert "\n" not in str(caught.value)
 
 
+def test_an_artefact_inside_another_is_one_that_it_was_made_from(tmp_path: Path) -> None:
+    def made(folder: Path, seed: int, inputs: dict[str, str]) -> Artefact:
+        start_artefact(folder, "dae", {})
+        write_bytes(folder / "weights", b"weights")
+        return complete_artefact(folder, "dae", {}, seed=seed, inputs=inputs, wall_seconds=0.0)
+
+    inner = made(tmp_path / "outer" / "dae", 1, {})
+    # Written into the folder of the outer one before that is finished, as the DAE of an encoder is.
+    shutil.move(tmp_path / "outer" / "dae", tmp_path / "dae")
+    start_artefact(tmp_path / "outer", "dae", {})
+    shutil.move(tmp_path / "dae", tmp_path / "outer" / "dae")
+    complete_artefact(tmp_path / "outer", "dae", {}, seed=0, inputs={"dae": inner.digest}, wall_seconds=0.0)
+    Artefact.load(tmp_path / "outer")
+
+    card = tmp_path / "outer" / "dae" / "card.json"
+    whole = json.loads(card.read_text())
+    for altered, words in (({**whole, "seed": 2}, "its sha256 differs"), (None, "dae is not what it was made from")):
+        content = altered or {**whole, "seed": 2}
+        if altered is None:
+            content["sha256"] = card_checksum(content)
+        write_json(card, content)
+        with pytest.raises(ArtefactError, match=words):
+            Artefact.load(tmp_path / "outer")
+
+
 def test_the_wrong_kind_is_named(tmp_path: Path) -> None:
     make(tmp_path / "a")
     with pytest.raises(InputError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):

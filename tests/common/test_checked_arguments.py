@@ -1,9 +1,10 @@
 """Public functions name an argument of another type before they do anything."""
 
 import inspect
+from collections import UserList
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from darla.common import Artefact, InputError
 from darla.common.checked_config import checked_arguments
 from darla.envs.domains import tasks
 from darla.envs.frames.frame_set import FrameSet
-from darla.vision import encode_images, load, metrics
+from darla.envs.image_data.factor_table import factor_table
+from darla.vision import SeeConfig, encode_frames, encode_images, load, metrics
+from darla.vision.encoders.load import build_model
 
 
 @checked_arguments
@@ -60,6 +63,53 @@ def test_any_array_is_one_and_a_list_is_none() -> None:
         shape([1, 2])
 
 
+class Walks(Protocol):
+    """What can be walked through."""
+
+    steps: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
+class _Path(UserList[int]):
+    steps = 3
+
+
+@checked_arguments
+def length(walk: Walks | None) -> int:
+    """Return how many steps a walk has."""
+    return 0 if walk is None else len(walk)
+
+
+@pytest.mark.parametrize("wrong", ["abc", b"abc", [1], (1,), {1: 2}, UserList([1]), 3, np.ones(3), _Path])
+def test_a_protocol_needs_its_members_and_text_and_containers_are_none(wrong: object) -> None:
+    assert (length(_Path([1, 2])), length(None)) == (2, 0)
+    with pytest.raises(InputError, match=r"walk is .*, but must be a Walks or None"):
+        length(wrong)
+
+
+@pytest.mark.parametrize("frames", ["", {}, [], torch.zeros(8, 16, 16, 3), np.zeros((8, 16, 16, 3), np.float32)])
+def test_frames_are_indexed_images_of_bytes(frames: object) -> None:
+    model = build_model(SeeConfig().change(model="beta_vae", latent_dim=2), (64, 64, 3))
+    with pytest.raises(InputError, match="frames"):
+        encode_frames(model, frames, np.arange(2))
+
+
+@pytest.mark.parametrize("rows", [np.array([0.5]), np.array([["a"]]), np.array([None]), np.array([8]), np.array([-1])])
+def test_rows_of_frames_are_numbers_of_frames(rows: np.ndarray) -> None:
+    model = build_model(SeeConfig().change(model="beta_vae", latent_dim=2), (64, 64, 3))
+    with pytest.raises(InputError, match="rows"):
+        encode_frames(model, np.zeros((8, 64, 64, 3), np.uint8), rows)
+
+
+def test_a_table_is_of_results() -> None:
+    for wrong in ([1.5], torch.ones(2), {"mig": None}):
+        with pytest.raises(InputError, match=r"results hold .*, but must hold what metrics return"):
+            metrics.table(wrong)
+
+
 def test_a_slip_in_the_program_stays_a_type_error() -> None:
     with pytest.raises(TypeError, match="missing a required argument"):
         work()
@@ -69,6 +119,9 @@ CALLS = {
     "collect": lambda wrong, out: darla.collect(wrong, out),
     "see": lambda wrong, out: darla.see("frames", out, wrong),
     "act": lambda wrong, out: darla.act(wrong, out),
+    "transfer of agents": lambda wrong, out: darla.transfer("new_room", wrong, out),
+    "associate": lambda wrong, out: darla.associate(wrong, out),
+    "factor_table": lambda wrong, out: factor_table(wrong, 10, 0),
     "transfer": lambda wrong, out: darla.transfer("new_room", [], out, workers=wrong),
     "report": lambda wrong, out: darla.report(wrong, out),
     "metrics": lambda wrong, out: darla.metrics(wrong, out),

@@ -62,3 +62,14 @@ def test_what_is_no_record_is_damage_and_no_traceback(record: Path, text: str) -
     record.write_text(text)
     with pytest.raises(ArtefactError, match="damaged"):
         read_sealed(record)
+
+
+def test_a_record_is_not_taken_for_another(record: Path) -> None:
+    other = record.with_name("other.json")
+    write_sealed(other, CONTENT, [record.parent / "weights"])
+    first, second = record.read_bytes(), other.read_bytes()
+    record.write_bytes(second)
+    other.write_bytes(first)
+    for path in (record, other):
+        with pytest.raises(ArtefactError, match="it is not as it was written"):
+            read_sealed(path)

@@ -1,6 +1,7 @@
 """Scoring an encoder: its codes of known images, through the metric suite, to an artefact."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,33 @@ def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
 def test_a_configuration_that_means_nothing_is_refused(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         MetricsConfig(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("results", "mig", "per_latent", "active"), ["x"]),
+        (("results", "mig", "per_factor", "gap"), [0.5]),
+        (("results", "mig", "score"), "high"),
+        (("results", "mig", "matrix"), [[1.0]]),
+        (("results", "mig", "nope"), 1),
+        (("results", "mig"), None),
+        (("results",), []),
+        (("factors",), "shape"),
+    ],
+)
+def test_results_of_another_form_are_named_even_under_renewed_hashes(
+    place: tuple[str, ...], value: object, made: Artefact, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(made.folder, tmp_path / "scores")
+    record = json.loads((folder / "metrics.json").read_text())
+    part = record
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    (folder / "metrics.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"metrics\.json does not hold results of metrics"):
+        read_results(Artefact(folder, made.kind, made.config, made.card))
 
 
 def test_a_report_shows_scores_and_matrices(made: Artefact, encoder: Artefact, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from altering import alter, alterations, copied, files_of
 from children import darla, explained, in_child, unexpected
-from finishing import SPEAKS, differing, killed_at, made_by, moments, stage_work
+from finishing import SPEAKS, STAGES, differing, killed_at, made_by, moments, stage_work
 from hypothesis import strategies as st
 from trials import Checked, Kind
-from workshop import ARTEFACTS, COMMANDS, study_work, workshop
+from workshop import ARTEFACTS, study_work, workshop
 
 from darla.agents.agent import Agent
 from darla.common import Artefact
@@ -39,19 +39,24 @@ USERS = {
     "agent-dqn": "transfer {work}/task.json x={it} --episodes 1 --resamples 20 --out {out}",
     "transfer": "report {it} --out {out}",
     "report": "report {work}/transfer --out {it}",
+    "sprites": "see {it} --preset beta-1 --vae.latent-dim 2 --training.steps 1 --training.batch-size 8 --out {out}",
+    "sprites-encoder": "metrics {it} --names mig --data sprites --rows 50 --out {out}",
+    "concepts": "concepts imagine {it} shape=0 --count 2 --out {out}.png",
+    "judge": "concepts measure {work}/concepts --judge {it} --images 2 --concepts 1 --out {out}",
+    "concept-scores": "report {it} --out {out}",
 }
 """A command that reads each artefact, {it}."""
-UNFINISHED = tuple(stage for stage in COMMANDS if stage != "report")
+UNFINISHED = tuple(stage for stage in STAGES if stage not in ("report", "collect sprites", "see sprites"))
 """Stages that leave something to resume from."""
 
 
 def _open(name: str, folder: Path) -> None:
     """Open an artefact as Python's users do, read all of it, and print its digest."""
-    if name == "frames":
+    if name in ("frames", "sprites"):
         frames = FrameSet.open(folder)
         artefact = frames.artefact
         assert len(frames[:]) == len(frames)
-    elif name.startswith("encoder"):
+    elif name.endswith("encoder") or name.startswith("encoder"):
         load(folder)
         artefact = Artefact.load(folder, "encoder")
     elif name.startswith("agent"):
@@ -94,11 +99,18 @@ def renewed(folder: Path) -> bool:
 def _is_as_it_was(folder: Path, source: Path) -> bool:
     names = files_of(source)
     return files_of(folder) == names and all(
-        json.loads((folder / name).read_text()) == json.loads((source / name).read_text())
-        if name == "card.json"
+        _json_of(folder / name) == _json_of(source / name)
+        if name.endswith("card.json")
         else (folder / name).read_bytes() == (source / name).read_bytes()
         for name in names
     )
+
+
+def _json_of(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except ValueError:
+        return "no JSON"
 
 
 def try_finished(value: tuple[str, Any, bool]) -> Checked:
@@ -110,8 +122,8 @@ def try_finished(value: tuple[str, Any, bool]) -> Checked:
         if not alter(folder, alteration):
             return {}
         renew = renew and renewed(folder)
-        if renew and _is_as_it_was(folder, bench.folder / name):
-            return {}  # the hash that was altered
+        if _is_as_it_was(folder, bench.folder / name):
+            return {}  # a card with other spaces, or the hash that was altered
         opened = in_child(explained(lambda: _open(name, folder)), seconds=20, memory=12)
         checked = {SPEAKS: unexpected(opened)}
         accepted = opened.code == 0 and not opened.timed_out

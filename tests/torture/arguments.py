@@ -14,7 +14,7 @@ from trials import Checked, Kind
 from workshop import workshop
 
 import darla
-from darla import vision
+from darla import learn_concepts, vision
 from darla.agents import ALGORITHMS, ActConfig
 from darla.agents.agent import Agent
 from darla.common import Artefact, DarlaError
@@ -130,6 +130,17 @@ def calls() -> dict[str, Call]:
         "film": Call(darla.film, lambda: {"task": task, "agents": [work / "agent"], "out": work.parent / "a.gif",
                                           "target": "nope"}),
         "check": Call(darla.check, lambda: {"task": task}),
+        "associate": Call(darla.associate, lambda: {"encoder": work / "sprites-encoder", "out": ..., "config": None,
+                                                    "data": "nope", "seed": 0}),
+        "train_judge": Call(learn_concepts.train_judge, lambda: {"data": "nope", "out": ..., "config": None,
+                                                                  "seed": 0}),
+        "score_concepts": Call(learn_concepts.score_concepts, lambda: {
+            "run": work / "concepts", "judge": work / "judge", "out": ...,
+            "config": learn_concepts.ConceptScoresConfig(images=2, concepts=1, samples=1), "data": None, "seed": 0}),
+        "imagine": Call(learn_concepts.imagine, lambda: {"run": work / "concepts", "instruction": "shape=0",
+                                                         "out": work.parent / "a.png", "count": 2, "seed": 0}),
+        "describe": Call(learn_concepts.describe, lambda: {"run": work / "concepts", "image": work / "image.png",
+                                                           "samples": 2, "seed": 0}),
         "run_study": Call(darla.run_study, lambda: {"study": "nope", "out": ..., "scale": "small", "workers": 1,
                                                     "ray": None}),
         "demo": Call(darla.demo, lambda: {"study": "nope", "out": ..., "workers": 1}),
@@ -195,7 +206,8 @@ def configurations() -> dict[str, Callable[..., Any]]:
     """Return every configuration that users fill in."""
     kinds: dict[str, Any] = {kind.__name__: kind for kind in (
         CollectConfig, SeeConfig, ActConfig, TransferConfig, MetricsConfig, TrainingConfig, ImageOptions,
-        darla.ImportConfig, vision.DAEConfig, metrics.Interval,
+        darla.ImportConfig, vision.DAEConfig, learn_concepts.JudgeConfig, learn_concepts.ConceptScoresConfig,
+        metrics.Interval,
     )}  # fmt: skip
     for algorithm in ALGORITHMS.values():
         kinds[algorithm.settings.__name__] = algorithm.settings

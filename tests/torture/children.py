@@ -193,14 +193,19 @@ def at_moments(folder: Path, act: Callable[[int, str, str], None]) -> None:
     sys.addaudithook(hook)
 
 
-def count_moments(words: Sequence[str], folder: Path) -> int:
-    """Run a command to its end, and return how many moments it has in a folder."""
+def count_moments(work: Callable[[Callable[[], None]], Callable[[], int]], folder: Path) -> int:
+    """Return how many moments there are in a folder while some work is done to its end.
+
+    Args:
+        work: returns the work, given what is to be called first in its process.
+        folder: to watch.
+    """
     with tempfile.NamedTemporaryFile("r") as note:
 
         def before() -> None:
             at_moments(folder, lambda number, *_: Path(note.name).write_text(str(number)) and None)
 
-        ended = in_child(darla(words, before))
+        ended = in_child(work(before))
         assert ended.code == 0, ended.stderr
         return int(note.read() or 0)
 

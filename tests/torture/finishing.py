@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from children import Ended, at_moments, count_moments, darla, in_child, unexpected
-from workshop import ARTEFACTS, COMMANDS, study_work, workshop
+from children import Ended, at_moments, count_moments, in_child, unexpected
+from workshop import ARTEFACTS, CALLS, COMMANDS, study_work, workshop
 
 from darla.common import Artefact, DarlaError
 
-STAGES = tuple(COMMANDS)
+STAGES = (*COMMANDS, *CALLS)
 FINISHES, SPEAKS = "the same command finishes it, with the same bytes", "a sentence, never a traceback"
 TRUE = "exit code 0 means a whole artefact"
 ALONE = "no process stays behind"
@@ -25,7 +25,7 @@ def made_by(stage: str) -> str:
 def stage_work(stage: str, out: Path, before: Callable[[], None] | None = None) -> Callable[[], int]:
     """Return the work of a stage, or of the study, that writes `out`."""
     if stage != "study":
-        return darla(workshop().words(COMMANDS[stage], out), before)
+        return workshop().work(stage, out, before)
 
     def work() -> int:
         if before is not None:
@@ -49,7 +49,7 @@ def killed_at(stage: str, out: Path, number: int) -> None:
 def moments(stage: str) -> int:
     """Return how often a stage changes its folder."""
     with workshop().scratch() as out:
-        return count_moments(workshop().words(COMMANDS[stage], out), out)
+        return count_moments(lambda before: workshop().work(stage, out, before), out)
 
 
 def finished(stage: str, out: Path) -> str | None:

@@ -24,6 +24,14 @@ LINES = {
     "export": ["export {work}/agent --out {out}.zip"],
     "import": ["import {work}/agent.zip {work}/task.json --out {out}"],
     "explore": ["explore {work}/encoder --no-open --port 1"],
+    "concepts train": ["concepts train {work}/sprites-encoder --out {out}"],
+    "concepts imagine": ['concepts imagine {work}/concepts shape=0 --count 2 --out {out}.png'],
+    "concepts combine": ["concepts combine {work}/concepts shape=0 AND scale=1 --count 2 --out {out}.png"],
+    "concepts describe": ["concepts describe {work}/concepts {work}/image.png"],
+    "concepts judge": ["concepts judge sprites --images 4 --steps 2 --out {out}"],
+    "concepts measure": [
+        "concepts measure {work}/concepts --judge {work}/judge --images 2 --concepts 1 --out {out}"
+    ],
     "demo": ["demo --preset none --out {out}"],
     "study run": ["study run none --out {out}"],
     "study status": ["study status {work}/frames"],

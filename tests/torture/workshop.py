@@ -11,22 +11,28 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from children import darla, explained, in_child
+from PIL import Image
 
+import darla as darla_package
 from darla.agents import ActConfig, PPOSettings
 from darla.cli.main import main
 from darla.cli.verbs import VERBS
 from darla.common import Artefact
 from darla.envs.domains import tasks
 from darla.envs.domains.task_files import find_task
+from darla.envs.frames.collect import CollectConfig
 from darla.experiments.run_study import run_study
 from darla.experiments.study import Method, Study
-from darla.vision import SeeConfig
+from darla.learn_concepts import ConceptScoresConfig, JudgeConfig, score_concepts, train_judge
+from darla.vision import SeeConfig, TrainingConfig
+from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.zero_shot import TransferConfig
 
 _ENV = {"env_id": "countdown:darla-test/Countdown-v0", "variants": [{"size": 16}]}
@@ -56,6 +62,19 @@ COMMANDS: Mapping[str, str] = {
     "report": "report {work}/transfer --out {out}",
 }
 """Commands whose results lie in the workshop, by stage; {out} is the folder to write."""
+_QUICK = TrainingConfig(steps=4, batch_size=8, log_every=2, checkpoint_every=2, precision="float32", device="cpu")
+_SPRITES = SeeConfig().change(model="beta_vae", latent_dim=3, training=_QUICK, statistics_frames=16)
+_JUDGED = JudgeConfig(images=20, held_out=10, training=_QUICK)
+_CONCEPTS = ConceptsConfig(concepts=6, images=2, held_out=4, training=_QUICK, operators=_QUICK)
+_MEASURED = ConceptScoresConfig(images=2, concepts=1, samples=1)
+CALLS: Mapping[str, Callable[[Path, Path], Any]] = {
+    "collect sprites": lambda work, out: darla_package.collect(CollectConfig(task="sprites", frames=32), out),
+    "see sprites": lambda work, out: darla_package.see(work / "sprites", out, _SPRITES),
+    "concepts": lambda work, out: darla_package.associate(work / "sprites-encoder", out, _CONCEPTS),
+    "judge": lambda work, out: train_judge("sprites", out, _JUDGED),
+    "concept scores": lambda work, out: score_concepts(work / "concepts", work / "judge", out, _MEASURED),
+}
+"""Stages whose options on the command line would make them long, as calls; of the workshop and the folder to write."""
 ARTEFACTS: Mapping[str, str] = {
     "frames": "collect",
     "encoder": "see",
@@ -65,6 +84,11 @@ ARTEFACTS: Mapping[str, str] = {
     "agent-dqn": "act with DQN",
     "transfer": "transfer",
     "report": "report",
+    "sprites": "collect sprites",
+    "sprites-encoder": "see sprites",
+    "concepts": "concepts",
+    "judge": "judge",
+    "concept-scores": "concept scores",
 }
 """By folder in the workshop the stage that made it; in the order in which they need each other."""
 
@@ -78,6 +102,18 @@ class Workshop:
     def words(self, line: str, out: Path | str = "OUT") -> list[str]:
         """Return the words of a line in which {work} and {out} stand for folders."""
         return [word.format(work=self.folder, out=out) for word in line.split()]
+
+    def work(self, stage: str, out: Path, before: Callable[[], None] | None = None) -> Callable[[], int]:
+        """Return the work of a stage that writes `out`; `before` is called first in its process."""
+        if stage in COMMANDS:
+            return darla(self.words(COMMANDS[stage], out), before)
+
+        def call() -> int:
+            if before is not None:
+                before()
+            return explained(lambda: CALLS[stage](self.folder, out))()
+
+        return call
 
     def digest(self, name: str) -> str:
         """Return the digest of an artefact that no try may change."""
@@ -111,24 +147,24 @@ def workshop() -> Workshop:
     atexit.register(lambda: os.getpid() == owner and shutil.rmtree(root, ignore_errors=True))
     (made.folder / "task.json").write_text(json.dumps(TASK))
     for name, stage in ARTEFACTS.items():
-        words = made.words(COMMANDS[stage], made.folder / name)
-        note = root / "modules"
-        ended = in_child(lambda words=words, note=note: _noting_modules(words, note), seconds=300)
+        work, note = made.work(stage, made.folder / name), root / "modules"
+        ended = in_child(lambda work=work, note=note: _noting_modules(work, note), seconds=300)
         assert ended.code == 0, ended.stderr
         for module in note.read_text().split():
             with contextlib.suppress(Exception):  # a module that cannot be imported by itself is not missed
                 importlib.import_module(module)
     ended = in_child(darla(made.words("export {work}/agent --out {work}/agent.zip")), seconds=300)
     assert ended.code == 0, ended.stderr
+    Image.new("RGB", (64, 64)).save(made.folder / "image.png")
     tasks.register(find_task(str(made.folder / "task.json")))
     gc.collect()
     gc.freeze()  # children do not copy what the collector would touch
     return made
 
 
-def _noting_modules(words: Sequence[str], note: Path) -> int:
+def _noting_modules(work: Callable[[], int], note: Path) -> int:
     before = set(sys.modules)
-    code = darla(words)()
+    code = work()
     note.write_text("\n".join(sorted(name for name in set(sys.modules) - before if not name.startswith("_"))))
     return code
 

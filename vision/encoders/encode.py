@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darla.common import InputError
 from darla.common.checked_config import checked_arguments
 from darla.vision.models.base import Posterior, VisionModel
 from darla.vision.models.image_model import ImageModel
-from darla.vision.training.batches import Frames
+from darla.vision.training.batches import Frames, image_shape_of
 
 MIN_DEVIATION = 0.05
 """Lower bound on a code's standard deviation before normalizing, in units of the prior's or, for a model without one,
@@ -86,7 +87,16 @@ def encode_frames(
     *,
     normalize: bool = False,
 ) -> np.ndarray[Any, Any]:
-    """Return the posterior means of the frames `rows`, float32 (len(rows), D), read a batch at a time."""
+    """Return the posterior means of the frames `rows`, float32 (len(rows), D), read a batch at a time.
+
+    Raises:
+        InputError: the frames are not uint8 images, or there is no such row.
+    """
+    image_shape_of(frames)
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        raise InputError(f"rows must be whole numbers of shape (n,), not {rows.dtype} of shape {rows.shape}")
+    if rows.size and not 0 <= rows.min() <= rows.max() < len(frames):
+        raise InputError(f"rows run from {rows.min()} to {rows.max()}, but there are {len(frames)} frames")
     pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     codes = [encode_images(model, frames[piece], batch_size, normalize=normalize) for piece in pieces]
     return np.concatenate(codes) if codes else np.empty((0, model.latent_dim), dtype=np.float32)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from darla.common import Artefact
+from darla.common import Artefact, InputError
+from darla.common.checked_config import checked_value
 from darla.common.files import read_json
 from darla.vision.metrics.core.registry import METRICS as ALL_METRICS
 from darla.vision.metrics.core.result import Result
@@ -13,12 +14,33 @@ RESULTS, TABLE, MATRICES = "metrics.json", "table.md", "matrices"
 
 
 def read_results(artefact: Artefact) -> tuple[dict[str, Result], tuple[str, ...]]:
-    """Return the results by metric, in the order in which they are shown, and the names of the factors."""
-    record = read_json(artefact.folder / RESULTS)
-    stored = record["results"]
+    """Return the results by metric, in the order in which they are shown, and the names of the factors.
+
+    Raises:
+        InputError: the file does not hold what `darla.metrics` writes.
+    """
+    path = artefact.folder / RESULTS
+    record = read_json(path)
+    try:
+        factors = checked_value("factors", record["factors"], tuple[str, ...])
+        stored = {name: Result.from_dict(part) for name, part in record["results"].items()}
+        for name, result in stored.items():
+            _check_shapes(name, result, len(factors))
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise InputError(f"{path} does not hold results of metrics ({type(error).__name__}: {error})") from error
     # Metrics of packages that are not installed here come last.
     names = [*(name for name in ALL_METRICS if name in stored), *(name for name in stored if name not in ALL_METRICS)]
-    return {name: Result.from_dict(stored[name]) for name in names}, tuple(record["factors"])
+    return {name: stored[name] for name in names}, factors
+
+
+def _check_shapes(name: str, result: Result, factors: int) -> None:
+    for part, values in result.per_factor.items():
+        if values.shape != (factors,):
+            raise InputError(f"{part} of {name} is of shape {values.shape} for {factors} factors")
+    if len({values.shape for values in result.per_latent.values()}) > 1:
+        raise InputError(f"the parts of {name} are of different numbers of latents")
+    if result.matrix is not None and (result.matrix.ndim != 2 or result.matrix.shape[1] != factors):
+        raise InputError(f"the matrix of {name} is of shape {result.matrix.shape} for {factors} factors")
 
 
 def describe_factors(results: Mapping[str, Result], names: Sequence[str]) -> str:

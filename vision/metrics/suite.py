@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from darla.common import InputError, unknown_name
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments, shown_value
 from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.core.registry import METRICS, Metric, by_row, replace_interval
 from darla.vision.metrics.core.result import Result
@@ -114,7 +114,10 @@ def table(results: Mapping[str, Result] | Iterable[Result], style: str = "plain"
     if style not in ("plain", "markdown"):
         raise unknown_name("style", style, ("plain", "markdown"))
     rows = [("metric", "score", "interval", "chance", "ceiling", "about")]
-    for result in results.values() if isinstance(results, Mapping) else results:
+    listed = list(results.values() if isinstance(results, Mapping) else results)
+    if wrong := [result for result in listed if not isinstance(result, Result)]:
+        raise InputError(f"results hold {shown_value(wrong[0])}, but must hold what metrics return")
+    for result in listed:
         bounds = "" if result.interval is None else f"{result.interval[0]:.3f} to {result.interval[1]:.3f}"
         metric = METRICS.get(result.name) if result.name in METRICS else None
         about = "" if metric is None else metric.kind + (", lower is better" if metric.better == "lower" else "")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from darla.common import InputError, rng_for
 
@@ -34,6 +35,8 @@ def image_shape_of(frames: Frames) -> tuple[int, int, int]:
     Raises:
         InputError: they are not uint8 images.
     """
+    if isinstance(frames, torch.Tensor):  # type: ignore[unreachable]  # it has the members of `Frames`
+        raise InputError("frames are a tensor, but must be a set of frames, or an array of uint8 (N, H, W, C)")
     images = frames[np.arange(min(1, len(frames)))]
     if images.ndim != 4 or images.dtype != np.uint8:
         raise InputError(f"frames must be uint8 images (N, H, W, C), not {images.dtype} of shape {images.shape}")

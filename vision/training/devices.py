@@ -43,9 +43,11 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise InputError(f"unknown device {requested!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
-    if device.type != "cuda":
+        raise _unknown(requested) from error
+    if device.type == "cpu" or (device.type == "mps" and torch.backends.mps.is_available()):
         return device
+    if device.type != "cuda":  # devices of PyTorch without numbers, such as meta, and those that nobody has tried
+        raise _unknown(requested)
     if not torch.cuda.is_available():
         raise InputError(f"device {requested!r} was requested, but PyTorch finds no GPU on this machine")
     count = torch.cuda.device_count()
@@ -55,6 +57,10 @@ def choose_device(name: str) -> torch.device:
         gpus = ", ".join(f"cuda:{index}" for index in range(count))
         raise InputError(f"device {requested!r} was requested, but the GPUs of this machine are {gpus}")
     return device
+
+
+def _unknown(name: str) -> InputError:
+    return InputError(f"unknown device {name!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...")
 
 
 def place(model: ImageModel, device: torch.device) -> None:

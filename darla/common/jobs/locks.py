@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from darla.common.errors import InputError
+from darla.common.files import make_folder
 
 LOCK = ".lock"
 """The file in a folder that is locked; it says who has locked it."""
@@ -30,7 +31,7 @@ def only_one(folder: Path, what: Path | None = None) -> Iterator[None]:
     Raises:
         InputError: another process has locked it; says which.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     deadline = time.monotonic() + _PATIENCE
     with (folder / LOCK).open("a+") as file:
         while not _locked(file.fileno(), fcntl.LOCK_EX):

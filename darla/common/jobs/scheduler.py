@@ -16,6 +16,7 @@ from typing import Any
 
 from darla.common import InputError, is_complete
 from darla.common.errors import WorkerDiedError
+from darla.common.files import make_folder
 from darla.common.jobs.log import last_line, last_mark, log_of
 from darla.common.jobs.ray_pool import ray_pool
 from darla.common.jobs.worker import do_work
@@ -106,7 +107,7 @@ def finish_jobs(
         return failures
     urgency = _urgency(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
-    logs.mkdir(parents=True, exist_ok=True)
+    make_folder(logs)
     with _naming_jobs(running, logs), _open_pool(workers, ray, len(todo)) as (pool, parallel):
         estimate = _Estimate(parallel, afterwards)
         while todo or running:

@@ -16,13 +16,15 @@ from darla.common.files import json_sha256, read_json, sha256, write_json
 def write_sealed(path: Path, content: Any, files: Sequence[Path] = ()) -> None:
     """Write a record, with its own hash and those of files that it stands for.
 
+    Its name is part of its hash, so that one record is not taken for another.
+
     Args:
         path: of the record; written in one step.
         content: anything that JSON can hold.
         files: complete files, in the record's folder or below the parent of that folder.
     """
     hashes = {_relative(file, path): sha256(file) for file in files}
-    write_json(path, {"content": content, "files": hashes, "sha256": json_sha256([content, hashes])})
+    write_json(path, {"content": content, "files": hashes, "sha256": json_sha256([path.name, content, hashes])})
 
 
 def read_sealed(path: Path) -> Any:
@@ -38,7 +40,7 @@ def read_sealed(path: Path) -> Any:
     if not isinstance(record, Mapping) or record.keys() != {"content", "files", "sha256"}:
         raise ArtefactError(f"{path} is damaged: it is not a record of unfinished work")
     content, files = record["content"], record["files"]
-    if record["sha256"] != json_sha256([content, files]) or not isinstance(files, Mapping):
+    if record["sha256"] != json_sha256([path.name, content, files]) or not isinstance(files, Mapping):
         raise ArtefactError(f"{path} is damaged: it is not as it was written (its sha256 differs)")
     for name, expected in files.items():
         file = path.parent / name

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darla.common.checked_config import check_field_types
+
 Array = np.ndarray[Any, Any]
 Numbers = Tensor | Array | list[float]
 
@@ -75,7 +77,12 @@ class Result:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Result":
-        """Undo `to_dict`."""
+        """Undo `to_dict`.
+
+        Raises:
+            InputError: a part is of another type; names it.
+            KeyError, TypeError, ValueError: a part is missing or unknown, or numbers are not numbers.
+        """
         fields = dict(stored)
         for name in ("per_factor", "per_latent"):
             fields[name] = {key: np.asarray(part, dtype=np.float64) for key, part in fields[name].items()}
@@ -84,7 +91,9 @@ class Result:
         if fields["interval"] is not None:
             low, high = fields["interval"]
             fields["interval"] = (low, high)
-        return cls(**fields)
+        result = cls(**fields)
+        check_field_types(result)
+        return result
 
 
 def plain(numbers: Numbers) -> Array:
