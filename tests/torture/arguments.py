@@ -279,6 +279,6 @@ def try_configuration(value: tuple[str, dict[str, str]]) -> Checked:
 
 
 KINDS = (
-    Kind("arguments", of_functions, try_function, 4.0, lambda value: value[0].split(".")[0], batch=100),
+    Kind("arguments", of_functions, try_function, 2.5, lambda value: value[0].split(".")[0], batch=100),
     Kind("configurations", of_configurations, try_configuration, 0.5, lambda value: "", batch=200),
 )

@@ -114,7 +114,7 @@ def mounted(folder: Path, options: str) -> Any:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-KINDS = (Kind("disk", inputs, attempt, 2.0, lambda value: value[0], batch=10),)
+KINDS = (Kind("disk", inputs, attempt, 1.5, lambda value: value[0], batch=10),)
 REAL = (
     Kind("disk of its own", of_real_ones, try_real_one, 0.5, lambda value: value[0], batch=5),
     Kind("disk of its own, read-only", of_read_only_ones, try_read_only_one, 0.2, lambda value: value[0], batch=4),

@@ -49,8 +49,16 @@ def try_times(value: tuple[str, tuple[float, ...]]) -> Checked:
         return {FINISHES: finished(stage, out), ALONE: stays}
 
 
+def _stage(value: tuple[str, tuple[float, ...]]) -> str:
+    return value[0]
+
+
+def _kills(value: tuple[str, tuple[float, ...]]) -> int:
+    return len(value[1])
+
+
 KINDS = (
-    Kind("kill at a moment", at_a_moment, try_moments, 4.0, lambda value: value[0], batch=10),
-    Kind("kill at any time", at_any_time, try_times, 3.0, lambda value: value[0], shrinks=False, batch=10),
-    Kind("kill of a study", of_the_study, try_times, 1.0, lambda value: value[0], shrinks=False, batch=1),
+    Kind("kill at a moment", at_a_moment, try_moments, 3.5, _stage, batch=10, events=_kills),
+    Kind("kill at any time", at_any_time, try_times, 2.5, _stage, shrinks=False, batch=10, events=_kills),
+    Kind("kill of a study", of_the_study, try_times, 0.7, _stage, shrinks=False, batch=1, events=_kills),
 )

@@ -206,4 +206,4 @@ def _is_whole(out: Path) -> str | None:
     return None
 
 
-KINDS = (Kind("options", inputs, attempt, 8.0, lambda value: value[0], batch=100),)
+KINDS = (Kind("options", inputs, attempt, 3.0, lambda value: value[0], batch=100),)

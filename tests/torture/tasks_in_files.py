@@ -74,4 +74,4 @@ def attempt(value: tuple[str, tuple[Any, ...], Any]) -> Checked:
         return {REFUSES: unexpected(ended), "a refusal leaves no folder behind": left}
 
 
-KINDS = (Kind("task files", inputs, attempt, 2.0, lambda value: value[0]),)
+KINDS = (Kind("task files", inputs, attempt, 1.5, lambda value: value[0]),)

@@ -41,6 +41,8 @@ class Kind:
     """Whether an input that fails fails again, so that a smaller one can be looked for."""
     batch: int = 50
     """Inputs drawn at a time."""
+    events: Callable[[Any], int] = lambda _: 1
+    """How many things happen in a try of an input, such as kills."""
 
 
 @dataclass
@@ -74,10 +76,13 @@ class Tally:
         self.inputs: dict[tuple[str, str], int] = {}
         """Tries by kind and group, whatever was promised."""
         self.seconds: dict[str, float] = {}
+        self.events: dict[str, int] = {}
+        """What happened in all tries of a kind, such as kills."""
 
-    def add(self, kind: str, group: str, value: Any, checked: Checked) -> list[str]:
+    def add(self, kind: str, group: str, value: Any, checked: Checked, events: int = 1) -> list[str]:
         """Count a try, and return the signatures of its failures."""
         self.inputs[kind, group] = self.inputs.get((kind, group), 0) + 1
+        self.events[kind] = self.events.get(kind, 0) + events
         signatures = []
         for promise, message in checked.items():
             row = self.rows.setdefault((kind, group, promise), Row())
@@ -118,6 +123,7 @@ class Tally:
                 }
                 for (kind, group, promise), row in sorted(self.rows.items())
             ],
+            "events": dict(sorted(self.events.items())),
             "seconds": {kind: round(seconds, 1) for kind, seconds in sorted(self.seconds.items())},
         }
 
@@ -128,6 +134,8 @@ class Tally:
             lines.append(f"| {kind} | {group or '-'} | {promise} | {row.tries:,} | {row.failed:,} |")
         total = sum(self.inputs.values())
         lines.append(f"| all | | | {total:,} inputs | {self.failed:,} |")
+        kills = sum(count for kind, count in self.events.items() if kind.startswith("kill"))
+        lines += ["", f"Kills, of which a try may have several: {kills:,}."]
         for (kind, group, promise), row in sorted(self.rows.items()):
             for failure in row.failures.values():
                 lines += ["", f"**{kind} {group}: {promise}** ({failure.count} times)", ""]
@@ -176,7 +184,7 @@ def run_batch(kind: Kind, tally: Tally, number: int, until: float = float("inf")
         if time.monotonic() > until or (looking and tried >= _SHRINKING):
             return
         tried += bool(looking)
-        signatures = tally.add(kind.name, kind.group(value), value, kind.attempt(value))
+        signatures = tally.add(kind.name, kind.group(value), value, kind.attempt(value), kind.events(value))
         if not kind.shrinks:
             return
         if looking:
