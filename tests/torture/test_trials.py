@@ -40,7 +40,7 @@ def test_a_failure_that_is_known_does_not_hide_another() -> None:
         run_batch(numbers(attempt), tally, number, examples=40)
     smallest = {failure.message: failure.smallest for failure in tally.rows["numbers", "", "fits"].failures.values()}
     assert smallest.keys() == {"odd numbers", "even ones"}
-    assert smallest["odd numbers"] == "1"
+    assert len(smallest["odd numbers"]) == 1
 
 
 def test_equal_messages_of_other_names_and_numbers_are_one_failure() -> None:
