@@ -41,6 +41,7 @@ from darla.common.jobs.scheduler import Job, run_jobs
 from darla.common.json_records import to_json
 from darla.envs import Domain, TransferTask
 from darla.envs.domains.task_files import task_from_dict
+from darla.envs.pictures import only_a_picture
 from darla.evaluation.transfer_files import TRANSFER
 from darla.reports.tables.correlation import correlation_table
 
@@ -177,4 +178,5 @@ def _write(folder: Path, items: Sequence[EncoderRecord], config: CorrelationConf
     write_rows(folder / "correlations.csv", entries)
     write_rows(folder / "encoders.csv", [flat_record(item) for item in items])
     for outcome in OUTCOMES:
-        write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(result, outcome)))
+        with only_a_picture(f"the picture of {outcome} in {folder}"):
+            write_bytes(folder / f"{outcome}.png", to_png(correlation_figure(result, outcome)))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WEIGHTS, _DATA = "policy.pth", "data"
 _LARGEST_MEMBER = 4 << 30
 """Bytes of a zip's member that are read at most."""
+_AS_OBJECT = "give `darla transfer` the model that you have loaded, as an object with predict"
 _REPLAY = 1_000
 """Transitions of the replay buffer that an exported algorithm allocates when it is loaded."""
 
@@ -111,6 +112,8 @@ def read_zip(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             raw, data = (_member(archive, name, path) for name in (_WEIGHTS, _DATA))
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}; `model.save` of Stable-Baselines3 writes one") from None
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as a zip of Stable-Baselines3: {error}") from error
     try:
@@ -156,7 +159,7 @@ def plain_layers(values: Mapping[str, Any], path: Path) -> tuple[int, ...] | Non
         what = changed[0] if changed else "use_sde"
         raise InputError(
             f"the policy in {path} was built with {what}={str(given.get(what, True))[:80]}, which its weights do not "
-            "show; write a class that builds it so, and name that by its import path as the algorithm"
+            f"show; {_AS_OBJECT}, or write a class that builds it so, and name that by its import path as the algorithm"
         )
     layers = given.get("net_arch")
     if layers is None:
@@ -164,7 +167,10 @@ def plain_layers(values: Mapping[str, Any], path: Path) -> tuple[int, ...] | Non
     if isinstance(layers, dict) and len({json.dumps(each) for each in layers.values()}) == 1:
         layers = next(iter(layers.values()))
     if not isinstance(layers, list) or not all(isinstance(units, int) for units in layers):
-        raise InputError(f"the net_arch of {path} is {str(layers)[:80]}, but a list of numbers of units is needed")
+        raise InputError(
+            f"the net_arch of {path} is {str(layers)[:80]}, but the hidden layers must be one list of numbers of units "
+            f"for all parts; {_AS_OBJECT}"
+        )
     return tuple(layers)
 
 

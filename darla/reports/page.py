@@ -139,14 +139,18 @@ def _encoder_summary(data: ReportData) -> Section | None:
 
 def _introduction(agents: Sequence[AgentRecord]) -> str:
     """Return what was done, of these agents and no others."""
-    trained = [agent for agent in agents if agent.method != RANDOM]
+    trained = [agent for agent in agents if agent.method != RANDOM and not agent.is_own]
     bounds = list(dict.fromkeys(agent.method for agent in trained if not agent.is_zero_shot))
     parts = ["Policies were run, unchanged, in target domains."]
     if any(agent.is_zero_shot for agent in trained):
-        who = "They were" if not bounds else f"All but {' and '.join(bounds)}, which are upper bounds, were"
+        everyone = "They" if not any(agent.is_own for agent in agents) else "Those that darla trained"
+        who = f"{everyone} were" if not bounds else f"All but {' and '.join(bounds)}, which are upper bounds, were"
         parts.append(f"{who} trained in the source alone.")
     elif bounds:
         parts.append(f"{' and '.join(bounds)} are upper bounds: they were trained elsewhere or on the ground truth.")
+    own = dict.fromkeys(agent.method for agent in agents if agent.is_own)
+    if own:
+        parts.append(f"{' and '.join(own)}: not trained by darla.")
     with_encoder = [agent for agent in trained if agent.encoder is not None]
     if with_encoder:
         tuned = list(dict.fromkeys(agent.method for agent in with_encoder if agent.fine_tune))
@@ -221,11 +225,8 @@ def _scores(transfer: TransferData) -> list[Block]:
             f"scores {scores.task}",
             score_figure(scores),
             "Return by domain and method"
-            + (
-                ". Filled mark: mean over seeds; bar: its interval; ring: one seed; dotted line: the baseline."
-                if several
-                else ", one seed; dotted line: the baseline."
-            ),
+            + (". Filled mark: mean over seeds; bar: its interval; ring: one seed" if several else ", one seed")
+            + ("; dotted line: the baseline." if scores.anchors.baseline else "."),
             _alt_scores(scores),
             data=score_numbers(scores),
         )

@@ -283,6 +283,7 @@ def test_a_zip_on_codes_and_a_stack_of_images_become_agents_too(encoder_folder):
 def test_a_zip_that_does_not_fit_or_is_none_is_refused(encoder_folder, own_module):
     trained_elsewhere().save("model.zip")
     trained_elsewhere(encoder_folder, activation_fn=torch.nn.ReLU).save("relu.zip")
+    trained_elsewhere(encoder_folder, net_arch={"pi": [8], "vf": [4]}).save("two_heads.zip")
     with zipfile.ZipFile("model.zip") as whole, zipfile.ZipFile("objects.zip", "w") as other:
         content = io.BytesIO()
         torch.save(torch.nn.Linear(2, 2), content)  # an object and not its tensors
@@ -300,7 +301,13 @@ def test_a_zip_that_does_not_fit_or_is_none_is_refused(encoder_folder, own_modul
         ("objects.zip", None, None, "policy.pth in objects.zip does not hold plain tensors"),
         ("text.zip", None, None, "text.zip cannot be read as a zip of Stable-Baselines3"),
         ("empty.zip", None, None, "empty.zip has no member 'policy.pth'"),
-        ("none.zip", None, None, "none.zip cannot be read"),
+        (
+            "two_heads.zip",
+            None,
+            encoder_folder,
+            r"one list .* for all parts; give `darla transfer` the",
+        ),
+        ("none.zip", None, None, "there is no file none.zip"),
     ):
         with pytest.raises(InputError, match=sentence):
             darla.import_agent(file, task(), "refused", config, encoder=encoder)
@@ -325,6 +332,10 @@ def test_objects_that_predict_stand_beside_ours_and_ours_stay_the_baseline(agent
     assert [row.episode for row in read_episodes(again.folder / "episodes.csv") if row.method == "dice"] == one
     page = (darla.report([scores], "report").folder / "report.md").read_text()
     assert "PPO of SB3, dice: not trained by darla" in page
+    assert "Those that darla trained were trained in the source alone." in page
+    assert "not trained by darla leak" in page  # the heading of a column
+    assert "dotted line: the baseline" in page
+    assert "†" not in page  # one seed has no intervals, so none is preliminary
     film = darla.film(task(), agents, "film.gif")
     assert film.stat().st_size > 1000
 

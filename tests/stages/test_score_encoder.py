@@ -150,6 +150,18 @@ def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
         darla.metrics(encoder, tmp_path / "out", data, FEW)
 
 
+def test_a_matrix_that_cannot_be_drawn_costs_no_score(
+    encoder: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no ink")
+
+    monkeypatch.setattr("darla.reports.figures.relation.relation_figure", fail)
+    made = darla.metrics(encoder, tmp_path / "out", config=FEW, seed=3)
+    assert set(read_results(made)[0]) == set(FEW.names)
+    assert "the matrix of mig in" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

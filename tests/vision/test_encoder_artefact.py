@@ -95,6 +95,21 @@ def test_a_dae_can_be_shared_between_encoders(perceptual, tiny, frames, tmp_path
         vision.train_encoder(tiny, frames, tmp_path / "pixel", seed=0, dae=dae)
 
 
+@pytest.mark.parametrize("drawing", ["reconstruct", "traverse", "draw_sheets", "grid"])
+def test_a_picture_that_cannot_be_drawn_costs_no_number(drawing, tiny, frames, tmp_path, monkeypatch, capfd):
+    def fail(*_, **__):
+        raise ValueError("no ink")
+
+    for module in ("encoders.train_encoder", "encoders.train_dae", "training.monitor"):
+        if drawing in vars(sys.modules[f"darla.vision.{module}"]):
+            monkeypatch.setattr(f"darla.vision.{module}.{drawing}", fail)
+    config = tiny.change(loss="perceptual", layer="bottleneck", target_nats=100.0)
+    made = vision.train_encoder(config, frames, tmp_path / "run", seed=0)
+    assert read_json(made.folder / "probes.json")["kl"]["total"] > 0
+    assert "was left out, all else is complete (ValueError: no ink)" in capfd.readouterr().err
+    vision.load(made.folder)
+
+
 def test_probes_and_normalizer_never_train_on_held_out_frames(frames):
     rows, held_out = split(len(frames), 0.25, seed=0)
     assert len(held_out) == 64

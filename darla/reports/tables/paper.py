@@ -156,16 +156,21 @@ def _notes(rows: Sequence[StudyRow]) -> list[str]:
     bounds = list(dict.fromkeys(row.vision for row in trained if row.bound))
     aside = f"; upper bounds are never bold: {', '.join(bounds)}" if bounds else ""
     success = " Percentages: successful episodes." if any(row.success is not None for row in rows) else ""
+    brackets = ""
+    if any(row.mean_low is not None for row in rows):
+        brackets = (
+            "; brackets: intervals from resampling them as whole rows, encoders before the policies that share them"
+        )
     return [
-        f"{number_of_seeds} for each method; brackets: intervals from resampling them as whole rows, encoders before "
-        f"the policies that share them.{success} Bold: the best of its column that beats random play{aside}.",
+        f"{number_of_seeds} for each method{brackets}.{success} Bold: the best of its column that beats random play"
+        f"{aside}.",
         *_warning(trained),
     ]
 
 
 def _warning(rows: Sequence[StudyRow]) -> list[str]:
     """Return the warning below a table of few seeds."""
-    if not any(row.preliminary for row in rows if row.learner != RANDOM):
+    if not any(row.preliminary and row.mean_low is not None for row in rows if row.learner != RANDOM):
         return []
     return [
         f"**Preliminary**: intervals marked † come from fewer than {FEW_SEEDS} independent seeds and are too narrow."

@@ -210,6 +210,17 @@ def test_total_correlation_is_that_of_the_normal_distribution_at_few_rows_too(ro
     assert np.mean(found) == pytest.approx(truth, abs=3 * np.std(found) / np.sqrt(20) + 0.003)
 
 
+def test_what_few_rows_add_to_a_total_correlation_is_subtracted():
+    mixed = np.eye(10)
+    mixed[:2, 1] = 0.95, np.sqrt(1 - 0.95**2)
+    truth = -0.5 * np.log(1 - 0.95**2)
+    found = [
+        metrics.unsupervised_scores(np.random.default_rng(seed).normal(size=(60, 10)) @ mixed).score
+        for seed in range(20)
+    ]
+    assert np.mean(found) == pytest.approx(truth, abs=0.15)  # 0.4 nats more without
+
+
 def test_correlated_factors_still_have_a_perfect_code():
     factors = world((4, 5), 5000)
     factors[:2500, 1] = factors[:2500, 0]
