@@ -2,10 +2,10 @@
 
     darla concepts judge rooms --out runs/judge
     python -m benchmarks.concept_table runs/encoder --judge runs/judge --out runs/concepts
-        [--methods scan scan-r scan+parts jmvae trelbo] [--seeds 0 1 2] [--entangled runs/entangled]
+        [--methods scan scan-r scan+parts scan+experts jmvae trelbo] [--seeds 0 1 2] [--entangled runs/entangled]
         [--joint-steps 1500]
 
-`NAME+parts` trains with `--parts`, and with `--entangled` SCAN is trained on that encoder too (SCAN_U). Everything is
+`NAME+parts` trains with `--parts`, `NAME+experts` with `--experts`, and with `--entangled` SCAN is trained on that encoder too (SCAN_U). Everything is
 an artefact in `--out`; what is finished is not done again. Each cell is the mean over seeds, with the lowest and the
 highest where there are several. A seed decides the concepts, the examples and the training, not the encoder.
 """
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--entangled", type=Path)
-    parser.add_argument("--methods", nargs="+", default=["scan", "scan-r", "scan+parts", "jmvae", "trelbo"])
+    parser.add_argument("--methods", nargs="+", default=["scan", "scan-r", "scan+parts", "scan+experts", "jmvae", "trelbo"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--joint-steps", type=int)
     parser.add_argument("--concepts", type=int, default=40)
@@ -50,8 +50,10 @@ def main() -> None:
     rows = []
     for seed in options.seeds:
         for name, encoder in systems:
-            method, _, parts = name.partition("+")
-            config = ConceptsConfig(method=method, parts=bool(parts))
+            method, *options_of_it = name.split("+")
+            config = ConceptsConfig(method=method, parts="parts" in options_of_it)
+            if "experts" in options_of_it:
+                config = config.with_experts()
             if config.is_joint and options.joint_steps:
                 config = replace(config, training=replace(config.trained, steps=options.joint_steps))
             label = name if encoder == options.encoder else f"{name}, entangled"

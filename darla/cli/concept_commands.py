@@ -50,6 +50,9 @@ class ConceptsTrainCommand(Command):
     """Concepts of which no example is shown either, such as "wall=cyan object=key"."""
     parts: bool = False
     """Whether an image is also an example of every part of its concept."""
+    experts: bool = False
+    """Whether the posterior of a symbol is a product of Gaussians, one for each value, so that a concept that was never
+    named is made of parts that were; in the paper it is a network."""
 
     def run(self) -> int:
         """Learn."""
@@ -59,6 +62,8 @@ class ConceptsTrainCommand(Command):
             method=self.method, concepts=self.concepts, images=self.images, held_out=self.held_out,
             unseen=self.unseen, parts=self.parts,
         )  # fmt: skip
+        if self.experts:
+            config = config.with_experts()
         print(associate(self.encoder, self.out, config, data=self.data, seed=self.seed).folder)
         return 0
 

@@ -51,6 +51,20 @@ def test_reconstructions_show_what_there_is_to_compare(images):
     assert [name for name, _ in reconstruct(dae, images)] == ["image", "DAE", "corrupted", "repaired"]
 
 
+def test_a_long_label_of_many_lines_is_not_cut(images):
+    images = to_uint8(images)
+    label = "\n".join(["object=office_chair, as a label"] * 4)
+    canvas = grid([(label, images[:1]), ("second", images[:1])])
+    written = canvas.min(axis=2) < 128
+    written[:, canvas.shape[1] - images.shape[2] - 4 :] = False
+    rows, columns = np.flatnonzero(written.any(axis=1)), np.flatnonzero(written.any(axis=0))
+    assert rows[0] > 0
+    assert rows[-1] < canvas.shape[0] - 1
+    assert columns[0] > 0
+    assert columns[-1] < canvas.shape[1] - images.shape[2] - 4  # it ends before the images begin
+    assert len(rows) > 4 * 10  # four lines, none over another
+
+
 def test_a_grid_holds_every_image(images):
     images = to_uint8(images)
     canvas = grid([("first", images), ("second", images[:2])], scale=2)

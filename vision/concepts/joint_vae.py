@@ -13,7 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from darla.common import InputError
-from darla.vision.concepts.symbol_networks import SymbolDecoder, SymbolEncoder, SymbolNetworksConfig, symbol_loss
+from darla.vision.concepts.symbol_networks import (
+    SymbolDecoder,
+    SymbolNetworksConfig,
+    symbol_encoder,
+    symbol_loss,
+)
 from darla.vision.models.base import VAE, Posterior
 from darla.vision.models.config import require_non_negative
 from darla.vision.models.image_model import Given, ImageModel
@@ -81,7 +86,7 @@ class JointVAE(ImageModel):
         self.config = config
         self.vision = vision.requires_grad_(True)
         self.joint_encoder = JointEncoder(vision.encoder, vision.latent_dim, symbol_size, config.hidden)
-        self.symbol_encoder = SymbolEncoder(symbol_size, config.hidden, vision.latent_dim)
+        self.symbol_encoder = symbol_encoder(config, symbol_size, vision.latent_dim)
         self.symbol_decoder = SymbolDecoder(vision.latent_dim, config.hidden[::-1], symbol_size)
 
     def image_loss(self, latents: Tensor, images: Tensor) -> Tensor:

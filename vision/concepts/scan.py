@@ -15,8 +15,8 @@ from darla.vision.concepts.divergence import kl_between
 from darla.vision.concepts.posterior_model import PosteriorModel
 from darla.vision.concepts.symbol_networks import (
     SymbolDecoder,
-    SymbolEncoder,
     SymbolNetworksConfig,
+    symbol_encoder,
     symbol_loss,
     unpack,
 )
@@ -63,7 +63,7 @@ class SCAN(PosteriorModel):
     def __init__(self, config: SCANConfig, symbol_size: int, latents: int) -> None:
         super().__init__(latents)
         self.config = config
-        self.symbol_encoder = SymbolEncoder(symbol_size, config.hidden, latents)
+        self.symbol_encoder = symbol_encoder(config, symbol_size, latents)
         self.symbol_decoder = SymbolDecoder(latents, config.hidden[::-1], symbol_size)
 
     def loss(

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darla.common import InputError
+from darla.common import InputError, unknown_name
 from darla.common.checked_config import CheckedConfig
 from darla.vision.models.base import Posterior
 from darla.vision.models.networks import fully_connected
+
+SYMBOL_ENCODERS = ("layers", "experts")
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,14 @@ class SymbolNetworksConfig(CheckedConfig):
 
     hidden: tuple[int, ...] = (100,)
     """Widths of the layers between symbol and latents; one of 100 in a reimplementation of SCAN."""
+    encoder: str = "layers"
+    """q(z|y): `layers`, as in the paper, or `experts`, a product of Gaussians, one for each value. Our addition: a
+    concept that was never named is then made of parts that were."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
+        if self.encoder not in SYMBOL_ENCODERS:
+            raise unknown_name("encoder of symbols", self.encoder, SYMBOL_ENCODERS)
         if any(width < 1 for width in self.hidden):
             raise InputError(f"hidden widths must be at least 1, not {self.hidden}")
 
@@ -47,6 +54,36 @@ class SymbolEncoder(nn.Module):
         """Return q(z|y) for symbols, float32 (N, K)."""
         outputs = self.head(self.hidden(symbols)) * symbols.any(dim=1, keepdim=True)
         return Posterior(*outputs.chunk(2, dim=1))
+
+
+class SymbolExperts(nn.Module):
+    """q(z|y) as the product of the prior and of one Gaussian for each value that the symbol specifies.
+
+    Precisions add up, and means are weighted by them. Vedantam et al. 2018 (arXiv 1705.10762) do so for symbols that are
+    partly specified. A value that says nothing about a latent has precision 0 there.
+
+    Args:
+        symbol_size: K.
+        latents: D.
+    """
+
+    def __init__(self, symbol_size: int, latents: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(0.1 * torch.randn(symbol_size, latents))
+        self.sharpness = nn.Parameter(torch.zeros(symbol_size, latents))
+
+    def forward(self, symbols: Tensor) -> Posterior:
+        """Return q(z|y) for symbols, float32 (N, K)."""
+        precision = functional.softplus(self.sharpness)
+        total = 1 + symbols @ precision
+        return Posterior(symbols @ (precision * self.mean) / total, -total.log())
+
+
+def symbol_encoder(config: SymbolNetworksConfig, symbol_size: int, latents: int) -> nn.Module:
+    """Return the network of q(z|y) that a configuration names."""
+    if config.encoder == "experts":
+        return SymbolExperts(symbol_size, latents)
+    return SymbolEncoder(symbol_size, config.hidden, latents)
 
 
 class SymbolDecoder(nn.Module):

@@ -1,6 +1,7 @@
 """Images of what a model has learned: reconstructions, and latent traversals."""
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,33 +104,29 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     """Put rows of images below each other, each with its label at the left.
 
     Args:
-        rows: a label and uint8 images (n, H, W, C) for each row.
+        rows: a label and uint8 images (n, H, W, C) for each row; labels may have several lines.
         scale: whole-number magnification.
 
     Returns:
         uint8 (height, width, 3).
     """
-    height, width = rows[0][1].shape[1:3]
+    height, width = (scale * side for side in rows[0][1].shape[1:3])
     columns = max(len(images) for _, images in rows)
-    canvas = np.full(
-        (
-            len(rows) * (height * scale + _GAP) + _GAP,
-            _LABEL_WIDTH + columns * (width * scale + _GAP) + _GAP,
-            3,
-        ),
-        _WHITE,
-        np.uint8,
-    )
-    tops = [_GAP + number * (height * scale + _GAP) for number in range(len(rows))]
-    for top, (_, images) in zip(tops, rows, strict=True):
+    font = ImageFont.load_default(_LABEL_SIZE)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    boxes = [ruler.multiline_textbbox((0, 0), label, font) for label, _ in rows]
+    label_width = max(_LABEL_WIDTH, *(math.ceil(right) + 2 * _GAP + 2 for _, _, right, _ in boxes))
+    heights = [max(height, math.ceil(bottom - top)) for _, top, _, bottom in boxes]
+    tops = np.cumsum([_GAP, *(each + _GAP for each in heights)]).tolist()
+    canvas = np.full((tops[-1], label_width + columns * (width + _GAP) + _GAP, 3), _WHITE, np.uint8)
+    for top, (_, images) in zip(tops, rows, strict=False):
         for column, image in enumerate(images):
-            left = _LABEL_WIDTH + _GAP + column * (width * scale + _GAP)
-            canvas[top : top + height * scale, left : left + width * scale] = _enlarged(image, scale)
+            left = label_width + _GAP + column * (width + _GAP)
+            canvas[top : top + height, left : left + width] = _enlarged(image, scale)
     labeled = Image.fromarray(canvas)
     pen = ImageDraw.Draw(labeled)
-    font = ImageFont.load_default(_LABEL_SIZE)
-    for top, (label, _) in zip(tops, rows, strict=True):
-        pen.text((_GAP + 2, top + height * scale // 2), label, fill=(0, 0, 0), font=font, anchor="lm")
+    for top, each, (label, _) in zip(tops, heights, rows, strict=False):
+        pen.text((_GAP + 2, top + each // 2), label, fill=(0, 0, 0), font=font, anchor="lm")
     return np.asarray(labeled)
 
 

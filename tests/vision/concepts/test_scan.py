@@ -108,6 +108,36 @@ def test_a_symbol_that_specifies_nothing_is_the_prior() -> None:
     assert model.symbol_encoder(batch()[1]).kl() > 0
 
 
+def test_experts_multiply_gaussians_and_a_concept_is_made_of_its_parts() -> None:
+    model = built(encoder="experts")
+    first, second = torch.tensor([[1.0, 0, 0, 0, 0]]), torch.tensor([[0, 0, 0, 1.0, 0]])
+    parts = [model.symbol_encoder(each) for each in (first, second)]
+    whole = model.symbol_encoder(first + second)
+    precision = sum((-each.log_variance).exp() for each in parts) - 1  # each contains the prior, which counts once
+    torch.testing.assert_close((-whole.log_variance).exp(), precision)
+    weighted = sum(each.mean * (-each.log_variance).exp() for each in parts)
+    torch.testing.assert_close(whole.mean, weighted / precision)
+    assert model.symbol_encoder(torch.zeros(1, 5)).kl() == 0
+    with pytest.raises(InputError, match="did you mean 'experts'"):
+        SCANConfig(encoder="expert")
+
+
+def test_experts_fit_two_images_as_well_as_a_network() -> None:
+    torch.manual_seed(0)
+    model = built(encoder="experts", beta=0.0)
+    symbols = torch.tensor([[1.0, 0, 0, 0, 0]] * 2)
+    seen = Posterior(MIXTURE.mean.repeat(1, 3) / 4, MIXTURE.log_variance.repeat(1, 3) - 2)
+    optimizer = torch.optim.Adam(model.symbol_encoder.parameters(), lr=0.03)
+    for _ in range(1500):
+        optimizer.zero_grad()
+        kl_between(seen, model.symbol_encoder(symbols)).backward()
+        optimizer.step()
+    fitted = model.symbol_encoder(symbols)
+    variance = seen.log_variance.exp().mean(dim=0) + seen.mean.var(dim=0, unbiased=False)
+    torch.testing.assert_close(fitted.mean[0], seen.mean.mean(dim=0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(fitted.log_variance[0].exp(), variance, atol=2e-3, rtol=0)
+
+
 def test_only_the_symbol_networks_learn_and_posteriors_pass_through_unchanged() -> None:
     seen, symbols = batch()
     packed = pack(seen).requires_grad_()

@@ -1,7 +1,7 @@
 """The whole configuration of learning concepts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from darla.common import unknown_name
@@ -76,6 +76,12 @@ class ConceptsConfig(CheckedConfig):
     def trained(self) -> TrainingConfig:
         """Training of the system."""
         return self.training or (_JOINT if self.is_joint else _SYMBOLS)
+
+    def with_experts(self) -> "ConceptsConfig":
+        """Return the same configuration with q(z|y) as a product of Gaussians, one for each value."""
+        return replace(
+            self, **{self.method if self.is_joint else "scan": replace(self.objective, encoder="experts")}
+        )  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain data."""
