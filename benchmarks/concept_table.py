@@ -5,9 +5,10 @@
         [--methods scan scan-r scan+parts scan+experts jmvae trelbo] [--seeds 0 1 2] [--entangled runs/entangled]
         [--joint-steps 1500]
 
-`NAME+parts` trains with `--parts`, `NAME+experts` with `--experts`, and with `--entangled` SCAN is trained on that encoder too (SCAN_U). Everything is
-an artefact in `--out`; what is finished is not done again. Each cell is the mean over seeds, with the lowest and the
-highest where there are several. A seed decides the concepts, the examples and the training, not the encoder.
+`NAME+parts` trains with `--parts`, `NAME+experts` with `--experts`, and with `--entangled` SCAN is trained on that
+encoder too (SCAN_U). Everything is an artefact in `--out`; what is finished is not done again. Each cell is the mean
+over seeds, with the lowest and the highest where there are several. A seed decides the concepts, the examples and the
+training, not the encoder.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from darla.vision.concepts.learning.config import ConceptsConfig
 
 ASKED = ("symbol, train", "symbol, held_out", "AND, held_out", "IN COMMON, held_out", "IGNORE, held_out")
 
+METHODS = ["scan", "scan-r", "scan+parts", "scan+experts", "jmvae", "trelbo"]
+
 
 def cell(values: list[float]) -> str:
     """Return a mean, and the range where there are several values."""
@@ -36,7 +39,9 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--entangled", type=Path)
-    parser.add_argument("--methods", nargs="+", default=["scan", "scan-r", "scan+parts", "scan+experts", "jmvae", "trelbo"])
+    parser.add_argument(
+        "--methods", nargs="+", default=["scan", "scan-r", "scan+parts", "scan+experts", "jmvae", "trelbo"]
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--joint-steps", type=int)
     parser.add_argument("--concepts", type=int, default=40)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from darla.exchange_agents import ImportConfig as ImportConfig
     from darla.exchange_agents import export as export
     from darla.exchange_agents import import_agent as import_agent
+    from darla.experiments.follow_instructions import follow as follow
     from darla.experiments.run_study import demo as demo
     from darla.experiments.run_study import run_study as run_study
     from darla.explore_latents import explore as explore

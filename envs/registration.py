@@ -4,7 +4,7 @@ import gymnasium
 
 
 def register() -> None:
-    """Register `darla/SeekAvoid-v0`, `darla/CarRacing-v0`, `darla/GridWorld-v0` and `darla/TwoSquares-v0`."""
+    """Register SeekAvoid, CarRacing, GridWorld, TwoSquares and RoomSearch, as `darla/NAME-v0`."""
     if "darla/SeekAvoid-v0" not in gymnasium.registry:
         # No TimeLimit: SeekAvoid truncates its own episodes, whose length depends on the size of the room.
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
@@ -17,3 +17,6 @@ def register() -> None:
         gymnasium.register("darla/GridWorld-v0", entry_point=grid_world)
     if "darla/TwoSquares-v0" not in gymnasium.registry:
         gymnasium.register("darla/TwoSquares-v0", entry_point=grid_world, kwargs={"squares": 2})
+    # No TimeLimit: it truncates its own episodes.
+    if "darla/RoomSearch-v0" not in gymnasium.registry:
+        gymnasium.register("darla/RoomSearch-v0", entry_point="darla.envs.room_search.env:RoomSearch")

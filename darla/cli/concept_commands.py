@@ -1,4 +1,4 @@
-"""The commands of concepts: `darla concepts train | imagine | combine | describe | judge | measure`."""
+"""The commands of concepts: `darla concepts train | imagine | combine | describe | judge | measure | act`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,6 +215,39 @@ class ConceptsMeasureCommand(Command):
         config = ConceptScoresConfig(images=self.images, concepts=self.concepts)
         scores = score_concepts(self.runs, self.judge, self.out, config, data=self.data, seed=self.seed)
         print((scores.folder / TABLE).read_text())
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsActCommand(Command):
+    """Train agents that follow instructions, and try them where they have not learned.
+
+    They search rooms for what an instruction names, told by its concept, by a raw symbol, or nothing at all.
+    """
+
+    runs: Run
+    out: Out
+    seed: int = 0
+    """Master seed."""
+    seeds: int = 5
+    """Policies of each kind."""
+    steps: int = 100_000
+    """Environment steps of each policy."""
+    searches: int = 1024
+    """Different searches that policies are trained in."""
+    evaluated: int = 200
+    """Searches that each policy is tried in, for each set of instructions."""
+
+    def run(self) -> int:
+        """Train, try, and print the table."""
+        from darla.common.graphics import require_graphics
+        from darla.experiments.follow_instructions import TABLE, FollowConfig, follow
+
+        require_graphics()
+        config = FollowConfig(seeds=self.seeds, steps=self.steps, searches=self.searches, evaluated=self.evaluated)
+        followers = follow(self.runs, self.out, config, seed=self.seed)
+        print((followers.folder / TABLE).read_text())
+        print(followers.folder)
         return 0
 
 

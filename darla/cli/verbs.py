@@ -55,6 +55,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "concepts measure": Verb(
             "concept_commands:ConceptsMeasureCommand", "Measure accuracy and diversity of imagined images"
         ),
+        "concepts act": Verb("concept_commands:ConceptsActCommand", "Train agents that follow instructions"),
         "concepts demo": Verb("concept_commands:ConceptsDemoCommand", "Train all of it small, and write one page"),
         "demo": Verb("study_commands:DemoCommand", "Run all stages for several methods, tasks and seeds"),
         "study run": Verb("study_commands:StudyRunCommand", "Run a study, on this machine or on a cluster"),

@@ -13,17 +13,11 @@ import numpy as np
 from darla.envs.image_data.ground_truth import Factors, GroundTruthData, Images, checked_factors
 from darla.envs.seek_avoid.opengl import FrameBuffer
 from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
+from darla.envs.worlds.room_search import HUE_NAMES, KINDS
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
 HUES = 16
 """Equal steps around the color wheel, beginning at red."""
-HUE_NAMES = (
-    "red", "vermilion", "amber", "yellow", "chartreuse", "green", "emerald", "spring",
-    "cyan", "azure", "cobalt", "blue", "violet", "purple", "magenta", "rose",
-)  # fmt: skip
-"""A name for each of the hues, as concepts use them (`darla concepts`)."""
-KINDS = ("key", "duckie", "office_chair")
-"""MiniWorld's meshes that look different from every side, drawn in one color."""
 AZIMUTHS = 8
 """Equal steps of a full turn of the object."""
 YAWS = 8

@@ -59,8 +59,8 @@ class SymbolEncoder(nn.Module):
 class SymbolExperts(nn.Module):
     """q(z|y) as the product of the prior and of one Gaussian for each value that the symbol specifies.
 
-    Precisions add up, and means are weighted by them. Vedantam et al. 2018 (arXiv 1705.10762) do so for symbols that are
-    partly specified. A value that says nothing about a latent has precision 0 there.
+    Precisions add up, and means are weighted by them. Vedantam et al. 2018 (arXiv 1705.10762) do so for symbols that
+    specify a part. A value that says nothing about a latent has precision 0 there.
 
     Args:
         symbol_size: K.

@@ -79,9 +79,7 @@ class ConceptsConfig(CheckedConfig):
 
     def with_experts(self) -> "ConceptsConfig":
         """Return the same configuration with q(z|y) as a product of Gaussians, one for each value."""
-        return replace(
-            self, **{self.method if self.is_joint else "scan": replace(self.objective, encoder="experts")}
-        )  # type: ignore[arg-type]
+        return replace(self, **{self.method if self.is_joint else "scan": replace(self.objective, encoder="experts")})  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain data."""

@@ -1,0 +1,1 @@
+"""Search rooms for what an instruction names."""
