@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darla import vision
+from darla.vision.models.registry import MODELS
+
 PROGRAM = Path(__file__).with_name("interrupted.py")
 
 
@@ -58,6 +61,27 @@ def test_killed_and_resumed_equals_uninterrupted(uninterrupted, tmp_path):
     assert run(out) == digest, f"killed {delays} s after checkpoints"
     cards = [json.loads((folder / "card.json").read_text())["files"] for folder in (whole, out)]
     assert cards[0] == cards[1]
+
+
+def test_ctrl_c_makes_a_checkpoint_at_its_own_step_from_which_training_goes_on(tiny, frames, tmp_path, monkeypatch):
+    config = tiny.change(training__steps=12, training__checkpoint_every=1000, training__log_every=1000)
+    whole = vision.train_encoder(config, frames, tmp_path / "whole", seed=0)
+    model, steps = MODELS["beta_vae"], []
+    loss = model.loss
+
+    def press(self, *arguments):
+        steps.append(1)
+        if len(steps) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(model, "loss", press)
+    with pytest.raises(KeyboardInterrupt):
+        vision.train_encoder(config, frames, tmp_path / "part", seed=0)
+    saved = (tmp_path / "part" / "checkpoint").glob("step-*.json")
+    assert [int(path.stem.removeprefix("step-")) for path in saved] == [5]
+    assert vision.train_encoder(config, frames, tmp_path / "part", seed=0).digest == whole.digest
+    assert len(steps) == 12 + 1  # the last step's log evaluates the held-out images
 
 
 def test_no_partial_file_is_left_behind(uninterrupted):
