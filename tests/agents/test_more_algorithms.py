@@ -224,6 +224,16 @@ def test_the_command_line_trains_a_class_of_ones_own(own_module, capsys):
     assert record["settings"]["bonus"] == 3.0
 
 
+def test_the_command_line_trains_sac_where_actions_are_continuous(own_module, capsys):
+    domains = {"env_id": ENV_ID, "variants": [{"size": SIZE, "continuous": True}]}
+    described = {"name": "columns", "unlabeled": domains, "source": domains, "targets": {"same": domains}}
+    (own_module / "columns.json").write_text(json.dumps(described))
+    options = "--env-steps 100 --settings.n-envs 4 --settings.learning-starts 50 --settings.batch-size 16 --snapshots 1"
+    words = ["act", "columns.json", "--algorithm", "sac", *options.split(), "--settings.buffer-size", "400"]
+    assert main([*words, "--out", "agent"]) == 0, capsys.readouterr().err
+    assert Agent.load("agent").description.action_bounds is not None
+
+
 @pytest.mark.skipif(find_spec("sb3_contrib") is not None, reason="sb3-contrib is installed")
 def test_what_is_missing_for_contrib_is_named(tmp_path):
     with pytest.raises(InputError, match=r"QRDQN needs the package sb3_contrib; install it with: pip install 'darla"):

@@ -11,6 +11,7 @@ import own_stripes
 import pytest
 from command_line import darla
 
+from darla.cli import main as cli
 from darla.common import InputError
 from darla.common.registry import import_by_path
 from darla.envs import EnvDomain, TransferTask, domain_from_dict, leak_level, make
@@ -246,6 +247,38 @@ def test_a_module_beside_the_task_file_is_found_by_workers_too(tmp_path: Path) -
     assert "importing my_stripes for environment" in shown.stderr
     assert np.load(frames / "shards" / "00000.images.npy").shape == (20, 32, 32, 3)
     assert set(np.load(frames / "shards" / "00000.factors.npy").dtype.names) >= {"hue", "env_id"}
+
+
+def test_everything_that_a_task_file_can_ask_for_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {"form": "deep", "side": {"tuple": [60, 80]}, "marker": {"import": "own_stripes:MARKER"}}
+    data = {
+        "name": "all of it",
+        "env_id": ID,
+        "reset_options": {"column": 4},
+        "wrappers": ["own_stripes:Turn"],
+        "observation_key": "eyes/view",
+        "frame_skip": 2,
+        "grayscale": True,
+        "resize": [64, 80],
+        "fit": "pad",
+        "frame_stack": 3,
+        "unlabeled": {"variants": [arguments, {**arguments, "hue": 200}]},
+        "source": {"variants": [arguments]},
+        "targets": {"turned": {"variants": [
+            {"make": arguments, "wrappers": [{"wrapper": "own_stripes:Turn", "arguments": {"columns": 9}}]}]}},
+    }  # fmt: skip
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(data))
+    assert cli.main(["check", str(path)]) == 0
+    assert "all of it can be used" in capsys.readouterr().out
+    words = ["--frames", "16", "--sampling", "random_policy", "--out", str(tmp_path / "frames")]
+    assert cli.main(["collect", str(path), *words]) == 0
+    images = np.load(tmp_path / "frames" / "shards" / "00000.images.npy")
+    assert images.shape == (16, 64, 80, 3)  # three gray images
+    assert (images[:, :2] == 0).all()
+    assert (images[:, 2:62] > 0).all()
 
 
 @pytest.mark.parametrize("shape", [(84, 84), (210, 160), (60, 80), (56, 56), (16, 100)])

@@ -104,6 +104,19 @@ class Invert(gymnasium.ObservationWrapper):  # type: ignore[type-arg]
         return 255 - np.minimum(observation, 255 - self.shade) - np.uint8(self.shade)
 
 
+class Turn(gymnasium.Wrapper):  # type: ignore[type-arg]
+    """Begin an episode some columns further; what is observed may be of any form."""
+
+    def __init__(self, env: Any, columns: int = 1) -> None:
+        super().__init__(env)
+        self.columns = columns
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        """Reset, with the column moved."""
+        options = {**(options or {}), "column": ((options or {}).get("column") or 0) + self.columns}
+        return self.env.reset(seed=seed, options=options)
+
+
 def forgetful(env: Any) -> Any:
     """Forget to return the environment."""
 

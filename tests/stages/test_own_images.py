@@ -78,6 +78,34 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "images (84, 84, 3), but the encoder reads (32, 32, 3)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["folder of JPEG", "npy", "npz", "HDF5"])
+def test_every_kind_of_images_and_table_from_the_command_line(kind: str, tmp_path: Path) -> None:
+    images, places = pictures(32, 84, 56)
+    source = tmp_path / f"pictures.{kind}"
+    table = np.array(list(zip(*places.values(), strict=True)))
+    if kind == "folder of JPEG":
+        source.mkdir()
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(source / f"{number}.jpg")
+    elif kind == "npy":
+        np.save(source, images)
+    elif kind == "npz":
+        np.savez(source, images=images, masks=images[..., :1])
+    else:
+        source = source.with_suffix(".h5")
+        with pytest.importorskip("h5py").File(source, "w") as file:
+            file["images"], file["masks"] = images, images[..., :1]
+    np.save(tmp_path / "table.npy", table)
+    given = str(source) if kind in ("folder of JPEG", "npy") else f"{source}:images"
+    read = ["--resize", "48", "--fit", "pad", "--channels", "1", "--factors", str(tmp_path / "table.npy")]
+    assert cli.main(["see", given, *FLAGS, *read, "--out", str(tmp_path / "encoder")]) == 0
+    frames = FrameSet.open(tmp_path / "encoder-frames")
+    assert frames.image_shape == (48, 48, 1)
+    assert (frames[:][:, :, [0, -1]] == 0).all()  # padded at the sides, to 32 of 48 columns
+    assert sorted(column.tolist() for column in frames.contexts.values()) == sorted(places.values())
+    assert cli.main(["metrics", str(tmp_path / "encoder"), "--names", "mig", "--out", str(tmp_path / "scores")]) == 0
+
+
 def test_from_python_an_array_is_enough(tmp_path: Path) -> None:
     images, places = pictures(40, 32, 48)
     encoder = darla.see(images, tmp_path / "encoder", SHORT)
