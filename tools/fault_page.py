@@ -21,7 +21,8 @@ _HEAD = """# What is said when something is wrong
 
 Faults in environments, files and scripts, and the sentence that each gets. A fault of an environment is met by
 `darla check`, which `darla collect` runs by itself before the first frame, unless it cannot be known before. With
-`DARLA_DEBUG=1` the traceback is shown as well; in Python it is there anyway (`raise ... from`). The exit code is 2.
+`DARLA_DEBUG=1` the traceback is shown as well; in Python it is there anyway (`raise ... from`). The exit code is 2
+(what begins with `warning` is told only).
 
 This page is made by a command, which runs into every one of these faults; the tests compare it with what is said:
 

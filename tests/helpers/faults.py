@@ -18,6 +18,7 @@ import numpy as np
 
 from darla.cli import main as cli
 from darla.common import InputError
+from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.from_images import frames_from_images
 
 ROOM = '''"""A room of one's own: a bright column that an action names."""
@@ -70,6 +71,8 @@ class Fault:
     """Or a file to be run by Python, in a process of its own."""
     slow: bool = False
     """Whether it takes more than a second or two."""
+    warns: bool = False
+    """Whether it is told and not refused."""
 
 
 def task(module: str, source: object = None, env: str = "Room", **parts: object) -> str:
@@ -98,6 +101,10 @@ def _arrays(name: str, **arrays: np.ndarray) -> Callable[[Path], None]:
 
 def _array(name: str, array: np.ndarray) -> Callable[[Path], None]:
     return lambda folder: np.save(folder / name, array)
+
+
+def _begun(folder: Path) -> None:
+    collect(CollectConfig("grid-world", 8), folder / "frames")
 
 
 def _frames(folder: Path) -> None:
@@ -224,6 +231,13 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
                 ("super().reset(seed=seed)", "super().reset()"),
             ),
             COLLECT,
+        ),
+        Fault(
+            "`reset` ignores its seed: this is told, and not refused.",
+            r"ignores reset\(seed=...\)",
+            room("room_restless", ("super().reset(seed=seed)", "super().reset()")),
+            "check task.json",
+            warns=True,
         ),
         Fault(
             "There is no `observation_space`.",
@@ -467,6 +481,12 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             "collect new_room --out thesis",
         ),
         Fault(
+            "The folder to write was begun with another configuration.",
+            "frames was made with another configuration.*choose another folder|delete",
+            {"frames": _begun},
+            "collect grid-world --frames 9 --out frames",
+        ),
+        Fault(
             "The place to write is a file.", "is a file, not a folder", {"out": "text"}, "collect new_room --out out"
         ),
         Fault(
@@ -593,6 +613,12 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             "import model.pth task.json --out agent",
         ),
         Fault(
+            "A zip of SB3 is not there.",
+            "there is no file model.zip",
+            {**room("room_nozip")},
+            "import model.zip task.json --out agent",
+        ),
+        Fault(
             "Agents are a dictionary.",
             r"list\(agents.items\(\)\)",
             python="import darla\ndarla.transfer('new_room', {'DARLA': 'runs/agent'}, 'transfer')",
@@ -622,6 +648,22 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
             ),
         ),
     ),
+    "The command": (
+        Fault("A verb is misspelled.", "did you mean 'collect'", command="colect new_room --out frames"),
+        Fault("A verb is given nothing.", "must be given", command="see"),
+        Fault("An option is misspelled.", "--frames", command="collect new_room --frame 9 --out frames"),
+        Fault("An option has no value.", "needs a value", command="collect new_room --out"),
+        Fault("A number is text.", "many", command="collect new_room --frames many --out frames"),
+        Fault(
+            "A preset is misspelled.", "did you mean 'beta-4'", {"frames": _frames}, "see frames --preset bta-4 --out e"
+        ),
+        Fault("An algorithm is misspelled.", "did you mean 'ppo'", command="act new_room --algorithm poo --out agent"),
+        Fault(
+            "The name of a data set is misspelled.",
+            "did you mean 'sprites'",
+            command="collect sprits --frames 9 --out frames",
+        ),
+    ),
     "Scripts": (
         Fault(
             'A script starts workers outside of `if __name__ == "__main__":`.',
@@ -649,7 +691,7 @@ def sentence_of(fault: Fault, folder: Path) -> str:
         elif fault.script:
             text = _printed_by(fault.script)
         else:
-            text = _refused(fault.command)
+            text = _printed(fault.command, fault.warns)
     finally:
         os.chdir(before)
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
@@ -658,11 +700,14 @@ def sentence_of(fault: Fault, folder: Path) -> str:
     return text
 
 
-def _refused(command: str) -> str:
-    """Return the last line of what a command prints to the standard error; it must fail as a user's fault."""
-    printed = io.StringIO()
-    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(io.StringIO()):
+def _printed(command: str, warns: bool) -> str:
+    """Return the last line of what a command prints to the standard error; it must fail as a user's fault, or warn."""
+    printed, shown = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(shown):
         code = cli.main(command.split())
+    if warns:
+        assert code == 0, printed.getvalue()
+        return next(line for line in shown.getvalue().splitlines() if line.startswith("warning: "))
     assert code == 2, printed.getvalue()
     return printed.getvalue().strip().splitlines()[-1]
 
