@@ -24,9 +24,10 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.artefact import CHECKPOINT
+from darla.common.artefact import CHECKPOINT, CONFIG
 from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but, require_at_least_one
 from darla.common.files import read_json, save_tensors, write_bytes, write_json
+from darla.common.json_records import as_written, from_json
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
@@ -189,8 +190,9 @@ def train_judge(
 def load_judge(judge: Artefact | Path | str) -> AttributeClassifier:
     """Load the classifier of a `concept-judge` artefact."""
     artefact = open_artefact(judge, JUDGE)
-    height, width, channels = artefact.config["image_shape"]
-    model = AttributeClassifier(ConceptSpace.from_list(artefact.config["attributes"]), (height, width, channels))
+    with as_written(artefact.folder / CONFIG):
+        height, width, channels = artefact.config["image_shape"]
+        model = AttributeClassifier(ConceptSpace.from_list(artefact.config["attributes"]), (height, width, channels))
     load_weights(model, artefact.tensors(), artefact.folder)
     return model.requires_grad_(False).eval()
 
@@ -236,12 +238,15 @@ def score_concepts(
         return Artefact.load(folder, SCORES)
     system, classifier = load_concepts(trained), load_judge(judged)
     space = system.space
-    named = read_json(trained.folder / CONCEPTS)
+    with as_written(trained.folder / CONCEPTS):
+        named = read_json(trained.folder / CONCEPTS)
+        groups = {
+            group: np.stack([space.parse(text) for text in named[group][: config.concepts]])
+            for group in ("train", "held_out")
+        }
+    path = judged.folder / RESULTS
+    accuracies: Mapping[str, float] = from_json(Mapping[str, float], read_json(path), path)
     scores: dict[str, Any] = {}
-    groups = {
-        group: np.stack([space.parse(text) for text in named[group][: config.concepts]])
-        for group in ("train", "held_out")
-    }
     for group, concepts in groups.items():
         stream = seed_for(seed, group)
         scores[f"symbol, {group}"] = score_sym2img(system, classifier, concepts, config.images, stream).to_dict()
@@ -257,7 +262,7 @@ def score_concepts(
     results = {
         "sym2img": scores,
         "img2sym": score_img2sym(system, images, config.samples, seed),
-        "judge": read_json(judged.folder / RESULTS),
+        "judge": dict(accuracies),
         "ceiling": score_reconstructions(system, classifier, images),
     }
     write_json(folder / RESULTS, results)

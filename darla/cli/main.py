@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _HELP = ("-h", "--help")
 _GROUPS = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS if " " in verb))
 """What verbs of two words begin with."""
+_OUT_OF_MEMORY = re.compile(r"^OutOfMemoryError|DefaultCPUAllocator: can't allocate memory")
+"""Type or text of the RuntimeErrors that PyTorch raises where memory is full, on a GPU and on a CPU."""
 _DISK_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -218,7 +220,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 2, f"{_DISK_FULL[error.errno]}{where}; free some space, and the same command resumes where it stopped"
     if isinstance(error, OSError):
         return 2, _one_line(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"):
         return 2, "there is not enough memory; the same command resumes where it stopped"
     if is_fault_of_user(error, in_ours=True):
         return 2, f"{user_code_error('your code failed', error)}; DARLA_DEBUG=1 shows the traceback"

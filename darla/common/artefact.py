@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,6 +23,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from darla.common.artefact_forms import CARD as CARD_FORM
+from darla.common.artefact_forms import CONFIGS, first_of_another_form
 from darla.common.checked_config import checked_arguments
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
@@ -52,16 +54,6 @@ _DIGESTED = ("kind", "seed", "inputs", "extra", "files")
 between two runs with one result; the card's own checksum covers them."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
-_CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "kind": str,
-    "seed": int,
-    "inputs": dict,
-    "wall_seconds": (int, float),
-    "versions": dict,
-    "extra": dict,
-    "paths": dict,
-    "files": dict,
-}
 _PACKAGES_NOTE = "packages-"
 """How the names of the notes of `note_packages` begin."""
 _LONGEST_VALUE = 120
@@ -130,7 +122,7 @@ class Artefact:
         _check_card(folder, card)
         _require_kind(folder, card["kind"], kind)
         _check_files(folder, card["files"])
-        _check_inner(folder, card["inputs"])
+        _check_inner(folder, card["files"], card["inputs"])
         return cls(folder, card["kind"], _config_of(folder, card["kind"]), card)
 
 
@@ -163,9 +155,8 @@ def _check_card(folder: Path, card: Mapping[str, Any]) -> None:
         raise ArtefactError(
             f"{folder} has artefact format {card['format']!r}, but this version of darla reads format {FORMAT}"
         )
-    for key, types in _CARD_TYPES.items():
-        if not isinstance(card.get(key), types) or isinstance(card[key], bool):
-            raise ArtefactError(f"{path} is damaged: {key} is {_brief(card.get(key))}")
+    if (wrong := first_of_another_form(dict(card), CARD_FORM)) is not None:
+        raise ArtefactError(f"{path} is damaged: {wrong[0]} is {_brief(wrong[1])}")
     if card.get(_CHECKSUM) != card_checksum(card):
         raise ArtefactError(f"{path} is damaged: it is not as it was written (its {_CHECKSUM} differs)")
 
@@ -188,17 +179,15 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
         raise ArtefactError(f"{folder} is damaged: {added[0]} is not among the files in card.json; move it elsewhere")
 
 
-def _check_inner(folder: Path, inputs: Mapping[str, Any]) -> None:
+def _check_inner(folder: Path, files: Iterable[str], inputs: Mapping[str, str]) -> None:
     """Check the cards of artefacts inside an artefact, whose files are among its own: they are what it was made from.
 
     Raises:
         ArtefactError: one is damaged, or not one of the artefact's inputs.
     """
-    for path in sorted(folder.rglob(CARD)):
-        inner = path.parent
-        if inner == folder or not _UNHASHED.isdisjoint(inner.relative_to(folder).parts):
-            continue
-        card = _read_record(path)
+    for name in sorted(name for name in files if Path(name).name == CONFIG and name != CONFIG):
+        inner = (folder / name).parent
+        card = _read_record(inner / CARD)
         _check_card(inner, card)
         if Artefact(inner, card["kind"], {}, card).digest not in inputs.values():
             raise ArtefactError(f"{folder} is damaged: {inner.name} is not what it was made from (its digest differs)")
@@ -219,6 +208,8 @@ def _config_of(folder: Path, kind: str) -> dict[str, Any]:
     if record.keys() != {"kind", "config"} or record["kind"] != kind or not isinstance(record["config"], dict):
         raise ArtefactError(f"{folder / CONFIG} is damaged: it is not the configuration of {_a(kind)}")
     config: dict[str, Any] = record["config"]
+    if (wrong := first_of_another_form(config, CONFIGS.get(kind, {}))) is not None:
+        raise ArtefactError(f"{folder / CONFIG} is damaged: {wrong[0]} is {_brief(wrong[1])}")
     return config
 
 
@@ -249,6 +240,8 @@ class _RunningStage:
 
     begun: list[tuple[Path, Path]] = field(default_factory=list)
     """Folders that it has begun, each with the first of its parents that was not there."""
+    records: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+    """By folder that it has begun what its `CONFIG` holds."""
     locks: ExitStack = field(default_factory=ExitStack)
     locked: set[Path] = field(default_factory=set)
     """Folders that are locked until it ends."""
@@ -278,10 +271,23 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
                     for folder, topmost in reversed(running.begun):
                         _remove_if_only_begun(folder, topmost)
                     raise
+                finally:
+                    _restore_records(running)
         finally:
             _running.reset(token)
 
     return run
+
+
+def _restore_records(running: _RunningStage) -> None:
+    """Write `CONFIG` anew in folders that were removed while the stage ran, and into which it has written since.
+
+    What lies there is the stage's own, so the same command is to go on there.
+    """
+    for folder, record in running.records.items():
+        if folder.is_dir() and not (folder / CONFIG).exists() and any(folder.iterdir()):
+            with contextlib.suppress(InputError):
+                write_json(folder / CONFIG, record)
 
 
 def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
@@ -353,6 +359,7 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
     if (running := _running.get()) is not None and not is_complete(folder):
         _lock(folder)
         running.begun.append((folder.absolute(), topmost))
+        running.records[folder.absolute()] = wanted
     return folder
 
 

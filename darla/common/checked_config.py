@@ -93,8 +93,8 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     Numbers of NumPy become plain ones where plain ones are meant, and lists tuples. Annotations are resolved at the
     first call, in the function's own module. What has no annotation, or one of a name that is imported for type
-    checkers alone, is left alone. Of a protocol an object needs the members; text and Python's own containers are of
-    none, whatever methods they have.
+    checkers alone, is left alone, and so is NumPy's `ArrayLike`. Of a protocol an object needs the members; text and
+    Python's own containers are of none, whatever methods they have.
 
     Raises:
         InputError: an argument of another type; names the argument, its value and what is needed. An argument that is
@@ -142,7 +142,12 @@ def _hint(function: Callable[..., Any], name: str) -> Any:
             hint = eval(hint, function.__globals__)  # as `typing.get_type_hints` does, but one at a time
     except NameError:
         return None
-    return hint
+    return None if _is_array_like(hint) else hint
+
+
+def _is_array_like(hint: Any) -> bool:
+    """Return whether a type is, or contains, NumPy's `ArrayLike`, whose protocols do not say that it takes lists."""
+    return (_is_protocol(hint) and hint.__module__.startswith("numpy.")) or any(map(_is_array_like, get_args(hint)))
 
 
 def checked_value(name: str, value: Any, hint: Any) -> Any:

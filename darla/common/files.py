@@ -33,7 +33,7 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"could not write {path}: {_reason(error)}") from error
+        raise InputError(f"could not write {path}: {why_not_written(error)}") from error
     finally:
         aside.unlink(missing_ok=True)
 
@@ -47,10 +47,10 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"could not make the folder {folder}: {_reason(error)}") from error
+        raise InputError(f"could not make the folder {folder}: {why_not_written(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def why_not_written(error: Exception) -> str:
     """Return why a file could not be written, and what to do about it."""
     reason = getattr(error, "strerror", None) or str(error)
     number = getattr(error, "errno", None)

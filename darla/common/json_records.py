@@ -5,7 +5,8 @@ class with methods `to_json` and `from_json` of its own decides for itself.
 """
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ T = TypeVar("T")
 _SCALARS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 _LONGEST = 60
 """Characters of a value that an error repeats."""
+_LONGEST_REASON = 200
+"""Characters of another error that an error repeats."""
+_WRONG_FORM = (InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
 
 
 def to_json(value: Any) -> Any:
@@ -45,6 +49,29 @@ def load_json(kind: type[T], path: Path) -> T:
         raise error if isinstance(error, ArtefactError) else ArtefactError(str(error)) from error
     value: T = from_json(kind, data, path)
     return value
+
+
+@contextmanager
+def as_written(path: Path) -> Iterator[None]:
+    """Use what a file of an artefact holds: one of another form than darla writes is named as damaged.
+
+    Hashes cannot show that where they were renewed. Nothing but reading the file's content belongs into this context,
+    since all that Python raises for values of a wrong type, length or name is taken for a fault of the file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ArtefactError: something in the file is missing, unknown, or of another type.
+    """
+    try:
+        yield
+    except ArtefactError:
+        raise
+    except _WRONG_FORM as error:
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise ArtefactError(f"{path} is damaged: it does not hold what darla writes there ({kind}{reason})") from error
 
 
 def from_json(kind: Any, data: Any, path: Path | str, field: str = "") -> Any:

@@ -9,6 +9,7 @@ from math import inf, isinf
 from pathlib import Path
 from typing import Any
 
+from darla.common import InputError
 from darla.common.errors import ArtefactError
 from darla.common.json_records import from_json, load_json
 from darla.envs.domains.transfer_task import TrainDomain
@@ -347,6 +348,21 @@ class TransferScores(EpisodeScores):
     episode_seeds: Mapping[str, tuple[int, ...]]
     """By domain the seed of each episode."""
     strips: tuple[StripRecord, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse scores that name methods or domains of which nothing else is known."""
+        agents = {RANDOM, *(agent.method for agent in self.agents)}
+        domains = {domain.name for domain in self.domains}
+        methods = {method.method for method in self.methods}
+        for method in self.methods:
+            if method.method not in agents or method.domains.keys() != domains:
+                raise InputError(f"the scores of {method.method!r} are of other agents or domains than the rest")
+        for comparison in self.comparisons:
+            if not {comparison.method, comparison.baseline} <= methods:
+                raise InputError(f"{comparison.method!r} is compared with {comparison.baseline!r}, but has no scores")
+        for strip in self.strips:
+            if strip.method not in methods or strip.target not in domains:
+                raise InputError(f"a film strip is of {strip.method!r} in {strip.target!r}, but there are no scores")
 
     @classmethod
     def load(cls, folder: Path) -> "TransferScores":

@@ -13,16 +13,18 @@
 Images are read through memory maps, so a set may be larger than memory and is shared between processes.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from darla.common import Artefact, InputError
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments, checked_value
 from darla.common.files import load_array, read_json
+from darla.common.json_records import as_written
 from darla.envs.domains.factor_space import FactorSpace
 from darla.envs.domains.world import Fact
 from darla.envs.frames.units import UnitKind
@@ -43,30 +45,39 @@ class FrameSet:
 
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
-        index = read_json(artefact.folder / INDEX)
-        self.facts: tuple[Fact, ...] = tuple(map(Fact.from_dict, index["facts"]))
-        """What `state` holds, by name and kind; empty for image data and environments without a world."""
-        self.factor_space: FactorSpace | None = FactorSpace.from_list(index["factors"]) if index["factors"] else None
-        """The factors of the world that the frames show; None for image data and environments without a world."""
-        self.unit: UnitKind = index["unit"]["kind"]
-        """What was drawn together (`darla.envs.frames.units`)."""
-        self.unit_size: int = index["unit"]["size"]
-        """Frames in a unit, k; unit u are the frames k u, ..., k u + k - 1."""
-        self.group_parts: tuple[str, ...] = tuple(index["unit"]["parts"])
-        """Of groups: what varies in them, the factor of each kind of group, and `rest` for all others together."""
-        self._sizes: list[int] = index["shards"]
+        with as_written(artefact.folder / INDEX):
+            self._read(read_json(artefact.folder / INDEX))
         self._ends = np.cumsum(self._sizes)
         self._shards = [
             load_array(shard_path(artefact.folder, n, "images"), mapped=True) for n in range(len(self._sizes))
         ]
-        self.image_shape: tuple[int, int, int] = tuple(index["image_shape"])
-        """Height, width, channels."""
         for shard, (images, size) in enumerate(zip(self._shards, self._sizes, strict=True)):
             if images.shape != (size, *self.image_shape) or images.dtype != np.uint8:
                 raise InputError(
                     f"{shard_path(artefact.folder, shard, 'images')} holds {images.dtype} {images.shape}, "
                     f"but uint8 {(size, *self.image_shape)} is needed"
                 )
+
+    def _read(self, index: Mapping[str, Any]) -> None:
+        self.facts: tuple[Fact, ...] = tuple(map(Fact.from_dict, index["facts"]))
+        """What `state` holds, by name and kind; empty for image data and environments without a world."""
+        self.factor_space: FactorSpace | None = FactorSpace.from_list(index["factors"]) if index["factors"] else None
+        """The factors of the world that the frames show; None for image data and environments without a world."""
+        self.unit: UnitKind = index["unit"]["kind"]
+        """What was drawn together (`darla.envs.frames.units`)."""
+        self.unit_size = checked_value("unit.size", index["unit"]["size"], int)
+        """Frames in a unit, k; unit u are the frames k u, ..., k u + k - 1."""
+        self.group_parts = checked_value("unit.parts", index["unit"]["parts"], tuple[str, ...])
+        """Of groups: what varies in them, the factor of each kind of group, and `rest` for all others together."""
+        self._sizes: tuple[int, ...] = checked_value("shards", index["shards"], tuple[int, ...])
+        self.image_shape: tuple[int, int, int] = checked_value(
+            "image_shape", index["image_shape"], tuple[int, int, int]
+        )
+        """Height, width, channels."""
+        if self.unit not in get_args(UnitKind):
+            raise InputError(f"unit.kind is {self.unit!r}")
+        if self.unit_size < 1 or min(self._sizes, default=0) < 1 or sum(self._sizes) % self.unit_size:
+            raise InputError(f"units of {self.unit_size} frames do not fit into shards of {self._sizes}")
 
     @classmethod
     @checked_arguments

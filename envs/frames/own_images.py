@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from darla.common import InputError, unknown_name
-from darla.common.checked_config import CheckedConfig, checked_arguments_but
+from darla.common.checked_config import CheckedConfig, checked_arguments_but, shown_value
 from darla.envs.domains.env_setup import FITS, Fit
 from darla.envs.frames.frame_set import Images
 from darla.envs.image_size import SIDE_UNIT, encoders_read, fit_images, readable_sizes
@@ -206,7 +206,10 @@ def _converted(image: Images, channels: int) -> npt.NDArray[np.uint8]:
 def _of_array(array: Any, where: str) -> OwnImages:
     """Describe an array, a memory map or a data set of HDF5."""
     if not hasattr(array, "shape") or not hasattr(array, "dtype") or not isinstance(array.dtype, np.dtype):
-        array = np.asarray(array)  # a tensor of PyTorch, nested lists
+        try:
+            array = np.asarray(array)  # a tensor of PyTorch, nested lists
+        except Exception as error:  # a tensor that has a gradient or no numbers, lists of different lengths
+            raise InputError(f"{where} are {shown_value(array)}, which is no array: {error}") from error
     if array.dtype != np.uint8:
         raise InputError(
             f"{where} are {array.dtype} {tuple(array.shape)}, but must be uint8 from 0 to 255{_advice(array)}"

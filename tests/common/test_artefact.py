@@ -27,16 +27,16 @@ CONFIG = {"steps": 3, "nested": {"beta": 4.0, "shape": (64, 64)}}
 
 
 def make(folder: Path, weight: float = 1.0, config: dict = CONFIG, wall_seconds: float = 1.0) -> Artefact:
-    start_artefact(folder, "encoder", config)
+    start_artefact(folder, "album", config)
     (folder / "checkpoint").mkdir(exist_ok=True)
     write_bytes(folder / "checkpoint" / "state", b"only to resume")
     save_tensors(folder / "model.safetensors", {"weight": torch.full((4,), weight)})
-    return complete_artefact(folder, "encoder", config, seed=0, inputs={"frames": "abc"}, wall_seconds=wall_seconds)
+    return complete_artefact(folder, "album", config, seed=0, inputs={"frames": "abc"}, wall_seconds=wall_seconds)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     made = make(tmp_path / "a")
-    read = Artefact.load(tmp_path / "a", "encoder")
+    read = Artefact.load(tmp_path / "a", "album")
     assert read.config == {"steps": 3, "nested": {"beta": 4.0, "shape": [64, 64]}}
     assert read.digest == made.digest
     assert torch.equal(read.tensors()["weight"], torch.ones(4))
@@ -98,16 +98,16 @@ def test_a_damaged_artefact_is_refused_in_one_sentence(tmp_path: Path, damage, s
 
 def test_an_artefact_inside_another_is_one_that_it_was_made_from(tmp_path: Path) -> None:
     def made(folder: Path, seed: int, inputs: dict[str, str]) -> Artefact:
-        start_artefact(folder, "dae", {})
+        start_artefact(folder, "inner", {})
         write_bytes(folder / "weights", b"weights")
-        return complete_artefact(folder, "dae", {}, seed=seed, inputs=inputs, wall_seconds=0.0)
+        return complete_artefact(folder, "inner", {}, seed=seed, inputs=inputs, wall_seconds=0.0)
 
     inner = made(tmp_path / "outer" / "dae", 1, {})
     # Written into the folder of the outer one before that is finished, as the DAE of an encoder is.
     shutil.move(tmp_path / "outer" / "dae", tmp_path / "dae")
-    start_artefact(tmp_path / "outer", "dae", {})
+    start_artefact(tmp_path / "outer", "inner", {})
     shutil.move(tmp_path / "dae", tmp_path / "outer" / "dae")
-    complete_artefact(tmp_path / "outer", "dae", {}, seed=0, inputs={"dae": inner.digest}, wall_seconds=0.0)
+    complete_artefact(tmp_path / "outer", "inner", {}, seed=0, inputs={"dae": inner.digest}, wall_seconds=0.0)
     Artefact.load(tmp_path / "outer")
 
     card = tmp_path / "outer" / "dae" / "card.json"
@@ -123,22 +123,22 @@ def test_an_artefact_inside_another_is_one_that_it_was_made_from(tmp_path: Path)
 
 def test_the_wrong_kind_is_named(tmp_path: Path) -> None:
     make(tmp_path / "a")
-    with pytest.raises(InputError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):
-        Artefact.load(tmp_path / "a", "agent")
+    with pytest.raises(InputError, match="holds an 'album' artefact, but an 'essay' artefact is needed"):
+        Artefact.load(tmp_path / "a", "essay")
     with pytest.raises(InputError, match="no such folder"):
         Artefact.load(tmp_path / "nowhere")
 
 
 def test_an_unfinished_folder_resumes_only_the_same_request(tmp_path: Path) -> None:
-    folder = start_artefact(tmp_path / "a", "encoder", CONFIG)
+    folder = start_artefact(tmp_path / "a", "album", CONFIG)
     assert not is_complete(folder)
-    assert start_artefact(folder, "encoder", CONFIG) == folder
+    assert start_artefact(folder, "album", CONFIG) == folder
     write_bytes(folder / "history.csv", b"step\n")
     changed = {**CONFIG, "nested": {"beta": 1.0, "shape": (64, 64)}}
     with pytest.raises(InputError, match=r"nested\.beta was 4\.0 and is now 1\.0"):
-        start_artefact(folder, "encoder", changed)
-    with pytest.raises(InputError, match="already holds an 'encoder'"):
-        start_artefact(folder, "agent", CONFIG)
+        start_artefact(folder, "album", changed)
+    with pytest.raises(InputError, match="already holds an 'album'"):
+        start_artefact(folder, "essay", CONFIG)
 
 
 def test_a_difference_in_long_lists_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_a_difference_in_long_lists_is_told_in_a_sentence(tmp_path: Path) -> Non
 def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="not empty"):
-        start_artefact(tmp_path, "encoder", CONFIG)
+        start_artefact(tmp_path, "album", CONFIG)
     with pytest.raises(InputError, match="is a file"):
-        start_artefact(tmp_path / "thesis.tex", "encoder", CONFIG)
+        start_artefact(tmp_path / "thesis.tex", "album", CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -171,22 +171,22 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_an_open_artefact_is_not_read_again(tmp_path: Path) -> None:
     artefact = make(tmp_path / "a")
     alter(tmp_path / "a" / "model.safetensors")
-    assert open_artefact(artefact, "encoder") is artefact
+    assert open_artefact(artefact, "album") is artefact
     with pytest.raises(ArtefactError, match=r"model\.safetensors is not the file"):
-        open_artefact(tmp_path / "a", "encoder")
+        open_artefact(tmp_path / "a", "album")
 
 
 def test_an_open_artefact_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="holds an 'encoder' artefact, but an 'agent' artefact is needed"):
-        open_artefact(make(tmp_path / "a"), "agent")
+    with pytest.raises(ArtefactError, match="holds an 'album' artefact, but an 'essay' artefact is needed"):
+        open_artefact(make(tmp_path / "a"), "essay")
 
 
 def test_what_is_wrong_with_an_artefact_is_an_artefact_error(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no such folder"):
         Artefact.load(tmp_path / "nowhere")
     make(tmp_path / "a")
-    with pytest.raises(ArtefactError, match="already holds an 'encoder' artefact"):
-        start_artefact(tmp_path / "a", "agent", CONFIG)
+    with pytest.raises(ArtefactError, match="already holds an 'album' artefact"):
+        start_artefact(tmp_path / "a", "essay", CONFIG)
     (tmp_path / "a" / "card.json").write_text("{")
     with pytest.raises(ArtefactError, match="is not JSON"):
         Artefact.load(tmp_path / "a")
@@ -207,22 +207,22 @@ def test_a_folder_that_an_early_kill_left_can_be_begun(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_taken_away_while_a_stage_runs_is_no_success(tmp_path: Path) -> None:
-    start_artefact(tmp_path / "a", "encoder", CONFIG)
+    start_artefact(tmp_path / "a", "album", CONFIG)
     shutil.rmtree(tmp_path / "a")
     with pytest.raises(ArtefactError, match="removed or altered while it was being written"):
-        complete_artefact(tmp_path / "a", "encoder", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+        complete_artefact(tmp_path / "a", "album", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
     assert not (tmp_path / "a").exists()
 
 
 @writes_nothing_if_refused
 def stage(folder: Path, config: dict, writes: int = 0, error: type[Exception] | None = None) -> Artefact:
-    start_artefact(folder, "encoder", config)
+    start_artefact(folder, "album", config)
     (folder / "checkpoint").mkdir(exist_ok=True)
     for number in range(writes):
         write_bytes(folder / "checkpoint" / str(number), b"state")
     if error:
         raise error("no")
-    return complete_artefact(folder, "encoder", config, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "album", config, seed=0, inputs={}, wall_seconds=1.0)
 
 
 def test_a_stage_that_refuses_its_input_leaves_no_folder(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_finished_artefact_stays_when_another_request_is_refused(tmp_path: Pat
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_named_and_nothing_is_written(number: float, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"see\.shape\[1\] is {number}, but must be finite"):
-        start_artefact(tmp_path / "a", "encoder", {"see": {"beta": 1.0, "shape": (1, number)}})
+        start_artefact(tmp_path / "a", "album", {"see": {"beta": 1.0, "shape": (1, number)}})
     assert not (tmp_path / "a").exists()
 
 
@@ -298,9 +298,9 @@ def test_the_digest_covers_the_facts_on_the_card_so_that_an_altered_one_breaks_t
 
 def test_a_card_of_another_kind_is_refused_even_if_it_was_sealed_again(tmp_path: Path) -> None:
     make(tmp_path / "a")
-    card = {**json.loads((tmp_path / "a" / "card.json").read_text()), "kind": "agent"}
+    card = {**json.loads((tmp_path / "a" / "card.json").read_text()), "kind": "essay"}
     write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})
-    with pytest.raises(ArtefactError, match=r"config\.json is damaged: it is not the configuration of an 'agent'"):
+    with pytest.raises(ArtefactError, match=r"config\.json is damaged: it is not the configuration of an 'essay'"):
         Artefact.load(tmp_path / "a")
 
 
@@ -317,37 +317,55 @@ def test_a_configuration_of_another_form_is_refused_even_if_it_was_sealed_again(
 
 @pytest.mark.parametrize("note", [None, [], 3, "x", {"numpy": None}])
 def test_a_damaged_note_of_packages_is_left_out(tmp_path: Path, note) -> None:
-    start_artefact(tmp_path / "a", "agent", CONFIG)
+    start_artefact(tmp_path / "a", "essay", CONFIG)
     write_json(tmp_path / "a" / "checkpoint" / "packages-1.json", note)
-    complete_artefact(tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
-    assert Artefact.load(tmp_path / "a").kind == "agent"
+    complete_artefact(tmp_path / "a", "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert Artefact.load(tmp_path / "a").kind == "essay"
 
 
 def test_what_a_killed_process_was_writing_is_removed_when_the_work_is_done(tmp_path: Path) -> None:
-    start_artefact(tmp_path / "a", "agent", CONFIG)
+    start_artefact(tmp_path / "a", "essay", CONFIG)
     for name in (".card.json.1.partial", "figures/.01.png.2.partial"):
         (tmp_path / "a" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "a" / name).write_text("half")
-    complete_artefact(tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    complete_artefact(tmp_path / "a", "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
     assert not list((tmp_path / "a").rglob(".*.partial"))
 
 
 def test_a_folder_that_was_removed_while_it_was_written_is_finished_by_the_same_command(tmp_path: Path) -> None:
-    folder = start_artefact(tmp_path / "a", "agent", CONFIG)
+    folder = start_artefact(tmp_path / "a", "essay", CONFIG)
     shutil.rmtree(folder)
     write_json(folder / "later.json", {})  # the stage goes on
     with pytest.raises(ArtefactError, match="was removed or altered while it was being written"):
-        complete_artefact(folder, "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
-    start_artefact(folder, "agent", CONFIG)
-    complete_artefact(folder, "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
-    assert Artefact.load(folder).kind == "agent"
+        complete_artefact(folder, "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    start_artefact(folder, "essay", CONFIG)
+    complete_artefact(folder, "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    assert Artefact.load(folder).kind == "essay"
 
 
 def test_the_digest_does_not_depend_on_where_inputs_lie(tmp_path: Path) -> None:
-    start_artefact(tmp_path / "a", "agent", CONFIG)
+    start_artefact(tmp_path / "a", "essay", CONFIG)
     made = complete_artefact(
-        tmp_path / "a", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0, paths={"encoder_path": "../encoder"}
+        tmp_path / "a", "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0, paths={"encoder_path": "../encoder"}
     )
-    start_artefact(tmp_path / "b", "agent", CONFIG)
-    moved = complete_artefact(tmp_path / "b", "agent", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    start_artefact(tmp_path / "b", "essay", CONFIG)
+    moved = complete_artefact(tmp_path / "b", "essay", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
     assert made.digest == moved.digest
+
+
+def test_a_folder_that_was_removed_and_written_into_again_is_finished_by_the_same_command(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+
+    @writes_nothing_if_refused
+    def stage(removed: bool) -> Artefact:
+        start_artefact(folder, "album", CONFIG)
+        if removed:
+            shutil.rmtree(folder)
+            write_bytes(folder / "strips" / "1.png", b"picture")
+            raise ArtefactError("a result is missing")
+        write_bytes(folder / "strips" / "1.png", b"picture")
+        return complete_artefact(folder, "album", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+
+    with pytest.raises(ArtefactError, match="a result is missing"):
+        stage(removed=True)
+    assert stage(removed=False).kind == "album"

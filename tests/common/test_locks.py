@@ -1,5 +1,6 @@
 """Two processes never write one folder: the second waits a little, then says who is at work."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -20,10 +21,10 @@ from darla.common import complete_artefact, start_artefact, writes_nothing_if_re
 
 @writes_nothing_if_refused
 def stage(folder, seconds):
-    start_artefact(folder, "encoder", {"width": 1})
+    start_artefact(folder, "album", {"width": 1})
     print("begun", flush=True)
     time.sleep(seconds)
-    return complete_artefact(folder, "encoder", {"width": 1}, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "album", {"width": 1}, seed=0, inputs={}, wall_seconds=1.0)
 
 stage(Path(sys.argv[1]), float(sys.argv[2]))
 """
@@ -31,11 +32,11 @@ stage(Path(sys.argv[1]), float(sys.argv[2]))
 
 @writes_nothing_if_refused
 def stage(folder: Path) -> Artefact:
-    start_artefact(folder, "encoder", {"width": 1})
-    start_artefact(folder, "encoder", {"width": 1})  # a stage may ask twice
+    start_artefact(folder, "album", {"width": 1})
+    start_artefact(folder, "album", {"width": 1})  # a stage may ask twice
     if is_complete(folder):
         return Artefact.load(folder)
-    return complete_artefact(folder, "encoder", {"width": 1}, seed=0, inputs={}, wall_seconds=1.0)
+    return complete_artefact(folder, "album", {"width": 1}, seed=0, inputs={}, wall_seconds=1.0)
 
 
 def start(folder: Path, seconds: float) -> "subprocess.Popen[str]":
@@ -81,4 +82,22 @@ def test_a_lock_is_given_back(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "a")
     assert not is_held(tmp_path / "nowhere")
     with only_one(tmp_path / "a"):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"could not make the folder .*file"):
+        start_and_wait(tmp_path / "file")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"\.lock: Read-only .*; choose a folder that you may write to"):
+        start_and_wait(tmp_path)
+
+
+def start_and_wait(folder: Path) -> None:
+    with only_one(folder):
         pass

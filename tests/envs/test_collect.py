@@ -1,10 +1,12 @@
 """Collecting frames: the same bytes however they are made, and nothing half-written."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -13,6 +15,7 @@ import pytest
 from command_line import hear_ctrl_c
 
 from darla.common import Artefact, InputError, is_complete
+from darla.common.files import read_json, write_json
 from darla.common.jobs.sealed import write_sealed
 from darla.envs import SEEK_AVOID, Domain, EnvDomain, make, tasks
 from darla.envs.frames.collect import CollectConfig, collect
@@ -51,6 +54,21 @@ def test_a_set_holds_what_was_asked_for(frames: FrameSet) -> None:
     assert frames.factor_space == SEEK_AVOID.space
     assert frames.facts == SEEK_AVOID.facts
     assert (frames.state["distance"][seen] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("shards", "x"), ("shards", [20, 20, 9]), ("shards", []), ("image_shape", 5), ("facts", [[]]), ("factors", 3),
+        ("unit", {"kind": "x", "size": 1, "parts": []}), ("unit", {"kind": "pair", "size": 7, "parts": []}), ("", -2),
+    ],
+)  # fmt: skip
+def test_an_index_of_another_form_is_damaged(name: str, value: object, frames: FrameSet, tmp_path: Path) -> None:
+    copied = shutil.copytree(frames.artefact.folder, tmp_path / "copied")
+    index = read_json(copied / "index.json")
+    write_json(copied / "index.json", {**index, name: value} if name else value)
+    with pytest.raises(InputError, match=r"index\.json is damaged|images\.npy holds"):
+        FrameSet(replace(frames.artefact, folder=copied))  # as if its hashes had been renewed
 
 
 def test_frames_are_found_by_any_kind_of_index(frames: FrameSet) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from darla.common import InputError
@@ -130,6 +131,9 @@ def test_a_photograph_is_turned_as_it_is_shown(tmp_path: Path) -> None:
         (COLOR[..., :2], "1, 3 or 4 channels"),
         (COLOR[:0], "N at least 1"),
         (np.array(["a"]), "must be uint8"),
+        (torch.eye(4).to_sparse(), "which is no array"),
+        (torch.ones(4, requires_grad=True), "which is no array"),
+        ([[1], [1, 2]], "which is no array"),
         (COLOR // 255, "hold only 0 and 1, which is nearly black"),
     ],
 )

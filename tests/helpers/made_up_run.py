@@ -42,7 +42,8 @@ def make_run(folder: Path, names: tuple[str, ...] = ("conjunction", "recolor"), 
 
 def make_encoder(folder: Path, frames: Artefact, vae: dict[str, Any], skill: float) -> Artefact:
     """Write an encoder artefact without a network, with what a report reads from it."""
-    config = {"see": {"model": "beta_vae", "vae": vae, "dae": {}}, "frames": frames.digest, "seed": 0, "dae": None}
+    see = {"model": "beta_vae", "vae": vae, "training": {}, "dae": {}, "dae_training": {}}
+    config = {"see": see, "image_shape": [64, 64, 3], "frames": frames.digest, "seed": 0, "dae": None}
     start_artefact(folder, "encoder", config)
     probe = {"linear": skill, "nonlinear": skill + 0.1, "chance": 0.25, "ceiling": 1.0}
     write_json(

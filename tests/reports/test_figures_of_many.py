@@ -26,7 +26,9 @@ def many(transfer: TransferData) -> TransferScores:
     """The scores of that transfer, its last method repeated under names of its own."""
     last = transfer.scores.methods[-1]
     added = tuple(replace(last, method=f"method {number}") for number in range(CROWD))
-    return replace(transfer.scores, methods=(*transfer.scores.methods, *added))
+    agents = tuple(replace(transfer.scores.agents[-1], method=method.method) for method in added)
+    scores = transfer.scores
+    return replace(scores, methods=(*scores.methods, *added), agents=(*scores.agents, *agents))
 
 
 def test_scores_name_each_method_once_and_each_domain(many: TransferScores) -> None:

@@ -69,7 +69,8 @@ def transfer(folder: Path, seeds: int = SEEDS, success=lambda level: None) -> Ar
                     )
                     for number in range(3)
                 ]
-    record = {"task": {"name": "t"}}
+    domain = {"name": "source"}
+    record = {"task": {"name": "t", "source": domain, "unlabeled": domain, "targets": {}}, "transfer": {}}
     start_artefact(folder, "transfer", record)
     encoders = {agent.digest: agent.encoder for agent in agents}
     scores = score(rows, encoders, baseline="end to end", resampling=Resampling(200))

@@ -168,6 +168,10 @@ def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
         (lambda data: data["domains"][0].update(split="sauce"), r"domains\[0\]\.split is 'sauce', not one of 'source'"),
         (lambda data: data["settings"].update(episodes=0), r"in settings: episodes is 0"),
         (lambda data: data.update(extra=1), r"unknown field extra"),
+        (lambda data: data.update(agents=data["agents"][:1]), r"are of other agents or domains than the rest"),
+        (lambda data: data["domains"].pop(), r"are of other agents or domains than the rest"),
+        (lambda data: data["comparisons"][0].update(baseline="x"), r"is compared with 'x', but has no scores"),
+        (lambda data: data["strips"][0].update(target="x"), r"a film strip is of .* in 'x', but there are no scores"),
         (lambda data: data["methods"][0]["domains"]["source"].update({"return": None}), r"source\.return is None"),
     ):
         damaged = copy.deepcopy(content)

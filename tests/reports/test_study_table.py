@@ -7,6 +7,7 @@ from darla.common import Artefact
 from darla.common.files import write_json
 from darla.common.json_records import to_json
 from darla.evaluation.score_types import (
+    AgentRecord,
     Anchors,
     DomainScores,
     Estimate,
@@ -58,7 +59,8 @@ def transfer(folder: Path, targets: list[str], seeds: int, success: float | None
     )
     random = replace(darla, method="random", over_targets=over)
     anchors = Anchors(None, None, {})
-    scores = TransferScores(tuple(domains), anchors, (random, darla), (), "t", TransferConfig(), (), {}, ())
+    agents = tuple(AgentRecord("DARLA", seed, f"DARLA {seed}") for seed in range(seeds))
+    scores = TransferScores(tuple(domains), anchors, (random, darla), (), "t", TransferConfig(), agents, {}, ())
     write_json(folder / "scores.json", to_json(scores))
     return Artefact(folder, "transfer", {}, {})
 

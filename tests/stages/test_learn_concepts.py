@@ -1,5 +1,7 @@
 """Concepts by the command line, on sprites: learned, imagined, combined, described and measured."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ from PIL import Image
 
 import darla
 from darla.cli import main as cli
-from darla.common.files import read_json
+from darla.common import Artefact, ArtefactError
+from darla.common.files import read_json, write_json
 from darla.envs.image_data.registry import image_data
 from darla.envs.image_data.sprites import Sprites
 from darla.learn_concepts import ConceptScoresConfig, JudgeConfig, score_concepts, train_judge
@@ -84,6 +87,24 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [("train", 3, "concepts"), ("train", ["shape"], "concepts"), ("shape", "x", "judge"), ("", 4, "judge")],
+)
+def test_files_of_another_form_are_named(name: str, value: object, part: str, runs: Path, tmp_path: Path) -> None:
+    judge = train_judge("sprites", tmp_path / "judge", JudgeConfig(images=40, held_out=10, training=QUICK))
+    folder = {"concepts": runs / "scan", "judge": judge.folder}[part]
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    path = copied / {"concepts": "concepts.json", "judge": "scores.json"}[part]
+    content = read_json(path)
+    write_json(path, {**content, name: value} if name else value)
+    opened = Artefact.load(folder)
+    altered = replace(opened, folder=copied)  # as if its hashes had been renewed
+    run, by = (altered, judge) if part == "concepts" else (runs / "scan", altered)
+    with pytest.raises(ArtefactError, match=rf"{path.name} is damaged"):
+        score_concepts(run, by, tmp_path / "scores", ConceptScoresConfig(images=2, concepts=1, samples=1))
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (["concepts", "imagine", "RUN", "shap=0", "--out", "a.png"], "unknown attribute 'shap'; did you mean 'shape'?"),
@@ -95,6 +116,12 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
         ),
         (["concepts", "combine", "RUN", "shape=0", "OR", "shape=1", "--out", "a.png"], "unknown operator 'OR'"),
         (["concepts", "describe", "RUN", "nothing.png"], "could not read the image nothing.png: No such file"),
+        (["concepts", "imagine", "RUN", "shape=0", "--seed", "-1", "--out", "a.png"], "seed is -1"),
+        (
+            ["concepts", "imagine", "RUN", "shape=0", "--seed", str(2**63), "--out", "a.png"],
+            "seed is 9223372036854775808",
+        ),
+        (["concepts", "imagine", "RUN", "shape=0", "--count", str(2**40), "--out", "a.png"], "not enough memory"),
         (["concepts", "imagin", "RUN"], "unknown verb after `darla concepts`: 'imagin'; did you mean 'imagine'?"),
         (["concepts", "train", "ENCODER", "--method", "scam", "--out", "x"], "unknown method 'scam'"),
     ],

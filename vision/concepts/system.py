@@ -50,7 +50,7 @@ class ConceptSystem:
         if count < 1:
             raise InputError(f"images to imagine must be at least 1, not {count}")
         many = Posterior(posterior.mean.expand(count, -1), posterior.log_variance.expand(count, -1))
-        noise = torch.Generator(self.vision.device).manual_seed(seed)
+        noise = _noise(self.vision.device, seed)
         return decode_codes(self.vision, many.sample(noise).cpu().numpy())
 
     def describe(self, images: Images, samples: int, seed: int) -> list[np.ndarray[Any, Any]]:
@@ -66,7 +66,7 @@ class ConceptSystem:
         """
         if samples < 1:
             raise InputError(f"samples must be at least 1, not {samples}")
-        noise = torch.Generator(self.vision.device).manual_seed(seed)
+        noise = _noise(self.vision.device, seed)
         with torch.inference_mode():
             seen = self.vision.encode(self.vision.to_input(images))
             total: Tensor | float = 0.0
@@ -75,3 +75,9 @@ class ConceptSystem:
             assert isinstance(total, Tensor)
             probabilities = (total / samples).cpu().numpy()
         return self.space.parts(probabilities)
+
+
+def _noise(device: torch.device, seed: int) -> torch.Generator:
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}, but must be a whole number from 0 to 2^63 - 1")
+    return torch.Generator(device).manual_seed(seed)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError
-from darla.common.checked_config import checked_arguments
+from darla.common.checked_config import checked_arguments, shown_value
 from darla.vision.models.base import Posterior, VisionModel
 from darla.vision.models.image_model import ImageModel
 from darla.vision.training.batches import Frames, image_shape_of
@@ -93,8 +93,9 @@ def encode_frames(
         InputError: the frames are not uint8 images, or there is no such row.
     """
     image_shape_of(frames)
-    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
-        raise InputError(f"rows must be whole numbers of shape (n,), not {rows.dtype} of shape {rows.shape}")
+    plain = isinstance(rows, np.ndarray)  # tensors are let through for images, and have other attributes
+    if not plain or rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        raise InputError(f"rows is {shown_value(rows)}, but must be an array of whole numbers of shape (n,)")
     if rows.size and not 0 <= rows.min() <= rows.max() < len(frames):
         raise InputError(f"rows run from {rows.min()} to {rows.max()}, but there are {len(frames)} frames")
     pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

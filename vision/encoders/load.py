@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from darla.common import Artefact, ArtefactError, open_artefact
+from darla.common.artefact import CONFIG
 from darla.common.checked_config import checked_arguments
+from darla.common.json_records import as_written
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.models.base import VisionModel
 from darla.vision.models.dae import DAE, LAYERS, DAEConfig
@@ -51,8 +53,9 @@ def load(encoder: Artefact | Path | str, device: str = "cpu") -> VisionModel:
     """
     place = choose_device(device)
     artefact = open_artefact(encoder, "encoder")
-    config = SeeConfig.from_dict(artefact.config["see"])
-    model = build_model(config, tuple(artefact.config["image_shape"]))
+    with as_written(artefact.folder / CONFIG):
+        config = SeeConfig.from_dict(artefact.config["see"])
+        model = build_model(config, tuple(artefact.config["image_shape"]))
     load_weights(model, artefact.tensors(), artefact.folder)
     model.requires_grad_(False).eval().check(str(artefact.folder))
     return model.to(place)
@@ -66,8 +69,9 @@ def load_dae(dae: Artefact | Path | str) -> DAE:
         ArtefactError: no finished DAE artefact, or a damaged one.
     """
     artefact = open_artefact(dae, "dae")
-    height, width, channels = artefact.config["image_shape"]
-    model = DAE(DAEConfig(**artefact.config["dae"]), (height, width, channels))
+    with as_written(artefact.folder / CONFIG):
+        height, width, channels = artefact.config["image_shape"]
+        model = DAE(DAEConfig(**artefact.config["dae"]), (height, width, channels))
     load_weights(model, artefact.tensors(), artefact.folder)
     return fuse_for_cpu(model).requires_grad_(False).eval()
 

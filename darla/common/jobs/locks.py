@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from darla.common.errors import InputError
-from darla.common.files import make_folder
+from darla.common.files import make_folder, why_not_written
 
 LOCK = ".lock"
 """The file in a folder that is locked; it says who has locked it."""
@@ -33,7 +34,7 @@ def only_one(folder: Path, what: Path | None = None) -> Iterator[None]:
     """
     make_folder(folder)
     deadline = time.monotonic() + _PATIENCE
-    with (folder / LOCK).open("a+") as file:
+    with _opened(folder / LOCK) as file:
         while not _locked(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 file.seek(0)
@@ -47,6 +48,18 @@ def only_one(folder: Path, what: Path | None = None) -> Iterator[None]:
         file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _opened(path: Path) -> IO[str]:
+    """Open a lock's file, which is made if it is not there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        return path.open("a+")
+    except OSError as error:
+        raise InputError(f"could not write {path}: {why_not_written(error)}") from error
 
 
 def is_held(folder: Path) -> bool:

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from darla.common import Artefact, open_artefact
+from darla.common.artefact import CONFIG
+from darla.common.json_records import as_written
 from darla.vision.concepts.jmvae import JMVAE, JMVAEConfig
 from darla.vision.concepts.joint_vae import JointVAE
 from darla.vision.concepts.learning.config import ConceptsConfig
@@ -49,9 +51,10 @@ def load_concepts(run: Artefact | Path | str, device: str = "cpu") -> ConceptSys
     """
     artefact = open_artefact(run, KIND)
     record: dict[str, Any] = artefact.config
-    space = ConceptSpace.from_list(record["attributes"])
-    vision = build_model(SeeConfig.from_dict(record["see"]), tuple(record["image_shape"]))
-    symbols = build_symbols(ConceptsConfig.from_dict(record["concepts"]), vision, space.symbol_size)
+    with as_written(artefact.folder / CONFIG):
+        space = ConceptSpace.from_list(record["attributes"])
+        vision = build_model(SeeConfig.from_dict(record["see"]), tuple(record["image_shape"]))
+        symbols = build_symbols(ConceptsConfig.from_dict(record["concepts"]), vision, space.symbol_size)
     operators = Recombinator(vision.latent_dim)
     if isinstance(symbols, SCAN):
         load_weights(vision, artefact.tensors(VISION), artefact.folder)
