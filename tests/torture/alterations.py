@@ -239,7 +239,7 @@ def _differs(folder: Path, alteration: Any) -> str | None:
 
 
 KINDS = (
-    Kind("altered", of_finished, try_finished, 16.0, lambda value: value[0]),
+    Kind("altered", of_finished, try_finished, 18.0, lambda value: value[0]),
     Kind("altered, unfinished", of_unfinished, try_unfinished, 3.0, lambda value: value[0][0]),
     Kind("altered study", of_study, try_study, 1.5, lambda value: value[0]),
 )
