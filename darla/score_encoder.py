@@ -20,6 +20,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
+from darla.common.artefact import CHECKPOINT
 from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.envs.frames.frame_set import FrameSet, Images
@@ -33,7 +34,15 @@ from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.train_encoder import FRAMES_PATH
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
-from darla.vision.metrics.metric_files import MATRICES, METRICS, RESULTS, TABLE, describe_factors, read_results
+from darla.vision.metrics.metric_files import (
+    MATRICES,
+    METRICS,
+    RESULTS,
+    TABLE,
+    KeptResults,
+    describe_factors,
+    read_results,
+)
 
 
 @checked_arguments_but("data")
@@ -103,6 +112,7 @@ def metrics(
         preset=config.preset,
         interval=config.interval or None,
         continuous=kinds,
+        kept=KeptResults(out / CHECKPOINT),
         log_variances=posterior.log_variance,
     )
     _write(out, results, labeled)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from darla.envs.image_data.factor_table import factor_table
 from darla.envs.image_data.sprites import Sprites
 from darla.score_encoder import MetricsConfig, summary
 from darla.vision import SeeConfig, TrainingConfig, encode_images, load, metrics
+from darla.vision.metrics.core.registry import METRICS
 from darla.vision.metrics.metric_files import read_results
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=3, batch_size=16), latent_dim=5, held_out=0.2, loss="pixel")
@@ -148,6 +150,34 @@ def test_data_that_the_encoder_cannot_be_scored_on_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         darla.metrics(encoder, tmp_path / "out", data, FEW)
+
+
+def test_metrics_that_were_computed_before_ctrl_c_are_kept(
+    encoder: Artefact, made: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def score() -> Artefact:
+        return darla.metrics(encoder, tmp_path / "out", config=FEW, seed=3)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(METRICS["active_units"]), "of", _until(METRICS["active_units"], press))
+        with pytest.raises(KeyboardInterrupt):
+            score()
+    kept = {path.name for path in (tmp_path / "out" / "checkpoint").glob("metric-*.json")}
+    assert kept == {"metric-mig.json", "metric-mig_posterior.json"}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(METRICS["mig"]), "of", _until(METRICS["mig"], press))  # it is not computed again
+        again = score()
+    assert again.digest == made.digest
+    assert not (again.folder / "checkpoint").exists()
+
+
+def _until(metric: Any, press: Any) -> Any:
+    """Return `Metric.of` that presses Ctrl-C for one metric."""
+    of = type(metric).of
+    return lambda self, *given, **options: (press if self is metric else of.__get__(self))(*given, **options)
 
 
 def test_a_matrix_that_cannot_be_drawn_costs_no_score(

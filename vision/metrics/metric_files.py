@@ -1,10 +1,12 @@
 """What a metrics artefact holds: its kind, its files, and how its results are read."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from darla.common import Artefact, InputError
 from darla.common.checked_config import checked_value
 from darla.common.files import read_json
+from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.vision.metrics.core.registry import METRICS as ALL_METRICS
 from darla.vision.metrics.core.result import Result
 
@@ -41,6 +43,29 @@ def _check_shapes(name: str, result: Result, factors: int) -> None:
         raise InputError(f"the parts of {name} are of different numbers of latents")
     if result.matrix is not None and (result.matrix.ndim != 2 or result.matrix.shape[1] != factors):
         raise InputError(f"the matrix of {name} is of shape {result.matrix.shape} for {factors} factors")
+
+
+class KeptResults(dict[str, Result]):
+    """Results of an unfinished scoring, in a folder: what was computed before it was interrupted.
+
+    Args:
+        folder: of the records, one for each metric.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        for name in ALL_METRICS:
+            stored = read_if_sound(self._path(name), f"{name} is computed again")
+            if stored is not None:
+                super().__setitem__(name, Result.from_dict(stored))
+
+    def __setitem__(self, name: str, result: Result) -> None:
+        super().__setitem__(name, result)
+        write_sealed(self._path(name), result.to_dict())
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"metric-{name}.json"
 
 
 def describe_factors(results: Mapping[str, Result], names: Sequence[str]) -> str:

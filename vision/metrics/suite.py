@@ -1,6 +1,6 @@
 """All metrics of one set of codes, with what they share worked out once, and their table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from darla.common import InputError, unknown_name
@@ -26,6 +26,7 @@ def evaluate(
     continuous: Sequence[bool | None] | None = None,
     models: Any = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    kept: MutableMapping[str, Result] | None = None,
     **rows: Any,
 ) -> dict[str, Result]:
     """Score codes by many metrics.
@@ -48,6 +49,8 @@ def evaluate(
             shows it (`per_factor["continuous"]`).
         models: codes of several models on the same rows, (M, N, D), for `udr`.
         options: options of single metrics, by the metric's name.
+        kept: results of an earlier call of this kind that was interrupted, by name, without their intervals; they are
+            not computed again, and every new result is put there at once.
         rows: further arrays by row, by name: `log_variances` (N, D) for `mig_posterior`, `jacobians` (N, P, D) for
             `distance_to_orthogonality`.
 
@@ -79,9 +82,12 @@ def evaluate(
     if names == "all":
         metrics = [metric for metric in metrics if _suffices(sample, metric)]
     results: dict[str, Result] = {}
+    kept = {} if kept is None else kept
     for metric in metrics:
         try:
-            results[metric.name] = metric.of(sample, **(options or {}).get(metric.name, {}))
+            if metric.name not in kept:
+                kept[metric.name] = metric.of(sample, **(options or {}).get(metric.name, {}))
+            results[metric.name] = kept[metric.name]
         except InputError:
             if names != "all" or preset != "dlib":
                 raise
