@@ -83,6 +83,7 @@ STRANGERS = (
             "tests/envs/test_stored_images.py",
             "tests/envs/test_strangers.py",
             "tests/reports/test_random_play.py",
+            "tests/stages/test_own_images.py",
             "tests/vision/test_frozen_network.py",
             *("-m", "not gpu", "-k", "not stable_worldmodel and not what_is_missing"),
         ),
