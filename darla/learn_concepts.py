@@ -32,6 +32,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
 from darla.learn_to_see import Source, open_frames
+from darla.reports.tables.concepts import markdown, score_rows
 from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING, AttributeClassifier
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.examples import Examples, draw_examples, operands
@@ -380,19 +381,9 @@ def sheet(rows: Sequence[tuple[str, Images]], columns: int = 12) -> npt.NDArray[
     return drawn
 
 
-def score_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the cells of the table of accuracy and diversity, the header first."""
-    rows: list[tuple[str, ...]] = [("asked by", "accuracy", "diversity, nats", "concepts")]
-    for name, score in results["sym2img"].items():
-        spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
-        rows.append((name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])))
-    return rows
-
-
 def table(results: Mapping[str, Any]) -> str:
     """Return the scores of a system as Markdown."""
-    header, *rows = (f"| {' | '.join(row)} |" for row in score_rows(results))
-    lines = [header, "| --- | ---: | ---: | ---: |", *rows]
+    lines = [markdown(score_rows(results))]
     for name, title in (("img2sym", "img2sym"), ("ceiling", "reconstructions"), ("judge", "judge, real images")):
         lines.append(f"\n{title}: " + ", ".join(f"{key} {value:.3f}" for key, value in results[name].items()))
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The demonstration of concepts: everything small, from frames to one page with sheets and a table."""
+"""The demonstration of concepts: everything small, from frames to one page with sheets, tables and a film strip."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +12,21 @@ from darla.common import Artefact
 from darla.common.files import read_json
 from darla.envs.frames.collect import CollectConfig
 from darla.experiments.families import FAMILIES
+from darla.experiments.follow_instructions import SCORES, STRIP, FollowConfig, follow
 from darla.learn_concepts import (
     RESULTS,
     ConceptScoresConfig,
     JudgeConfig,
     associate,
     score_concepts,
-    score_rows,
     sheet,
     train_judge,
 )
 from darla.learn_to_see import see
-from darla.reports.document import Bullets, Cell, Document, FigureBlock, Section, Table, Text
+from darla.reports.document import Bullets, Document, FigureBlock, Section, Text
 from darla.reports.page import write_document
+from darla.reports.sections.concepts import follower_strip
+from darla.reports.tables.concepts import accuracy_table, success_of_followers
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.load import load_concepts
 from darla.vision.concepts.operators import parse_instruction
@@ -41,7 +43,7 @@ INSTRUCTIONS = (
 
 
 def concept_demo(out: Path | str, *, scale: float = 1.0, seed: int = 0) -> Path:
-    """Collect rooms, learn to see, learn concepts with SCAN, measure them, and write a page; what is done is kept.
+    """Collect rooms, learn to see, to name and to follow instructions, and write a page; what is done is kept.
 
     Args:
         out: folder to write everything to.
@@ -71,11 +73,14 @@ def concept_demo(out: Path | str, *, scale: float = 1.0, seed: int = 0) -> Path:
     scan = associate(encoder, out / "scan", quick, seed=seed)
     measured = ConceptScoresConfig(images=scaled(64), concepts=max(2, round(30 * min(1.0, scale))))
     scores = score_concepts(scan, judge, out / "scores", measured, seed=seed)
-    page, _ = write_document(_document(scan, scores, seed), out / "page")
+    # Policies of one seed, to be seen at work; `darla concepts act` compares them.
+    policies = FollowConfig(seeds=1, steps=scaled(40_000), searches=scaled(400), evaluated=scaled(100))
+    followers = follow(scan, out / "followers", policies, seed=seed)
+    page, _ = write_document(_document(scan, scores, followers, seed), out / "page")
     return page
 
 
-def _document(scan: Artefact, scores: Artefact, seed: int) -> Document:
+def _document(scan: Artefact, scores: Artefact, followers: Artefact, seed: int) -> Document:
     system = load_concepts(scan)
     results: dict[str, Any] = read_json(scores.folder / RESULTS)
     figures = [_figure(system, text, f"concept-{number}", seed) for number, text in enumerate(SHOWN)]
@@ -92,7 +97,11 @@ def _document(scan: Artefact, scores: Artefact, seed: int) -> Document:
         (
             Section("What symbols show", (Text("Every image is of another sample of the concept."), *figures)),
             Section("What operators make", tuple(combined)),
-            Section("Accuracy and diversity", (_table(results), Bullets(notes))),
+            Section("Accuracy and diversity", (accuracy_table(results), Bullets(notes))),
+            Section(
+                "An agent that follows instructions",
+                (follower_strip(followers.folder / STRIP), success_of_followers(read_json(followers.folder / SCORES))),
+            ),
         ),
     )
 
@@ -101,13 +110,3 @@ def _figure(system: ConceptSystem, text: str, name: str, seed: int) -> FigureBlo
     images = system.imagine(system.follow(parse_instruction(system.space, text)), 12, seed)
     picture = Image.fromarray(np.asarray(sheet([("", images)])))
     return FigureBlock(name, picture, f"`{text}`", f"Twelve images imagined of {text}", ground="white")
-
-
-def _table(results: dict[str, Any]) -> Table:
-    header, *rows = (tuple(map(Cell, row)) for row in score_rows(results))
-    return Table(
-        "How often imagined images have the values that their concept specifies, and how far the values of open "
-        "attributes are from a uniform distribution (0 is best)",
-        header,
-        tuple(rows),
-    )

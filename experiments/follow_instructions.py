@@ -59,6 +59,7 @@ from darla.envs.room_search.domains import SOURCE, TARGET, leak_of_target
 from darla.envs.room_search.search import ROOMS, Layouts, Searches, draw_layout
 from darla.envs.worlds.room_search import ROOM_SEARCH
 from darla.evaluation.bootstrap import bootstrap, compare
+from darla.reports.tables.concepts import markdown, success_rows
 from darla.vision.concepts.learning.examples import operands
 from darla.vision.concepts.learning.load import KIND as CONCEPTS_KIND
 from darla.vision.concepts.learning.load import load_concepts
@@ -330,20 +331,7 @@ def _interval(estimate: Any) -> dict[str, Any]:
 
 def table(results: Mapping[str, Any]) -> str:
     """Return the scores as Markdown."""
-    told = list(next(iter(results["success"].values())))
-    others = told[1:]
-    heads = ["instructions, rooms", *told, *(f"{told[0]} − {each}" for each in others)]
-    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-    for name, scores in results["success"].items():
-        cells = [_cell(scores[each]) for each in told] + [_cell(results["difference"][name][each]) for each in others]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + f"\n\nSuccess; a guess is right in {1 / ROOMS:.2f}.\n"
-
-
-def _cell(part: Mapping[str, Any]) -> str:
-    if part["low"] is None:
-        return f"{part['mean']:.2f}"
-    return f"{part['mean']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
+    return f"{markdown(success_rows(results))}\n\nSuccess; a guess is right in {1 / ROOMS:.2f}.\n"
 
 
 def film(

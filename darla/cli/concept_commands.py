@@ -53,9 +53,15 @@ class ConceptsTrainCommand(Command):
     experts: bool = False
     """Whether the posterior of a symbol is a product of Gaussians, one for each value, so that a concept that was never
     named is made of parts that were; in the paper it is a network."""
+    steps: tyro.conf.DisallowNone[int | None] = None
+    """Training steps; if not given, what is usual for the method."""
+    operator_steps: tyro.conf.DisallowNone[int | None] = None
+    """Training steps of the operators; 3,000 if not given."""
 
     def run(self) -> int:
         """Learn."""
+        from dataclasses import replace
+
         from darla.learn_concepts import associate
 
         config = ConceptsConfig(
@@ -64,6 +70,10 @@ class ConceptsTrainCommand(Command):
         )  # fmt: skip
         if self.experts:
             config = config.with_experts()
+        if self.steps is not None:
+            config = replace(config, training=replace(config.trained, steps=self.steps))
+        if self.operator_steps is not None:
+            config = replace(config, operators=replace(config.operators, steps=self.operator_steps))
         print(associate(self.encoder, self.out, config, data=self.data, seed=self.seed).folder)
         return 0
 
@@ -255,8 +265,9 @@ class ConceptsActCommand(Command):
 class ConceptsDemoCommand(Command):
     """Train all of it small, and write one page.
 
-    Rooms are collected, an encoder, a judge and a SCAN are trained and measured, and the page shows sheets of concepts
-    and instructions, and the table. If it is stopped, the same command resumes.
+    Rooms are collected, an encoder, a judge, a SCAN and agents that follow instructions are trained and measured. The
+    page shows sheets of concepts and instructions, tables, and the film strip of an agent. If it is stopped, the same
+    command resumes.
     """
 
     out: Path = Path("runs/concepts-demo")

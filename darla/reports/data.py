@@ -18,10 +18,13 @@ from darla.evaluation.episode_records import EpisodeRecord, read_episodes
 from darla.evaluation.score_types import TransferScores
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, STRIPS, TRANSFER
 from darla.reports.figures.learning_curves import Curves
+from darla.reports.sections.concepts import CONCEPT_SCORES, FOLLOWERS
 from darla.vision.metrics.metric_files import METRICS
 
-_KINDS = ("frames", "dae", "encoder", METRICS, MEASURES, "agent", TRANSFER, CORRELATION)
-_SUBJECTS = ("encoder", METRICS, MEASURES, TRANSFER, CORRELATION)
+_KINDS = (
+    "frames", "dae", "encoder", METRICS, MEASURES, "agent", TRANSFER, CORRELATION, CONCEPT_SCORES, FOLLOWERS,
+)  # fmt: skip
+_SUBJECTS = ("encoder", METRICS, MEASURES, TRANSFER, CORRELATION, CONCEPT_SCORES, FOLLOWERS)
 """Kinds that a report can be about; artefacts of other kinds are added to it where these were made from them."""
 _NEAR = 3
 """How many parent folders, and levels below each, are searched for an artefact's inputs."""
@@ -79,12 +82,15 @@ class ReportData:
     metrics: list[Artefact] = field(default_factory=list)
     measures: list[Artefact] = field(default_factory=list)
     correlations: list[Artefact] = field(default_factory=list)
+    concept_scores: list[Artefact] = field(default_factory=list)
+    followers: list[Artefact] = field(default_factory=list)
 
     def all(self) -> list[Artefact]:
         """Return every artefact in the order of the stages."""
         transfers = [transfer.artefact for transfer in self.transfers]
         vision = [*self.frames, *self.denoisers, *self.encoders, *self.metrics, *self.measures]
-        return [*vision, *self.agents, *transfers, *self.correlations]
+        concepts = [*self.concept_scores, *self.followers]
+        return [*vision, *self.agents, *transfers, *self.correlations, *concepts]
 
 
 def collect_artefacts(runs: Sequence[Path | str]) -> ReportData:
@@ -125,6 +131,8 @@ def collect_artefacts(runs: Sequence[Path | str]) -> ReportData:
         metrics=by_kind[METRICS],
         measures=by_kind[MEASURES],
         correlations=by_kind[CORRELATION],
+        concept_scores=by_kind[CONCEPT_SCORES],
+        followers=by_kind[FOLLOWERS],
     )
 
 

@@ -22,6 +22,7 @@ from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
+from darla.reports.sections.concepts import concepts_section
 from darla.reports.sections.learning_curves import curves_section
 from darla.reports.sections.opening import encoder_opening, opening
 from darla.reports.sections.protocol import protocol_section, provenance_section
@@ -77,11 +78,13 @@ def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Docum
         ),
         vision_section(data),
         causes_section(data),
+        concepts_section(data.concept_scores, data.followers),
         protocol_section(transfers),
         provenance_section(data),
     ]
     names = [transfer.scores.task for transfer in transfers]
-    title = f"Zero-shot transfer: {', '.join(names)}" if names else "Learning to see"
+    seen = "Learning to see" if data.encoders or not data.concept_scores + data.followers else "Concepts"
+    title = f"Zero-shot transfer: {', '.join(names)}" if names else seen
     return Document(title, _subtitle(data), tuple(section for section in sections if section and section.blocks))
 
 

@@ -82,6 +82,9 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
     for score in results["sym2img"].values():
         assert 0 <= score["accuracy"] <= 1
     assert set(results["judge"]) == set(results["ceiling"]) == set(results["img2sym"]) == set(Sprites().factor_names)
+    page = darla.report([scores.folder], tmp_path / "report").folder / "report.md"
+    assert "# Concepts" in page.read_text(encoding="utf-8")
+    assert "| symbol, held_out " in page.read_text(encoding="utf-8")
     again = score_concepts(runs / "scan", judge, tmp_path / "again", config)
     assert (again.folder / "scores.json").read_bytes() == (scores.folder / "scores.json").read_bytes()
 
@@ -139,13 +142,50 @@ def test_what_cannot_be_used_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_images_of_a_user_with_a_table_of_attributes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    lines = ["file,paint,size"]
+    for number in range(20):
+        paint, size = ("red", "green", "blue")[number % 3], ("small", "large")[number // 3 % 2]
+        if (paint, size) == ("red", "large"):
+            continue  # nobody has images of everything
+        pixels = np.zeros((16, 16, 3), np.uint8)
+        side = 4 if size == "small" else 10
+        pixels[3 : 3 + side, 3 : 3 + side, number % 3] = 255
+        Image.fromarray(pixels).save(f"mine/{number:02d}.png")
+        lines.append(f"{number:02d}.png,{paint},{size}")
+    Path("table.csv").write_text("\n".join(lines) + "\n")
+    see = "see mine --factors table.csv --preset beta-1 --vae.latent-dim 4 --training.steps 4 --training.batch-size 4"
+    assert cli.main([*see.split(), "--out", "encoder"]) == 0
+    learn = (
+        "concepts train encoder --data encoder-frames --out scan --held-out 2 --images 3 --steps 4 --operator-steps 4"
+    )
+    assert cli.main([*learn.split(), "--concepts", "11"]) == 2
+    # 3 paints and 2 sizes, alone and together, less the pair of which there is no image.
+    assert "more than the 11 there are" in capsys.readouterr().err
+    assert cli.main([*learn.split(), "--concepts", "9"]) == 0
+    assert "paint=red size=large" not in read_json(Path("scan/concepts.json"))["train"]
+    assert cli.main(["concepts", "imagine", "scan", "paint=red size=large", "--out", "sheet.png"]) == 0
+    assert cli.main(["concepts", "imagine", "scan", "paint=rde", "--out", "other.png"]) == 2
+    assert "did you mean 'red'" in capsys.readouterr().err
+    assert cli.main(["concepts", "describe", "scan", "mine/00.png"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()][-2:] == ["paint", "size"]
+    assert cli.main(["concepts", "judge", "encoder-frames", "--out", "judge", "--steps", "2"]) == 0
+    measure = "concepts measure scan --judge judge --data encoder-frames --out scores --images 4 --concepts 3"
+    assert cli.main(measure.split()) == 0
+
+
 @pytest.mark.slow
 def test_the_demonstration_writes_a_page_with_sheets_and_a_table_and_keeps_what_is_done(tmp_path: Path) -> None:
     from darla.experiments.concept_demo import INSTRUCTIONS, SHOWN, concept_demo
 
     page = concept_demo(tmp_path / "demo", scale=0.003)
     text = page.read_text(encoding="utf-8")
-    assert text.count("<img") >= len(SHOWN) + len(INSTRUCTIONS)
+    assert text.count("<img") >= len(SHOWN) + len(INSTRUCTIONS) + 1  # and the agent's film strip
+    assert "recombined, target" in text
     assert "IN COMMON, held_out" in text
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.safetensors")}
     assert concept_demo(tmp_path / "demo", scale=0.003) == page

@@ -14,6 +14,8 @@ from darla.vision.concepts.space import ANY, Concepts, ConceptSpace, matches
 
 DRAWS = 200_000
 """Concepts that are drawn, at most, to find some that may be used."""
+_AT_ONCE = 128
+"""Concepts that are compared with all images at once."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,13 @@ class Examples:
 
 
 def split_concepts(
-    space: ConceptSpace, count: int, held_out: int, seed: int, *, unseen: Concepts | None = None
+    space: ConceptSpace,
+    count: int,
+    held_out: int,
+    seed: int,
+    *,
+    unseen: Concepts | None = None,
+    shown: Concepts | None = None,
 ) -> Split:
     """Draw different concepts, each equally likely, to train on and to hold out.
 
@@ -50,6 +58,8 @@ def split_concepts(
         seed: of the draw.
         unseen: concepts (U, A), of which no image is to be an example: none that is trained on contains one of them,
             while those that are held out may.
+        shown: values of the images that there are, (M, A): each concept that is trained on describes one of them; None
+            where there are images of everything.
 
     Raises:
         InputError: there are not so many.
@@ -66,10 +76,24 @@ def split_concepts(
     concepts = space.concepts_at(order)
     barred = np.zeros(len(concepts), bool) if unseen is None else contains(concepts, unseen)
     allowed = np.flatnonzero(~barred)
+    if shown is not None:
+        allowed = _described(concepts, allowed, np.unique(shown, axis=0), count)
     if len(allowed) < count:
-        raise InputError(f"only {len(allowed)} concepts contain none of those to be unseen, but {count} are needed")
+        some = "have an image and contain" if shown is not None else "contain"
+        raise InputError(f"only {len(allowed)} concepts {some} none of those to be unseen, but {count} are needed")
     rest = np.delete(np.arange(len(concepts)), allowed[:count])
     return Split(concepts[allowed[:count]], concepts[rest[:held_out]])
+
+
+def _described(concepts: Concepts, rows: npt.NDArray[np.int64], shown: Concepts, count: int) -> npt.NDArray[np.int64]:
+    """Return those of some rows of concepts that describe an image of values `shown`; the first `count` will do."""
+    kept: list[int] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        kept += part[matches(concepts[part], shown).any(axis=1)].tolist()
+        if len(kept) >= count:
+            break
+    return np.array(kept, np.int64)
 
 
 def contains(concepts: Concepts, parts: Concepts) -> npt.NDArray[np.bool_]:

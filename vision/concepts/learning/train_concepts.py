@@ -27,6 +27,7 @@ from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.examples import (
     Examples,
     Split,
+    contains,
     draw_examples,
     operands,
     split_concepts,
@@ -95,16 +96,19 @@ def train_concepts(
     vision = load(source, config.trained.device)
     _check(vision, data, source)
     unseen = np.stack([space.parse(text) for text in config.unseen]) if config.unseen else None
-    split = split_concepts(space, config.concepts, config.held_out, seed, unseen=unseen)
+    shown = space.values_of(data.contexts) if isinstance(data, FrameSet) else None
+    if shown is not None and unseen is not None:
+        shown = shown[~contains(shown, unseen)]
+    split = split_concepts(space, config.concepts, config.held_out, seed, unseen=unseen, shown=shown)
     examples = draw_examples(data, space, split.train, config.images, seed, unseen=unseen)
     model = build_seeded(lambda: build_symbols(config, vision, space.symbol_size), seed_for(seed, config.method))
-    shown = encode_examples(vision, examples) if isinstance(model, SCAN) else examples.images
+    inputs = encode_examples(vision, examples) if isinstance(model, SCAN) else examples.images
     numbers = space.rows_of(split.held_out)
     rows, concepts = _named(space, split, examples, numbers, config.parts, seed)
     units = Units(rows[:, None], {"symbols": space.symbols(concepts)})
     first = train_model(
         model,
-        shown,
+        inputs,
         config.trained,
         out / CHECKPOINT / "symbols",
         seed_for(seed, "symbols"),
@@ -112,7 +116,7 @@ def train_concepts(
         label=config.method,
     )
     model.requires_grad_(False)
-    seen = shown if isinstance(model, SCAN) else encode_examples(vision, examples)
+    seen = inputs if isinstance(model, SCAN) else encode_examples(vision, examples)
     operators = build_seeded(lambda: Recombinator(vision.latent_dim), seed_for(seed, "operators"))
     second = train_model(
         operators,

@@ -1,0 +1,67 @@
+"""Tables of concepts and of agents that follow instructions, from the numbers in their `scores.json`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from darla.reports.document import Cell, Table
+
+Rows = list[tuple[str, ...]]
+_ACCURACY = (
+    "How often imagined images have the values that their concept specifies, and how far the values of open attributes "
+    "are from a uniform distribution (0 is best)"
+)
+_SUCCESS = (
+    "How often an agent takes what the instruction names, by what it is told, with 95 % intervals over seeds of "
+    "policies; an agent that ignores its instruction is right in one of four searches"
+)
+
+
+def score_rows(results: Mapping[str, Any]) -> Rows:
+    """Return the cells of the table of accuracy and diversity, the header first."""
+    rows: Rows = [("asked by", "accuracy", "diversity, nats", "concepts")]
+    for name, score in results["sym2img"].items():
+        spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
+        rows.append((name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])))
+    return rows
+
+
+def success_rows(results: Mapping[str, Any]) -> Rows:
+    """Return the cells of the table of success, the header first."""
+    told = list(next(iter(results["success"].values())))
+    others = told[1:]
+    rows: Rows = [("instructions, rooms", *told, *(f"{told[0]} − {each}" for each in others))]
+    for name, scores in results["success"].items():
+        cells = [_interval(scores[each]) for each in told]
+        rows.append((name, *cells, *(_interval(results["difference"][name][each]) for each in others)))
+    return rows
+
+
+def accuracy_table(results: Mapping[str, Any], name: str = "") -> Table:
+    """Return accuracy and diversity of a system of concepts; `name` says which, where there are several."""
+    return _table(_named(_ACCURACY, name), score_rows(results))
+
+
+def success_of_followers(results: Mapping[str, Any], name: str = "") -> Table:
+    """Return the success of agents that follow instructions; `name` says which run, where there are several."""
+    return _table(_named(_SUCCESS, name), success_rows(results))
+
+
+def markdown(rows: Rows) -> str:
+    """Return rows, the header first, as a table in Markdown."""
+    header, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([header, f"| --- |{' ---: |' * (len(rows[0]) - 1)}", *rest])
+
+
+def _named(caption: str, name: str) -> str:
+    return f"{name}: {caption[0].lower()}{caption[1:]}" if name else caption
+
+
+def _table(caption: str, rows: Rows) -> Table:
+    header, *rest = (tuple(map(Cell, row)) for row in rows)
+    return Table(caption, header, tuple(rest))
+
+
+def _interval(part: Mapping[str, Any]) -> str:
+    if part["low"] is None:
+        return f"{part['mean']:.2f}"
+    return f"{part['mean']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
