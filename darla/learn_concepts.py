@@ -275,27 +275,32 @@ def score_concepts(
 
 
 @checked_arguments
-def imagine(run: Artefact | Path | str, instruction: str, out: Path | str, *, count: int = 24, seed: int = 0) -> Path:
+def imagine(
+    run: Artefact | Path | str, instruction: str | Sequence[str], out: Path | str, *, count: int = 24, seed: int = 0
+) -> Path:
     """Write a sheet of images that a concept, or an instruction with operators, describes (sym2img).
 
     Args:
         run: an artefact of `associate`.
         instruction: such as `wall=cyan object=key`, or `(wall=cyan) AND (object=key)` (see
-            `darla.vision.concepts.operators`); an operator is computed by the network that was trained for it.
+            `darla.vision.concepts.operators`); an operator is computed by the network that was trained for it. Several
+            have their images below each other.
         out: the PNG to write.
-        count: images.
+        count: images of each.
         seed: of the samples.
 
     Returns:
         The path of the file.
 
     Raises:
-        InputError: the instruction cannot be read, or names what is not there; or the file is no PNG.
+        InputError: an instruction cannot be read, or names what is not there; or the file is no PNG.
     """
     out = _png(out)
     system = load_concepts(run)
-    images = system.imagine(system.follow(parse_instruction(system.space, instruction)), count, seed)
-    write_png(out, sheet([(instruction, images)]))
+    texts = [instruction] if isinstance(instruction, str) else list(instruction)
+    parsed = [parse_instruction(system.space, text) for text in texts]
+    images = [system.imagine(system.follow(each), count, seed) for each in parsed]
+    write_png(out, sheet(list(zip(texts, images, strict=True))))
     return out
 
 

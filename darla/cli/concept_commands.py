@@ -86,25 +86,28 @@ class ConceptsImagineCommand(Command):
     """
 
     runs: Run
-    concept: Annotated[
-        tyro.conf.Positional[str],
+    concepts: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(
             metavar="CONCEPT",
-            help="ATTRIBUTE=VALUE, several with spaces between; or several such with operators, as in "
-            '"(wall=cyan) AND (object=key)".',
+            help="ATTRIBUTE=VALUE, several in quotes with spaces between; or several such with operators, as in "
+            '"(wall=cyan) AND (object=key)". Of several concepts the images are below each other.',
         ),
     ]
     out: Sheet
     count: int = 24
-    """Images."""
+    """Images of each."""
     seed: int = 0
     """Seed of the samples."""
 
     def run(self) -> int:
         """Write."""
+        from darla.common import InputError
         from darla.learn_concepts import imagine
 
-        print(imagine(self.runs, self.concept, self.out, count=self.count, seed=self.seed))
+        if not self.concepts:
+            raise InputError("no concept was given; write ATTRIBUTE=VALUE, such as wall=cyan")
+        print(imagine(self.runs, self.concepts, self.out, count=self.count, seed=self.seed))
         return 0
 
 

@@ -54,6 +54,11 @@ def test_a_sheet_is_written_and_is_the_same_again(runs: Path, tmp_path: Path) ->
     first, second = (np.asarray(Image.open(tmp_path / each)) for each in ("a.png", "b.png"))
     np.testing.assert_array_equal(first, second)
     assert first.shape[0] > 2 * 64  # 14 images in two rows
+    words.insert(4, f"{name}=1")
+    assert cli.main([*words, "--out", str(tmp_path / "c.png")]) == 0
+    both = np.asarray(Image.open(tmp_path / "c.png"))
+    assert both.shape[0] > 4 * 64
+    assert cli.main([*words[:3], "--out", str(tmp_path / "d.png")]) == 2
 
 
 def test_an_operator_is_shown_beside_what_it_combines(runs: Path, tmp_path: Path) -> None:
