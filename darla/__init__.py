@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from darla.common.errors import InputError as InputError
     from darla.common.errors import TrainingDivergedError as TrainingDivergedError
     from darla.common.errors import WorkerDiedError as WorkerDiedError
+    from darla.common.tracking.trackers import tracking as tracking
     from darla.exchange_agents import ImportConfig as ImportConfig
     from darla.exchange_agents import export as export
     from darla.exchange_agents import import_agent as import_agent

@@ -24,8 +24,8 @@ from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
 from darla.agents.training.learning_curve import LearningCurve
 from darla.common import DarlaError, InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
-from darla.common.jobs.event_files import open_event_writer
 from darla.common.jobs.interrupts import Interrupts, delayed_interrupts
+from darla.common.tracking.event_files import open_event_writer
 
 _STEPS_BETWEEN_CHECKS = 512
 """Environment steps between two checks of weights and learning curve; one rollout of DQN is too short for them."""

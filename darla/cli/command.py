@@ -2,7 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
+
+import tyro
+
+Track = Annotated[
+    tyro.conf.DisallowNone[Literal["wandb", "mlflow"] | None],
+    tyro.conf.arg(
+        help="Tracker that gets everything that TensorBoard gets, as well: Weights & Biases (extra `wandb`) or MLflow "
+        "(extra `mlflow`), each set up as always, such as by WANDB_MODE or MLFLOW_TRACKING_URI. Also by DARLA_TRACK."
+    ),
+]
 
 
 class Command(ABC):
@@ -12,6 +22,8 @@ class Command(ABC):
     """Positional arguments of which several may be given, and one must be; tyro would accept none."""
     positional: ClassVar[int] = 0
     """Positional arguments before those."""
+    track: Track = None
+    """The tracker that stages write to besides TensorBoard; an option of the verbs that have it as a field."""
 
     @abstractmethod
     def run(self) -> int:

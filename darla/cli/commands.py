@@ -15,7 +15,7 @@ import tyro
 
 from darla.agents import ALGORITHMS, ActConfig
 from darla.agents import presets as agent_presets
-from darla.cli.command import Command
+from darla.cli.command import Command, Track
 from darla.common import Artefact, InputError, unknown_name
 from darla.common.graphics import require_graphics
 from darla.envs.domains import tasks
@@ -88,6 +88,7 @@ class CollectCommand(CollectConfig, Command):
     out: Out
     workers: int = 1
     """Worker processes that render. The frames do not depend on their number."""
+    track: Track = None
 
     def run(self) -> int:
         """Collect."""
@@ -118,6 +119,7 @@ class SeeCommand(Command):
     watch: tuple[str, ...] = ()
     """Metrics of `darla metrics`, such as `mig`, to log during training, to TensorBoard and `watched/`. They do not
     affect training."""
+    track: Track = None
     preset: Annotated[
         tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
@@ -177,6 +179,7 @@ class SelectCommand(Command):
     """Variant of UDR that ranks: relates the latents of two encoders by a Lasso, or by Spearman's rank correlation."""
     workers: tyro.conf.DisallowNone[int | None] = None
     """Encoders trained at the same time, one thread each; as many as there are cores if not given."""
+    track: Track = None
     images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
 
     def run(self) -> int:
@@ -219,6 +222,7 @@ class MetricsCommand(MetricsConfig, Command):
     """Master seed: of the choice of images, and of the metrics."""
     device: str = "cpu"
     """Device that encodes the images and computes the scores: `cpu` or `cuda`."""
+    track: Track = None
     images: Annotated[ImageOptions, _FLAT] = field(default_factory=ImageOptions)
 
     def run(self) -> int:
@@ -252,6 +256,7 @@ class ActCommand(Command):
     device: str = "cpu"
     """Device of the encoder, or of a policy on pixels: `cpu`, `cuda`, `cuda:1`, ..., or `auto`, a GPU if there is one.
     A policy on codes or on the state always runs on the CPU."""
+    track: Track = None
     preset: Annotated[
         tyro.conf.DisallowNone[str | None],
         tyro.conf.arg(
@@ -311,6 +316,7 @@ class TransferCommand(Command):
     out: Out
     workers: int = 1
     """Worker processes that run episodes. The result does not depend on their number."""
+    track: Track = None
     config: Annotated[TransferConfig, _FLAT] = field(default_factory=TransferConfig)
 
     def run(self) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from darla.cli.command import Command
+from darla.cli.command import Command, Track
 from darla.vision.concepts.learning.config import METHODS, ConceptsConfig
 
 Run = Annotated[
@@ -39,6 +39,7 @@ class ConceptsTrainCommand(Command):
     data: Data = None
     seed: int = 0
     """Master seed: of the concepts, the examples and the training."""
+    track: Track = None
     method: Annotated[str, tyro.conf.arg(help=f"One of {', '.join(f'`{name}`' for name in METHODS)}.")] = "scan"
     concepts: int = 133
     """Concepts to train on, drawn at random; 133 in the paper."""
@@ -182,6 +183,7 @@ class ConceptsJudgeCommand(Command):
     out: Out
     seed: int = 0
     """Master seed."""
+    track: Track = None
     images: int = 30_000
     """Images to train on."""
     steps: int = 4000
@@ -216,6 +218,7 @@ class ConceptsMeasureCommand(Command):
     data: Data = None
     seed: int = 0
     """Seed of the samples."""
+    track: Track = None
     images: int = 128
     """Images that are imagined of each concept."""
     concepts: int = 50
@@ -279,6 +282,7 @@ class ConceptsDemoCommand(Command):
     """Multiplies frames and training steps."""
     seed: int = 0
     """Master seed."""
+    track: Track = None
 
     def run(self) -> int:
         """Run it and print where the page is."""

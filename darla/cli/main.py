@@ -84,7 +84,11 @@ def _run(words: list[str]) -> int:
         raise unknown_name(f"verb after `darla {name}`:", options[0], following)
     if name not in VERBS:
         raise unknown_name("verb", name, {verb.split()[0] for verb in VERBS})
-    return parse(name, options).run()
+    command = parse(name, options)
+    from darla.common.tracking.trackers import chosen_tracker, tracking  # imports NumPy, which help does without
+
+    with tracking(command.track or chosen_tracker()):
+        return command.run()
 
 
 def _split_verb(words: Sequence[str]) -> tuple[str, list[str]]:

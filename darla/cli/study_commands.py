@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from darla.cli.command import Command
+from darla.cli.command import Command, Track
 from darla.common.errors import InputError
 from darla.common.progress import duration
 from darla.experiments import demos, studies
@@ -41,6 +41,7 @@ class DemoCommand(Command):
     """Folder to write everything to."""
     workers: Workers = None
     ray: Ray = None
+    track: Track = None
 
     def run(self) -> int:
         """Run the demonstration and print its table."""
@@ -69,6 +70,7 @@ class StudyRunCommand(Command):
     """Folder to write everything to; `runs/NAME-SCALE` if not given."""
     workers: Workers = None
     ray: Ray = None
+    track: Track = None
 
     def run(self) -> int:
         """Run the study and print its tables."""

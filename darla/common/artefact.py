@@ -50,8 +50,8 @@ _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
 CARD, CONFIG = "card.json", "config.json"
 """The two files that every artefact has."""
 _DIGESTED = ("kind", "seed", "inputs", "extra", "files")
-"""Keys of the card that its digest covers. Not covered are versions, hardware, command, times and `paths`, which differ
-between two runs with one result; the card's own checksum covers them."""
+"""Keys of the card that its digest covers. Not covered are versions, hardware, command, times, `paths` and `tracked`,
+which differ between two runs with one result; the card's own checksum covers them."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
 _PACKAGES_NOTE = "packages-"
@@ -448,6 +448,7 @@ def complete_artefact(
         "hardware": hardware(),
         "extra": dict(extra or {}),
         "paths": dict(paths or {}),
+        "tracked": _tracked(folder),
         "files": _hashes(folder),
     }
     card = _plain(card)  # as it is read back
@@ -492,6 +493,15 @@ def _noted_packages(folder: Path) -> dict[str, str]:
             if isinstance(noted, dict):
                 packages |= {str(name): str(version) for name, version in noted.items()}
     return dict(sorted(packages.items()))
+
+
+def _tracked(folder: Path) -> dict[str, Any]:
+    """Return where a tracker of experiments has the run, by the tracker's name; see `darla.common.tracking`."""
+    tracked = {}
+    for note in sorted((folder / TENSORBOARD).glob("*.json")):
+        with contextlib.suppress(InputError):
+            tracked[note.stem] = read_json(note)
+    return tracked
 
 
 @cache

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from darla.common.jobs.event_files import open_event_writer
+from darla.common.tracking.event_files import open_event_writer
 
 writer = open_event_writer(Path(sys.argv[1]), None)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # no file may be larger

@@ -106,3 +106,13 @@ def test_a_network_a_model_an_algorithm_and_an_agent(folder: Path) -> None:
     (folder / "my_agents.py").write_text(shown("own-agent.md", "python", "class Forward"))
     give(shown("own-agent.md", "text", "my_agents:forward").replace("runs/transfer", "runs/beside"))
     assert "straight on" in (folder / "runs" / "beside" / "scores.json").read_text()
+
+
+def test_a_tracker_gets_what_tensorboard_gets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+    commands = shown("tracking.md", "bash", "darla see").replace("runs/encoder", "runs/tracked")
+    give(commands.replace("runs/agent", "runs/tracked-agent"), "see", "act", see=f"--preset beta-1 {SEE}")
+    for name, number in (("tracked", "train/loss"), ("tracked-agent", "rollout/ep_rew_mean")):
+        run_id = Artefact.load(f"runs/{name}").card["tracked"]["mlflow"]["run_id"]
+        assert mlflow.MlflowClient().get_metric_history(run_id, number), number

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darla.common import seed_for
 from darla.common.artefact import TENSORBOARD
-from darla.common.jobs.event_files import open_event_writer
+from darla.common.tracking.event_files import open_event_writer
 from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.traversals import draw_sheets, grid, reconstruct, traversal_rows, traverse
@@ -106,14 +106,14 @@ class Monitor:
             writer.add_histogram("kl_per_latent", kl, step)
             with only_a_picture("the picture of traversals in TensorBoard"):
                 rows = traversal_rows(traverse(self.model, images[:1], kl, values=7, latents=12))
-                writer.add_image("traversals", grid(rows), step, dataformats="HWC")
+                writer.add_picture("traversals", grid(rows), step)
             with only_a_picture("the model's own pictures in TensorBoard"):
                 for name, sheet in draw_sheets(self.model, images, self.seed).items():
-                    writer.add_image(name, sheet, step, dataformats="HWC")
+                    writer.add_picture(name, sheet, step)
         if isinstance(self.model, VisionModel | DAE):
             with only_a_picture("the picture of reconstructions in TensorBoard"):
                 rows = reconstruct(self.model, images[:_DISPLAYED])
-                writer.add_image("reconstructions", grid(rows), step, dataformats="HWC")
+                writer.add_picture("reconstructions", grid(rows), step)
         for name, value in row.items():
             if name != "step":
                 writer.add_scalar(f"train/{name}", value, step)

@@ -12,6 +12,7 @@ from typing import Any
 from darla.common.errors import InputError
 from darla.common.jobs.worker_errors import report_faults
 from darla.common.threads import limit_threads
+from darla.common.tracking.trackers import chosen_tracker, tracking
 
 LOCAL = "local"
 """Instead of an address: a temporary cluster on this machine alone."""
@@ -33,7 +34,7 @@ class RayPool(Executor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Start `function` with `args` and `kwargs`, which are sent to another machine."""
-        future: Future[Any] = self._run.remote(function, args, kwargs).future()
+        future: Future[Any] = self._run.remote(function, args, kwargs, chosen_tracker()).future()
         return future
 
 
@@ -67,7 +68,8 @@ def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
         ray.shutdown()
 
 
-def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tracker: str | None) -> Any:
     report_faults()
     limit_threads(1)
-    return function(*args, **kwargs)
+    with tracking(tracker):
+        return function(*args, **kwargs)

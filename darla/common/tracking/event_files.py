@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    from darla.common.tracking.event_writer import EventWriter
 
 _WRITING_THREAD = "_AsyncWriterThread"
 """TensorBoard's thread that writes. What it raises, it raises in the thread that adds events as well."""
 
 
-def open_event_writer(folder: Path, purge_step: int | None) -> "SummaryWriter":
-    """Return a writer of TensorBoard events.
+def open_event_writer(folder: Path, purge_step: int | None) -> "EventWriter":
+    """Return a writer of TensorBoard events, which also writes to the tracker that is chosen (`tracking`).
 
     Args:
-        folder: of the event files.
+        folder: of the event files, in the folder of the artefact that is being written.
         purge_step: what an interrupted run wrote from this step on is hidden; it will be written again.
     """
-    from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+    from darla.common.tracking.event_writer import EventWriter  # PyTorch's writer takes a second to import
 
     _report_once()
-    return SummaryWriter(str(folder), purge_step=purge_step)
+    return EventWriter(folder, purge_step)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What stages write while they work: TensorBoard's event files, and the same to a tracker of experiments."""
