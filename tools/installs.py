@@ -6,6 +6,8 @@ from typing import Literal
 TRIED_EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("-m", "darla", "demo", "--preset", "tiny", "--ray", "local", "--out", "ray"),
     "data": ("-c", "import h5py; import darla.envs.image_data"),
+    "wandb": ("-c", "import darla.common.tracking.wandb_run"),
+    "mlflow": ("-c", "import darla.common.tracking.mlflow_run"),
     "car-racing": ("-m", "darla", "collect", "car-racing", "--frames", "200", "--out", "car-racing"),
 }
 """What Python is given to use an extra; one that is not named here is installed, and doctor and demo are run."""

@@ -158,7 +158,7 @@ def test_pictures_films_and_tables_are_in_the_store_of_mlflow(tmp_path: Path) ->
     run = client.get_run(run_id)
     assert run.info.run_name == "runs/encoder"
     assert run.data.params["vae.beta"] == "4.0"
-    assert run.data.tags["darla.kind"] == "encoder"
+    assert run.data.tags["kind"] == "encoder"
     assert run.info.status == "FINISHED"
     table = client.load_table(run.info.experiment_id, "table.json", run_ids=[run_id])
     assert table["factor"].tolist() == ["hue", "kind"]

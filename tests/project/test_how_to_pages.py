@@ -113,6 +113,6 @@ def test_a_tracker_gets_what_tensorboard_gets(folder: Path, monkeypatch: pytest.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
     commands = shown("tracking.md", "bash", "darla see").replace("runs/encoder", "runs/tracked")
     give(commands.replace("runs/agent", "runs/tracked-agent"), "see", "act", see=f"--preset beta-1 {SEE}")
-    for name, number in (("tracked", "train/loss"), ("tracked-agent", "rollout/ep_rew_mean")):
+    for name, number in (("tracked", "train/loss"), ("tracked-agent", "time/fps")):
         run_id = Artefact.load(f"runs/{name}").card["tracked"]["mlflow"]["run_id"]
         assert mlflow.MlflowClient().get_metric_history(run_id, number), number

@@ -32,9 +32,9 @@ class MlflowRun:
         experiment = _experiment(self._client)
         self._id = self._continue(str(known["run_id"])) if known.get("run_id") else None
         if self._id is None:
-            tags = {"darla.kind": run.kind, "darla.folder": str(run.folder)}
+            tags = {"kind": run.kind, "folder": str(run.folder)}
             if run.study is not None:
-                tags["darla.study"] = run.study
+                tags["study"] = run.study
             self._id = self._client.create_run(experiment, run_name=run.name, tags=tags).info.run_id
             parameters = [Param(_name(name), _short(value)) for name, value in _flat(run.config)]
             for start in range(0, len(parameters), _PARAMETERS):

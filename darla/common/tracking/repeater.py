@@ -1,27 +1,20 @@
 """What a stage logs, passed on to a tracker whose failures cost the stage nothing but a warning."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from darla.common.errors import DarlaError
 from darla.common.files import read_json, write_json
-from darla.common.tracking.trackers import Cell, Picture, TrackedRun, Tracker, chosen_tracker, tracker_class
-
-R = TypeVar("R")
-
-
-def without_failing(name: str, call: Callable[[], R]) -> R | None:
-    """Call something of a tracker; print a warning and return None if it raises."""
-    try:
-        return call()
-    except Exception as error:
-        lines = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-        print(f"{name} is left out, TensorBoard has everything ({reason})", file=sys.stderr, flush=True)
-        return None
+from darla.common.tracking.trackers import (
+    Cell,
+    Picture,
+    TrackedRun,
+    Tracker,
+    chosen_tracker,
+    tracker_class,
+    without_failing,
+)
 
 
 class Repeater:

@@ -2,19 +2,21 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from darla.common.errors import InputError, unknown_name
 from darla.common.files import read_json
 
+R = TypeVar("R")
 VARIABLE = "DARLA_TRACK"
 """Environment variable that names the tracker. Worker processes inherit it."""
 _STUDY = "study.json"
@@ -108,6 +110,17 @@ def tracker_class(name: str) -> type[Tracker]:
     return tracker
 
 
+def without_failing(name: str, call: Callable[[], R]) -> R | None:
+    """Call something of a tracker; print a warning and return None if it raises."""
+    try:
+        return call()
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+        print(f"{name} is left out, TensorBoard has everything ({reason})", file=sys.stderr, flush=True)
+        return None
+
+
 def chosen_tracker() -> str | None:
     """Return the name of the tracker that stages of this process use besides TensorBoard; None for no tracker."""
     return os.environ.get(VARIABLE) or None
@@ -135,8 +148,6 @@ def tracking(tracker: str | None) -> Iterator[None]:
     if tracker is None:
         yield
         return
-    from darla.common.tracking.repeater import without_failing
-
     prepare = tracker_class(tracker).prepare
     without_failing(tracker, prepare)
     before = os.environ.get(VARIABLE)
