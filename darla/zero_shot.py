@@ -36,10 +36,10 @@ from darla.common.artefact import CHECKPOINT
 from darla.common.checked_config import checked_arguments_but
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
+from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
-from darla.common.processes import worker_pool
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
 from darla.evaluation.episode_records import write_episodes

@@ -24,10 +24,10 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT, remove_partial
 from darla.common.checked_config import CheckedConfig, checked_arguments
 from darla.common.files import load_array, save_array, write_json
+from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
-from darla.common.processes import worker_pool
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path

@@ -12,7 +12,7 @@ import pool_work
 import pytest
 
 from darla.common.jobs.interrupts import delayed_interrupts
-from darla.common.processes import worker_pool
+from darla.common.jobs.processes import worker_pool
 
 
 def test_ctrl_c_waits_for_the_work_to_save(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from darla.common import InputError
 from darla.common.jobs.spawn_checks import pickled_bytes
 
-BEGINNING = "from darla.common.processes import worker_pool\n\n"
+BEGINNING = "from darla.common.jobs.processes import worker_pool\n\n"
 WORK = "with worker_pool(1) as pool:\n    print(pool.submit(abs, -5).result())\n"
 GUARDED = 'if __name__ == "__main__":\n' + "".join(f"    {line}\n" for line in WORK.splitlines())
 

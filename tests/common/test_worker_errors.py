@@ -10,8 +10,8 @@ import pytest
 
 from darla.common import DarlaError
 from darla.common.errors import WorkerDiedError
+from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.worker_errors import cause_of_death
-from darla.common.processes import worker_pool
 
 SENTENCES = {
     signal.SIGSEGV: r"died of a segmentation fault \(SIGSEGV\): usually two native libraries that clash",

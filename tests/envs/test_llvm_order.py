@@ -11,7 +11,7 @@ OWN = f"import darla.envs as e; env = e.make(e.EnvDomain('own', {OWN_WORLD!r}));
 OPENED = f"import gymnasium; gymnasium.make({OWN_WORLD!r}).reset(seed=0)\n"
 IN_A_POOL = """
 import os
-from darla.common.processes import worker_pool
+from darla.common.jobs.processes import worker_pool
 import pool_work
 if __name__ == '__main__':
     print(os.getpid())

@@ -18,10 +18,10 @@ from darla.common import InputError, is_complete
 from darla.common.errors import WorkerDiedError
 from darla.common.files import make_folder
 from darla.common.jobs.log import last_line, last_mark, log_of
+from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.ray_pool import ray_pool
 from darla.common.jobs.worker import do_work
 from darla.common.jobs.worker_errors import RESUMES, cause_of_death
-from darla.common.processes import worker_pool
 from darla.common.progress import duration
 from darla.common.threads import available_cores
 
