@@ -42,7 +42,14 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
         },
         "metrics": {"data": _DOMAIN, "rows": int, "preset": str},
         "transfer": {
-            "task": {"name": str, "source": _DOMAIN, "unlabeled": _DOMAIN, "targets": {str: _DOMAIN}},
+            "task": {
+                "name": str,
+                "unlabeled": _DOMAIN,
+                "source": _DOMAIN,
+                "validation": Optional(_DOMAIN),
+                "selection": Optional(_DOMAIN),
+                "targets": {str: _DOMAIN},
+            },
             "transfer": dict,
         },
         "concepts": {
@@ -61,7 +68,10 @@ CARD = {
     "seed": int,
     "inputs": {str: str},
     "wall_seconds": float,
+    "command": str,
     "versions": {str: str},
+    "commit": Optional(str),
+    "hardware": {"machine": str, "cores": int, "gpus": [str]},
     "extra": {"domain": Optional(_DOMAIN), "supervision": Optional(str)},
     "paths": dict,
     "files": {str: str},

@@ -72,6 +72,8 @@ def test_a_configuration_of_another_form_is_damaged(config: dict[str, Any], word
         ({"extra": {"domain": "x"}}, r"extra\.domain is 'x'"),
         ({"extra": {"supervision": []}}, r"extra\.supervision is \[\]"),
         ({"seed": True}, "seed is True"),
+        ({"hardware": {}}, r"hardware\.machine is None"),
+        ({"command": None}, "command is None"),
     ],
 )
 def test_a_card_of_another_form_is_damaged(card: dict[str, Any], words: str, tmp_path: Path) -> None:

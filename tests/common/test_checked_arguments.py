@@ -104,6 +104,14 @@ def test_rows_of_frames_are_numbers_of_frames(rows: np.ndarray) -> None:
         encode_frames(model, np.zeros((8, 64, 64, 3), np.uint8), rows)
 
 
+def test_names_of_metrics_may_be_any_sequence_and_an_empty_array_is_none() -> None:
+    codes, factors = np.random.default_rng(0).normal(size=(60, 2)), np.random.default_rng(1).integers(0, 3, (60, 1))
+    assert list(metrics.evaluate(codes, factors, np.array(["mig"]))) == ["mig"]
+    assert metrics.evaluate(codes, factors, np.array([])) == {}
+    with pytest.raises(InputError, match=r"unknown metric '1\.0'"):
+        metrics.evaluate(codes, factors, np.ones(1))
+
+
 def test_a_table_is_of_results() -> None:
     for wrong in ([1.5], torch.ones(2), {"mig": None}):
         with pytest.raises(InputError, match=r"results hold .*, but must hold what metrics return"):
@@ -142,6 +150,7 @@ CALLS = {
     "tasks.register": lambda wrong, out: tasks.register(wrong),
     "evaluate": lambda wrong, out: metrics.evaluate(np.eye(9), np.eye(9, dtype=int), ["mig"], seed=wrong),
     "mig": lambda wrong, out: metrics.mig(np.eye(9), np.eye(9, dtype=int), preset=wrong),
+    "evaluate names": lambda wrong, out: metrics.evaluate(np.eye(9), np.eye(9, dtype=int), wrong),
     "table": lambda wrong, out: metrics.table(wrong),
 }
 

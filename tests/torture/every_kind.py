@@ -1,5 +1,7 @@
 """The one list of kinds."""
 
+from importlib.util import find_spec
+
 import alterations
 import arguments
 import clocks
@@ -16,4 +18,5 @@ def kinds() -> list[Kind]:
     """Return every kind that this machine can try."""
     inputs = [*options.KINDS, *tasks_in_files.KINDS, *arguments.KINDS, *alterations.KINDS]
     accidents = [*kills.KINDS, *signals.KINDS, *disks.KINDS, *together.KINDS, *clocks.KINDS]
-    return [*inputs, *accidents, *(disks.REAL if disks.can_mount() else ())]
+    more = [*(disks.REAL if disks.can_mount() else ()), *(kills.RAY if find_spec("ray") else ())]
+    return [*inputs, *accidents, *more]

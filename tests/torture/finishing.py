@@ -12,6 +12,8 @@ from workshop import ARTEFACTS, CALLS, COMMANDS, study_work, workshop
 from darla.common import Artefact, DarlaError
 
 STAGES = (*COMMANDS, *CALLS)
+STUDIES = {"study": None, "study on Ray": "local"}
+"""Where the jobs of a study run: in processes of this machine, or on a cluster."""
 FINISHES, SPEAKS = "the same command finishes it, with the same bytes", "a sentence, never a traceback"
 TRUE = "exit code 0 means a whole artefact"
 ALONE = "no process stays behind"
@@ -24,13 +26,13 @@ def made_by(stage: str) -> str:
 
 def stage_work(stage: str, out: Path, before: Callable[[], None] | None = None) -> Callable[[], int]:
     """Return the work of a stage, or of the study, that writes `out`."""
-    if stage != "study":
+    if stage not in STUDIES:
         return workshop().work(stage, out, before)
 
     def work() -> int:
         if before is not None:
             before()
-        return study_work(out)()
+        return study_work(out, ray=STUDIES[stage])()
 
     return work
 
@@ -54,7 +56,7 @@ def moments(stage: str) -> int:
 
 def finished(stage: str, out: Path) -> str | None:
     """Give the command again, and return what is wrong with its result."""
-    ended = in_child(stage_work(stage, out), seconds=120)
+    ended = in_child(stage_work(stage, out), seconds=600 if stage in STUDIES else 120)
     if wrong := unexpected(ended):
         return f"given again: {wrong}"
     if ended.code != 0:
@@ -66,8 +68,8 @@ def finished(stage: str, out: Path) -> str | None:
 
 def whole(stage: str, out: Path) -> str | None:
     """Return what is wrong with a folder that should hold the result of a quiet run."""
-    folders = [out] if stage != "study" else [card.parent for card in sorted(out.rglob("card.json"))]
-    if stage == "study":
+    folders = [out] if stage not in STUDIES else [card.parent for card in sorted(out.rglob("card.json"))]
+    if stage in STUDIES:
         for name in ("study.json", "table.md", "paper-table.md", "scores.csv"):
             if not (out / name).is_file():
                 return f"{name} is missing"
@@ -80,7 +82,7 @@ def whole(stage: str, out: Path) -> str | None:
             return f"not whole: {error}"
         except Exception as error:
             return f"not whole: {type(error).__name__}: {error}"
-        if stage != "study" and artefact.digest != workshop().digest(made_by(stage)):
+        if stage not in STUDIES and artefact.digest != workshop().digest(made_by(stage)):
             return f"another result: {differing(artefact, stage)}"
     return None
 

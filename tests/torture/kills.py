@@ -33,9 +33,14 @@ def at_any_time() -> st.SearchStrategy[Any]:
     return st.tuples(st.sampled_from(STAGES), times)
 
 
-def of_the_study() -> st.SearchStrategy[Any]:
-    """Draw a time in seconds; the study takes about ten."""
-    return st.tuples(st.just("study"), st.lists(st.floats(0.0, 20.0), min_size=1, max_size=1).map(tuple))
+def of_the_study(where: str = "study", longest: float = 20.0) -> st.SearchStrategy[Any]:
+    """Draw a time in seconds; the study takes about ten, and twenty with a cluster that has to be started."""
+    return st.tuples(st.just(where), st.lists(st.floats(0.0, longest), min_size=1, max_size=1).map(tuple))
+
+
+def on_ray() -> st.SearchStrategy[Any]:
+    """Draw a time in seconds for the study on a cluster."""
+    return of_the_study("study on Ray", 30.0)
 
 
 def try_times(value: tuple[str, tuple[float, ...]]) -> Checked:
@@ -62,3 +67,5 @@ KINDS = (
     Kind("kill at any time", at_any_time, try_times, 2.5, _stage, shrinks=False, batch=10, events=_kills),
     Kind("kill of a study", of_the_study, try_times, 0.7, _stage, shrinks=False, batch=1, events=_kills),
 )
+RAY = (Kind("kill of a study on Ray", on_ray, try_times, 0.7, _stage, shrinks=False, batch=1, events=_kills),)
+"""Where Ray is installed."""

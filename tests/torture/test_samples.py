@@ -17,6 +17,7 @@ SAMPLES = {
     "kill at a moment": 4,
     "kill at any time": 3,
     "kill of a study": 0,
+    "kill of a study on Ray": 0,
     "signal": 3,
     "disk": 4,
     "at once": 2,
@@ -31,7 +32,7 @@ def kept(name: str, number: int, examples: int) -> None:
     """Try some inputs of a kind, and fail with the table if a promise is not kept."""
     kind = next((kind for kind in every_kind.kinds() if kind.name == name), None)
     if kind is None:
-        pytest.skip("needs a file system of its own, which only root may mount")
+        pytest.skip("needs Ray, or a file system of its own, which only root may mount")
     tally = Tally()
     run_batch(kind, tally, number, examples=examples)
     assert sum(tally.inputs.values()) >= min(examples, 2)

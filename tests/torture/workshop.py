@@ -179,9 +179,9 @@ def study(seed: int = 0) -> Study:
     return Study("tiny", (method,), ("count",), seeds=(seed,), frames=40, env_steps=32, transfer=transfer)
 
 
-def study_work(out: Path, seed: int = 0) -> Callable[[], int]:
-    """Return the work of that study, in one worker process."""
-    return explained(lambda: run_study(study(seed), out, workers=1))
+def study_work(out: Path, seed: int = 0, ray: str | None = None) -> Callable[[], int]:
+    """Return the work of that study, in one worker process, or on a Ray cluster of one core."""
+    return explained(lambda: run_study(study(seed), out, workers=1, ray=ray))
 
 
 @cache

@@ -60,9 +60,10 @@ def evaluate(
     Raises:
         InputError: an unknown name, arrays that mean nothing, or arrays that a metric asked for by name lacks.
     """
-    requested = [names] if isinstance(names, str) and names != "all" else names
-    check_metrics([] if names == "all" else [*requested, *(options or {})])
-    metrics = list(METRICS.values()) if names == "all" else [METRICS[name] for name in requested]
+    everything = isinstance(names, str) and names == "all"
+    requested = [names] if isinstance(names, str) else list(names)
+    check_metrics([] if everything else [*requested, *(options or {})])
+    metrics = list(METRICS.values()) if everything else [METRICS[name] for name in requested]
     readable = {name for metric in METRICS.values() for name in metric.needs.rows} if rows else set()
     for name in rows:
         if name not in readable:
@@ -79,7 +80,7 @@ def evaluate(
         continuous=continuous,
         rows=rows,
     )
-    if names == "all":
+    if everything:
         metrics = [metric for metric in metrics if _suffices(sample, metric)]
     results: dict[str, Result] = {}
     kept = {} if kept is None else kept
@@ -89,7 +90,7 @@ def evaluate(
                 kept[metric.name] = metric.of(sample, **(options or {}).get(metric.name, {}))
             results[metric.name] = kept[metric.name]
         except InputError:
-            if names != "all" or preset != "dlib":
+            if not everything or preset != "dlib":
                 raise
     if interval is not None and results:
         scorers = {name: _scorer(METRICS[name], (options or {}).get(name, {})) for name in results}
