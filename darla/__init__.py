@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from darla.learn_to_see import see as see
     from darla.rank_encoders import select as select
     from darla.record_film import film as film
+    from darla.reports.push_run import push as push
     from darla.score_encoder import metrics as metrics
     from darla.write_report import report as report
     from darla.zero_shot import transfer as transfer

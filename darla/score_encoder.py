@@ -80,8 +80,8 @@ def metrics(
     """
     started = time.monotonic()
     config = config or MetricsConfig()
-    folder = encoder.folder if isinstance(encoder, Artefact) else Path(encoder)
-    artefact = Artefact.load(folder, "encoder")
+    artefact = Artefact.load(encoder.folder if isinstance(encoder, Artefact) else encoder, "encoder")
+    folder = artefact.folder
     labeled = factor_table(_scored(artefact, data, out, images), config.rows, seed)
     try:
         kinds = _kinds(labeled, config)

@@ -8,6 +8,7 @@ TRIED_EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("-c", "import h5py; import darla.envs.image_data"),
     "wandb": ("-c", "import darla.common.tracking.wandb_run"),
     "mlflow": ("-c", "import darla.common.tracking.mlflow_run"),
+    "hub": ("-c", "import huggingface_hub; import darla.reports.push_run"),
     "car-racing": ("-m", "darla", "collect", "car-racing", "--frames", "200", "--out", "car-racing"),
 }
 """What Python is given to use an extra; one that is not named here is installed, and doctor and demo are run."""

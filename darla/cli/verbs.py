@@ -40,6 +40,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "transfer": Verb("commands:TransferCommand", "Evaluate agents, unchanged, in the source and in every target"),
         "film": Verb("commands:FilmCommand", "Record the same episode in source and target, as a GIF or as MP4"),
         "report": Verb("commands:ReportCommand", "Write the results as one HTML page and as Markdown"),
+        "push": Verb("sharing_commands:PushCommand", "Share a run on the Hugging Face hub, with a model card"),
         "export": Verb("exchange_commands:ExportCommand", "Write an agent as a zip for Stable-Baselines3, or as ONNX"),
         "import": Verb("exchange_commands:ImportCommand", "Make an agent of the weights in a zip of Stable-Baselines3"),
         "concepts train": Verb("concept_commands:ConceptsTrainCommand", "Learn concepts on top of an encoder (SCAN)"),

@@ -30,6 +30,7 @@ from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.jobs.locks import LOCK, only_one
 from darla.common.jobs.stopwatch import SECONDS
+from darla.common.sharing.hub import local_folder
 from darla.common.threads import available_cores
 
 if TYPE_CHECKING:
@@ -104,14 +105,15 @@ class Artefact:
         """Open an artefact and check every file against its hash.
 
         Args:
-            folder: the artefact.
+            folder: the artefact; `hf://USER/REPO` for one on the Hugging Face hub.
             kind: the kind that is needed; any if None.
 
         Raises:
+            InputError: it is on the hub, which cannot be reached, or the extra `hub` is not installed.
             ArtefactError: there is no artefact, it is incomplete or of another kind, its card or that of an artefact
                 inside it is altered, or a file is missing, altered or added.
         """
-        folder = Path(folder)
+        folder = local_folder(folder, kind)
         if not folder.is_dir():
             raise ArtefactError(f"no artefact at {folder}: there is no such folder")
         if not is_complete(folder):

@@ -133,8 +133,8 @@ class Registry(Mapping[str, T]):
 
 
 def is_import_path(name: str) -> bool:
-    """Return whether a name is written as an import path, `package.module:name`."""
-    return ":" in name
+    """Return whether a name is written as an import path, `package.module:name`, and not as a place on the hub."""
+    return ":" in name and not name.startswith("hf:/")
 
 
 def import_by_path(path: str, kind: str, folder: str = "") -> Any:

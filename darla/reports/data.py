@@ -14,6 +14,7 @@ from darla.common import Artefact, InputError, is_complete
 from darla.common.artefact import CARD, CONFIG
 from darla.common.csv_rows import read_rows
 from darla.common.files import read_json
+from darla.common.sharing.hub import HubReference, download
 from darla.evaluation.episode_records import EpisodeRecord, read_episodes
 from darla.evaluation.score_types import TransferScores
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, STRIPS, TRANSFER
@@ -99,13 +100,15 @@ def collect_artefacts(runs: Sequence[Path | str]) -> ReportData:
     The artefacts that a transfer or an agent was made from are added, unless they have been moved or deleted.
 
     Args:
-        runs: folders that are artefacts, or hold some at any depth.
+        runs: folders that are artefacts, or hold some at any depth; or such on the Hugging Face hub.
 
     Raises:
         InputError: a folder does not exist, holds nothing to report on, or an artefact is damaged.
     """
     artefacts: dict[str, Artefact] = {}
-    for run in map(Path, runs):
+    for given in runs:
+        reference = HubReference.parse(given)
+        run = Path(given) if reference is None else download(reference) / (reference.path or "")
         if not run.is_dir():
             raise InputError(f"no artefact at {run}: there is no such folder")
         opened = [Artefact.load(folder) for folder in _artefacts_below(run)]
