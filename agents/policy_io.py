@@ -14,6 +14,7 @@ from darla.agents.algorithms.registry import ALGORITHMS, MAX_SIZE, is_size
 from darla.agents.algorithms.settings import Observation
 from darla.agents.fine_tuning import extractor_arguments
 from darla.common import ArtefactError, InputError
+from darla.common.checked_config import check_field_types
 from darla.common.files import load_tensors, read_json, save_tensors, write_json
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class PolicyDescription:
         algorithm.check_architecture(self.architecture, inputs * self.frame_stack, self.n_actions)
         if self.precision not in (None, "float32", "bfloat16"):
             raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
+        check_field_types(self)  # those that nothing above has said more about
 
     def build(self, device: str = "cpu") -> "BasePolicy":
         """Build the policy network, with random weights that are to be overwritten."""

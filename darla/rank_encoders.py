@@ -33,6 +33,7 @@ from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
+from darla.common.threads import check_workers
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.frames.own_images import ImageOptions
 from darla.envs.image_data.factor_table import FactorTable, factor_table
@@ -88,6 +89,7 @@ def select(
         InputError: fewer than two seeds, an unknown preset, or an encoder that failed.
     """
     started = time.monotonic()
+    check_workers(workers)
     configs = settings if isinstance(settings, Mapping) else {name: presets.encoder(name) for name in settings}
     if ranking not in METHODS:
         raise InputError(f"ranking is {ranking!r}, but must be 'lasso' or 'spearman'")

@@ -40,6 +40,7 @@ from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
+from darla.common.threads import check_workers
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
 from darla.evaluation.episode_records import write_episodes
@@ -154,8 +155,7 @@ def transfer(
             the same method and seed, or `out` holds something else.
         WorkerDiedError: a worker process was killed.
     """
-    if workers < 1:
-        raise InputError(f"workers is {workers}, but must be at least 1")
+    check_workers(workers)
     config = config or TransferConfig()
     task = find_task(task)
     evaluated = load_agents(task, agents)

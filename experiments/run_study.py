@@ -26,7 +26,7 @@ from darla.common.graphics import require_graphics
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Failure, as_error, finish_jobs
 from darla.common.progress import duration
-from darla.common.threads import available_cores
+from darla.common.threads import available_cores, check_workers
 from darla.experiments import demos
 from darla.experiments.plan import Plan, plan
 from darla.experiments.status import LOGS, StudyPart, write_study
@@ -103,8 +103,7 @@ def run_study(
     require_graphics()
     if isinstance(study, str):
         study = named_study(study, scale)
-    if workers is not None and workers < 1:
-        raise InputError(f"workers is {workers}, but must be at least 1")
+    check_workers(workers)
     local_workers = available_cores() if workers is None else workers
     out = Path(out)
     work = plan(study, out)

@@ -159,7 +159,7 @@ def _sentence(box: str, name: str, words: Sequence[str], left_out: Sequence[str]
     if match := re.search(r"invalid choice '(.*?)' for argument '(\S+?)'\. Expected one of \((.*)\)", text):
         value, option, choices = match.groups()
         return str(unknown_name(f"value of {option}:", value, re.findall(r"'(.*?)'", choices)))
-    if match := re.match(r"Error parsing (?:config[\w.]*|[A-Z]\w+): (.*)", text):
+    if match := re.match(r"Error parsing (?:config[\w.-]*|[A-Z]\w+): (.*)", text):
         return match[1]  # raised by a configuration's own checks
     if match := re.match(r"Error parsing (\S+): .*(int\(\)|to float).*: '(.*)'", text):
         kind = "a whole number" if match[2] == "int()" else "a number"

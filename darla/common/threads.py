@@ -3,6 +3,8 @@
 import os
 import sys
 
+from darla.common.errors import InputError
+
 
 def available_cores() -> int:
     """Return the number of cores this process may run on."""
@@ -12,6 +14,19 @@ def available_cores() -> int:
 def default_threads(processes: int = 1) -> int:
     """Return the number of threads for each of `processes` that share this machine: at least one."""
     return max(1, available_cores() // max(1, processes))
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of worker processes that is none.
+
+    Args:
+        workers: None for as many as there are cores.
+
+    Raises:
+        InputError: it is less than 1.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}, but must be at least 1")
 
 
 def limit_threads(threads: int) -> None:

@@ -28,6 +28,7 @@ from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
+from darla.common.threads import check_workers
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
@@ -39,6 +40,7 @@ from darla.envs.image_data.stored_images import StoredImages
 from darla.envs.make_env import make
 
 SAMPLINGS = ("uniform", "random_policy", "grid")
+MOST_FRAMES = 1_000_000_000
 _FRAMES, _SHARD = 40_000, 1_000
 _DEFAULT_STRIDE = 8
 _GROUP_SIZE, _GROUP_RATIO = 20, 10
@@ -92,6 +94,8 @@ class CollectConfig(CheckedConfig):
         for name in ("frames", "shard_size"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InputError(f"{name} is {value}, but must be at least 1")
+        if self.frames is not None and self.frames > MOST_FRAMES:
+            raise InputError(f"frames is {self.frames}, but must be at most {MOST_FRAMES}, which is years of drawing")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}, but must not be negative")
         if self.stride is not None and self.sampling not in (None, "random_policy"):
@@ -192,8 +196,7 @@ def collect(
         InputError: an unknown task, a folder with something else in it, a full disk.
         WorkerDiedError: a process that draws has died.
     """
-    if workers < 1:
-        raise InputError(f"workers is {workers}, but must be at least 1")
+    check_workers(workers)
     if domain is None:
         domain = image_data(config.task) if config.task in IMAGE_DATA else tasks.get(config.task).unlabeled
     config = config.resolved(domain)

@@ -159,6 +159,7 @@ def rehash(folder, name):
         ('"net_arch": [', '"net_arch": [0, ', "at most 32 positive whole numbers"),
         ('"format": 2', '"format": 9', "policy format 9"),
         ('"latent_dim": 6', '"latent_dim": null', "latent_dim"),
+        ('"latent_dim": 6', '"latent_dim": 6, "encoder": -1.5', "encoder is -1.5, but must be text or None"),
     ],
 )
 def test_a_description_that_fits_no_policy_is_refused(agent_folder, encoder_folder, old, new, message):
