@@ -74,7 +74,8 @@ STRANGERS = (
     Install(
         "strangers",
         "3.11",
-        "cpu",
+        # timm needs torchvision, and PyPI's goes with PyPI's PyTorch alone.
+        "default",
         extras=("dev", "contrib", "data", "onnx", "timm"),
         suite=True,
         packages=("minigrid", "highway-env", "crafter", "pandas"),

@@ -315,6 +315,15 @@ def test_a_network_of_timm_has_its_published_preprocessing_and_weights_of_a_file
 
 
 @pytest.mark.skipif(find_spec("timm") is not None, reason="timm is installed")
+def test_a_torchvision_of_another_build_is_told_with_what_to_install(frames, own_module, monkeypatch):
+    (own_module / "timm.py").write_text('raise RuntimeError("operator torchvision::nms does not exist")')
+    monkeypatch.syspath_prepend(own_module)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "timm"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(InputError, match=r"torchvision was built for another PyTorch than .* pip install --force"):
+        darla.see(frames, own_module / "run", "timm:resnet18")
+
+
 def test_what_is_missing_for_timm_is_named(frames, own_module):
     with pytest.raises(
         InputError, match=r"networks of timm need the package timm; install it with: pip install 'darla"

@@ -328,7 +328,15 @@ def _timm() -> Any:
         raise InputError(
             f"networks of timm need the package {error.name}; install it with: pip install 'darla[timm]'"
         ) from error
-    except Exception as error:  # such as a torchvision that was built for another PyTorch
+    except Exception as error:
+        if "torchvision::" in str(error):
+            # PyPI's torchvision has no operators beside PyTorch's build for CPUs, and pip installs it there.
+            raise InputError(
+                f"timm cannot be imported: torchvision was built for another PyTorch than {torch.__version__} "
+                f"({error}); "
+                "install it from where PyTorch is from; beside the build for CPUs: pip install --force-reinstall "
+                "--no-deps torchvision --index-url https://download.pytorch.org/whl/cpu"
+            ) from error
         raise user_code_error("timm cannot be imported", error) from error
 
 
