@@ -32,6 +32,7 @@ from darla.envs import tasks
 
 Rng = np.random.Generator
 ROWS = (
+    "nothing",
     "a byte changed anywhere",
     "cut off anywhere",
     "a file of it removed",
@@ -77,18 +78,20 @@ def rezipped(archive: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 
 def altered_zip(row: str, archive: Path, rng: Rng) -> None:
     """Alter a zip of Stable-Baselines3."""
+    if row == ROWS[0]:  # shows that what raises is the alteration
+        return
     data = archive.read_bytes()
-    if row == ROWS[0]:
+    if row == ROWS[1]:
         archive.write_bytes(flipped(data, rng))
-    elif row == ROWS[1]:
-        archive.write_bytes(data[: int(rng.integers(len(data)))])
     elif row == ROWS[2]:
+        archive.write_bytes(data[: int(rng.integers(len(data)))])
+    elif row == ROWS[3]:
 
         def remove(members: dict[str, bytes]) -> None:
             del members[sorted(members)[int(rng.integers(len(members)))]]
 
         rezipped(archive, remove)
-    elif row == ROWS[3]:
+    elif row == ROWS[4]:
 
         def change(members: dict[str, bytes]) -> None:
             content = json.loads(members["data"])
@@ -116,20 +119,22 @@ def other_weight(saved: bytes, rng: Rng) -> bytes:
 
 def altered_folder(row: str, folder: Path, rng: Rng) -> None:
     """Alter an agent of darla."""
+    if row == ROWS[0]:
+        return
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file() and "tensorboard" not in path.parts
     )
     name = names[int(rng.integers(len(names)))]
-    if row == ROWS[0]:
+    if row == ROWS[1]:
         (folder / name).write_bytes(flipped((folder / name).read_bytes(), rng))
-    elif row == ROWS[1]:
+    elif row == ROWS[2]:
         data = (folder / name).read_bytes().rstrip()
         (folder / name).write_bytes(data[: int(rng.integers(len(data)))])
-    elif row == ROWS[2]:
-        (folder / name).unlink()
     elif row == ROWS[3]:
+        (folder / name).unlink()
+    elif row == ROWS[4]:
         chosen = [name for name in names if name.endswith(".json")]
         path = folder / chosen[int(rng.integers(len(chosen)))]
         content = json.loads(path.read_text())

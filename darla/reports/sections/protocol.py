@@ -139,7 +139,7 @@ def _machine(artefact: Artefact) -> str:
     """Return the versions, the commit and the hardware behind an artefact in one line."""
     card = artefact.card
     versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
-    commit = f", commit {card['commit']}" if card["commit"] else ""
+    commit = f", commit {card['commit']}" if card.get("commit") else ""
     hardware = card["hardware"]
     gpus = ", ".join(hardware["gpus"]) or "no GPU"
     return f"{versions}{commit}; {hardware['machine']}, {count(hardware['cores'], 'core')}, {gpus}"
