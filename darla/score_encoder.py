@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from darla.common import (
@@ -20,9 +22,10 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.artefact import CHECKPOINT
+from darla.common.artefact import CHECKPOINT, TENSORBOARD
 from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
+from darla.common.tracking.event_files import open_event_writer
 from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.own_images import ImageOptions, is_own_images
 from darla.envs.image_data.factor_table import FactorTable, Source, check_channels, factor_table
@@ -116,6 +119,7 @@ def metrics(
         log_variances=posterior.log_variance,
     )
     _write(out, results, labeled)
+    _log(out, results)
     inputs = {"encoder": artefact.digest}
     if isinstance(labeled.source, FrameSet):
         inputs["frames"] = labeled.source.digest
@@ -190,6 +194,17 @@ def _write(out: Path, results: dict[str, Result], images: FactorTable) -> None:
     text = f"{len(images)} images of {images.origin['name']}; factors: {describe_factors(results, images.names)}\n\n"
     write_bytes(out / TABLE, (text + table(results, "markdown") + "\n").encode())
     write_json(out / RESULTS, {"factors": list(images.names), "results": stored})
+
+
+def _log(out: Path, results: dict[str, Result]) -> None:
+    """Write the scores, the matrices and the table to TensorBoard."""
+    with closing(open_event_writer(out / TENSORBOARD, None)) as writer:
+        for name, result in results.items():
+            writer.add_scalar(f"metrics/{name}", result.score, 0)
+            if (matrix := out / MATRICES / f"{name}.png").is_file():
+                writer.add_picture(f"matrices/{name}", np.asarray(Image.open(matrix).convert("RGB")), 0)
+        rows = [(name, result.score, result.chance, result.ceiling) for name, result in results.items()]
+        writer.add_table("metrics", ("metric", "score", "chance", "ceiling"), rows, 0)
 
 
 def summary(artefact: Artefact) -> str:

@@ -14,13 +14,18 @@ in a target, or in another source than the task's, is refused unless its configu
 """
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import as_completed
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
 
 from darla.common import (
     Artefact,
@@ -32,7 +37,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.artefact import CHECKPOINT
+from darla.common.artefact import CHECKPOINT, TENSORBOARD
 from darla.common.checked_config import checked_arguments_but
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
@@ -41,8 +46,10 @@ from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
 from darla.common.threads import check_workers
+from darla.common.tracking.event_files import open_event_writer
 from darla.envs import TransferTask
 from darla.envs.domains.task_files import find_task
+from darla.envs.pictures import only_a_picture
 from darla.evaluation.episode_records import write_episodes
 from darla.evaluation.evaluated_agents import EvaluatedAgent, Named, load_agents
 from darla.evaluation.jobs import Evaluation, EvaluationJob, EvaluationWorker, evaluation_domains, one_thread
@@ -50,6 +57,12 @@ from darla.evaluation.score_types import TransferScores
 from darla.evaluation.scores import score
 from darla.evaluation.transfer_config import TransferConfig as TransferConfig
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVE_COLUMNS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
+
+if TYPE_CHECKING:
+    from darla.common.tracking.event_writer import EventWriter
+
+_ODD = re.compile(r"[^\w.=+-]+")
+"""What the names of TensorBoard's folders are kept free of."""
 
 
 class TransferResult(Artefact):
@@ -192,7 +205,7 @@ def transfer(
     )
     with Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch:
         _run(evaluation, workers)
-        _write(evaluation, config, folder)
+        _log(evaluation, _write(evaluation, config, folder), folder)
     artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
     made = complete_artefact(
         folder,
@@ -246,8 +259,8 @@ def _run_in_worker(job: EvaluationJob) -> None:
     _worker.run(job)
 
 
-def _write(evaluation: Evaluation, config: TransferConfig, folder: Path) -> None:
-    """Write the tables and the scores from the results of the jobs."""
+def _write(evaluation: Evaluation, config: TransferConfig, folder: Path) -> TransferScores:
+    """Write the tables and the scores from the results of the jobs, and return the scores."""
     jobs = evaluation.jobs()
     # By agent, then by domain: the order of reading, whatever the order of work.
     finished = sorted((job for job in jobs if job.kind == "episodes"), key=lambda job: (job.agent, job.domain))
@@ -270,6 +283,46 @@ def _write(evaluation: Evaluation, config: TransferConfig, folder: Path) -> None
         strips=tuple(strip for job in jobs if job.kind == "strip" and (strip := evaluation.strip(job)) is not None),
     )
     write_json(folder / SCORES, to_json(content))
+    return content
+
+
+def _log(evaluation: Evaluation, scores: TransferScores, folder: Path) -> None:
+    """Write curves, strips, films and the table to TensorBoard: a run for each agent, SB3's names for its numbers."""
+    from darla.reports.tables.transfer import score_table  # not at the top: see `TransferResult.__repr__`
+
+    jobs = evaluation.jobs()
+    with closing(open_event_writer(folder / TENSORBOARD, None)) as writer:
+        for number, agent in enumerate(evaluation.agents):
+            with closing(writer.branch(f"{_ODD.sub('-', agent.method)}/seed{agent.seed}")) as of_agent:
+                for job in (job for job in jobs if job.kind == "episodes" and job.agent == number):
+                    _log_agent(of_agent, evaluation, job)
+        for job in (job for job in jobs if job.kind == "strip"):
+            if (strip := evaluation.strip(job)) is not None:
+                with only_a_picture(evaluation.label(job)):
+                    name = f"{_ODD.sub('-', strip.method)}/{strip.target}"
+                    image = Image.open(folder / STRIPS / strip.file).convert("RGBA")
+                    paper = Image.new("RGBA", image.size, "white")
+                    picture = np.asarray(Image.alpha_composite(paper, image).convert("RGB"))
+                    writer.add_picture(f"strips/{name}", picture, 0)
+                    writer.add_film(f"films/{name}", evaluation.film(job).read_bytes(), 0)
+        table = score_table(scores)
+        columns = [" ".join(filter(None, (cell.text, cell.detail))) for cell in table.header]
+        rows = [[" ".join(filter(None, (cell.text, cell.detail))) for cell in row] for row in table.rows]
+        writer.add_table("scores", columns, rows, 0)
+
+
+def _log_agent(writer: "EventWriter", evaluation: Evaluation, job: EvaluationJob) -> None:
+    """Write the numbers of one agent in one domain: the curve of its snapshots, then those of the whole evaluation."""
+    agent, domain = evaluation.agents[job.agent], evaluation.domains[job.domain].name
+    result = evaluation.episodes(job)
+    for point in result.curve:
+        writer.add_scalar(f"eval/mean_reward_of_snapshot/{domain}", point.mean_return, point.env_steps)
+    episodes, step = result.episodes, agent.env_steps
+    writer.add_scalar(f"eval/mean_reward/{domain}", float(np.mean([each.return_ for each in episodes])), step)
+    writer.add_scalar(f"eval/mean_ep_length/{domain}", float(np.mean([each.length for each in episodes])), step)
+    successes = [each.success for each in episodes if each.success is not None]
+    if successes:
+        writer.add_scalar(f"eval/success_rate/{domain}", float(np.mean(successes)), step)
 
 
 def _curve(evaluation: Evaluation, job: EvaluationJob) -> list[dict[str, Any]]:

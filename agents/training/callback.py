@@ -21,7 +21,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from darla.agents.config import ActConfig
 from darla.agents.policy_io import save_weights, snapshot_file
 from darla.agents.training.checkpoints import load_checkpoint, save_checkpoint
-from darla.agents.training.learning_curve import LearningCurve
+from darla.agents.training.learning_curve import HEADER, LearningCurve
 from darla.common import DarlaError, InputError, Progress, TrainingDivergedError, seed_for
 from darla.common.artefact import CHECKPOINT, TENSORBOARD
 from darla.common.jobs.interrupts import Interrupts, delayed_interrupts
@@ -206,7 +206,8 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
     done = model.num_timesteps
     if done >= config.env_steps:
         return state
-    model.set_logger(Logger(None, [_TensorBoard(folder / TENSORBOARD, done)]))
+    board = _TensorBoard(folder / TENSORBOARD, done)
+    model.set_logger(Logger(None, [board]))
     try:
         # In the middle of a segment there is nothing to resume from: environments cannot be saved.
         announcement = (
@@ -228,6 +229,8 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
                 segments.check_weights()
                 raise
             segments.finish()
+            board.log_the_end(model)
+            board.writer.add_table("learning_curve", HEADER, state.curve.rows, model.num_timesteps)
     finally:
         model.logger.close()
     return state
@@ -239,3 +242,16 @@ class _TensorBoard(TensorBoardOutputFormat):
     def __init__(self, folder: Path, done: int) -> None:
         self.writer = open_event_writer(folder, done or None)
         self._is_closed = False
+        self._logged = -1
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        """Write what the algorithm logs."""
+        super().write(key_values, key_excluded, step)
+        self._logged = step
+
+    def log_the_end(self, model: BaseAlgorithm) -> None:
+        """Write the numbers since the algorithm logged last, of which a short run has no others."""
+        if self._logged == model.num_timesteps:
+            model.logger.dump(model.num_timesteps)
+        else:
+            model.dump_logs()  # type: ignore[attr-defined]  (on-policy and off-policy algorithms have it, their base not)

@@ -88,7 +88,6 @@ class CollectCommand(CollectConfig, Command):
     out: Out
     workers: int = 1
     """Worker processes that render. The frames do not depend on their number."""
-    track: Track = None
 
     def run(self) -> int:
         """Collect."""

@@ -39,7 +39,6 @@ class ConceptsTrainCommand(Command):
     data: Data = None
     seed: int = 0
     """Master seed: of the concepts, the examples and the training."""
-    track: Track = None
     method: Annotated[str, tyro.conf.arg(help=f"One of {', '.join(f'`{name}`' for name in METHODS)}.")] = "scan"
     concepts: int = 133
     """Concepts to train on, drawn at random; 133 in the paper."""
@@ -183,7 +182,6 @@ class ConceptsJudgeCommand(Command):
     out: Out
     seed: int = 0
     """Master seed."""
-    track: Track = None
     images: int = 30_000
     """Images to train on."""
     steps: int = 4000
@@ -218,7 +216,6 @@ class ConceptsMeasureCommand(Command):
     data: Data = None
     seed: int = 0
     """Seed of the samples."""
-    track: Track = None
     images: int = 128
     """Images that are imagined of each concept."""
     concepts: int = 50

@@ -28,6 +28,8 @@ _FONT_SIZE = 22
 # Gray that can be read on white and on black: the background of the strip is transparent.
 _INK = (118, 118, 118, 255)
 _GOOD, _BAD = (0, 148, 110, 255), (213, 94, 0, 255)
+_FILM_INTERVAL, _FILM_MS = 2, 90
+"""Environment steps between two images of the small film, and how long each is shown."""
 _TRIES = 64
 """Contexts of the source among which the one closest to the target's is chosen."""
 
@@ -73,8 +75,9 @@ def write_strip(
     protocol: EvaluationProtocol,
     columns: int,
     file: Path,
+    film: Path,
 ) -> StripRecord:
-    """Record one episode in the source and again in a target, and write both as one image.
+    """Record one episode in the source and again in a target, and write both as one image and as a small film.
 
     In a world whose states can be rendered in any context, both start with the same state where the domains allow it,
     so that only the appearance differs.
@@ -88,6 +91,7 @@ def write_strip(
         protocol: gives the evaluation seed, and whether actions are deterministic.
         columns: images of each episode, at most.
         file: the PNG to write.
+        film: the GIF to write, with the images of both episodes side by side.
     """
     seed = seed_for(protocol.evaluation_seed, "strip", target_name)
     source_context, target_context = paired_contexts(source, target, protocol.evaluation_seed, target_name)
@@ -99,6 +103,7 @@ def write_strip(
     interval = max(1, ceil(longest / columns))
     columns = min(columns, longest // interval + 1)
     write_bytes(file, _png(draw(episodes, interval, columns)))
+    write_bytes(film, _gif(episodes))
     return StripRecord(
         method=agent.method,
         seed=agent.seed,
@@ -245,6 +250,22 @@ def _legend(pen: ImageDraw.ImageDraw, right: int, top: int, ups: int, downs: int
         x -= 18
         _mark(pen, x, top + (22 if good else 6), good)
         x -= 30
+
+
+def _gif(episodes: Sequence[RecordedEpisode]) -> bytes:
+    """Return the images of episodes side by side as an animated GIF; one that is over keeps its last image."""
+    longest = max(len(episode.images) for episode in episodes)
+    frames = [
+        Image.fromarray(
+            np.hstack([to_rgb(episode.images[min(step, len(episode.images) - 1)]) for episode in episodes])
+            .repeat(_SCALE, 0)
+            .repeat(_SCALE, 1)
+        )
+        for step in range(0, longest, _FILM_INTERVAL)
+    ]
+    data = io.BytesIO()
+    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=_FILM_MS, loop=0)
+    return data.getvalue()
 
 
 @cache

@@ -125,7 +125,11 @@ class Evaluation:
 
     def files(self, job: EvaluationJob) -> list[Path]:
         """Return the files that a job writes beside its result."""
-        return [self.strips / f"{job.agent:02d}-{job.domain:02d}.png"] if job.kind == "strip" else []
+        return [self.strips / f"{job.agent:02d}-{job.domain:02d}.png", self.film(job)] if job.kind == "strip" else []
+
+    def film(self, job: EvaluationJob) -> Path:
+        """Return where a job keeps the small film of a strip, which is for TensorBoard and no part of the transfer."""
+        return (self.results / job.file).with_suffix(".gif")
 
     def label(self, job: EvaluationJob) -> str:
         """Return what a message calls a film strip."""
@@ -237,7 +241,7 @@ class EvaluationWorker:
                     domain.name,
                     evaluation.protocol,
                     evaluation.strip_frames,
-                    evaluation.files(job)[0],
+                    *evaluation.files(job),
                 )
             )
         return record

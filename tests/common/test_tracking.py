@@ -200,6 +200,49 @@ def test_a_tracker_that_fails_costs_a_warning_and_nothing_else(
     assert warnings == [f"failing is left out, TensorBoard has everything (OSError: no network at {moment})"]
 
 
+def test_a_branch_is_a_run_of_tensorboard_and_a_prefix_in_a_tracker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "printing.py").write_text(PRINTING)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("darla.common.tracking.trackers.TRACKERS", {"printing": "printing:Printing"})
+    folder = begin(tmp_path / "transfer")
+    with darla.tracking("printing"):
+        writer = open_event_writer(folder / "tensorboard", None)
+        for seed in (0, 1):
+            branch = writer.branch(f"DARLA/seed{seed}")
+            branch.add_scalar("eval/mean_reward", float(seed), 5)
+            branch.close()
+        writer.close()
+    assert capsys.readouterr().out.splitlines() == [
+        "{'DARLA/seed0/eval/mean_reward': 0.0}",
+        "{'DARLA/seed1/eval/mean_reward': 1.0}",
+        "closed",
+    ]
+    events = EventAccumulator(str(folder / "tensorboard" / "DARLA" / "seed1")).Reload()
+    assert [(each.step, each.value) for each in events.Scalars("eval/mean_reward")] == [(5, 1.0)]
+
+
+PRINTING = """
+class Printing:
+    def __init__(self, run, known):
+        pass
+
+    @staticmethod
+    def prepare():
+        pass
+
+    def identity(self):
+        return {"run_id": "1"}
+
+    def log_scalars(self, step, values):
+        print(values)
+
+    def close(self, *, failed):
+        print("closed")
+"""
+
+
 FAILING = """
 import os
 

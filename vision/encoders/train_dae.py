@@ -1,6 +1,8 @@
 """The first half of learning to see with features: train the denoising autoencoder and measure it."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,28 +63,28 @@ def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: i
     rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
     model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
     monitor = Monitor(model, frames, single_images(held_out), out, seed)
-    training = train_model(
-        model,
-        frames,
-        config.dae_training,
-        out,
-        seed_for(seed, "dae"),
-        rows=rows,
-        label="denoising autoencoder",
-        observe=monitor,
-    )
-    monitor.close()
-    return stage.finish(
-        lambda: _describe(model, frames, config, rows, held_out, out, seed),
-        training_seconds=training.seconds,
-        inputs={"frames": frames.digest},
-    )
+    with closing(monitor):
+        training = train_model(
+            model,
+            frames,
+            config.dae_training,
+            out,
+            seed_for(seed, "dae"),
+            rows=rows,
+            label="denoising autoencoder",
+            observe=monitor,
+        )
+
+        def describe() -> None:
+            monitor.conclude(_describe(model, frames, config, rows, held_out, out, seed), config.dae_training.steps)
+
+        return stage.finish(describe, training_seconds=training.seconds, inputs={"frames": frames.digest})
 
 
 def _describe(
     model: DAE, frames: LabeledFrames, config: SeeConfig, rows: Array, held_out: Array, out: Path, seed: int
-) -> None:
-    """Write weights, feature statistics, probes and images."""
+) -> dict[str, Any]:
+    """Write weights, feature statistics, probes and images; return the probes."""
     save_tensors(out / "model.safetensors", model.state_dict())
     measured = subsample(rows, config.statistics_frames, seed)
     moments = feature_statistics(model, batches(model, frames, measured))
@@ -100,3 +102,4 @@ def _describe(
     images = model.to_input(frames[held_out[:12]])
     with only_a_picture(f"the picture of reconstructions in {out}"):
         write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
+    return report

@@ -2,8 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+
+from torch import Tensor
 
 from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.checked_config import checked_arguments
@@ -118,25 +121,25 @@ def train_encoder(
         check_model(model, frames, units[0])
     at_first = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
     monitor = Monitor(model, frames, units[1], out, seed, watch)
-    training = train_model(
-        model,
-        frames,
-        config.training,
-        out,
-        seed_for(seed, "training"),
-        units=units[0],
-        label="learn to see",
-        observe=monitor,
-    )
-    monitor.close()
-    # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
-    return stage.finish(
-        lambda: _describe(model, frames, config, rows, held_out, out, seed, at_first),
-        training_seconds=training.seconds,
-        inputs=inputs,
-        extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
-        paths={FRAMES_PATH: frames.artefact.folder} if isinstance(frames, FrameSet) else {},
-    )
+    with closing(monitor):
+        training = train_model(
+            model,
+            frames,
+            config.training,
+            out,
+            seed_for(seed, "training"),
+            units=units[0],
+            label="learn to see",
+            observe=monitor,
+        )
+        # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
+        return stage.finish(
+            lambda: _describe(model, frames, config, rows, held_out, out, seed, at_first, monitor),
+            training_seconds=training.seconds,
+            inputs=inputs,
+            extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
+            paths={FRAMES_PATH: frames.artefact.folder} if isinstance(frames, FrameSet) else {},
+        )
 
 
 def _adopt(config: SeeConfig, dae: Artefact) -> SeeConfig:
@@ -165,6 +168,7 @@ def _describe(
     out: Path,
     seed: int,
     dead_at_first: float | None,
+    monitor: Monitor,
 ) -> None:
     """Fit the normalizer, then write weights, probes and images."""
     fit_normalizer(model, encode_frames(model, frames, subsample(rows, config.statistics_frames, seed)))
@@ -184,9 +188,14 @@ def _describe(
     if dead is not None and dead_at_first is not None and dead > max(_MANY_DEAD_UNITS, dead_at_first + _KILLED):
         print(_dead_units_warning(dead, dead_at_first, config), file=sys.stderr, flush=True)
     write_json(out / "probes.json", report)
-    if not model.has_decoder:
-        return
-    images = model.to_input(frames[held_out[:12]])
+    if model.has_decoder:
+        _draw(model, model.to_input(frames[held_out[:12]]), kl, out, seed)
+    film = out / "traversals.gif"
+    monitor.conclude(report, config.training.steps, film.read_bytes() if film.is_file() else None)
+
+
+def _draw(model: VisionModel, images: Tensor, kl: Array, out: Path, seed: int) -> None:
+    """Draw reconstructions, traversals and the model's own pictures of some images."""
     with only_a_picture(f"the picture of reconstructions in {out}"):
         write_png(out / "reconstructions.png", grid(reconstruct(model, images), scale=2))
     with only_a_picture(f"the picture of traversals in {out}"):

@@ -28,6 +28,7 @@ ACTIVE = 0.01
 MONITORED = 256
 """Held-out images that are evaluated during training."""
 _DISPLAYED = 8
+_PROBES = ("linear", "nonlinear", "chance", "ceiling")
 
 
 def code_statistics(model: VisionModel, batches: list[Tensor]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -124,6 +125,25 @@ class Monitor:
                 writer.add_scalar(f"metrics/{name}", value, step)
         writer.flush()
         return results
+
+    def conclude(self, probes: Mapping[str, Any], step: int, film: bytes | None = None) -> None:
+        """Write what was measured of the trained model.
+
+        Args:
+            probes: the content of `probes.json`.
+            step: the last one.
+            film: traversals as an animated GIF.
+        """
+        writer = self._open(step)
+        rows = [
+            (name, score["measure"], *(float(score[part]) for part in _PROBES))
+            for name, score in probes.items()
+            if isinstance(score, Mapping) and "measure" in score
+        ]
+        writer.add_table("probes", ("of the image", "measure", *_PROBES), rows, step)
+        if film is not None:
+            writer.add_film("traversals_film", film, step)
+        writer.flush()
 
     def close(self) -> None:
         """Close the event file, if one was opened."""

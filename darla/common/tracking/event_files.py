@@ -20,9 +20,10 @@ def open_event_writer(folder: Path, purge_step: int | None) -> "EventWriter":
         purge_step: what an interrupted run wrote from this step on is hidden; it will be written again.
     """
     from darla.common.tracking.event_writer import EventWriter  # PyTorch's writer takes a second to import
+    from darla.common.tracking.repeater import Repeater
 
     _report_once()
-    return EventWriter(folder, purge_step)
+    return EventWriter(folder, purge_step, Repeater.chosen(folder))
 
 
 @cache
