@@ -1,5 +1,6 @@
 """Agents that follow instructions, from concepts of rooms to a table and a film strip."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,19 @@ def test_differences_are_paired_by_seed() -> None:
     np.testing.assert_allclose([difference[each] for each in ("mean", "low", "high")], 0.2)
     assert "| trained, source | 0.77 (" in table(results)
     assert "0.20 (0.20 to 0.20)" in table(results)
+
+
+def test_a_table_from_a_file_is_that_of_the_run() -> None:
+    rows = [
+        {"told": told, "seed": 0, "instructions": asked, "rooms": rooms, "success": told == "symbol"}
+        for told in ("symbol", "nothing", "concept")  # in an order of its own; the first is compared with the others
+        for asked, rooms in (("trained", "source"), ("new words", "target"), ("recombined", "target"))
+    ]
+    results = score(rows)
+    assert table(json.loads(json.dumps(results, sort_keys=True))) == table(results)
+    head, _, first, *_ = table(results).splitlines()
+    assert head == "| instructions, rooms | symbol | concept | nothing | symbol − concept | symbol − nothing |"
+    assert first == "| trained, source | 1.00 | 0.00 | 0.00 | 1.00 | 1.00 |"
 
 
 def test_the_command_prints_the_table(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

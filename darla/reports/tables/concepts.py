@@ -6,6 +6,8 @@ from typing import Any
 from darla.reports.document import Cell, Table
 
 Rows = list[tuple[str, ...]]
+_TOLD, _ASKED = ("concept", "symbol", "nothing"), ("trained", "recombined", "new words")
+"""The order of columns and of rows."""
 _ACCURACY = (
     "How often imagined images have the values that their concept specifies, and how far the values of open attributes "
     "are from a uniform distribution (0 is best)"
@@ -19,7 +21,8 @@ _SUCCESS = (
 def score_rows(results: Mapping[str, Any]) -> Rows:
     """Return the cells of the table of accuracy and diversity, the header first."""
     rows: Rows = [("asked by", "accuracy", "diversity, nats", "concepts")]
-    for name, score in results["sym2img"].items():
+    for name in sorted(results["sym2img"], key=lambda each: not each.startswith("symbol")):
+        score = results["sym2img"][name]
         spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
         rows.append((name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])))
     return rows
@@ -27,13 +30,22 @@ def score_rows(results: Mapping[str, Any]) -> Rows:
 
 def success_rows(results: Mapping[str, Any]) -> Rows:
     """Return the cells of the table of success, the header first."""
-    told = list(next(iter(results["success"].values())))
+    # A file has its names in the order of the alphabet. Differences are from the one kind that has none.
+    first = next(iter(results["success"]))
+    compared = results["difference"][first]
+    told = sorted(results["success"][first], key=lambda each: (each in compared, _place(each, _TOLD)))
     others = told[1:]
     rows: Rows = [("instructions, rooms", *told, *(f"{told[0]} − {each}" for each in others))]
-    for name, scores in results["success"].items():
+    names = sorted(results["success"], key=lambda each: (each.endswith("target"), _place(each.split(",")[0], _ASKED)))
+    for name in names:
+        scores = results["success"][name]
         cells = [_interval(scores[each]) for each in told]
         rows.append((name, *cells, *(_interval(results["difference"][name][each]) for each in others)))
     return rows
+
+
+def _place(word: str, order: tuple[str, ...]) -> int:
+    return order.index(word) if word in order else len(order)
 
 
 def accuracy_table(results: Mapping[str, Any], name: str = "") -> Table:
