@@ -230,7 +230,7 @@ def train(model: BaseAlgorithm, config: ActConfig, seed: int, folder: Path, labe
                 raise
             segments.finish()
             board.log_the_end(model)
-            board.writer.add_table("learning_curve", HEADER, state.curve.rows, model.num_timesteps)
+            board.events.add_table("learning_curve", HEADER, state.curve.rows, model.num_timesteps)
     finally:
         model.logger.close()
     return state
@@ -240,7 +240,8 @@ class _TensorBoard(TensorBoardOutputFormat):
     """SB3's TensorBoard writer; on resuming it hides events that were logged after the checkpoint (`purge_step`)."""
 
     def __init__(self, folder: Path, done: int) -> None:
-        self.writer = open_event_writer(folder, done or None)
+        self.events = open_event_writer(folder, done or None)
+        self.writer = self.events  # as SB3 calls it
         self._is_closed = False
         self._logged = -1
 
@@ -254,4 +255,4 @@ class _TensorBoard(TensorBoardOutputFormat):
         if self._logged == model.num_timesteps:
             model.logger.dump(model.num_timesteps)
         else:
-            model.dump_logs()  # type: ignore[attr-defined]  (on-policy and off-policy algorithms have it, their base not)
+            model.dump_logs()

@@ -222,6 +222,11 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
         return 2, f"{_DISK_FULL[error.errno]}{where}; free some space, and the same command resumes where it stopped"
+    if isinstance(error, OSError) and (error.errno == errno.EROFS or "tfevents" in str(error.filename)):
+        from darla.common.files import why_not_written  # not at the top: it imports NumPy
+
+        # What darla writes says so itself; TensorBoard, and the libraries below, do not.
+        return 2, f"could not write {error.filename}: {why_not_written(error)}"
     if isinstance(error, OSError):
         return 2, _one_line(error)
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"):
