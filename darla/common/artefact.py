@@ -269,7 +269,7 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
             with running.locks:
                 try:
                     return stage(*args, **kwargs)
-                except InputError:
+                except (InputError, MemoryError):  # the second where the input asks for too much
                     for folder, topmost in reversed(running.begun):
                         _remove_if_only_begun(folder, topmost)
                     raise

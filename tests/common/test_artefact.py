@@ -225,9 +225,10 @@ def stage(folder: Path, config: dict, writes: int = 0, error: type[Exception] | 
     return complete_artefact(folder, "album", config, seed=0, inputs={}, wall_seconds=1.0)
 
 
-def test_a_stage_that_refuses_its_input_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        stage(tmp_path / "runs" / "a", {"width": -1}, error=InputError)
+@pytest.mark.parametrize("error", [InputError, MemoryError])
+def test_a_stage_that_refuses_its_input_leaves_no_folder(error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        stage(tmp_path / "runs" / "a", {"width": -1}, error=error)
     assert list(tmp_path.iterdir()) == []
     stage(tmp_path / "runs" / "a", {"width": 1})
 

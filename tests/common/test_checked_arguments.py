@@ -108,6 +108,8 @@ def test_names_of_metrics_may_be_any_sequence_and_an_empty_array_is_none() -> No
     codes, factors = np.random.default_rng(0).normal(size=(60, 2)), np.random.default_rng(1).integers(0, 3, (60, 1))
     assert list(metrics.evaluate(codes, factors, np.array(["mig"]))) == ["mig"]
     assert metrics.evaluate(codes, factors, np.array([])) == {}
+    with pytest.raises(InputError, match=r"names is .*, but must be names of metrics"):
+        metrics.evaluate(codes, factors, torch.tensor(1.0))
     with pytest.raises(InputError, match=r"unknown metric '1\.0'"):
         metrics.evaluate(codes, factors, np.ones(1))
 

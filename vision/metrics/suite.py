@@ -61,7 +61,7 @@ def evaluate(
         InputError: an unknown name, arrays that mean nothing, or arrays that a metric asked for by name lacks.
     """
     everything = isinstance(names, str) and names == "all"
-    requested = [names] if isinstance(names, str) else list(names)
+    requested = [names] if isinstance(names, str) else _listed(names)
     check_metrics([] if everything else [*requested, *(options or {})])
     metrics = list(METRICS.values()) if everything else [METRICS[name] for name in requested]
     readable = {name for metric in METRICS.values() for name in metric.needs.rows} if rows else set()
@@ -97,6 +97,13 @@ def evaluate(
         bounds = bootstrap(sample, scorers, interval if isinstance(interval, Interval) else Interval(interval))
         results = {name: replace_interval(result, bounds[name]) for name, result in results.items()}
     return results
+
+
+def _listed(names: Iterable[str]) -> list[str]:
+    try:
+        return list(names)
+    except Exception as error:  # a tensor that cannot be looked into is an iterable as well
+        raise InputError(f"names is {shown_value(names)}, but must be names of metrics") from error
 
 
 def _suffices(sample: Sample, metric: Metric) -> bool:
