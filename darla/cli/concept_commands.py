@@ -233,9 +233,10 @@ class ConceptsMeasureCommand(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class ConceptsActCommand(Command):
-    """Train agents that follow instructions, and try them where they have not learned.
+    """Train agents that follow instructions.
 
-    They search rooms for what an instruction names, told by its concept, by a raw symbol, or nothing at all.
+    They search rooms for what an instruction names, told by its concept, by a raw symbol, or nothing at all, and are
+    tried with other instructions and in other rooms.
     """
 
     runs: Run

@@ -74,6 +74,7 @@ CARD = {
     "hardware": {"machine": str, "cores": int, "gpus": [str]},
     "extra": {"domain": Optional(_DOMAIN), "supervision": Optional(str)},
     "paths": dict,
+    "tracked": Optional(dict),
     "files": {str: str},
 }
 """Of a card, whatever its kind."""

@@ -377,6 +377,7 @@ def test_help_tells_about_every_option(verb: str, capsys: pytest.CaptureFixture[
         "explore": "RUN",
         "check": "TASK",
         "concepts describe": "IMAGE",
+        "push": "USER/REPO",
     }.get(verb, "--out") in told
 
 

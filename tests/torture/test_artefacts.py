@@ -19,7 +19,7 @@ from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, load, train_encoder
 
 WRONG: list[Any] = [None, True, -1, 10**30, "", "x", [], {}, [[]], {"a": 1}, "../elsewhere", 0.5]
-OUTSIDE = {"versions", "hardware", "commit", "command", "wall_seconds", "paths"}
+OUTSIDE = {"versions", "hardware", "commit", "command", "wall_seconds", "paths", "tracked"}
 """Keys of a card that its digest leaves out."""
 
 
