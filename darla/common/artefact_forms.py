@@ -36,7 +36,16 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
         "dae": {"image_shape": _SHAPE, "dae": dict, "training": dict},
         "encoder": {"image_shape": _SHAPE, "see": _SEE},
         "agent": {
-            "act": {"train_domain": str, "algorithm": str, "observation": str, "settings": dict},
+            "act": {
+                "algorithm": str,
+                "settings": dict,
+                "env_steps": int,
+                "observation": str,
+                "frame_stack": int,
+                "augment": [str],
+                "fine_tune": bool,
+                "train_domain": str,
+            },
             "source": _DOMAIN,
             "validation": Optional(_DOMAIN),
         },

@@ -205,11 +205,11 @@ def _converted(image: Images, channels: int) -> npt.NDArray[np.uint8]:
 
 def _of_array(array: Any, where: str) -> OwnImages:
     """Describe an array, a memory map or a data set of HDF5."""
-    if not hasattr(array, "shape") or not hasattr(array, "dtype") or not isinstance(array.dtype, np.dtype):
-        try:
+    try:
+        if not hasattr(array, "shape") or not hasattr(array, "dtype") or not isinstance(array.dtype, np.dtype):
             array = np.asarray(array)  # a tensor of PyTorch, nested lists
-        except Exception as error:  # a tensor that has a gradient or no numbers, lists of different lengths
-            raise InputError(f"{where} are {shown_value(array)}, which is no array: {error}") from error
+    except Exception as error:  # a tensor that has a gradient or no numbers, lists of different lengths
+        raise InputError(f"{where} are {shown_value(array)}, which is no array: {error}") from error
     if array.dtype != np.uint8:
         raise InputError(
             f"{where} are {array.dtype} {tuple(array.shape)}, but must be uint8 from 0 to 255{_advice(array)}"

@@ -50,6 +50,23 @@ def _sealed(folder: Path, kind: str, config: dict[str, Any], **card: Any) -> Pat
     return folder
 
 
+AGENT = {
+    "act": {
+        "algorithm": "ppo", "settings": {}, "env_steps": 1, "observation": "images", "frame_stack": 1, "augment": [],
+        "fine_tune": False, "train_domain": "source",
+    },
+    "source": {"name": "source"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AGENT["act"])
+def test_a_setting_that_was_taken_out_of_an_agent_is_damage(name: str, tmp_path: Path) -> None:
+    assert Artefact.load(_sealed(tmp_path / "whole", "agent", AGENT)).kind == "agent"
+    less = {key: value for key, value in AGENT["act"].items() if key != name}
+    with pytest.raises(ArtefactError, match=rf"config\.json is damaged: act\.{name} is None"):
+        Artefact.load(_sealed(tmp_path / "other", "agent", {**AGENT, "act": less}))
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [

@@ -133,6 +133,7 @@ def test_a_photograph_is_turned_as_it_is_shown(tmp_path: Path) -> None:
         (np.array(["a"]), "must be uint8"),
         (torch.eye(4).to_sparse(), "which is no array"),
         (torch.ones(4, requires_grad=True), "which is no array"),
+        (torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "which is no array"),
         ([[1], [1, 2]], "which is no array"),
         (COLOR // 255, "hold only 0 and 1, which is nearly black"),
     ],
