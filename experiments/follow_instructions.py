@@ -254,7 +254,6 @@ def _encoded(
     layouts, numbers = draw_searches(domain, instructions, count, seed_for(seed, name))
     file = folder / CHECKPOINT / f"{name.replace(' ', '-')}-{domain.name}.safetensors"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         codes = encode_searches(system.vision, layouts, rooms, f"encode {name}, {domain.name}")
         save_tensors(file, {"codes": torch.from_numpy(codes)})
     return EncodedSearches(layouts, numbers, load_tensors(file)["codes"].numpy())

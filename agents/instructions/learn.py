@@ -57,7 +57,6 @@ def learn_to_follow(
     model: Any = build("ppo", SETTINGS, env, seed_for(seed, "policy"))
     with Progress(steps, label) as progress:
         model.learn(steps, callback=_Advance(progress))
-    folder.mkdir(parents=True, exist_ok=True)
     save_description(
         folder,
         PolicyDescription(

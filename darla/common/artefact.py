@@ -240,10 +240,8 @@ def is_complete(folder: Path | str) -> bool:
 class _RunningStage:
     """What a stage in this process is writing."""
 
-    begun: list[tuple[Path, Path]] = field(default_factory=list)
-    """Folders that it has begun, each with the first of its parents that was not there."""
-    records: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
-    """By folder that it has begun what its `CONFIG` holds."""
+    begun: list[tuple[Path, Path, Mapping[str, Any]]] = field(default_factory=list)
+    """Folders that it has begun, each with the first of its parents that was not there, and what its `CONFIG` holds."""
     locks: ExitStack = field(default_factory=ExitStack)
     locked: set[Path] = field(default_factory=set)
     """Folders that are locked until it ends."""
@@ -270,26 +268,27 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
                 try:
                     return stage(*args, **kwargs)
                 except (InputError, MemoryError):  # the second where the input asks for too much
-                    for folder, topmost in reversed(running.begun):
+                    for folder, topmost, _ in reversed(running.begun):
                         _remove_if_only_begun(folder, topmost)
                     raise
                 finally:
-                    _restore_records(running)
+                    for folder, _, record in running.begun:
+                        if folder.is_dir() and any(folder.iterdir()):
+                            with contextlib.suppress(InputError):
+                                _restore_record(folder, record)
         finally:
             _running.reset(token)
 
     return run
 
 
-def _restore_records(running: _RunningStage) -> None:
-    """Write `CONFIG` anew in folders that were removed while the stage ran, and into which it has written since.
+def _restore_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `CONFIG` anew in a folder that was removed while a stage ran, and that is there again.
 
-    What lies there is the stage's own, so the same command is to go on there.
+    What was written into it since is the stage's own, so the same command is to go on there.
     """
-    for folder, record in running.records.items():
-        if folder.is_dir() and not (folder / CONFIG).exists() and any(folder.iterdir()):
-            with contextlib.suppress(InputError):
-                write_json(folder / CONFIG, record)
+    if folder.is_dir() and not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, record)
 
 
 def _remove_if_only_begun(folder: Path, topmost: Path) -> None:
@@ -360,8 +359,7 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
         write_json(record, wanted)
     if (running := _running.get()) is not None and not is_complete(folder):
         _lock(folder)
-        running.begun.append((folder.absolute(), topmost))
-        running.records[folder.absolute()] = wanted
+        running.begun.append((folder.absolute(), topmost, wanted))
     return folder
 
 
@@ -463,12 +461,8 @@ def complete_artefact(
 
 
 def _was_removed(folder: Path, record: Mapping[str, Any]) -> ArtefactError:
-    """Return the error for a folder that was removed or altered while it was written.
-
-    What was written into it since is a stage's own, so the same command is to go on there.
-    """
-    if folder.is_dir() and not (folder / CONFIG).exists():
-        write_json(folder / CONFIG, record)
+    """Return the error for a folder that was removed or altered while it was written; its `CONFIG` is there again."""
+    _restore_record(folder, record)
     return ArtefactError(
         f"{folder} was removed or altered while it was being written ({CONFIG} or another file is missing or another); "
         "give the command again"

@@ -4,7 +4,7 @@ Hashes show that a file was altered; they show nothing where they were renewed. 
 when the artefact is opened, and not where some stage cannot use it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -99,21 +99,21 @@ def first_of_another_form(value: Any, form: Any, path: str = "") -> tuple[str, A
     """
     if isinstance(form, Optional):
         return None if value is None else first_of_another_form(value, form.form, path)
-    if isinstance(form, list):
-        members = list(enumerate(value)) if isinstance(value, list) else None
-        parts = None if members is None else [(f"{path}[{place}]", member, form[0]) for place, member in members]
-    elif isinstance(form, dict) and str in form:
-        named = value.items() if isinstance(value, dict) else None
-        parts = None if named is None else [(_joined(path, key), member, form[str]) for key, member in named]
-    elif isinstance(form, dict):
-        known = value if isinstance(value, dict) else None
-        parts = None if known is None else [(_joined(path, key), known.get(key), each) for key, each in form.items()]
-    else:
-        parts = [] if _is(value, form) else None
-    if parts is None:
+    if not _is(value, type(form) if isinstance(form, list | dict) else form):
         return path, value
-    wrong = (first_of_another_form(member, each, name) for name, member, each in parts)
+    wrong = (first_of_another_form(member, each, name) for name, member, each in _parts(value, form, path))
     return next((each for each in wrong if each is not None), None)
+
+
+def _parts(value: Any, form: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Return place, value and form of each part of a list or a dict that has a form."""
+    if isinstance(form, list):
+        for place, member in enumerate(value):
+            yield f"{path}[{place}]", member, form[0]
+    elif isinstance(form, dict):
+        every = form.get(str)
+        for key in form if every is None else value:
+            yield _joined(path, key), value.get(key), form[key] if every is None else every
 
 
 def _is(value: Any, kind: type) -> bool:

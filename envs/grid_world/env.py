@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from darla.common import InputError
+from darla.envs.env_arguments import check_render_mode, check_steps
 from darla.envs.worlds.grid_world import GRID_WORLD, TWO_SQUARES
 
 Image = npt.NDArray[np.uint8]
@@ -66,10 +67,8 @@ class GridWorld(gymnasium.Env[Image, np.int64]):
             raise InputError(f"squares is {squares!r}, but must be 1 or 2")
         if resolution < 16 or resolution % 16:
             raise InputError(f"resolution is {resolution!r}, but must be a multiple of 16 pixels")
-        if steps < 1:
-            raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
-        if render_mode not in (None, "rgb_array"):
-            raise InputError(f"render_mode is {render_mode!r}, but must be None or 'rgb_array'")
+        check_steps(steps)
+        check_render_mode(render_mode)
         self.space = (GRID_WORLD if squares == 1 else TWO_SQUARES).space
         self.context = self._default_context = self.space.context(context)
         self.max_episode_steps, self.render_mode = steps, render_mode

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from darla.common import InputError
 from darla.envs.domains.domain import Domain
 from darla.envs.domains.specs import Choice
+from darla.envs.env_arguments import check_render_mode, check_steps
 from darla.envs.image_data.rooms import Rooms
 from darla.envs.room_search.search import AZIMUTHS, STEPS, Searches, draw_layout, wanted_of
 from darla.envs.worlds.room_search import ACTIONS, KINDS, ROOM_SEARCH
@@ -55,10 +56,8 @@ class RoomSearch(gymnasium.Env[Observation, np.int64]):
         steps: int = STEPS,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise InputError(f"render_mode is {render_mode!r}, but must be None or 'rgb_array'")
-        if steps < 1:
-            raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
+        check_render_mode(render_mode)
+        check_steps(steps)
         if instructions is None:
             instructions = [{"object": kind} for kind in KINDS]
         if not instructions:

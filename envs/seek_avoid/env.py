@@ -16,6 +16,7 @@ from gymnasium import spaces
 from darla.common import InputError, unknown_name
 from darla.envs.domains.domain import Domain
 from darla.envs.domains.factor_space import Context
+from darla.envs.env_arguments import check_render_mode, check_steps
 from darla.envs.seek_avoid.objects import OBJECT_SETS, WIDEST, Kind
 from darla.envs.seek_avoid.opengl import FrameBuffer, context
 from darla.envs.seek_avoid.room_size import (
@@ -84,8 +85,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
             raise unknown_name("size", str(size), ROOM_SIZES)
         if actions not in (3, 9):
             raise InputError(f"actions is {actions!r}, but must be 3 or 9")
-        if render_mode not in (None, "rgb_array"):
-            raise InputError(f"render_mode is {render_mode!r}, but must be None or 'rgb_array'")
+        check_render_mode(render_mode)
         if view not in ("agent", "top"):
             raise InputError(f"view is {view!r}, but must be 'agent' or 'top'")
         if not 16 <= resolution <= 1024:
@@ -99,8 +99,7 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         self.domain = domain
         self.room_size = ROOM_SIZES[size]
         self.max_episode_steps = steps if steps is not None else self.room_size.steps
-        if self.max_episode_steps < 1:
-            raise InputError(f"steps is {steps!r}, but an episode has at least 1 step")
+        check_steps(self.max_episode_steps)
         self._moves = tuple((ACTIONS_3 if actions == 3 else ACTIONS_9).values())
         self.action_space = spaces.Discrete(actions)
         self.observation_space = spaces.Box(0, 255, (resolution, resolution, 3), np.uint8)

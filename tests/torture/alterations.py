@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from altering import alter, alterations, copied, files_of
+from altering import OUTSIDE, alter, alterations, copied, files_of
 from children import darla, explained, in_child, unexpected
 from finishing import SPEAKS, STAGES, differing, killed_at, made_by, moments, stage_work
 from hypothesis import strategies as st
@@ -25,8 +25,6 @@ CHAIN = "with hashes renewed: refused, or another digest"
 USES = "what uses it ends in success or in a sentence"
 NO_DAMAGE = "no damage of unfinished work ends under a valid hash"
 """A file that somebody adds to an unfinished artefact becomes part of it; its digest says so."""
-OUTSIDE = {"versions", "hardware", "commit", "command", "wall_seconds", "paths", "tracked", "sha256"}
-"""Keys of a card that its digest leaves out, as docs/reliability.md says."""
 USERS = {
     "frames": "see {it} --preset beta-1 --vae.latent-dim 2 --training.steps 1 --training.batch-size 8 --out {out}",
     "encoder": "metrics {it} --names mig --out {out}",

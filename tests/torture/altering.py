@@ -13,6 +13,8 @@ WRONG: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 10**30, 0.5, -0.5, 1e300, "", "x", "../elsewhere", "/", "x" * 300),
     *([], {}, [[]], [None], [1], ["a"], {"a": 1}),
 )
+OUTSIDE = {"versions", "hardware", "commit", "command", "wall_seconds", "paths", "tracked", "sha256"}
+"""Keys of a card that its digest leaves out, as docs/reliability.md says."""
 DELETED = "(deleted)"
 """In place of a value: the entry is taken out."""
 Alteration = tuple[Any, ...]
