@@ -15,6 +15,7 @@ from darla.agents.algorithms.registry import ALGORITHMS, Memory
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
 from darla.agents.vec_env.latents import FrozenEncoder, Precision
 from darla.common import Artefact, InputError, open_artefact
+from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import checked_arguments
 from darla.envs.state_vector import state_vectors
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 Images = np.ndarray[Any, np.dtype[np.uint8]]
 Infos = Sequence[Mapping[str, Any]]
-
-ENCODER_PATH = "encoder_path"
-"""Entry of an agent's card: folder of its encoder when it was trained, relative to the agent's folder."""
 
 
 class Actor(Protocol):
@@ -294,6 +292,11 @@ class Agent:
         return (*one[:-1], one[-1] * self.description.frame_stack)
 
 
+def encoder_folder(agent: Artefact) -> Path:
+    """Return where the encoder of an agent lies: where it was when the agent was trained, else beside the policy."""
+    return agent.place_of(ENCODER_PATH) or agent.folder / "encoder"
+
+
 def _encoder_for(
     artefact: Artefact,
     description: PolicyDescription,
@@ -308,7 +311,7 @@ def _encoder_for(
             )
         return None
     if encoder is None:
-        encoder = artefact.folder / str(artefact.card["paths"].get(ENCODER_PATH, "encoder"))
+        encoder = encoder_folder(artefact)
         if not encoder.is_dir():
             raise InputError(f"the encoder of {artefact.folder} is not at {os.path.normpath(encoder)}; name its folder")
     precision: Precision = "bfloat16" if description.precision == "bfloat16" else "float32"

@@ -13,7 +13,7 @@ from typing import Any
 
 from darla.agents import ALGORITHMS, ActConfig, Agent, FrozenEncoder, PolicyDescription, make_vec
 from darla.agents.actions import bounds_of, count
-from darla.agents.agent import ENCODER_PATH
+from darla.agents.agent import encoder_folder
 from darla.agents.exchange.onnx_graph import write_onnx
 from darla.agents.exchange.sb3_zip import load_policy, plain_layers, read_zip, write_zip
 from darla.agents.exchange.whole_policy import whole_policy
@@ -28,6 +28,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but
 from darla.common.files import sha256, write_bytes
 from darla.envs import TransferTask
@@ -85,8 +86,7 @@ def export(agent: Artefact | Path | str, out: Path | str, *, encoder: Artefact |
     loaded = Agent.load(opened, encoder)
     opened_encoder = None
     if loaded.encoder is not None:
-        place = encoder or opened.folder / str(opened.card["paths"][ENCODER_PATH])
-        opened_encoder = open_artefact(place, "encoder")
+        opened_encoder = open_artefact(encoder or encoder_folder(opened), "encoder")
     description, policy = whole_policy(loaded, opened_encoder)
     if out.suffix == ".onnx":
         write_onnx(out, description, policy)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darla.agents import Agent
+from darla.agents.agent import encoder_folder
 from darla.common import Artefact, InputError
 from darla.common.checked_config import checked_arguments
 from darla.envs.domains.world import names_of_actions
@@ -111,7 +112,7 @@ def _agent(artefact: Artefact) -> PolicyView | None:
 
 def _encoder_of(agent: Artefact) -> Artefact:
     # Loading the agent has found it there, with the digest that it was trained on.
-    return Artefact.load(agent.folder / str(agent.card["paths"]["encoder_path"]), "encoder")
+    return Artefact.load(encoder_folder(agent), "encoder")
 
 
 def _column(

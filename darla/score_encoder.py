@@ -22,7 +22,7 @@ from darla.common import (
     unknown_name,
     writes_nothing_if_refused,
 )
-from darla.common.artefact import CHECKPOINT, TENSORBOARD
+from darla.common.artefact import CHECKPOINT, ENCODER_PATH, TENSORBOARD
 from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.common.tracking.event_files import open_event_writer
@@ -123,7 +123,7 @@ def metrics(
     inputs = {"encoder": artefact.digest}
     if isinstance(labeled.source, FrameSet):
         inputs["frames"] = labeled.source.digest
-    paths = {"encoder_path": os.path.relpath(folder.resolve(), out.resolve())}  # for the report
+    paths = {ENCODER_PATH: os.path.relpath(folder.resolve(), out.resolve())}  # for the report
     seconds = time.monotonic() - started
     return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
 
@@ -158,9 +158,9 @@ def _training_data(encoder: Artefact) -> Source:
     name = domain.get("name")
     if "factors" in domain and name in IMAGE_DATA:
         return str(name)
-    place = encoder.card["paths"].get(FRAMES_PATH)
-    if place is not None and is_complete(encoder.folder / place):
-        frames = FrameSet.open(Path(os.path.normpath(encoder.folder / place)))
+    place = encoder.place_of(FRAMES_PATH)
+    if place is not None and is_complete(place):
+        frames = FrameSet.open(Path(os.path.normpath(place)))
         if frames.digest == encoder.card["inputs"].get("frames"):
             return frames
     raise InputError(

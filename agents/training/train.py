@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from darla.agents.actions import bounds_of, count
-from darla.agents.agent import ENCODER_PATH, Actor, Agent
+from darla.agents.agent import Actor, Agent
 from darla.agents.algorithms.build import build, policy_space
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import Observation
@@ -42,6 +42,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import checked_arguments
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes

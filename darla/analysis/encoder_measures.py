@@ -23,6 +23,7 @@ from darla.common import (
     start_artefact,
     writes_nothing_if_refused,
 )
+from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import CheckedConfig
 from darla.common.files import write_json
 from darla.common.json_records import load_json, to_json
@@ -142,7 +143,7 @@ def measure(
         seed=config.seed,
         inputs={"encoder": encoder.digest, "frames": frames.digest},
         wall_seconds=time.monotonic() - started,
-        paths={"encoder_path": os.path.relpath(encoder.folder.resolve(), folder.resolve())},
+        paths={ENCODER_PATH: os.path.relpath(encoder.folder.resolve(), folder.resolve())},
     )
 
 

@@ -59,6 +59,8 @@ _PACKAGES_NOTE = "packages-"
 """How the names of the notes of `note_packages` begin."""
 _LONGEST_VALUE = 120
 """Characters of a value that an error message prints."""
+ENCODER_PATH = "encoder_path"
+"""Entry of a card's `paths`: folder of the encoder that an artefact was made with, relative to the artefact's."""
 _PACKAGES = (
     "darla",
     "torch",
@@ -94,6 +96,14 @@ class Artefact:
         read, it covers them as well, all the way back to the frames.
         """
         return json_sha256({key: self.card.get(key) for key in _DIGESTED})
+
+    def place_of(self, name: str) -> Path | None:
+        """Return where an artefact that this one was made from lay, by its name in the card's `paths`.
+
+        None where the card names no place. The artefact may have been moved since.
+        """
+        place = self.card["paths"].get(name)
+        return None if place is None else self.folder / str(place)
 
     def tensors(self, name: str = "model.safetensors") -> "dict[str, Tensor]":
         """Read one of the artefact's safetensors files."""

@@ -72,6 +72,13 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """By kind, of the configuration."""
+_PATHS = {
+    "encoder_path": Optional(str),
+    "frames_path": Optional(str),
+    "run_path": Optional(str),
+    "agent_paths": Optional({str: str}),
+    "measure_paths": Optional({str: str}),
+}
 CARD = {
     "kind": str,
     "seed": int,
@@ -82,7 +89,7 @@ CARD = {
     "commit": Optional(str),
     "hardware": {"machine": str, "cores": int, "gpus": [str]},
     "extra": {"domain": Optional(_DOMAIN), "supervision": Optional(str)},
-    "paths": dict,
+    "paths": _PATHS,
     "tracked": Optional(dict),
     "files": {str: str},
 }

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from darla.agents import Agent, load_description
-from darla.agents.agent import ENCODER_PATH
 from darla.agents.exchange.predictors import Predictor, Predicts, is_predictor
 from darla.common import Artefact, InputError, is_complete, open_artefact
+from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import shown_value
 from darla.envs import AnyDomain, Domain, TransferTask, domain_from_dict, leak_level
 from darla.evaluation.score_types import OWN, RANDOM, AgentRecord
@@ -176,12 +176,12 @@ def _open(task: TransferTask, name: str | None, artefact: Artefact, encoders: di
 
 def _open_encoder(agent: Artefact, encoders: dict[Path, Artefact]) -> Artefact | None:
     """Open the encoder that an agent was trained on; None where it is no longer in its place."""
-    place = agent.card["paths"].get(ENCODER_PATH)
-    if place is None or not is_complete(agent.folder / place):
+    place = agent.place_of(ENCODER_PATH)
+    if place is None or not is_complete(place):
         return None
-    path = (agent.folder / place).resolve()
+    path = place.resolve()
     if path not in encoders:
-        encoders[path] = Artefact.load(agent.folder / place, "encoder")
+        encoders[path] = Artefact.load(place, "encoder")
     return encoders[path]
 
 

@@ -11,7 +11,7 @@ from darla.analysis.encoder_correlation import KIND as CORRELATION
 from darla.analysis.encoder_correlation import MEASURE_PATHS
 from darla.analysis.encoder_measures import KIND as MEASURES
 from darla.common import Artefact, InputError, is_complete
-from darla.common.artefact import CARD, CONFIG
+from darla.common.artefact import CARD, CONFIG, ENCODER_PATH
 from darla.common.csv_rows import read_rows
 from darla.common.files import read_json
 from darla.common.sharing.hub import HubReference, download
@@ -159,10 +159,11 @@ def _add_inputs(artefacts: dict[str, Artefact], artefact: Artefact) -> None:
 def _inputs(artefact: Artefact) -> Iterator[tuple[Path, str]]:
     """Yield where the inputs of an artefact may lie, and their digests."""
     paths, inputs = artefact.card["paths"], artefact.card["inputs"]
-    for digest, path in (paths.get(AGENT_PATHS, {}) | paths.get(MEASURE_PATHS, {})).items():
-        yield artefact.folder / path, digest
-    if "encoder_path" in paths and "encoder" in inputs:
-        yield artefact.folder / paths["encoder_path"], inputs["encoder"]
+    for name in (AGENT_PATHS, MEASURE_PATHS):
+        for digest, path in (paths.get(name) or {}).items():
+            yield artefact.folder / path, digest
+    if (place := artefact.place_of(ENCODER_PATH)) is not None and "encoder" in inputs:
+        yield place, inputs["encoder"]
     # The card of an encoder has no path of its frames: they are searched for near it.
     digests = {inputs[name] for name in ("frames", "dae") if name in inputs}
     if artefact.kind in ("encoder", "dae") and digests:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from darla.common import Artefact, InputError
-from darla.common.artefact import CARD, TENSORBOARD, is_complete
+from darla.common.artefact import CARD, ENCODER_PATH, TENSORBOARD, is_complete
 from darla.common.checked_config import checked_arguments
 from darla.common.sharing.hub import SUBJECT, is_on_hub, upload
 from darla.evaluation.transfer_files import TRANSFER
@@ -90,8 +90,8 @@ def _artefacts_of(run: Artefact | Path | str) -> tuple[Artefact, list[Artefact]]
     found = {subject.digest: subject}
     if subject.kind == TRANSFER:
         found |= {each.digest: each for each in collect_artefacts([folder]).all() if each.kind not in _LEFT_OUT}
-    elif subject.kind == "agent" and "encoder_path" in subject.card["paths"]:
-        encoder = Artefact.load(folder / str(subject.card["paths"]["encoder_path"]), "encoder")
+    elif subject.kind == "agent" and (place := subject.place_of(ENCODER_PATH)) is not None:
+        encoder = Artefact.load(place, "encoder")
         found[encoder.digest] = encoder
     order = {kind: number for number, kind in enumerate(_ORDER)}
     return subject, sorted(found.values(), key=lambda each: order.get(each.kind, len(order)))

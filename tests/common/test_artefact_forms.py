@@ -91,6 +91,9 @@ def test_a_configuration_of_another_form_is_damaged(config: dict[str, Any], word
         ({"seed": True}, "seed is True"),
         ({"hardware": {}}, r"hardware\.machine is None"),
         ({"command": None}, "command is None"),
+        ({"paths": {"encoder_path": 3}}, r"paths\.encoder_path is 3"),
+        ({"paths": {"agent_paths": ""}}, r"paths\.agent_paths is ''"),
+        ({"paths": {"agent_paths": {"0" * 64: -4}}}, r"paths\.agent_paths\.0+ is -4"),
     ],
 )
 def test_a_card_of_another_form_is_damaged(card: dict[str, Any], words: str, tmp_path: Path) -> None:
