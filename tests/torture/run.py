@@ -36,8 +36,9 @@ def main() -> int:
         "command": f"make torture SECONDS={given.seconds:g} SEED={given.seed}",
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Not SystemExit, by which a command under test may end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     workshop()
     shown = 0.0
     try:
