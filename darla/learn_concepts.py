@@ -198,6 +198,17 @@ def load_judge(judge: Artefact | Path | str) -> AttributeClassifier:
     return model.requires_grad_(False).eval()
 
 
+def accuracies_of(judge: Artefact) -> Mapping[str, float]:
+    """Return how often a judge is right about real images that it was not trained on, by name of the attribute.
+
+    Raises:
+        ArtefactError: its results are damaged.
+    """
+    path = judge.folder / RESULTS
+    accuracies: Mapping[str, float] = from_json(Mapping[str, float], read_json(path), path)
+    return accuracies
+
+
 @checked_arguments_but("data")
 @writes_nothing_if_refused
 def score_concepts(
@@ -245,8 +256,7 @@ def score_concepts(
             group: np.stack([space.parse(text) for text in named[group][: config.concepts]])
             for group in ("train", "held_out")
         }
-    path = judged.folder / RESULTS
-    accuracies: Mapping[str, float] = from_json(Mapping[str, float], read_json(path), path)
+    accuracies = accuracies_of(judged)
     scores: dict[str, Any] = {}
     for group, concepts in groups.items():
         stream = seed_for(seed, group)

@@ -2,19 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from darla.collect_frames import collect
 from darla.common import Artefact
-from darla.common.files import read_json
 from darla.envs.frames.collect import CollectConfig
 from darla.experiments.families import FAMILIES
-from darla.experiments.follow_instructions import SCORES, STRIP, FollowConfig, follow
+from darla.experiments.follow_instructions import FollowConfig, follow
 from darla.learn_concepts import (
-    RESULTS,
     ConceptScoresConfig,
     JudgeConfig,
     associate,
@@ -23,10 +20,9 @@ from darla.learn_concepts import (
     train_judge,
 )
 from darla.learn_to_see import see
-from darla.reports.document import Bullets, Document, FigureBlock, Section, Text
+from darla.reports.document import Document, FigureBlock, Section, Text
 from darla.reports.page import write_document
-from darla.reports.sections.concepts import follower_strip
-from darla.reports.tables.concepts import accuracy_table, success_of_followers
+from darla.reports.sections.concepts import follower_blocks, score_blocks
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.load import load_concepts
 from darla.vision.concepts.operators import parse_instruction
@@ -82,26 +78,16 @@ def concept_demo(out: Path | str, *, scale: float = 1.0, seed: int = 0) -> Path:
 
 def _document(scan: Artefact, scores: Artefact, followers: Artefact, seed: int) -> Document:
     system = load_concepts(scan)
-    results: dict[str, Any] = read_json(scores.folder / RESULTS)
     figures = [_figure(system, text, f"concept-{number}", seed) for number, text in enumerate(SHOWN)]
     combined = [_figure(system, text, f"instruction-{number}", seed) for number, text in enumerate(INSTRUCTIONS)]
-    seen, judged = results["ceiling"], results["judge"]
-    notes = tuple(
-        f"**{name}**: reconstructions of real images show it in {seen[name]:.0%}, and the judge is right about it in "
-        f"{judged[name]:.1%} of real images."
-        for name in seen
-    )
     return Document(
         "Concepts: SCAN on rooms",
         f"{scan.card['extra']['examples']} images with symbols, seed {seed}",
         (
             Section("What symbols show", (Text("Every image is of another sample of the concept."), *figures)),
             Section("What operators make", tuple(combined)),
-            Section("Accuracy and diversity", (accuracy_table(results), Bullets(notes))),
-            Section(
-                "An agent that follows instructions",
-                (follower_strip(followers.folder / STRIP), success_of_followers(read_json(followers.folder / SCORES))),
-            ),
+            Section("Accuracy and diversity", tuple(score_blocks(scores))),
+            Section("An agent that follows instructions", tuple(follower_blocks(followers))),
         ),
     )
 

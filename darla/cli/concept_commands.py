@@ -191,13 +191,12 @@ class ConceptsJudgeCommand(Command):
         """Train."""
         from dataclasses import replace
 
-        from darla.common.files import read_json
-        from darla.learn_concepts import RESULTS, JudgeConfig, train_judge
+        from darla.learn_concepts import JudgeConfig, accuracies_of, train_judge
 
         config = JudgeConfig(images=self.images)
         config = replace(config, training=replace(config.training, steps=self.steps))
         judge = train_judge(self.data, self.out, config, seed=self.seed)
-        for name, value in read_json(judge.folder / RESULTS).items():
+        for name, value in accuracies_of(judge).items():
             print(f"{name}: {value:.4f}")
         print(judge.folder)
         return 0

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from darla.common.artefact_forms import CARD as CARD_FORM
-from darla.common.artefact_forms import CONFIGS, first_of_another_form
+from darla.common.artefact_forms import CONFIGS, INPUTS, first_of_another_form
 from darla.common.checked_config import checked_arguments
 from darla.common.errors import ArtefactError, InputError
 from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
@@ -51,8 +51,9 @@ _UNHASHED = {CHECKPOINT, TENSORBOARD, WATCHED}
 CARD, CONFIG = "card.json", "config.json"
 """The two files that every artefact has."""
 _DIGESTED = ("kind", "seed", "inputs", "extra", "files")
-"""Keys of the card that its digest covers. Not covered are versions, hardware, command, times, `paths` and `tracked`,
-which differ between two runs with one result; the card's own checksum covers them."""
+"""Keys of the card that its digest covers, with every key that no card has. Not covered are the others (versions,
+hardware, command, times, `paths` and `tracked`), which differ between two runs with one result; the card's own checksum
+covers them."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
 _PACKAGES_NOTE = "packages-"
@@ -95,7 +96,8 @@ class Artefact:
         It is equal for equal content, whenever and wherever it was made. As `inputs` are the digests of what a stage
         read, it covers them as well, all the way back to the frames.
         """
-        return json_sha256({key: self.card.get(key) for key in _DIGESTED})
+        foreign = {key: value for key, value in self.card.items() if key not in CARD_FORM and key != _CHECKSUM}
+        return json_sha256({**{key: self.card.get(key) for key in _DIGESTED}, **foreign})
 
     def place_of(self, name: str) -> Path | None:
         """Return where an artefact that this one was made from lay, by its name in the card's `paths`.
@@ -167,7 +169,9 @@ def _check_card(folder: Path, card: Mapping[str, Any]) -> None:
         raise ArtefactError(
             f"{folder} has artefact format {card['format']!r}, but this version of darla reads format {FORMAT}"
         )
-    if (wrong := first_of_another_form(dict(card), CARD_FORM)) is not None:
+    wrong = first_of_another_form(dict(card), CARD_FORM)
+    wrong = wrong or first_of_another_form(card["inputs"], INPUTS.get(card["kind"], {}), "inputs")
+    if wrong is not None:
         raise ArtefactError(f"{path} is damaged: {wrong[0]} is {_brief(wrong[1])}")
     if card.get(_CHECKSUM) != card_checksum(card):
         raise ArtefactError(f"{path} is damaged: it is not as it was written (its {_CHECKSUM} differs)")

@@ -72,6 +72,8 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """By kind, of the configuration."""
+INPUTS: Mapping[str, Any] = MappingProxyType({"metrics": {"encoder": str}, "measures": {"encoder": str}})
+"""By kind, of the inputs that a report looks up by their names."""
 _PATHS = {
     "encoder_path": Optional(str),
     "frames_path": Optional(str),

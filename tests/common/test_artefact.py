@@ -297,6 +297,14 @@ def test_the_digest_covers_the_facts_on_the_card_so_that_an_altered_one_breaks_t
     assert Artefact.load(tmp_path / "a").digest != made.digest
 
 
+def test_the_digest_covers_what_no_card_has(tmp_path: Path) -> None:
+    made = make(tmp_path / "a")
+    card = json.loads((tmp_path / "a" / "card.json").read_text())
+    card["comment"] = card.pop("commit")
+    write_json(tmp_path / "a" / "card.json", {**card, "sha256": card_checksum(card)})
+    assert Artefact.load(tmp_path / "a").digest != made.digest
+
+
 def test_a_card_of_another_kind_is_refused_even_if_it_was_sealed_again(tmp_path: Path) -> None:
     make(tmp_path / "a")
     card = {**json.loads((tmp_path / "a" / "card.json").read_text()), "kind": "essay"}

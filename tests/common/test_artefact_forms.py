@@ -101,6 +101,14 @@ def test_a_card_of_another_form_is_damaged(card: dict[str, Any], words: str, tmp
         Artefact.load(_sealed(tmp_path / "a", "encoder", ENCODER, **card))
 
 
+def test_scores_without_their_encoder_are_damaged(tmp_path: Path) -> None:
+    config = {"data": {"name": "sprites"}, "rows": 5, "preset": "robust"}
+    whole = _sealed(tmp_path / "whole", "metrics", config, inputs={"encoder": "0" * 64})
+    assert Artefact.load(whole).kind == "metrics"
+    with pytest.raises(ArtefactError, match=r"card\.json is damaged: inputs\.encoder is None"):
+        Artefact.load(_sealed(tmp_path / "other", "metrics", config, inputs={}))
+
+
 def test_every_form_is_of_a_kind_that_a_stage_writes() -> None:
     sources = Path(__file__).parents[2]
     texts = "\n".join(

@@ -15,6 +15,7 @@ from darla.common.files import read_json, write_json
 from darla.envs.image_data.registry import image_data
 from darla.envs.image_data.sprites import Sprites
 from darla.learn_concepts import ConceptScoresConfig, JudgeConfig, score_concepts, train_judge
+from darla.reports.sections.concepts import score_blocks
 from darla.vision import SeeConfig
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.training.config import TrainingConfig
@@ -90,6 +91,12 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
     page = darla.report([scores.folder], tmp_path / "report").folder / "report.md"
     assert "# Concepts" in page.read_text(encoding="utf-8")
     assert "| symbol, held_out " in page.read_text(encoding="utf-8")
+    for part in ("sym2img", "ceiling", "judge"):
+        altered = replace(scores, folder=Path(shutil.copytree(scores.folder, tmp_path / f"altered-{part}")))
+        first = next(iter(results[part]))
+        write_json(altered.folder / "scores.json", {**results, part: {**results[part], first: "x"}})
+        with pytest.raises(ArtefactError, match=r"scores\.json is damaged"):
+            score_blocks(altered)  # as if its hashes had been renewed
     again = score_concepts(runs / "scan", judge, tmp_path / "again", config)
     assert (again.folder / "scores.json").read_bytes() == (scores.folder / "scores.json").read_bytes()
 

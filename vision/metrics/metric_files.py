@@ -39,10 +39,13 @@ def _check_shapes(name: str, result: Result, factors: int) -> None:
     for part, values in result.per_factor.items():
         if values.shape != (factors,):
             raise InputError(f"{part} of {name} is of shape {values.shape} for {factors} factors")
-    if len({values.shape for values in result.per_latent.values()}) > 1:
-        raise InputError(f"the parts of {name} are of different numbers of latents")
     if result.matrix is not None and (result.matrix.ndim != 2 or result.matrix.shape[1] != factors):
         raise InputError(f"the matrix of {name} is of shape {result.matrix.shape} for {factors} factors")
+    latents = None if result.matrix is None else result.matrix.shape[0]
+    for part, values in result.per_latent.items():
+        latents = values.size if latents is None else latents
+        if values.shape != (latents,):
+            raise InputError(f"{part} of {name} is of shape {values.shape} for {latents} latents")
 
 
 class KeptResults(dict[str, Result]):

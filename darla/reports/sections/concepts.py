@@ -6,6 +6,7 @@ from PIL import Image
 
 from darla.common import Artefact
 from darla.common.files import read_json
+from darla.common.json_records import as_written
 from darla.reports.document import Block, Bullets, FigureBlock, Section, Text
 from darla.reports.tables.concepts import accuracy_table, success_of_followers
 
@@ -23,31 +24,46 @@ def concepts_section(scores: list[Artefact], followers: list[Artefact]) -> Secti
     """
     blocks: list[Block] = []
     for artefact in scores:
-        results = read_json(artefact.folder / _SCORES)
-        blocks.append(accuracy_table(results, artefact.folder.name if len(scores) > 1 else ""))
-        seen, judged = results["ceiling"], results["judge"]
-        blocks.append(
-            Bullets(
-                tuple(
-                    f"**{name}**: reconstructions of real images show it in {seen[name]:.0%}, and the judge is right "
-                    f"about it in {judged[name]:.1%} of real images."
-                    for name in seen
-                )
-            )
-        )
+        blocks += score_blocks(artefact, artefact.folder.name if len(scores) > 1 else "")
     for number, artefact in enumerate(followers):
-        results = read_json(artefact.folder / _SCORES)
-        blocks.append(success_of_followers(results, artefact.folder.name if len(followers) > 1 else ""))
-        blocks += [
-            Text(f"Leak level of the {target}: {leak}.") for target, leak in sorted(results.get("leak", {}).items())
-        ]
-        blocks.append(follower_strip(artefact.folder / _STRIP, number))
+        blocks += follower_blocks(artefact, artefact.folder.name if len(followers) > 1 else "", number)
     return Section("Concepts", tuple(blocks)) if blocks else None
 
 
-def follower_strip(path: Path, number: int = 0) -> FigureBlock:
-    """Return the film strip of a run of agents that follow instructions."""
-    with Image.open(path) as opened:
+def score_blocks(scores: Artefact, name: str = "") -> list[Block]:
+    """Return accuracy and diversity of a system of concepts, and what bounds them; `name` where there are several.
+
+    Raises:
+        ArtefactError: the scores are damaged.
+    """
+    path = scores.folder / _SCORES
+    with as_written(path):
+        results = read_json(path)
+        seen, judged = results["ceiling"], results["judge"]
+        bounds = tuple(
+            f"**{attribute}**: reconstructions of real images show it in {seen[attribute]:.0%}, and the judge is right "
+            f"about it in {judged[attribute]:.1%} of real images."
+            for attribute in seen
+        )
+        return [accuracy_table(results, name), Bullets(bounds)]
+
+
+def follower_blocks(followers: Artefact, name: str = "", number: int = 0) -> list[Block]:
+    """Return how agents follow instructions, and their film strip; `name` and `number` where there are several.
+
+    Raises:
+        ArtefactError: the scores are damaged.
+    """
+    path = followers.folder / _SCORES
+    with as_written(path):
+        results = read_json(path)
+        table = success_of_followers(results, name)
+        leaks = [Text(f"Leak level of the {target}: {leak}.") for target, leak in sorted(results["leak"].items())]
+    return [table, *leaks, _strip(followers.folder / _STRIP, number)]
+
+
+def _strip(path: Path, number: int) -> FigureBlock:
+    with as_written(path), Image.open(path) as opened:
         strip = opened.convert("RGB")
     return FigureBlock(
         f"followers-{number}",
