@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 _HELP = ("-h", "--help")
 _GROUPS = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS if " " in verb))
 """What verbs of two words begin with."""
-_OUT_OF_MEMORY = re.compile(r"^OutOfMemoryError|DefaultCPUAllocator: can't allocate memory")
-"""Type or text of the RuntimeErrors that PyTorch raises where memory is full, on a GPU and on a CPU."""
+_OUT_OF_MEMORY = re.compile(
+    r"^OutOfMemoryError|DefaultCPUAllocator: can't allocate memory|Storage size calculation overflowed"
+    r"|numel: integer multiplication overflow|^ValueError: array is too big"
+)
+"""Type or text of the errors that PyTorch raises where memory is full, on a GPU and on a CPU, and of those that PyTorch
+and NumPy raise for arrays larger than any memory."""
 _DISK_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",

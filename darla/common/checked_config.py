@@ -25,6 +25,8 @@ _WORDS: dict[Any, str] = {
     str: "text",
     NoneType: "None",
 }
+LARGEST = 2**63 - 1
+"""Whole numbers beyond it do not fit into those of NumPy and PyTorch."""
 _LONGEST_VALUE = 80
 """Characters of a value that an error message prints."""
 
@@ -164,7 +166,20 @@ def checked_value(name: str, value: Any, hint: Any) -> Any:
     plain = _plain(value, hint)
     if not _fits(plain, hint):
         raise InputError(f"{name} is {shown_value(value)}, but must be {_in_words(hint)}")
+    if _is_too_large(plain, hint):
+        raise InputError(f"{name} is {shown_value(value)}, but must be at most {LARGEST} in size")
     return plain
+
+
+def _is_too_large(value: Any, hint: Any) -> bool:
+    """Return whether a value is, or contains, a whole number that the libraries underneath cannot hold."""
+    members = _members(hint)
+    if isinstance(value, int) and int in members:
+        return abs(value) > LARGEST
+    if isinstance(value, tuple | list):
+        inside = [get_args(member)[0] for member in members if get_args(member)]
+        return any(_is_too_large(part, each) for part in value for each in inside)
+    return False
 
 
 def shown_value(value: Any) -> str:

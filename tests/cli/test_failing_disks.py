@@ -29,9 +29,12 @@ def test_what_failed_on_a_disk_says_what_to_do(number: int, name: str, sentence:
     [
         MemoryError(),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        RuntimeError("Storage size calculation overflowed with sizes=[4611686018427387904, 4]"),
+        RuntimeError("numel: integer multiplication overflow"),
+        ValueError("array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size."),
         type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ],
-    ids=["Python", "PyTorch on a CPU", "PyTorch on a GPU"],
+    ids=["Python", "PyTorch on a CPU", "storage", "numel", "NumPy", "PyTorch on a GPU"],
 )
 def test_memory_that_is_full_is_named(error: BaseException) -> None:
     assert _explain(error) == (2, "there is not enough memory; the same command resumes where it stopped")

@@ -55,6 +55,8 @@ class Own(Base):
         ("names", (1,), "names is .*, but must be a tuple of text"),
         ("kind", 3, "kind is 3, but must be one of 'a', 'b'"),
         ("rate", "x" * 500, r"\.\.\., but must be a number"),
+        ("steps", 2**63, "steps is 9223372036854775808, but must be at most 9223372036854775807 in size"),
+        ("steps", -(2**63), "steps is -9223372036854775808, but must be at most"),
     ],
 )
 def test_a_value_of_another_type_is_named(kind: type, field: str, value: Any, words: str) -> None:
