@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darla.common import limit_threads, open_artefact, rng_for
+from darla.common import InputError, limit_threads, open_artefact, rng_for
+from darla.envs.domains.value_codes import ANY, excludes
 from darla.envs.image_data.registry import image_data
 from darla.learn_concepts import sheet
 from darla.vision import load
@@ -24,9 +25,8 @@ from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.examples import Examples, draw_factors, values_at
 from darla.vision.concepts.learning.measures import specificity
 from darla.vision.concepts.learning.train_concepts import encode_examples
-from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN
-from darla.vision.concepts.space import ANY, space_of
+from darla.vision.concepts.space import space_of
 from darla.vision.concepts.system import ConceptSystem
 from darla.vision.encoders.traversals import write_png
 from darla.vision.training.loop import build_seeded, train_model
@@ -48,6 +48,8 @@ def main() -> None:
     data = image_data(artefact.card["extra"]["domain"]["name"])
     space, vision = space_of(data), load(artefact)
     concept = space.parse(options.concept)
+    if excludes(concept).any():
+        raise InputError(f"--concept {options.concept!r} excludes a value, which no symbol says")
     rng = rng_for(options.seed, "curriculum")
     fixed = values_at(data, space, draw_factors(data, space, concept[None], rng))[0]
     some = np.where((np.arange(len(concept)) < 2) | (concept != ANY), fixed, ANY)  # the room stays, the object varies
@@ -64,7 +66,7 @@ def main() -> None:
         training = replace(config.trained, steps=options.steps, batch_size=len(factors), log_every=options.steps)
         with tempfile.TemporaryDirectory() as folder:
             train_model(model, posteriors, training, Path(folder), options.seed, units=units)
-        system = ConceptSystem(space, vision, model.requires_grad_(False), Recombinator(vision.latent_dim))
+        system = ConceptSystem(space, vision, model.requires_grad_(False), None)
         nats = specificity(system, concept)
         print(f"{len(factors)} examples: {nats.sum():.1f} nats in {(nats > 0.5).sum()} latents of more than 0.5:",
               " ".join(f"{each:.1f}" for each in nats))  # fmt: skip

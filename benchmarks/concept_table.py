@@ -8,10 +8,12 @@
 `NAME+parts` trains with `--parts`, `NAME+experts` with `--experts`, and with `--entangled` SCAN is trained on that
 encoder too (SCAN_U). Everything is an artefact in `--out`; what is finished is not done again. Each cell is the mean
 over seeds, with the lowest and the highest where there are several. A seed decides the concepts, the examples and the
-training, not the encoder.
+training, not the encoder. What EXCEPT excludes counts as specified, and is right by chance in (n - 1) / n; below the
+table stands how often images are without it.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +24,14 @@ from darla.common.files import read_json
 from darla.learn_concepts import RESULTS, ConceptScoresConfig, associate, score_concepts
 from darla.vision.concepts.learning.config import ConceptsConfig
 
-ASKED = ("symbol, train", "symbol, held_out", "AND, held_out", "IN COMMON, held_out", "IGNORE, held_out")
+ASKED = (
+    "symbol, train", "symbol, held_out", "AND, held_out", "IN COMMON, held_out", "IGNORE, held_out", "EXCEPT, held_out",
+)  # fmt: skip
 
 METHODS = ["scan", "scan-r", "scan+parts", "scan+experts", "jmvae", "trelbo"]
 
 
-def cell(values: list[float]) -> str:
+def cell(values: Sequence[float]) -> str:
     """Return a mean, and the range where there are several values."""
     mean = f"{np.mean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f}–{max(values):.2f})"
@@ -78,6 +82,12 @@ def main() -> None:
             cells.append(f"{accuracy} / {cell(spread) if spread else '–'}")
         seen = cell([float(np.mean(list(result["img2sym"].values()))) for result in results])
         print(f"| {label} | {' | '.join(cells)} | {seen} |")
+    for label in labels:
+        scores = [result["sym2img"].get("EXCEPT, held_out") for name, result in rows if name == label]
+        alone = [(each["excluded"], each["excluded_chance"]) for each in scores if each is not None]
+        if alone:
+            without, chance = zip(*alone, strict=True)
+            print(f"\n{label}, images without what EXCEPT excludes: {cell(without)}; by chance {cell(chance)}")
     first = rows[0][1]
     for name in ("ceiling", "judge"):
         print(f"\n{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in first[name].items()))

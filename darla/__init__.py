@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from darla.explore_latents import explore as explore
     from darla.learn_concepts import associate as associate
     from darla.learn_concepts import combine_concepts as combine_concepts
+    from darla.learn_concepts import combine_instruction as combine_instruction
     from darla.learn_concepts import describe as describe
     from darla.learn_concepts import imagine as imagine
     from darla.learn_concepts import score_concepts as score_concepts

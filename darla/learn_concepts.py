@@ -28,6 +28,7 @@ from darla.common.artefact import CHECKPOINT, CONFIG
 from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but, require_at_least_one
 from darla.common.files import read_json, save_tensors, write_bytes, write_json
 from darla.common.json_records import as_written, from_json
+from darla.envs.domains.value_codes import ANY
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
@@ -35,7 +36,7 @@ from darla.learn_to_see import Source, open_frames
 from darla.reports.tables.concepts import markdown, score_rows
 from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING, AttributeClassifier
 from darla.vision.concepts.learning.config import ConceptsConfig
-from darla.vision.concepts.learning.examples import Examples, draw_examples, operands
+from darla.vision.concepts.learning.examples import Examples, draw_examples, exceptions, operands
 from darla.vision.concepts.learning.load import KIND, load_concepts
 from darla.vision.concepts.learning.measures import (
     score_img2sym,
@@ -44,8 +45,9 @@ from darla.vision.concepts.learning.measures import (
     score_sym2img,
 )
 from darla.vision.concepts.learning.train_concepts import CONCEPTS, train_concepts
-from darla.vision.concepts.operators import OPERATORS, Instruction, parse_instruction
-from darla.vision.concepts.space import ANY, Concepts, ConceptSpace, space_of
+from darla.vision.concepts.operators import EXCEPT, OPERATORS, Instruction, combine, parse_instruction
+from darla.vision.concepts.space import Concepts, ConceptSpace, space_of
+from darla.vision.concepts.system import ConceptSystem
 from darla.vision.encoders.load import load_weights
 from darla.vision.encoders.traversals import grid, write_png
 from darla.vision.training.config import TrainingConfig
@@ -261,8 +263,8 @@ def score_concepts(
     for group, concepts in groups.items():
         stream = seed_for(seed, group)
         scores[f"symbol, {group}"] = score_sym2img(system, classifier, concepts, config.images, stream).to_dict()
-        for number, operator in enumerate(OPERATORS):
-            made = _instructions(operator, number, concepts, space, seed)
+        for operator in system.operators.operators if system.operators else ():
+            made = _instructions(operator, concepts, space, seed)
             if made:
                 asked, targets = zip(*made, strict=True)
                 stream = seed_for(seed, group, operator)
@@ -292,7 +294,7 @@ def imagine(
 
     Args:
         run: an artefact of `associate`.
-        instruction: such as `wall=cyan object=key`, or `(wall=cyan) AND (object=key)` (see
+        instruction: such as `wall=cyan object=key`, `(wall=cyan) AND (object=key)` or `EXCEPT object=key` (see
             `darla.vision.concepts.operators`); an operator is computed by the network that was trained for it. Several
             have their images below each other.
         out: the PNG to write.
@@ -303,7 +305,7 @@ def imagine(
         The path of the file.
 
     Raises:
-        InputError: an instruction cannot be read, or names what is not there; or the file is no PNG.
+        InputError: an instruction cannot be read, has no meaning, or names what is not there; or the file is no PNG.
     """
     out = _png(out)
     system = load_concepts(run)
@@ -330,7 +332,7 @@ def combine_concepts(
     Args:
         run: an artefact of `associate`.
         first: a concept or an instruction.
-        operator: `AND`, `IN COMMON` or `IGNORE`.
+        operator: `AND`, `IN COMMON`, `IGNORE` or `EXCEPT`.
         second: another.
         out: the PNG to write.
         count: images of each.
@@ -340,7 +342,7 @@ def combine_concepts(
         The path of the file.
 
     Raises:
-        InputError: an instruction cannot be read, there is no such operator, or the file is no PNG.
+        InputError: an instruction cannot be read or has no meaning, there is no such operator, or the file is no PNG.
     """
     out = _png(out)
     if operator not in OPERATORS:
@@ -348,11 +350,48 @@ def combine_concepts(
     system = load_concepts(run)
     parts = parse_instruction(system.space, first), parse_instruction(system.space, second)
     whole = Instruction(operator=operator, parts=parts)
-    whole.meaning()  # refuses what contradicts itself
-    rows = [(first, parts[0]), (second, parts[1]), (operator, whole)]
-    write_png(
-        out, sheet([(label, system.imagine(system.follow(each), count, seed)) for label, each in rows], columns=count)
-    )
+    return _write_parts(system, [(first, parts[0]), (second, parts[1]), (operator, whole)], out, count, seed)
+
+
+@checked_arguments
+def combine_instruction(
+    run: Artefact | Path | str, instruction: str, out: Path | str, *, count: int = 12, seed: int = 0
+) -> Path:
+    """Write sheets of both sides of an instruction's last operator, and of the whole.
+
+    Args:
+        run: an artefact of `associate`.
+        instruction: with an operator, such as `EXCEPT object=key`.
+        out: the PNG to write.
+        count: images of each.
+        seed: of the samples.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: the instruction cannot be read, has no operator or no meaning, or the file is no PNG.
+    """
+    out = _png(out)
+    system = load_concepts(run)
+    whole = parse_instruction(system.space, instruction)
+    if whole.parts is None:
+        raise InputError(f"{instruction!r} combines nothing: it has no operator, which is {_one_of(OPERATORS)}")
+    sides = [(each.text(system.space), each) for each in whole.parts]
+    return _write_parts(system, [*sides, (whole.operator, whole)], out, count, seed)
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _write_parts(
+    system: ConceptSystem, rows: Sequence[tuple[str, Instruction]], out: Path, count: int, seed: int
+) -> Path:
+    """Write images of both sides of an operator, and of the whole, which is the last."""
+    rows[-1][1].meaning(system.space)  # refuses what contradicts itself before anything is imagined
+    sheets = [(label, system.imagine(system.follow(each), count, seed)) for label, each in rows]
+    write_png(out, sheet(sheets, columns=count))
     return out
 
 
@@ -412,20 +451,24 @@ def _png(out: Path | str) -> Path:
 
 
 def _instructions(
-    operator: str, number: int, concepts: Concepts, space: ConceptSpace, seed: int
+    operator: str, concepts: Concepts, space: ConceptSpace, seed: int
 ) -> list[tuple[Instruction, Concepts]]:
-    """Return instructions with an operator, each with the concept of `concepts` that it comes to.
+    """Return instructions with an operator, each with what it comes to.
 
-    AND needs concepts of two attributes or more, the others need an attribute that is open.
+    They come to concepts of `concepts`; EXCEPT takes a value from one of them, and makes another. AND needs concepts of
+    two attributes or more, the others need an attribute that is open.
     """
     given = (concepts != ANY).sum(axis=1)
     useful = concepts[given >= 2] if operator == "AND" else concepts[given < concepts.shape[1]]
     rng = rng_for(seed, "instructions", operator)
-    first, second = operands(np.full(len(useful), number), useful, space.sizes, rng)
+    if operator == EXCEPT:
+        first, second = useful, exceptions(useful, space.sizes, rng)
+    else:
+        first, second = operands(np.full(len(useful), OPERATORS.index(operator)), useful, space.sizes, rng)
     made = []
-    for left, right, target in zip(first, second, useful, strict=True):
+    for left, right in zip(first, second, strict=True):
         parts = (Instruction(concept=tuple(left.tolist())), Instruction(concept=tuple(right.tolist())))
-        made.append((Instruction(operator=operator, parts=parts), target))
+        made.append((Instruction(operator=operator, parts=parts), combine(space, operator, left, right)))
     return made
 
 

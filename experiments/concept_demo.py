@@ -34,6 +34,7 @@ INSTRUCTIONS = (
     "(wall=cyan) AND (floor=red)",
     "(wall=cyan object=key) IN COMMON (wall=cyan floor=green)",
     "(wall=violet floor=yellow) IGNORE (floor=yellow)",
+    "EXCEPT wall=red",
 )
 """Instructions of which the page has a sheet."""
 

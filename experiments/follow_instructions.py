@@ -11,7 +11,8 @@
 
 An agent searches rooms for what an instruction names (`darla/RoomSearch-v0`). It learns with some instructions, in
 rooms with half of the hues of floors; it is tried, without further training, with instructions that recombine the same
-values by operators, with words that no instruction in training had, and in rooms with the other floors.
+values by operators, with some that exclude one of them, with words that no instruction in training had, and in rooms
+with the other floors.
 """
 
 import os
@@ -54,6 +55,7 @@ from darla.common.checked_config import CheckedConfig, require_at_least_one
 from darla.common.csv_rows import read_rows, write_rows
 from darla.common.files import load_tensors, save_tensors, write_bytes, write_json
 from darla.envs.domains.domain import Domain
+from darla.envs.domains.value_codes import ANY
 from darla.envs.image_data.rooms import Rooms
 from darla.envs.room_search.domains import SOURCE, TARGET, leak_of_target
 from darla.envs.room_search.search import ROOMS, Layouts, Searches, draw_layout
@@ -63,8 +65,8 @@ from darla.reports.tables.concepts import markdown, success_rows
 from darla.vision.concepts.learning.examples import operands
 from darla.vision.concepts.learning.load import KIND as CONCEPTS_KIND
 from darla.vision.concepts.learning.load import load_concepts
-from darla.vision.concepts.operators import OPERATORS
-from darla.vision.concepts.space import ANY, Concepts, ConceptSpace
+from darla.vision.concepts.operators import EXCEPT, PAPER_OPERATORS
+from darla.vision.concepts.space import Concepts, ConceptSpace
 from darla.vision.concepts.system import ConceptSystem
 from darla.vision.encoders.encode import encode_images
 from darla.vision.encoders.traversals import grid, write_png
@@ -78,6 +80,8 @@ INSTRUCTIONS, EPISODES, SCORES, TABLE, STRIP, POLICIES = (
 )  # fmt: skip
 _NAMED = ("wall", "color", "object")
 """Attributes that instructions in training specify; floors are what differs between source and target."""
+_TRAINED, _RECOMBINED, _EXCLUDED, _NEW = _SETS = ("trained", "recombined", "excluded", "new words")
+"""Sets of instructions. The last is of floors, and is tried in rooms that have them."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class FollowConfig(CheckedConfig):
     evaluated: int = 200
     """Searches that each is tried in, for each set of instructions; the same for all."""
     pairs: int = 60
-    """Instructions of two values in training, besides all of one value; as many others are tried."""
+    """Instructions of two values in training, besides all of one value; as many others are tried, and as many with a
+    value and an excluded one."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
@@ -143,22 +148,25 @@ def follow(
     source = open_artefact(run, CONCEPTS_KIND)
     system = load_concepts(source)
     _check(system.space, source)
-    record = {"concepts": source.digest, "settings": asdict(config), "ppo": asdict(SETTINGS), "seed": seed}
+    asked = [(name, domain) for domain, names in ((SOURCE, _SETS[:-1]), (TARGET, _SETS)) for name in names]
+    if system.operators is None or EXCEPT not in system.operators.operators:
+        asked = [(name, domain) for name, domain in asked if name != _EXCLUDED]  # concepts of before there was EXCEPT
+    record = {
+        "concepts": source.digest,
+        "settings": asdict(config),
+        "tried": [f"{name}, {domain.name}" for name, domain in asked],
+        "ppo": asdict(SETTINGS),
+        "seed": seed,
+    }
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
     texts = draw_instructions(system.space, config.pairs, seed)
+    texts = {name: texts[name] for name in dict(asked)}
     write_json(folder / INSTRUCTIONS, texts)
     known = {name: read_instructions(system, each) for name, each in texts.items()}
-    asked = [
-        ("trained", SOURCE),
-        ("recombined", SOURCE),
-        ("trained", TARGET),
-        ("recombined", TARGET),
-        ("new words", TARGET),
-    ]
     with closing(Rooms()) as rooms:
-        trained = _encoded(system, known["trained"], SOURCE, config.searches, seed, "train", folder, rooms)
+        trained = _encoded(system, known[_TRAINED], SOURCE, config.searches, seed, "train", folder, rooms)
         trials = [
             _Trial(name, domain, known[name],
                    _encoded(system, known[name], domain, config.evaluated, seed, name, folder, rooms))
@@ -167,7 +175,7 @@ def follow(
         rows: list[dict[str, Any]] = []
         for number in range(config.seeds):
             for told in config.told:
-                rows += _policy_rows(config, folder, told, number, seed, trained, known["trained"], trials)
+                rows += _policy_rows(config, folder, told, number, seed, trained, known[_TRAINED], trials)
         write_rows(folder / EPISODES, rows)
         results = score(rows)
         write_json(folder / SCORES, {**results, "leak": {TARGET.name: leak_of_target()}})
@@ -186,8 +194,9 @@ def draw_instructions(space: ConceptSpace, pairs: int, seed: int) -> dict[str, l
     """Draw instructions by the set that they belong to.
 
     `trained`: every single value of wall, color and object, and some pairs of them. `recombined`: other pairs, each
-    stated with an operator. `new words`: hues of floors, of which no instruction in training speaks, alone and with a
-    kind of object.
+    stated with an operator. `excluded`: anything but one of the single values, and some of them with anything but a
+    value of another attribute. `new words`: hues of floors, of which no instruction in training speaks, alone and with
+    a kind of object.
 
     Raises:
         InputError: there are not so many pairs.
@@ -213,10 +222,21 @@ def draw_instructions(space: ConceptSpace, pairs: int, seed: int) -> dict[str, l
     new = [_concept(space, {floor: hue}) for hue in hues]
     new += [_concept(space, {floor: hue, kind: value}) for hue in hues for value in range(space.sizes[kind])]
     return {
-        "trained": [space.text(each) for each in single + taken],
-        "recombined": [_by_operator(space, each, number, rng) for number, each in enumerate(held_out)],
-        "new words": [space.text(each) for each in new],
+        _TRAINED: [space.text(each) for each in single + taken],
+        _RECOMBINED: [_by_operator(space, each, number, rng) for number, each in enumerate(held_out)],
+        _EXCLUDED: [f"{EXCEPT} {space.text(each)}" for each in single] + _excepting(space, double, pairs, seed),
+        _NEW: [space.text(each) for each in new],
     }
+
+
+def _excepting(space: ConceptSpace, double: Sequence[Concepts], count: int, seed: int) -> list[str]:
+    """Draw pairs of values, and return instructions with one value of each, but without the other."""
+    rng = rng_for(seed, "excluded")
+    texts = []
+    for number in rng.permutation(len(double))[:count]:
+        wanted, excluded = rng.permutation(space.text(double[number]).split())
+        texts.append(f"({wanted}) {EXCEPT} ({excluded})")
+    return texts
 
 
 def _concept(space: ConceptSpace, values: Mapping[int, int]) -> Concepts:
@@ -227,13 +247,13 @@ def _concept(space: ConceptSpace, values: Mapping[int, int]) -> Concepts:
 
 
 def _by_operator(space: ConceptSpace, concept: Concepts, number: int, rng: np.random.Generator) -> str:
-    """Return an instruction that comes to a concept by an operator that has something to do."""
-    operator = number % len(OPERATORS)
+    """Return an instruction that comes to a concept by an operator of the paper that has something to do."""
+    operator = number % len(PAPER_OPERATORS)
     while True:
         first, second = operands(np.array([operator]), concept[None], space.sizes, rng)
         changes = (first[0] != concept).any() and (second != ANY).any() and (first != ANY).any()
         if changes and (operator == 0 or (first != second).any()):
-            return f"({space.text(first[0])}) {OPERATORS[operator]} ({space.text(second[0])})"
+            return f"({space.text(first[0])}) {PAPER_OPERATORS[operator]} ({space.text(second[0])})"
 
 
 def _check(space: ConceptSpace, run: Artefact) -> None:

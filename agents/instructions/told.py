@@ -2,7 +2,7 @@
 
 - `concept`: the posterior q(z|y) of the instruction (SCAN, Higgins et al. 2018): how far each latent of the image lies
   from its mean in its own standard deviations, and how narrow it is there.
-- `symbol`: the k-hot symbol of what the instruction comes to.
+- `symbol`: the k-hot symbol of what the instruction comes to, with -1 for an excluded value.
 - `nothing`: nothing. An agent that ignores its instruction does no better.
 """
 
@@ -47,10 +47,10 @@ def read_instructions(system: ConceptSystem, texts: Sequence[str]) -> Instructio
     """Return instructions by their texts.
 
     Raises:
-        InputError: one cannot be read.
+        InputError: one cannot be read, has no meaning, or has an operator that the system does not know.
     """
     parsed = [parse_instruction(system.space, text) for text in texts]
-    concepts = np.stack([each.meaning() for each in parsed])
+    concepts = np.stack([each.meaning(system.space) for each in parsed])
     followed = [system.follow(each) for each in parsed]
     mean, log_variance = (
         np.concatenate([getattr(each, name).cpu().numpy() for each in followed]) for name in ("mean", "log_variance")

@@ -91,7 +91,8 @@ class ConceptsImagineCommand(Command):
         tyro.conf.arg(
             metavar="CONCEPT",
             help="ATTRIBUTE=VALUE, several in quotes with spaces between; or several such with operators, as in "
-            '"(wall=cyan) AND (object=key)". Of several concepts the images are below each other.',
+            '"(wall=cyan) AND (object=key)" or "EXCEPT object=key". Of several concepts the images are below each '
+            "other.",
         ),
     ]
     out: Sheet
@@ -115,16 +116,19 @@ class ConceptsImagineCommand(Command):
 class ConceptsCombineCommand(Command):
     """Write sheets of two concepts, and of both with an operator.
 
-    AND shows both, IN COMMON what both specify alike, IGNORE the first without what the second specifies.
+    AND shows both, IN COMMON what both specify alike, IGNORE the first without what the second specifies, EXCEPT the
+    first where the second is not so.
     """
 
     runs: Run
-    first: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="CONCEPT")]
-    """A concept, or an instruction in parentheses."""
-    operator: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OPERATOR")]
-    """`AND`, `"IN COMMON"` or `IGNORE`."""
-    second: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="CONCEPT")]
-    """Another concept."""
+    words: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        tyro.conf.arg(
+            metavar="INSTRUCTION",
+            help='A concept, an operator (AND, "IN COMMON", IGNORE or EXCEPT) and another concept, each of which may '
+            'be an instruction in parentheses; or all of it in quotes, as in "EXCEPT object=key".',
+        ),
+    ]
     out: Sheet
     count: int = 12
     """Images of each."""
@@ -133,13 +137,18 @@ class ConceptsCombineCommand(Command):
 
     def run(self) -> int:
         """Write."""
-        from darla.learn_concepts import combine_concepts
+        from darla.common import InputError
+        from darla.learn_concepts import combine_concepts, combine_instruction
 
-        print(
-            combine_concepts(
-                self.runs, self.first, self.operator, self.second, self.out, count=self.count, seed=self.seed
+        if len(self.words) == 1:
+            print(combine_instruction(self.runs, self.words[0], self.out, count=self.count, seed=self.seed))
+        elif len(self.words) == 3:
+            print(combine_concepts(self.runs, *self.words, self.out, count=self.count, seed=self.seed))
+        else:
+            raise InputError(
+                f"{len(self.words)} words were given; write CONCEPT OPERATOR CONCEPT, or one instruction in quotes, "
+                'such as "EXCEPT object=key"'
             )
-        )
         return 0
 
 

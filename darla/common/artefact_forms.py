@@ -67,6 +67,7 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
             "see": _SEE,
             "concepts": dict,
             "data": Optional(str),
+            "operators": Optional([str]),
         },
         "concept-judge": {"attributes": _ATTRIBUTES, "image_shape": _SHAPE},
     }

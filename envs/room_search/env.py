@@ -16,9 +16,10 @@ from gymnasium import spaces
 from darla.common import InputError
 from darla.envs.domains.domain import Domain
 from darla.envs.domains.specs import Choice
+from darla.envs.domains.value_codes import ANY, any_but
 from darla.envs.env_arguments import check_render_mode, check_steps
 from darla.envs.image_data.rooms import Rooms
-from darla.envs.room_search.search import AZIMUTHS, STEPS, Searches, draw_layout, wanted_of
+from darla.envs.room_search.search import AZIMUTHS, STEPS, Searches, draw_layout, instruction_of, wanted_of
 from darla.envs.worlds.room_search import ACTIONS, KINDS, ROOM_SEARCH
 
 Observation = Any
@@ -31,13 +32,15 @@ class RoomSearch(gymnasium.Env[Observation, np.int64]):
     the object, which needs it near the middle of the image. The episode ends when an object is taken: +1 if its room is
     the one that was asked for, else 0.
 
-    `info` has the `instruction` (a value by the name of each attribute that it specifies), the `context` of the room
-    that is seen, and the `state`: `yaw`, `azimuth`, and the number of the `room`.
+    `info` has the `instruction` (a value by the name of each attribute that it specifies, with ! before an excluded
+    one), the `context` of the room that is seen, and the `state`: `yaw`, `azimuth`, and the number of the `room`.
 
     Args:
         domain: what rooms are drawn from, or values of some factors; all rooms if None.
         instructions: what is asked for, one of them in each episode, each equally likely; the kinds of objects if None.
-        observe_instruction: observe a dictionary of the `image` and of the `instruction` as a k-hot symbol, int8 (51,).
+            `{"wall": "cyan", "object": "key"}` is a key before a cyan wall, `{"object": "!key"}` anything but a key.
+        observe_instruction: observe a dictionary of the `image` and of the `instruction` as a k-hot symbol, int8 (51,):
+            1 for a value that is asked for, -1 for an excluded one.
         steps: length of an episode in steps.
         render_mode: `"rgb_array"` for `render()` to return the image.
 
@@ -72,7 +75,8 @@ class RoomSearch(gymnasium.Env[Observation, np.int64]):
         self._wanted = [wanted_of(each) for each in instructions]
         self._images = Rooms()
         image = spaces.Box(0, 255, self._images.image_shape, np.uint8)
-        symbol = spaces.MultiBinary(sum(len(factor.choices) for factor in ROOM_SEARCH.space.values()))
+        entries = sum(len(factor.choices) for factor in ROOM_SEARCH.space.values())
+        symbol = spaces.Box(-1, 1, (entries,), np.int8)
         self.observation_space = spaces.Dict(image=image, instruction=symbol) if observe_instruction else image
         self.action_space = spaces.Discrete(len(ACTIONS))
         self._search: Searches | None = None
@@ -120,23 +124,23 @@ class RoomSearch(gymnasium.Env[Observation, np.int64]):
         if not self.observes_instruction:
             return self._image()
         assert self._search is not None
-        parts = [
-            np.arange(len(factor.choices)) == value
-            for factor, value in zip(ROOM_SEARCH.space.values(), self._search.layouts.wanted[0], strict=True)
-        ]
+        parts = []
+        for factor, asked in zip(ROOM_SEARCH.space.values(), self._search.layouts.wanted[0], strict=True):
+            values = np.arange(len(factor.choices))
+            parts.append(np.int8(1) * (values == asked) - np.int8(asked < ANY) * (values == any_but(asked)))
         return {"image": self._image(), "instruction": np.concatenate(parts).astype(np.int8)}
 
     def _info(self) -> dict[str, Any]:
         assert self._search is not None
         values = self._search.factors()[0].tolist()
-        named = list(zip(ROOM_SEARCH.space.items(), values, self._search.layouts.wanted[0].tolist(), strict=False))
+        named = zip(ROOM_SEARCH.space.items(), values, strict=False)
         state = {
             "yaw": float(values[5]),
             "azimuth": 2 * math.pi * values[4] / AZIMUTHS,
             "room": int(self._search.room[0]),
         }
         return {
-            "instruction": {name: factor.choices[asked] for (name, factor), _, asked in named if asked >= 0},
-            "context": {name: factor.choices[value] for (name, factor), value, _ in named},
+            "instruction": instruction_of(self._search.layouts.wanted[0]),
+            "context": {name: factor.choices[value] for (name, factor), value in named},
             "state": state,
         }

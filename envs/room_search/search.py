@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from darla.common import InputError
 from darla.envs.domains.domain import Domain
+from darla.envs.domains.value_codes import ANY, allows, any_but, excludes
 from darla.envs.worlds.room_search import ACTIONS, ROOM_SEARCH
 
 Numbers = npt.NDArray[np.int64]
@@ -34,7 +35,8 @@ class Layouts:
     """Where everything is at the beginning of N searches."""
 
     wanted: Numbers
-    """(N, 4): what is asked for, the number of a value for each factor of `ROOM_SEARCH`, -1 where any will do."""
+    """(N, 4): what is asked for: for each factor of `ROOM_SEARCH` the number of a value, -1 where any will do, -2 - v
+    where any will do but v (`darla.envs.domains.value_codes`)."""
     rooms: Numbers
     """(N, ROOMS, 5): of each room the numbers of its four factors, and the object's azimuth."""
     yaws: Numbers
@@ -51,26 +53,43 @@ class Layouts:
 
 
 def wanted_of(instruction: Mapping[str, object]) -> Numbers:
-    """Return an instruction, a value by the name of a factor, as numbers, int64 (4,).
+    """Return an instruction as numbers, int64 (4,).
+
+    Args:
+        instruction: by the name of a factor a value, such as `key`, or a value with ! before it, such as `!key`, for
+            any but that.
 
     Raises:
         InputError: it names no factor, or one or a value that is not there.
     """
     if not instruction:
         raise InputError(f"an instruction needs at least one of {', '.join(ROOM_SEARCH.space)}")
-    numbers = np.full(len(ROOM_SEARCH.space), -1, np.int64)
+    numbers = np.full(len(ROOM_SEARCH.space), ANY, np.int64)
     names = list(ROOM_SEARCH.space)
     for name, value in instruction.items():
         factor = ROOM_SEARCH.space[name]
-        numbers[names.index(name)] = factor.choices.index(str(factor.check(value)))
+        excluding = isinstance(value, str) and value.startswith("!")
+        number = factor.choices.index(str(factor.check(str(value)[1:] if excluding else value)))
+        numbers[names.index(name)] = any_but(number) if excluding else number
     return numbers
+
+
+def instruction_of(wanted: Numbers) -> dict[str, str]:
+    """Return the instruction that `wanted_of` turns into these numbers, (4,)."""
+    asked = zip(ROOM_SEARCH.space.items(), wanted.tolist(), strict=True)
+    return {
+        name: f"!{factor.choices[any_but(number)]}" if number < ANY else factor.choices[number]
+        for (name, factor), number in asked
+        if number != ANY
+    }
 
 
 def draw_layout(domain: Domain, wanted: Numbers, rng: np.random.Generator) -> Layouts:
     """Draw one search, (1, ...): rooms of a domain, of which exactly one is what is asked for.
 
-    What is asked for replaces what the domain drew for the goal. Half of the other rooms have all of it but one
-    attribute, so that no single attribute gives the goal away.
+    Values that are asked for replace what the domain drew for the goal; what has an excluded one is drawn anew. Half of
+    the other rooms have all that is asked for but in one attribute, so that no single attribute gives the goal away.
+    Where anything but a key is asked for, every other room has a key.
 
     Args:
         domain: of `ROOM_SEARCH`.
@@ -78,30 +97,41 @@ def draw_layout(domain: Domain, wanted: Numbers, rng: np.random.Generator) -> La
         rng: of the draw.
 
     Raises:
-        InputError: nothing is asked for, or the domain has nothing else.
+        InputError: nothing is asked for, or the domain has nothing else, or nothing but what is excluded.
     """
-    given = np.flatnonzero(wanted >= 0)
+    given = np.flatnonzero(wanted != ANY)
     if not len(given):
         raise InputError("a search needs something to search for")
+    excluding = np.flatnonzero(excludes(wanted))
     goal = int(rng.integers(ROOMS))
     rooms = np.empty((ROOMS, 5), np.int64)
     for number in range(ROOMS):
-        rooms[number, :4] = _room(domain, rng)
-        if number == goal:
-            rooms[number, given] = wanted[given]
-            continue
-        free = rng.choice(given) if rng.random() < _NEAR else None
+        room = _room(domain, rng)
+        asked = wanted
+        if number != goal:
+            near = rng.random() < _NEAR
+            asked = wanted.copy() if near else np.full_like(wanted, ANY)
+            # One value is rarely drawn, or never: a room that lacks what is excluded gets it.
+            if near or (len(excluding) and _is(room, wanted)):
+                broken = rng.choice(given if near else excluding)
+                asked[broken] = any_but(wanted[broken])
         for _ in range(_TRIES):
-            if free is not None:
-                rooms[number, given[given != free]] = wanted[given[given != free]]
-            if (rooms[number, given] != wanted[given]).any():
+            room[asked >= 0] = asked[asked >= 0]
+            if _is(room, asked) and _is(room, wanted) == (number == goal):
                 break
-            rooms[number, :4] = _room(domain, rng)
+            room = _room(domain, rng)
         else:
-            raise InputError(f"domain {domain.name!r} has no room that is not what is asked for")
+            what = "is" if number == goal else "is not"
+            raise InputError(f"domain {domain.name!r} has no room that {what} what is asked for")
+        rooms[number, :4] = room
     rooms[:, 4] = rng.integers(AZIMUTHS, size=ROOMS)
     yaws = rng.integers(YAWS, size=ROOMS)
     return Layouts(wanted[None].copy(), rooms[None], yaws[None], np.array([goal]))
+
+
+def _is(room: Numbers, wanted: Numbers) -> bool:
+    """Tell whether a room is what is asked for, (4,) each."""
+    return bool(allows(wanted, room).all())
 
 
 def draw_layouts(domain: Domain, wanted: Sequence[Numbers], rng: np.random.Generator) -> Layouts:

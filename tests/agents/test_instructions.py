@@ -16,11 +16,12 @@ from darla.agents.instructions.searches import (
 )
 from darla.agents.instructions.told import TOLD, Instructions, input_size, policy_input
 from darla.common import InputError
+from darla.envs.domains.value_codes import ANY, any_but
 from darla.envs.image_data.rooms import Rooms
 from darla.envs.room_search.domains import SOURCE
 from darla.envs.room_search.search import ROOMS, YAWS
 from darla.envs.worlds.room_search import ACTIONS
-from darla.vision.concepts.space import ANY, space_of
+from darla.vision.concepts.space import matches, space_of
 
 SPACE = space_of(Rooms())
 WIDTH = 0.3
@@ -76,6 +77,20 @@ def test_sizes_are_as_announced_and_only_nothing_is_blind_to_the_instruction(tol
     assert observed.shape == (3, input_size(told, 10, SPACE.symbol_size))
     assert observed.dtype == np.float32
     assert (len(np.unique(observed, axis=0)) == 1) == (told == "nothing")
+
+
+def test_what_is_excluded_is_told_as_minus_one_and_searched_for() -> None:
+    without_key = instructions(np.array([[ANY, ANY, ANY, any_but(0)], [8, ANY, ANY, any_but(0)]]))
+    codes = np.tile(exact_codes(np.zeros((1, 6), int)), (2, 1))
+    told = policy_input("symbol", codes, without_key, np.arange(2))[:, codes.shape[1] :]
+    assert (told == -1).sum(axis=1).tolist() == [1, 1]
+    assert (told == 1).sum(axis=1).tolist() == [0, 1]
+    assert (told[:, -3] == -1).all()
+    bank = searches(without_key, 40, 0)
+    right = matches(without_key.concepts[bank.numbers], bank.layouts.rooms.reshape(-1, 5)[:, :4])
+    ours = right.reshape(40, 40, ROOMS)[np.arange(40), np.arange(40)]
+    assert (ours.sum(axis=1) == 1).all()
+    assert (ours.argmax(axis=1) == bank.layouts.goals).all()
 
 
 def test_an_unknown_way_to_tell_is_refused_with_the_closest() -> None:

@@ -1,5 +1,7 @@
 """Searching rooms for what an instruction names: the rules, the draw of rooms, and the environment."""
 
+from collections.abc import Callable
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
 from darla.envs import ROOM_SEARCH, make
+from darla.envs.domains.specs import Choice
 from darla.envs.image_data.rooms import Rooms
-from darla.envs.room_search.domains import SOURCE, TARGET, UNLABELED, leak_of_target
+from darla.envs.room_search.domains import SOURCE, TARGET, UNLABELED, leak_of_target, rooms
 from darla.envs.room_search.search import (
     FACING,
     ROOMS,
@@ -17,6 +20,7 @@ from darla.envs.room_search.search import (
     Searches,
     draw_layout,
     draw_layouts,
+    instruction_of,
     wanted_of,
 )
 from darla.envs.worlds.room_search import ACTIONS
@@ -83,6 +87,61 @@ def test_exactly_one_room_is_what_is_asked_for_and_many_others_differ_in_one_att
     assert (layouts.rooms[..., 1] < 8).all()  # floors are the domain's
 
 
+def test_where_a_kind_is_excluded_exactly_one_room_has_another() -> None:
+    rng = np.random.default_rng(0)
+    wanted = wanted_of({"object": "!key"})
+    layouts = draw_layouts(SOURCE, [wanted] * 300, rng)
+    keys = layouts.rooms[:, :, 3] == 0
+    assert (keys.sum(axis=1) == ROOMS - 1).all()
+    assert (keys.argmin(axis=1) == layouts.goals).all()
+    assert np.bincount(layouts.goals, minlength=ROOMS).min() > 50
+    kinds = layouts.rooms[np.arange(300), layouts.goals, 3]
+    np.testing.assert_allclose(np.bincount(kinds) / 300, [0, 1 / 2, 1 / 2], atol=0.1)  # as the domain draws them
+    hues = np.bincount(layouts.rooms[keys][:, 0], minlength=16) / keys.sum()
+    np.testing.assert_allclose(hues, 1 / 16, atol=0.03)
+    assert (layouts.rooms[..., 1] < 8).all()
+
+
+def test_a_value_and_an_excluded_one_are_each_what_other_rooms_lack() -> None:
+    rng = np.random.default_rng(0)
+    wanted = wanted_of({"wall": "cyan", "object": "!key"})
+    layouts = draw_layouts(SOURCE, [wanted] * 300, rng)
+    cyan, key = layouts.rooms[:, :, 0] == 8, layouts.rooms[:, :, 3] == 0
+    hits = cyan & ~key
+    assert (hits.sum(axis=1) == 1).all()
+    assert (hits.argmax(axis=1) == layouts.goals).all()
+    others = np.stack([cyan, ~key], axis=-1)[~hits].sum(axis=1)
+    # Half have one of both on purpose; of the rest most have no cyan wall, and two of three no key.
+    assert 0.75 < (others == 1).mean() < 0.9
+    near = (cyan & key)[~hits].mean()
+    assert 0.2 < near < 0.33  # a quarter on purpose
+
+
+def test_a_search_for_values_is_drawn_as_before_values_could_be_excluded() -> None:
+    layouts = draw_layouts(SOURCE, [wanted_of({"wall": "cyan", "object": "duckie"})] * 2, np.random.default_rng(7))
+    assert layouts.goals.tolist() == [3, 2]
+    walls_and_kinds = [[[8, 2], [14, 2], [8, 0], [8, 1]], [[8, 0], [9, 1], [8, 1], [8, 0]]]
+    assert layouts.rooms[:, :, [0, 3]].tolist() == walls_and_kinds
+
+
+def test_what_is_excluded_may_be_what_the_domain_never_or_always_draws() -> None:
+    layout = draw_layout(SOURCE, wanted_of({"floor": "!rose"}), np.random.default_rng(0))
+    floors = layout.rooms[0, :, 1]
+    assert (floors == 15).sum() == ROOMS - 1
+    assert floors[layout.goals[0]] < 8
+    keys = rooms("keys", object=Choice(("key",)))
+    with pytest.raises(InputError, match="domain 'keys' has no room that is what is asked for"):
+        draw_layout(keys, wanted_of({"object": "!key"}), np.random.default_rng(0))
+    with pytest.raises(InputError, match="domain 'keys' has no room that is not what is asked for"):
+        draw_layout(keys, wanted_of({"object": "key"}), np.random.default_rng(0))
+
+
+def test_instructions_are_written_as_they_are_read() -> None:
+    for instruction in ({"wall": "cyan"}, {"floor": "!rose", "object": "key"}, {"object": "!duckie"}):
+        assert instruction_of(wanted_of(instruction)) == instruction
+    assert wanted_of({"object": "!key", "wall": "vermilion"}).tolist() == [1, -1, -1, -2]
+
+
 def test_what_is_asked_for_may_be_what_the_domain_never_draws() -> None:
     layout = draw_layout(SOURCE, wanted_of({"floor": "rose"}), np.random.default_rng(0))
     assert layout.rooms[0, layout.goals[0], 1] == 15
@@ -109,15 +168,23 @@ def test_the_environment_keeps_to_gymnasium_and_to_its_seed() -> None:
     assert first["instruction"].sum() == len(info["instruction"])
     _, info = env.reset(seed=3, options={"instruction": {"wall": "cyan", "object": "key"}})
     assert info["instruction"] == {"wall": "cyan", "object": "key"}
+    seen, info = env.reset(seed=3, options={"instruction": {"wall": "cyan", "object": "!key"}})
+    assert info["instruction"] == {"wall": "cyan", "object": "!key"}
+    assert np.flatnonzero(seen["instruction"] == 1).tolist() == [8]
+    assert np.flatnonzero(seen["instruction"] == -1).tolist() == [48]  # behind three times 16 hues
+    assert env.observation_space.contains(seen)
     env.close()
 
 
-def test_an_environment_that_is_searched_room_by_room_gives_its_reward() -> None:
-    env = gymnasium.make("darla/RoomSearch-v0", instructions=[{"object": "duckie"}])
+@pytest.mark.parametrize(("asked", "is_right"), [("duckie", "duckie".__eq__), ("!key", "key".__ne__)])
+def test_an_environment_that_is_searched_room_by_room_gives_its_reward(
+    asked: str, is_right: Callable[[str], bool]
+) -> None:
+    env = gymnasium.make("darla/RoomSearch-v0", instructions=[{"object": asked}])
     image, info = env.reset(seed=1)
     assert image.shape == (64, 64, 3)
     for _ in range(ROOMS):
-        if info["context"]["object"] == "duckie":
+        if is_right(info["context"]["object"]):
             break
         _, reward, *_, info = env.step(NEXT)
         assert reward == 0
@@ -143,6 +210,7 @@ def test_it_is_a_world_of_domains() -> None:
         ({"instructions": [{}]}, "needs at least one of wall, floor, color, object"),
         ({"instructions": [{"wall": "cyn"}]}, "did you mean 'cyan'"),
         ({"instructions": [{"wal": "cyan"}]}, "did you mean 'wall'"),
+        ({"instructions": [{"wall": "!cyn"}]}, "did you mean 'cyan'"),
         ({"steps": 0}, "steps is 0"),
         ({"domain": {"floor": "rde"}}, "did you mean 'red'"),
     ],

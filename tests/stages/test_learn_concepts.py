@@ -69,6 +69,23 @@ def test_an_operator_is_shown_beside_what_it_combines(runs: Path, tmp_path: Path
     assert np.asarray(Image.open(tmp_path / "a.png")).shape[0] > 3 * 64
 
 
+def test_an_instruction_is_shown_beside_both_of_its_sides(runs: Path, tmp_path: Path) -> None:
+    run = str(runs / "scan")
+    for name, words in {
+        "whole": ["EXCEPT shape=0"],
+        "nested": ["(scale=1 EXCEPT shape=0) AND (position_x=3)"],
+        "three": ["scale=1", "EXCEPT", "shape=0"],
+    }.items():
+        sheet = str(tmp_path / f"{name}.png")
+        assert cli.main(["concepts", "combine", run, *words, "--out", sheet, "--count", "3"]) == 0
+        assert 3 * 64 < np.asarray(Image.open(sheet)).shape[0] < 4 * 64
+    sheets = [str(tmp_path / f"{name}.png") for name in ("operator", "value")]
+    for text, sheet in zip(("EXCEPT shape=0", "shape!=0"), sheets, strict=True):
+        assert cli.main(["concepts", "imagine", run, text, "--out", sheet, "--count", "3"]) == 0
+    first, second = (np.asarray(Image.open(sheet))[:, -3 * 64 :] for sheet in sheets)
+    np.testing.assert_array_equal(first, second)  # two ways to write one concept
+
+
 def test_an_image_is_described_with_probabilities(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,12 +98,19 @@ def test_an_image_is_described_with_probabilities(
 
 def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path) -> None:
     judge = train_judge("sprites", tmp_path / "judge", JudgeConfig(images=40, held_out=10, training=QUICK))
-    config = ConceptScoresConfig(images=6, concepts=4, samples=2)
+    config = ConceptScoresConfig(images=6, concepts=8, samples=2)
     scores = score_concepts(runs / "scan", judge, tmp_path / "scores", config)
     results = read_json(scores.folder / "scores.json")
-    assert {"symbol, train", "symbol, held_out", "AND, train"} <= set(results["sym2img"])
-    for score in results["sym2img"].values():
+    groups = set(results["sym2img"])
+    assert {"symbol, train", "symbol, held_out", "AND, train", "EXCEPT, train", "EXCEPT, held_out"} <= groups
+    for name, score in results["sym2img"].items():
         assert 0 <= score["accuracy"] <= 1
+        assert (score["excluded"] is not None) == name.startswith("EXCEPT")
+    excluding = results["sym2img"]["EXCEPT, train"]
+    assert 0 <= excluding["excluded"] <= 1
+    assert 2 / 3 <= excluding["excluded_chance"] <= 31 / 32
+    printed = (scores.folder / "table.md").read_text(encoding="utf-8")
+    assert f"| {excluding['excluded']:.3f} (chance {excluding['excluded_chance']:.3f}) |" in printed
     assert set(results["judge"]) == set(results["ceiling"]) == set(results["img2sym"]) == set(Sprites().factor_names)
     page = darla.report([scores.folder], tmp_path / "report").folder / "report.md"
     assert "# Concepts" in page.read_text(encoding="utf-8")
@@ -130,6 +154,12 @@ def test_files_of_another_form_are_named(name: str, value: object, part: str, ru
             "AND needs concepts",
         ),
         (["concepts", "combine", "RUN", "shape=0", "OR", "shape=1", "--out", "a.png"], "unknown operator 'OR'"),
+        (["concepts", "combine", "RUN", "shape=0", "AND", "--out", "a.png"], "2 words were given; write CONCEPT"),
+        (["concepts", "combine", "RUN", "shape=0", "--out", "a.png"], "'shape=0' combines nothing"),
+        (["concepts", "combine", "RUN", "EXCEPT shape=0 scale=1", "--out", "a.png"], "one value of one attribute"),
+        (["concepts", "combine", "RUN", "shape=0", "EXCEPT", "shape=1", "--out", "a.png"], "already has 'shape=0'"),
+        (["concepts", "imagine", "RUN", "shape=0 AND shape=1", "--out", "a.png"], "AND needs concepts"),
+        (["concepts", "imagine", "RUN", "shape!=7", "--out", "a.png"], "value of attribute 'shape'"),
         (["concepts", "describe", "RUN", "nothing.png"], "could not read the image nothing.png: No such file"),
         (["concepts", "imagine", "RUN", "shape=0", "--seed", "-1", "--out", "a.png"], "seed is -1"),
         (

@@ -5,12 +5,20 @@ itself the means and log-variances of both concepts, four numbers, pass through 
 latents, to a mean and a log-variance for each operator; the operator selects one pair.
 
     L = KL(q(z|x) || q_r(z)), minimized, x an image of the concept that the operator comes to; SCAN stays as it is.
+
+EXCEPT, which the paper has not, is one more pair of outputs and is trained in the same way: x is an image of a that has
+another value than the one that b specifies. No symbol says so; what the latents of "anything but a key" are like is
+known to this network alone. The best that a Gaussian can do is the mean and the variance of the mixture of those
+images, so it cannot avoid a value that lies between others.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from darla.common import InputError, unknown_name
 from darla.vision.concepts.divergence import kl_between
 from darla.vision.concepts.operators import OPERATORS
 from darla.vision.concepts.posterior_model import PosteriorModel
@@ -28,11 +36,33 @@ class Recombinator(PosteriorModel):
     Args:
         latents: D.
         units: of the layer between.
+        operators: the first of `OPERATORS`, those that it computes.
+
+    Raises:
+        InputError: the operators are others, or in another order.
     """
 
-    def __init__(self, latents: int, units: int = UNITS) -> None:
+    def __init__(self, latents: int, units: int = UNITS, operators: Sequence[str] = OPERATORS) -> None:
         super().__init__(latents)
-        self.layers = nn.Sequential(nn.Conv1d(4, units, 1), nn.ReLU(), nn.Conv1d(units, 2 * len(OPERATORS), 1))
+        self.operators = tuple(operators)
+        if not self.operators or self.operators != OPERATORS[: len(self.operators)]:
+            raise InputError(f"operators must be {', '.join(OPERATORS)}, or the first of them, not {self.operators}")
+        self.layers = nn.Sequential(nn.Conv1d(4, units, 1), nn.ReLU(), nn.Conv1d(units, 2 * len(self.operators), 1))
+
+    def number_of(self, operator: str) -> int:
+        """Return the number of an operator.
+
+        Raises:
+            InputError: there is no such operator, or it was not trained.
+        """
+        if operator not in OPERATORS:
+            raise unknown_name("operator", operator, OPERATORS)
+        if operator not in self.operators:
+            raise InputError(
+                f"these concepts know no {operator}: their operators are {', '.join(self.operators)}; train them again "
+                "with `darla concepts train`"
+            )
+        return OPERATORS.index(operator)
 
     def forward(self, operators: Tensor, first: Posterior, second: Posterior) -> Posterior:
         """Return the posterior of recombined concepts.
@@ -43,8 +73,8 @@ class Recombinator(PosteriorModel):
             second: of those behind it.
         """
         inputs = torch.stack([first.mean, second.mean, first.log_variance, second.log_variance], dim=1)
-        outputs = self.layers(inputs).unflatten(1, (len(OPERATORS), 2))  # (N, operators, 2, D)
-        chosen = functional.one_hot(operators, len(OPERATORS)).to(outputs.dtype)
+        outputs = self.layers(inputs).unflatten(1, (len(self.operators), 2))  # (N, operators, 2, D)
+        chosen = functional.one_hot(operators, len(self.operators)).to(outputs.dtype)
         mean, log_variance = torch.einsum("no,nopd->pnd", chosen, outputs)
         return Posterior(mean, log_variance)
 

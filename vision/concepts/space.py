@@ -3,6 +3,11 @@
 A concept of A attributes is a row of A whole numbers: for each attribute the value that it specifies, counted from 0,
 or `ANY` where it leaves the attribute open. N concepts are int64 (N, A). They form a hierarchy: {wall=cyan} is above
 {wall=cyan object=duckie}, and the concept that specifies nothing, which is not counted among the concepts, above all.
+
+Beyond the paper, a concept may exclude one value of an attribute: `object!=key` is anything but a key, -2 - v in place
+of v. The operator EXCEPT makes such concepts; they have no number, are not counted, and are not drawn to train on. Of
+an attribute with two values one excluded is the other one specified, and is written so: what describes the same images
+is the same concept.
 """
 
 import math
@@ -14,12 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, unknown_name
+from darla.envs.domains.value_codes import ANY, allows, any_but, excludes
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData
 
 Concepts = npt.NDArray[np.int64]
-"""(N, A): which value each attribute has, or `ANY`."""
-ANY = -1
+"""(N, A): which value each attribute has, `ANY`, or `any_but` a value (`darla.envs.domains.value_codes`)."""
+NOTHING = "anything"
+"""Text of the concept that specifies nothing."""
 _MOST_VALUES = 64
 """Different numbers, at most, that a factor of frames may have to become an attribute: others are measurements."""
 
@@ -40,6 +47,10 @@ class Attribute:
                     f"attribute {self.name!r}: {word!r} cannot be a name in a concept, which is written as "
                     "ATTRIBUTE=VALUE: it must have no spaces, parentheses or ="
                 )
+        if self.name.endswith("!"):
+            raise InputError(
+                f"attribute {self.name!r}: a name must not end in !, since ATTRIBUTE!=VALUE excludes a value"
+            )
         if len(self.values) < 2 or len(set(self.values)) < len(self.values):
             raise InputError(f"attribute {self.name!r} needs at least two values, all different, not {self.values}")
 
@@ -80,13 +91,15 @@ class ConceptSpace:
         return np.stack(values, axis=-1).astype(np.int64) - 1
 
     def rows_of(self, concepts: Concepts) -> npt.NDArray[np.int64]:
-        """Return the number of each concept, int64 (N,); -1 for the one that specifies nothing."""
+        """Return the number of each concept, int64 (N,); -1 where it specifies nothing or excludes a value."""
         sizes = [size + 1 for size in self.sizes]
-        rows: npt.NDArray[np.int64] = np.ravel_multi_index(tuple((self.checked(concepts) + 1).T), sizes) - 1
+        concepts = self.checked(concepts)
+        numbered = np.where(excludes(concepts).any(axis=1, keepdims=True), ANY, concepts)
+        rows: npt.NDArray[np.int64] = np.ravel_multi_index(tuple((numbered + 1).T), sizes) - 1
         return rows
 
     def checked(self, concepts: npt.NDArray[Any]) -> Concepts:
-        """Return concepts as int64 (N, A).
+        """Return concepts as int64 (N, A); one of two values excluded becomes the other one specified.
 
         Raises:
             InputError: another shape, or a value that its attribute does not have.
@@ -94,29 +107,39 @@ class ConceptSpace:
         values = np.asarray(concepts)
         if values.ndim != 2 or values.shape[1] != len(self.sizes) or not np.issubdtype(values.dtype, np.integer):
             raise InputError(f"concepts are {values.dtype} {values.shape}, but must be integers (N, {len(self.sizes)})")
-        wrong = (values < ANY) | (values >= np.array(self.sizes))
+        sizes = np.array(self.sizes)
+        wrong = (values < any_but(sizes - 1)) | (values >= sizes)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise InputError(
                 f"attribute {self.attributes[column].name!r} is {values[row, column]}, but has the values 0 to "
-                f"{self.sizes[column] - 1}, and {ANY} for any"
+                f"{sizes[column] - 1}, {ANY} for any, and from -2 down to {any_but(sizes[column] - 1)} for any but one"
             )
-        return values.astype(np.int64)
+        values = values.astype(np.int64)
+        return np.where((sizes == 2) & excludes(values), 1 - any_but(values), values)
 
     def symbols(self, concepts: Concepts) -> npt.NDArray[np.float32]:
-        """Return k-hot symbols, float32 (N, K): 1 for each specified value, 0 elsewhere."""
+        """Return k-hot symbols, float32 (N, K): 1 for a specified value, -1 for an excluded one, 0 elsewhere."""
         concepts = self.checked(concepts)
         symbols = np.zeros((len(concepts), self.symbol_size), np.float32)
-        rows, columns = np.nonzero(concepts != ANY)
-        symbols[rows, self._starts[columns] + concepts[rows, columns]] = 1
+        excluding = excludes(concepts)
+        values = np.where(excluding, any_but(concepts), concepts)
+        rows, columns = np.nonzero(values != ANY)
+        symbols[rows, self._starts[columns] + values[rows, columns]] = np.where(excluding[rows, columns], -1, 1)
         return symbols
+
+    def allowed(self, concepts: Concepts) -> npt.NDArray[np.bool_]:
+        """Return which values of each attribute concepts leave possible, bool (N, K): one entry for each value."""
+        concepts = self.checked(concepts)
+        values = [np.arange(size) for size in self.sizes]
+        return np.concatenate([allows(concepts[:, [column]], each) for column, each in enumerate(values)], axis=1)
 
     def parts(self, values: Any) -> list[Any]:
         """Split the last axis of an array or a tensor, of K entries, into one part for each attribute."""
         return [values[..., start : start + size] for start, size in zip(self._starts, self.sizes, strict=True)]
 
     def parse(self, text: str) -> Concepts:
-        """Return the concept that a text such as `wall=cyan object=duckie` names, int64 (A,).
+        """Return the concept that a text such as `wall=cyan object=duckie` or `object!=key` names, int64 (A,).
 
         Raises:
             InputError: an attribute or a value that is not there, with the closest one; an attribute twice.
@@ -127,6 +150,7 @@ class ConceptSpace:
             name, equals, value = word.partition("=")
             if not equals:
                 raise InputError(f"{word!r} is no part of a concept; write ATTRIBUTE=VALUE, such as {self.example()!r}")
+            excluding, name = name.endswith("!"), name.removesuffix("!")
             if name not in by_name:
                 raise unknown_name("attribute", name, by_name)
             column = by_name[name]
@@ -135,17 +159,18 @@ class ConceptSpace:
                 raise unknown_name(f"value of attribute {name!r}:", value, values)
             if concept[column] != ANY:
                 raise InputError(f"concept {text!r} specifies attribute {name!r} twice")
-            concept[column] = values.index(value)
-        return concept
+            concept[column] = any_but(values.index(value)) if excluding else values.index(value)
+        parsed: Concepts = self.checked(concept[None])[0]
+        return parsed
 
     def text(self, concept: Concepts) -> str:
-        """Return a concept, int64 (A,), as `parse` reads it; `anything` for the one that specifies nothing."""
+        """Return a concept, int64 (A,), as `parse` reads it; `NOTHING` for the one that specifies nothing."""
         words = [
-            f"{each.name}={each.values[value]}"
+            f"{each.name}!={each.values[any_but(value)]}" if value < ANY else f"{each.name}={each.values[value]}"
             for each, value in zip(self.attributes, concept.tolist(), strict=True)
             if value != ANY
         ]
-        return " ".join(words) or "anything"
+        return " ".join(words) or NOTHING
 
     def example(self) -> str:
         """Return a concept as it is written, for messages."""
@@ -173,7 +198,14 @@ class ConceptSpace:
             if unknown := sorted(set(names) - known.keys()):
                 raise unknown_name(f"value of attribute {each.name!r}:", unknown[0], each.values)
             columns.append(np.array([known[name] for name in names], np.int64))
-        return self.checked(np.stack(columns, axis=1))
+        values = np.stack(columns, axis=1)
+        if (values < 0).any():
+            row, column = np.argwhere(values < 0)[0]
+            raise InputError(
+                f"factor {self.attributes[column].factor!r} is {values[row, column]} in image {row}, but must be a "
+                f"number from 0 to {self.sizes[column] - 1}"
+            )
+        return self.checked(values)
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the attributes as plain data."""
@@ -219,9 +251,11 @@ def space_of(data: GroundTruthData | FrameSet) -> ConceptSpace:
 
 
 def matches(concepts: Concepts, values: Concepts) -> npt.NDArray[np.bool_]:
-    """Return which images each concept describes, bool (N, M), for concepts (N, A) and images' values (M, A)."""
-    left, right = concepts[:, None], values[None]
-    matching: npt.NDArray[np.bool_] = ((left == ANY) | (left == right)).all(axis=-1)
+    """Return which images each concept describes, bool (N, M), for concepts (N, A) and images' values (M, A).
+
+    `values` may also be concepts: those of which every image is one that the concept describes.
+    """
+    matching: npt.NDArray[np.bool_] = np.all(allows(concepts[:, None], values[None]), axis=-1)
     return matching
 
 

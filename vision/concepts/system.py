@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from darla.common import InputError
+from darla.envs.domains.value_codes import ANY, any_but, excludes
 from darla.envs.image_data.ground_truth import Images
 from darla.vision.concepts.joint_vae import JointVAE
-from darla.vision.concepts.operators import OPERATORS, Instruction
+from darla.vision.concepts.operators import EXCEPT, Instruction
 from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN
 from darla.vision.concepts.space import Concepts, ConceptSpace
@@ -25,24 +26,54 @@ class ConceptSystem:
     space: ConceptSpace
     vision: VisionModel
     symbols: SCAN | JointVAE
-    operators: Recombinator
+    operators: Recombinator | None
+    """None if none were trained."""
 
     def posterior_of(self, concepts: Concepts) -> Posterior:
-        """Return q(z|y) of concepts, int64 (N, A)."""
-        symbols = torch.from_numpy(self.space.symbols(concepts)).to(self.vision.device)
-        with torch.inference_mode():
-            posterior: Posterior = self.symbols.symbol_encoder(symbols)
+        """Return q(z|y) of concepts, int64 (N, A).
+
+        Values that they exclude have no symbol: the operator EXCEPT takes them, one after the other, from q(z|y) of
+        what is specified.
+
+        Raises:
+            InputError: a value is excluded, and EXCEPT was not trained.
+        """
+        concepts = self.space.checked(concepts)
+        excluding = excludes(concepts)
+        posterior = encode_concepts(self.symbols, self.space, np.where(excluding, ANY, concepts))
+        for column in np.flatnonzero(excluding.any(axis=0)):
+            rows = np.flatnonzero(excluding[:, column])
+            without = np.full((len(rows), concepts.shape[1]), ANY, np.int64)
+            without[:, column] = any_but(concepts[rows, column])
+            some = torch.from_numpy(rows).to(self.vision.device)
+            left = self.recombine(EXCEPT, posterior.rows(some), encode_concepts(self.symbols, self.space, without))
+            with torch.inference_mode():
+                posterior = Posterior(
+                    posterior.mean.index_copy(0, some, left.mean),
+                    posterior.log_variance.index_copy(0, some, left.log_variance),
+                )
         return posterior
 
     def recombine(self, operator: str, first: Posterior, second: Posterior) -> Posterior:
-        """Return what an operator makes of the posteriors of concepts, (N, D) each."""
-        numbers = torch.full((len(first.mean),), OPERATORS.index(operator), device=self.vision.device)
+        """Return what an operator makes of the posteriors of concepts, (N, D) each.
+
+        Raises:
+            InputError: the operator is not there, or was not trained.
+        """
+        if self.operators is None:
+            raise InputError(f"these concepts know no {operator}: no operators were trained")
+        numbers = torch.full((len(first.mean),), self.operators.number_of(operator), device=self.vision.device)
         with torch.inference_mode():
             posterior: Posterior = self.operators(numbers, first, second)
         return posterior
 
     def follow(self, instruction: Instruction) -> Posterior:
-        """Return the posterior that an instruction comes to, (1, D); operators are computed by their network."""
+        """Return the posterior that an instruction comes to, (1, D); operators are computed by their network.
+
+        Raises:
+            InputError: the instruction has no meaning, or an operator that was not trained.
+        """
+        instruction.meaning(self.space)  # refuses what contradicts itself
         return instruction.fold(lambda concept: self.posterior_of(concept[None]), self.recombine)
 
     def imagine(self, posterior: Posterior, count: int, seed: int) -> Images:
@@ -75,6 +106,24 @@ class ConceptSystem:
             assert isinstance(total, Tensor)
             probabilities = (total / samples).cpu().numpy()
         return self.space.parts(probabilities)
+
+
+def encode_concepts(model: SCAN | JointVAE, space: ConceptSpace, concepts: Concepts) -> Posterior:
+    """Return q(z|y) of concepts, int64 (N, A), as the network of symbols computes it.
+
+    Raises:
+        InputError: a concept excludes a value. No symbol in training says so, so the network knows nothing of it.
+    """
+    excluding = np.flatnonzero(excludes(space.checked(concepts)).any(axis=1))
+    if len(excluding):
+        raise InputError(
+            f"{space.text(concepts[excluding[0]])!r} excludes a value, which no symbol says; the operator EXCEPT makes "
+            "such concepts"
+        )
+    symbols = torch.from_numpy(space.symbols(concepts)).to(model.device)
+    with torch.inference_mode():
+        posterior: Posterior = model.symbol_encoder(symbols)
+    return posterior
 
 
 def _noise(device: torch.device, seed: int) -> torch.Generator:

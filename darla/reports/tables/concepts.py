@@ -6,12 +6,13 @@ from typing import Any
 from darla.reports.document import Cell, Table
 
 Rows = list[tuple[str, ...]]
-_TOLD, _ASKED = ("concept", "symbol", "nothing"), ("trained", "recombined", "new words")
+_TOLD, _ASKED = ("concept", "symbol", "nothing"), ("trained", "recombined", "excluded", "new words")
 """The order of columns and of rows."""
 _ACCURACY = (
     "How often imagined images have the values that their concept specifies, and how far the values of open attributes "
     "are from a uniform distribution (0 is best)"
 )
+_EXCLUDED = "; what an instruction excludes counts as specified, and is also given alone, with what chance has"
 _SUCCESS = (
     "How often an agent takes what the instruction names, by what it is told, with 95 % intervals over seeds of "
     "policies; an agent that ignores its instruction is right in one of four searches"
@@ -20,12 +21,23 @@ _SUCCESS = (
 
 def score_rows(results: Mapping[str, Any]) -> Rows:
     """Return the cells of the table of accuracy and diversity, the header first."""
-    rows: Rows = [("asked by", "accuracy", "diversity, nats", "concepts")]
-    for name in sorted(results["sym2img"], key=lambda each: not each.startswith("symbol")):
-        score = results["sym2img"][name]
+    scores = results["sym2img"]
+    excluding = _excludes(results)
+    rows: Rows = [("asked by", "accuracy", "diversity, nats", "concepts", *(["without the excluded"] * excluding))]
+    for name in sorted(scores, key=lambda each: not each.startswith("symbol")):
+        score = scores[name]
         spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
-        rows.append((name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])))
+        cells = [name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])]
+        if excluding:
+            alone = score.get("excluded")
+            cells.append("–" if alone is None else f"{alone:.3f} (chance {score['excluded_chance']:.3f})")
+        rows.append(tuple(cells))
     return rows
+
+
+def _excludes(results: Mapping[str, Any]) -> bool:
+    """Tell whether some instructions exclude a value; before there was EXCEPT none did."""
+    return any(score.get("excluded") is not None for score in results["sym2img"].values())
 
 
 def success_rows(results: Mapping[str, Any]) -> Rows:
@@ -50,7 +62,8 @@ def _place(word: str, order: tuple[str, ...]) -> int:
 
 def accuracy_table(results: Mapping[str, Any], name: str = "") -> Table:
     """Return accuracy and diversity of a system of concepts; `name` says which, where there are several."""
-    return _table(_named(_ACCURACY, name), score_rows(results))
+    caption = _ACCURACY + _EXCLUDED if _excludes(results) else _ACCURACY
+    return _table(_named(caption, name), score_rows(results))
 
 
 def success_of_followers(results: Mapping[str, Any], name: str = "") -> Table:

@@ -5,7 +5,7 @@ import torch
 
 from darla.common import InputError
 from darla.vision.concepts.divergence import kl_between
-from darla.vision.concepts.operators import OPERATORS
+from darla.vision.concepts.operators import EXCEPT, OPERATORS
 from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN, SCANConfig
 from darla.vision.concepts.symbol_networks import pack, symbol_loss, unpack
@@ -158,18 +158,19 @@ def test_settings_are_checked() -> None:
 def test_operators_are_computed_for_each_latent_by_itself() -> None:
     torch.manual_seed(0)
     model = Recombinator(latents=4, units=16)
-    first, second = Posterior(torch.randn(3, 4), torch.randn(3, 4)), Posterior(torch.randn(3, 4), torch.randn(3, 4))
-    operators = torch.arange(len(OPERATORS))
+    count = len(OPERATORS)
+    first, second = (Posterior(torch.randn(count, 4), torch.randn(count, 4)) for _ in range(2))
+    operators = torch.arange(count)
     whole = model(operators, first, second)
     order = torch.tensor([2, 0, 3, 1])
     shuffled = [Posterior(each.mean[:, order], each.log_variance[:, order]) for each in (first, second)]
     torch.testing.assert_close(model(operators, *shuffled).mean, whole.mean[:, order])
     # Each operator has outputs of its own.
     for number in range(len(OPERATORS)):
-        alone = model(torch.full((3,), number), first, second)
+        alone = model(torch.full((count,), number), first, second)
         torch.testing.assert_close(alone.mean[number], whole.mean[number])
         torch.testing.assert_close(alone.log_variance[number], whole.log_variance[number])
-    assert not torch.isclose(model(torch.zeros(3, dtype=torch.long), first, second).mean, whole.mean)[1:].any()
+    assert not torch.isclose(model(torch.zeros(count, dtype=torch.long), first, second).mean, whole.mean)[1:].any()
 
 
 def test_and_with_nothing_is_learned_as_the_identity() -> None:
@@ -187,3 +188,103 @@ def test_and_with_nothing_is_learned_as_the_identity() -> None:
         loss.backward()
         optimizer.step()
     assert losses[-1] < 0.05 < losses[0]
+
+
+class Kinds:
+    """Images of three kinds in two hues, one latent for each, as a perfect encoder and a perfect SCAN see them.
+
+    Args:
+        kinds: that there are images of.
+    """
+
+    mean, variance = torch.tensor([-1.5, 0.2, 1.6]), torch.tensor([0.15, 0.05, 0.3])
+    hues = torch.tensor([-1.0, 1.0])
+
+    def __init__(self, *kinds: int) -> None:
+        images = [(kind, hue) for kind in kinds for hue in range(2)]
+        self.kind, self.hue = torch.tensor(images).T
+        variance = torch.stack([self.variance[self.kind], torch.full((len(images),), 0.1)], dim=1)
+        self.seen = Posterior(torch.stack([self.mean[self.kind], self.hues[self.hue]], dim=1), variance.log())
+
+    def moments(self, shown: torch.Tensor) -> Posterior:
+        """Return the Gaussian with the mean and the variance of the mixture of some images, (1, 2)."""
+        mean = self.seen.mean[shown]
+        variance = self.seen.log_variance[shown].exp().mean(dim=0) + mean.var(dim=0, unbiased=False)
+        return Posterior(mean.mean(dim=0)[None], variance.log()[None])
+
+    def symbol(self, kind: int) -> Posterior:
+        """Return the posterior of a kind: its own latent, and the prior elsewhere."""
+        zero = torch.zeros(1)
+        return Posterior(
+            torch.stack([self.mean[kind, None], zero], 1), torch.stack([self.variance[kind, None].log(), zero], 1)
+        )
+
+    def sides(self) -> list[tuple[Posterior, torch.Tensor]]:
+        """Return what EXCEPT has on its left, with the images of it: anything, and either hue."""
+        every = [torch.ones(len(self.hue), dtype=torch.bool), self.hue == 0, self.hue == 1]
+        return [(self.moments(shown), shown) for shown in every]
+
+
+def fitted_except(kinds: Kinds) -> Recombinator:
+    """Train EXCEPT on all that can be asked, in one batch, and to the end."""
+    parts = []
+    for first, shown in kinds.sides():
+        for excluded in range(3):
+            left = torch.nonzero(shown & (kinds.kind != excluded)).flatten()
+            # Each instruction weighs as much, however many images it has.
+            parts += [(kinds.seen.rows(left.repeat(12 // len(left))), first, kinds.symbol(excluded))]
+    images, first, second = (torch.cat([pack(part[side]).expand(12, -1) for part in parts]) for side in range(3))
+    known = {"operators": torch.full((len(images),), OPERATORS.index(EXCEPT)), "first": first, "second": second}
+    torch.manual_seed(0)
+    model = Recombinator(latents=2, units=32)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = model.loss(images, None, known)["loss"]
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return model
+
+
+@pytest.mark.parametrize("kinds", [Kinds(0, 1, 2), Kinds(0, 1)], ids=["all", "none of one"])
+def test_except_is_learned_as_the_moments_of_the_images_without_the_value(kinds: Kinds) -> None:
+    model = fitted_except(kinds)
+    for first, shown in kinds.sides():
+        for excluded in range(3):
+            made = model(torch.tensor([OPERATORS.index(EXCEPT)]), first, kinds.symbol(excluded))
+            expected = kinds.moments(shown & (kinds.kind != excluded))
+            torch.testing.assert_close(made.mean, expected.mean, atol=0.01, rtol=0)
+            torch.testing.assert_close(made.log_variance, expected.log_variance, atol=0.02, rtol=0)
+            if excluded not in kinds.kind:  # nothing is excluded that there was: the left side as it is
+                torch.testing.assert_close(made.mean, first.mean, atol=0.01, rtol=0)
+                torch.testing.assert_close(made.log_variance, first.log_variance, atol=0.02, rtol=0)
+
+
+def test_the_moments_of_the_images_without_a_value_are_the_least_loss() -> None:
+    kinds = Kinds(0, 1, 2)
+    left = kinds.kind != 1
+    best, seen = kinds.moments(left), kinds.seen.rows(left)
+    count = int(left.sum())
+
+    def loss(mean: torch.Tensor, log_variance: torch.Tensor) -> float:
+        return kl_between(seen, Posterior(mean.expand(count, -1), log_variance.expand(count, -1))).item()
+
+    least = loss(best.mean, best.log_variance)
+    for change in (-0.1, 0.1):
+        for latent in range(2):
+            step = change * torch.eye(2)[latent]
+            assert loss(best.mean + step, best.log_variance) > least + 1e-3
+            assert loss(best.mean, best.log_variance + step) > least + 1e-3
+
+
+def test_operators_are_the_first_that_there_are() -> None:
+    assert Recombinator(2, units=4, operators=OPERATORS[:3]).number_of("IGNORE") == 2
+    with pytest.raises(InputError, match="know no EXCEPT"):
+        Recombinator(2, units=4, operators=OPERATORS[:3]).number_of("EXCEPT")
+    with pytest.raises(InputError, match="did you mean 'EXCEPT'"):
+        Recombinator(2, units=4).number_of("EXCEPTS")
+    with pytest.raises(InputError, match="or the first of them"):
+        Recombinator(2, units=4, operators=("AND", "EXCEPT"))

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, rng_for
+from darla.envs.domains.value_codes import ANY, allows
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
-from darla.vision.concepts.space import ANY, Concepts, ConceptSpace, matches
+from darla.vision.concepts.space import Concepts, ConceptSpace, matches
 
 DRAWS = 200_000
 """Concepts that are drawn, at most, to find some that may be used."""
@@ -97,7 +98,7 @@ def _described(concepts: Concepts, rows: npt.NDArray[np.int64], shown: Concepts,
 
 
 def contains(concepts: Concepts, parts: Concepts) -> npt.NDArray[np.bool_]:
-    """Return which concepts, (N, A), specify at least all that one of the parts, (M, A), does: bool (N,)."""
+    """Return which concepts, (N, A), say at least all that one of the parts, (M, A), does: bool (N,)."""
     contained: npt.NDArray[np.bool_] = np.any(matches(parts, concepts), axis=0)
     return contained
 
@@ -157,11 +158,12 @@ def draw_factors(
     factors = data.sample_factors(len(concepts), rng)
     for _ in range(1000):
         for column, place in enumerate(columns):
-            given = concepts[:, column] != ANY
+            given = concepts[:, column] >= 0
             factors[given, place] = concepts[given, column]
-        if unseen is None:
-            return factors
-        barred = contains(factors[:, columns], unseen)
+        # What has an excluded value is drawn anew, which keeps the distribution of the others.
+        barred = ~allows(concepts, factors[:, columns]).all(axis=1)
+        if unseen is not None:
+            barred |= contains(factors[:, columns], unseen)
         if not barred.any():
             return factors
         factors[barred] = data.sample_factors(int(barred.sum()), rng)
@@ -189,8 +191,8 @@ def operands(
     """Draw two concepts for each operator so that it makes `targets` of them; see `darla.vision.concepts.operators`.
 
     Args:
-        operators: (N,), numbers in `OPERATORS`.
-        targets: (N, A), none of which specifies nothing.
+        operators: (N,), numbers in `PAPER_OPERATORS`; for EXCEPT see `exceptions`.
+        targets: (N, A), none of which specifies nothing or excludes a value.
         sizes: how many values each attribute has.
         rng: of the draw.
 
@@ -213,3 +215,27 @@ def operands(
         np.where(picked == 0, union[side], np.where(picked == 1, common[side], ignore[side])) for side in (0, 1)
     )
     return first, second
+
+
+def exceptions(
+    concepts: Concepts, sizes: Sequence[int], rng: np.random.Generator, values: Concepts | None = None
+) -> Concepts:
+    """Draw for each concept another, of one value alone, that EXCEPT can take from it: int64 (N, A).
+
+    The value is of an attribute that the concept leaves open, each equally likely.
+
+    Args:
+        concepts: (N, A), each of which leaves an attribute open.
+        sizes: how many values each attribute has.
+        rng: of the draw.
+        values: of an image of each concept, (N, A): it does not have the value that is drawn.
+    """
+    rows = np.arange(len(concepts))
+    column = ((concepts == ANY) * rng.random(concepts.shape)).argmax(axis=1)
+    size = np.array(sizes)[column]
+    drawn = rng.integers(0, size if values is None else size - 1)
+    if values is not None:
+        drawn += drawn >= values[rows, column]
+    excluded = np.full_like(concepts, ANY)
+    excluded[rows, column] = drawn
+    return excluded

@@ -9,6 +9,7 @@ from darla.common.json_records import as_written
 from darla.vision.concepts.jmvae import JMVAE, JMVAEConfig
 from darla.vision.concepts.joint_vae import JointVAE
 from darla.vision.concepts.learning.config import ConceptsConfig
+from darla.vision.concepts.operators import PAPER_OPERATORS
 from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN, SCANConfig
 from darla.vision.concepts.space import ConceptSpace
@@ -40,7 +41,7 @@ def build_symbols(config: ConceptsConfig, vision: VisionModel, symbol_size: int)
 
 
 def load_concepts(run: Artefact | Path | str, device: str = "cpu") -> ConceptSystem:
-    """Load the system of an artefact of `darla concepts train`.
+    """Load the system of an artefact of `darla concepts train`; an older one has no EXCEPT, and the others as ever.
 
     Args:
         run: the artefact; an open one is not hashed again.
@@ -55,7 +56,7 @@ def load_concepts(run: Artefact | Path | str, device: str = "cpu") -> ConceptSys
         space = ConceptSpace.from_list(record["attributes"])
         vision = build_model(SeeConfig.from_dict(record["see"]), tuple(record["image_shape"]))
         symbols = build_symbols(ConceptsConfig.from_dict(record["concepts"]), vision, space.symbol_size)
-    operators = Recombinator(vision.latent_dim)
+        operators = Recombinator(vision.latent_dim, operators=record.get("operators") or PAPER_OPERATORS)
     if isinstance(symbols, SCAN):
         load_weights(vision, artefact.tensors(VISION), artefact.folder)
     load_weights(symbols, artefact.tensors(SYMBOLS), artefact.folder)

@@ -4,21 +4,26 @@ Higgins et al. 2018 (SCAN, arXiv 1707.03389), section 5:
 
     accuracy   how often an imagined image has the values that its concept specifies; 1 is best
     diversity  KL(histogram of an open attribute's values || uniform) in nats; 0 is best, log n for one value of n
+
+Of an attribute of which one value of n is excluded, which is beyond the paper, accuracy is the share of images without
+that value, and an image of which nothing is known has (n - 1) / n; diversity is that of the n - 1 values that are left,
+over the images that have one of them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, seed_for
+from darla.envs.domains.value_codes import ANY, allows, any_but, excludes
 from darla.envs.image_data.ground_truth import Images
 from darla.vision.concepts.learning.attribute_classifier import AttributeClassifier
 from darla.vision.concepts.learning.examples import Examples
 from darla.vision.concepts.operators import Instruction
-from darla.vision.concepts.space import ANY, Concepts
+from darla.vision.concepts.space import Concepts
 from darla.vision.concepts.system import ConceptSystem
 from darla.vision.encoders.encode import decode_codes, encode_images
 from darla.vision.models.base import Posterior
@@ -36,15 +41,14 @@ class ConceptScore:
     """Accuracy of each attribute, over the concepts that specify it; attributes that none specifies are missing."""
     concepts: int
     """How many."""
+    excluded: float | None = None
+    """Accuracy of excluded attributes alone, the mean over concepts; None where no value is excluded."""
+    excluded_chance: float | None = None
+    """The same of images of which nothing is known."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain data."""
-        return {
-            "accuracy": self.accuracy,
-            "diversity": self.diversity,
-            "per_attribute": dict(self.per_attribute),
-            "concepts": self.concepts,
-        }
+        return {**asdict(self), "per_attribute": dict(self.per_attribute)}
 
 
 def diversity_of(values: npt.NDArray[np.int64], size: int) -> float:
@@ -62,12 +66,15 @@ def score_images(concepts: Concepts, seen: npt.NDArray[np.int64], sizes: Iterabl
         seen: values of the images of each concept, (N, images, A).
         sizes: how many values each attribute has.
     """
-    given = concepts != ANY
-    right = np.where(given, (seen == concepts[:, None]).mean(axis=1), np.nan)
+    right = np.where(concepts != ANY, allows(concepts[:, None], seen).mean(axis=1), np.nan)
     spread = np.full(concepts.shape, np.nan)
     for column, size in enumerate(sizes):
-        for row in np.flatnonzero(~given[:, column]):
-            spread[row, column] = diversity_of(seen[row, :, column], size)
+        for row in np.flatnonzero(concepts[:, column] < 0):
+            values, without = seen[row, :, column], any_but(concepts[row, column])
+            if concepts[row, column] == ANY:
+                spread[row, column] = diversity_of(values, size)
+            elif len(left := values[values != without]):
+                spread[row, column] = diversity_of(left - (left > without), size - 1)
     return right, spread
 
 
@@ -94,6 +101,7 @@ def score_sym2img(
     """
     if not len(concepts):
         raise InputError("there are no concepts to score")
+    concepts = system.space.checked(concepts)
     posteriors: list[Posterior]
     if instructions is None:
         whole = system.posterior_of(concepts)
@@ -110,11 +118,17 @@ def score_sym2img(
     names = [each.name for each in system.space.attributes]
     used = [column for column in range(len(names)) if not np.isnan(right[:, column]).all()]
     open_ones = ~np.isnan(spread).all(axis=1)
+    excluding = excludes(concepts)
+    some = excluding.any(axis=1)
+    chance = np.broadcast_to(1 - 1 / np.array(system.space.sizes), concepts.shape)
+    without = [np.nanmean(np.where(excluding, each, np.nan)[some], axis=1) for each in (right, chance)]
     return ConceptScore(
         accuracy=float(np.nanmean(right, axis=1).mean()),
         diversity=float(np.nanmean(spread[open_ones], axis=1).mean()) if open_ones.any() else None,
         per_attribute={names[column]: float(np.nanmean(right[:, column])) for column in used},
         concepts=len(concepts),
+        excluded=float(without[0].mean()) if some.any() else None,
+        excluded_chance=float(without[1].mean()) if some.any() else None,
     )
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from darla.common import (
     Artefact,
@@ -20,6 +19,7 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
 from darla.common.files import save_tensors, write_json
+from darla.envs.domains.value_codes import ANY, any_but
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData
 from darla.vision.concepts.joint_vae import JointVAE
@@ -29,16 +29,18 @@ from darla.vision.concepts.learning.examples import (
     Split,
     contains,
     draw_examples,
+    exceptions,
     operands,
     split_concepts,
     sub_concepts,
 )
 from darla.vision.concepts.learning.load import KIND, RECOMBINATOR, SYMBOLS, VISION, build_symbols
-from darla.vision.concepts.operators import OPERATORS
+from darla.vision.concepts.operators import EXCEPT, OPERATORS
 from darla.vision.concepts.recombination import Recombinator
 from darla.vision.concepts.scan import SCAN
 from darla.vision.concepts.space import Concepts, ConceptSpace, space_of
 from darla.vision.concepts.symbol_networks import pack
+from darla.vision.concepts.system import encode_concepts
 from darla.vision.encoders.encode import batches, posterior_of
 from darla.vision.encoders.load import load
 from darla.vision.models.base import VisionModel
@@ -49,6 +51,8 @@ CONCEPTS = "concepts.json"
 """The concepts that were trained and those that were held out, as text."""
 _VARIANTS = 64
 """Parts of a concept, and pairs of operands, that are drawn for each image."""
+_BARE = 0.25
+"""Share of the instructions with EXCEPT in training that begin with it."""
 
 
 @writes_nothing_if_refused
@@ -88,6 +92,7 @@ def train_concepts(
         "image_shape": source.config["image_shape"],
         "encoder": source.digest,
         "data": data.digest if isinstance(data, FrameSet) else data.name,
+        "operators": list(OPERATORS),
         "seed": seed,
     }
     out = start_artefact(out, KIND, record)
@@ -187,14 +192,28 @@ def _recombined(
     targets = np.where(rng.random((len(rows), 1)) < 0.5, concepts, sub_concepts(concepts, rng))
     numbers = rng.integers(0, len(OPERATORS), len(rows))
     first, second = operands(numbers, targets, space.sizes, rng)
+    excepting = numbers == OPERATORS.index(EXCEPT)
+    values = examples.values[rows[excepting]]
+    first[excepting], second[excepting], targets[excepting] = _excepted(space, targets[excepting], values, rng)
     barred = [np.isin(space.rows_of(each), held_out) for each in (targets, first, second)]
     kept = ~np.any(barred, axis=0)
-    with torch.inference_mode():
-        known = {
-            name: pack(model.symbol_encoder(torch.from_numpy(space.symbols(each[kept])).to(model.device))).cpu().numpy()
-            for name, each in (("first", first), ("second", second))
-        }
+    known = {
+        name: pack(encode_concepts(model, space, each[kept])).cpu().numpy()
+        for name, each in (("first", first), ("second", second))
+    }
     return Units(rows[kept][:, None], {"operators": numbers[kept], **known})
+
+
+def _excepted(
+    space: ConceptSpace, concepts: Concepts, values: Concepts, rng: np.random.Generator
+) -> tuple[Concepts, Concepts, Concepts]:
+    """Draw what EXCEPT takes from what, so that images with these values show it; and what it comes to, (N, A) each."""
+    rows = np.arange(len(concepts))
+    first = concepts.copy()
+    first[rows, rng.integers(0, len(space.sizes), len(rows))] = ANY
+    first[rng.random(len(rows)) < _BARE] = ANY
+    second = exceptions(first, space.sizes, rng, values)
+    return first, second, space.checked(np.where(second == ANY, first, any_but(second)))
 
 
 def _check(vision: VisionModel, data: GroundTruthData | FrameSet, encoder: Artefact) -> None:
