@@ -102,7 +102,9 @@ def crafter_task(tmp_path: Path) -> Path:
 def test_crafter_with_the_class_of_the_page(crafter_task: Path, tmp_path: Path) -> None:
     shown = command_line("check", crafter_task)
     assert "survival can be used" in shown.stdout
-    assert "warning" not in shown.stdout  # its seed decides everything
+    # Its seed decides everything but the order of its animals, which the first steps may show or not.
+    warnings = [line for line in shown.stdout.splitlines() if line.startswith("warning")]
+    assert all("is not determined by reset(seed=...)" in line for line in warnings)
     command_line("collect", crafter_task, "--frames", "12", "--workers", "1", "--out", tmp_path / "frames")
     assert FrameSet.open(tmp_path / "frames").image_shape == (64, 64, 3)
     command_line("act", crafter_task, *TINY_ACT, "--out", tmp_path / "agent")
