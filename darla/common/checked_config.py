@@ -243,7 +243,10 @@ def has_members_of(value: Any, protocol: type) -> bool:
     """Return whether an object has the attributes and methods of a protocol; of text and containers it is never so."""
     if isinstance(value, str | bytes | list | tuple | dict | set | frozenset | range | type):
         return False
-    return all(hasattr(value, name) for name in get_protocol_members(protocol))
+    members = get_protocol_members(protocol)
+    if "__len__" in members and getattr(value, "shape", None) == ():
+        return False  # an array of one number has the method, which raises
+    return all(hasattr(value, name) for name in members)
 
 
 def _with_any_text(hint: Any) -> Any:

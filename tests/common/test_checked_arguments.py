@@ -90,7 +90,10 @@ def test_a_protocol_needs_its_members_and_text_and_containers_are_none(wrong: ob
         length(wrong)
 
 
-@pytest.mark.parametrize("frames", ["", {}, [], torch.zeros(8, 16, 16, 3), np.zeros((8, 16, 16, 3), np.float32)])
+@pytest.mark.parametrize(
+    "frames",
+    ["", {}, [], np.array(3), torch.tensor(3), torch.zeros(8, 16, 16, 3), np.zeros((8, 16, 16, 3), np.float32)],
+)
 def test_frames_are_indexed_images_of_bytes(frames: object) -> None:
     model = build_model(SeeConfig().change(model="beta_vae", latent_dim=2), (64, 64, 3))
     with pytest.raises(InputError, match="frames"):
