@@ -10,14 +10,14 @@ from typing import Any
 from darla.analysis.encoder_correlation import KIND as CORRELATION
 from darla.analysis.encoder_correlation import MEASURE_PATHS
 from darla.analysis.encoder_measures import KIND as MEASURES
-from darla.common import Artefact, InputError, is_complete
+from darla.common import Artefact, ArtefactError, InputError, is_complete
 from darla.common.artefact import CARD, CONFIG, ENCODER_PATH
 from darla.common.csv_rows import read_rows
 from darla.common.files import read_json
 from darla.common.sharing.hub import HubReference, download
 from darla.evaluation.episode_records import EpisodeRecord, read_episodes
 from darla.evaluation.score_types import TransferScores
-from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, STRIPS, TRANSFER
+from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
 from darla.reports.figures.learning_curves import Curves
 from darla.reports.sections.concepts import CONCEPT_SCORES, FOLLOWERS
 from darla.vision.metrics.metric_files import METRICS
@@ -39,8 +39,18 @@ class TransferData:
 
     @cached_property
     def scores(self) -> TransferScores:
-        """The content of `scores.json`."""
-        return TransferScores.load(self.artefact.folder)
+        """The content of `scores.json`; an `ArtefactError` where it is of another task than `config.json`."""
+        scores = TransferScores.load(self.artefact.folder)
+        task = self.task
+        strange = [
+            domain.name
+            for domain in scores.domains
+            if domain.name not in task["targets"] and not task.get(domain.split)
+        ]
+        if strange or scores.task != task["name"]:
+            what = f"domain {strange[0]!r}" if strange else f"task {scores.task!r}"
+            raise ArtefactError(f"{self.artefact.folder} is damaged: {SCORES} is about {what}, {CONFIG} is not")
+        return scores
 
     @property
     def task(self) -> dict[str, Any]:
@@ -50,8 +60,16 @@ class TransferData:
 
     @cached_property
     def episodes(self) -> list[EpisodeRecord]:
-        """One record for each evaluation episode."""
-        return read_episodes(self.artefact.folder / EPISODES)
+        """One record for each evaluation episode; an `ArtefactError` where one is of something without scores."""
+        episodes = read_episodes(self.artefact.folder / EPISODES)
+        scored = {(method.method, domain) for method in self.scores.methods for domain in method.domains}
+        if strange := {(episode.method, episode.domain) for episode in episodes} - scored:
+            method, domain = min(strange)
+            raise ArtefactError(
+                f"{self.artefact.folder} is damaged: {EPISODES} has episodes of {method!r} in {domain!r}, but {SCORES} "
+                "has no scores of them"
+            )
+        return episodes
 
     @cached_property
     def curves(self) -> Curves:

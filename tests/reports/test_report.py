@@ -16,7 +16,7 @@ from darla.common.files import read_json, write_json
 from darla.common.json_records import to_json
 from darla.envs import tasks
 from darla.evaluation.score_types import OWN, TransferScores, algorithm_label
-from darla.reports.data import collect_artefacts
+from darla.reports.data import TransferData, collect_artefacts
 from darla.reports.document import Cell, Document, ExplorerBlock, Section, Table, Text
 from darla.reports.figures.scores import score_figure
 from darla.reports.figures.style import PALETTE, to_svg
@@ -179,6 +179,27 @@ def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
         write_json(tmp_path / "scores.json", damaged)
         with pytest.raises(ArtefactError, match=rf"scores\.json .*{sentence}"):
             TransferScores.load(tmp_path)
+
+
+def test_files_of_a_transfer_that_disagree_are_named(run, tmp_path):
+    transfer = Artefact.load(run / "recolor")
+    task = copy.deepcopy(transfer.config["task"])
+    task["targets"].popitem()
+    for config, words in (
+        ({"task": task}, r"about domain '"),
+        ({"task": {**task, "name": "x"}}, r"config\.json is not"),
+    ):
+        altered = replace(transfer, config={**transfer.config, **config})  # as if its hashes had been renewed
+        with pytest.raises(ArtefactError, match=rf"damaged: scores\.json is .*{words}"):
+            _ = TransferData(altered).scores
+    folder = Path(shutil.copytree(transfer.folder, tmp_path / "altered"))
+    rows = (folder / "episodes.csv").read_text().replace("source", "sauce", 1)
+    (folder / "episodes.csv").write_text(rows)
+    with pytest.raises(ArtefactError, match="episodes\\.csv"):
+        _ = TransferData(replace(transfer, folder=folder)).episodes
+    (folder / "episodes.csv").write_text((transfer.folder / "episodes.csv").read_text().replace("random", "x"))
+    with pytest.raises(ArtefactError, match=r"has episodes of 'x' in .*, but scores\.json has no scores of them"):
+        _ = TransferData(replace(transfer, folder=folder)).episodes
 
 
 def test_scores_are_read_as_they_were_written(scores, run):
