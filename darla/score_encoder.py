@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT, ENCODER_PATH, TENSORBOARD
 from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
+from darla.common.speeds.meter import Meter, measuring
+from darla.common.speeds.wording import Part
 from darla.common.tracking.event_files import open_event_writer
 from darla.envs.frames.frame_set import FrameSet, Images
 from darla.envs.frames.own_images import ImageOptions, is_own_images
@@ -37,6 +39,7 @@ from darla.vision.encoders.encode import posterior_of
 from darla.vision.encoders.train_encoder import FRAMES_PATH
 from darla.vision.metrics import Result, evaluate, table
 from darla.vision.metrics.config import MetricsConfig
+from darla.vision.metrics.expected_time import ENCODING_LABEL, metrics_parts
 from darla.vision.metrics.metric_files import (
     MATRICES,
     METRICS,
@@ -86,46 +89,86 @@ def metrics(
     artefact = Artefact.load(encoder.folder if isinstance(encoder, Artefact) else encoder, "encoder")
     folder = artefact.folder
     labeled = factor_table(_scored(artefact, data, out, images), config.rows, seed)
-    try:
-        kinds = _kinds(labeled, config)
-        record = {
-            "encoder": artefact.digest,
-            "data": labeled.origin,
-            "names": sorted(config.names),
-            "preset": config.preset,
-            "rows": len(labeled),
-            "interval": config.interval,
-            "continuous": sorted(config.continuous),
-            "classes": sorted(config.classes),
-            "seed": seed,
-        }
-        out = start_artefact(out, METRICS, record)
-        if is_complete(out):
-            return Artefact.load(out, METRICS)
-        model = load(folder, device)
-        check_channels(labeled, model.image_shape)
-        posterior = _encode(model, labeled)
-    finally:
-        labeled.close()
-    results = evaluate(
-        posterior.mean,
-        torch.from_numpy(labeled.factors),
-        config.names or "all",
-        seed=seed,
-        preset=config.preset,
-        interval=config.interval or None,
-        continuous=kinds,
-        kept=KeptResults(out / CHECKPOINT),
-        log_variances=posterior.log_variance,
+    with ExitStack() as stack:
+        try:
+            kinds = _kinds(labeled, config)
+            record = {
+                "encoder": artefact.digest,
+                "data": labeled.origin,
+                "names": sorted(config.names),
+                "preset": config.preset,
+                "rows": len(labeled),
+                "interval": config.interval,
+                "continuous": sorted(config.continuous),
+                "classes": sorted(config.classes),
+                "seed": seed,
+            }
+            out = start_artefact(out, METRICS, record)
+            if is_complete(out):
+                return Artefact.load(out, METRICS)
+            model = load(folder, device)
+            check_channels(labeled, model.image_shape)
+            meter = stack.enter_context(measuring("metrics", _parts(artefact, model, labeled, config, device)))
+            kept = _TimedResults(out / CHECKPOINT, meter)
+            posterior = _encode(model, labeled)
+        finally:
+            labeled.close()
+        kept.begin()
+        results = evaluate(
+            posterior.mean,
+            torch.from_numpy(labeled.factors),
+            config.names or "all",
+            seed=seed,
+            preset=config.preset,
+            interval=config.interval or None,
+            continuous=kinds,
+            kept=kept,
+            log_variances=posterior.log_variance,
+        )
+        _write(out, results, labeled)
+        _log(out, results)
+        inputs = {"encoder": artefact.digest}
+        if isinstance(labeled.source, FrameSet):
+            inputs["frames"] = labeled.source.digest
+        paths = {ENCODER_PATH: os.path.relpath(folder.resolve(), out.resolve())}  # for the report
+        seconds = time.monotonic() - started
+        return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
+
+
+class _TimedResults(KeptResults):
+    """Results that are kept, with the time that each metric took."""
+
+    def __init__(self, folder: Path, meter: Meter) -> None:
+        super().__init__(folder)
+        self._meter = meter
+        for name in self:
+            meter.skip(name)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin the time of the next metric."""
+        self._since = time.monotonic()
+
+    def __setitem__(self, name: str, result: Result) -> None:
+        super().__setitem__(name, result)
+        self._meter.count(name, 1, time.monotonic() - self._since)
+        self.begin()
+
+
+def _parts(
+    encoder: Artefact, model: VisionModel, images: FactorTable, config: MetricsConfig, device: str
+) -> list[Part]:
+    """Return what scoring consists of, for its expected time."""
+    return metrics_parts(
+        config,
+        encoder.config["see"],
+        data=str(images.origin["name"]),
+        images=len(images),
+        image_shape=model.image_shape,
+        latents=model.latent_dim,
+        factors=len(images.names),
+        device=device,
     )
-    _write(out, results, labeled)
-    _log(out, results)
-    inputs = {"encoder": artefact.digest}
-    if isinstance(labeled.source, FrameSet):
-        inputs["frames"] = labeled.source.digest
-    paths = {ENCODER_PATH: os.path.relpath(folder.resolve(), out.resolve())}  # for the report
-    seconds = time.monotonic() - started
-    return complete_artefact(out, METRICS, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
 
 
 def _kinds(images: FactorTable, config: MetricsConfig) -> list[bool | None]:
@@ -171,7 +214,7 @@ def _training_data(encoder: Artefact) -> Source:
 
 def _encode(model: VisionModel, images: FactorTable) -> Posterior:
     """Return the posterior of all images, on the model's device."""
-    with Progress(len(images), "encoding", "image") as progress:
+    with Progress(len(images), ENCODING_LABEL, "image") as progress:
 
         def inputs() -> Iterator[Tensor]:
             for batch in images.images():

@@ -14,6 +14,9 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.checked_config import checked_arguments
+from darla.common.speeds.meter import measuring
+from darla.common.speeds.records import Work, spread
+from darla.common.speeds.wording import Part
 from darla.envs.domains.task_files import task_from_dict
 from darla.record_film import record_pairs
 from darla.reports.csv_latex import write_tables
@@ -59,10 +62,14 @@ def report(
     folder = start_artefact(out, KIND, record)
     if is_complete(folder):
         return Artefact.load(folder, KIND)
-    document = build_report(data, _films(data) if films else {})
-    write_document(document, folder)
-    write_tables(document, folder)
-    return complete_artefact(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)
+    kinds = " ".join(sorted({artefact.kind for artefact in data.all()}))
+    work = Work("report", "artefact", {"of": kinds, "films": str(record.get("films", "no"))}, spread())
+    with measuring("report", [Part(work, len(data.all()))]) as meter:
+        meter.announce()
+        document = build_report(data, _films(data) if films else {})
+        write_document(document, folder)
+        write_tables(document, folder)
+        return complete_artefact(folder, KIND, record, seed=0, inputs=inputs, wall_seconds=time.monotonic() - started)
 
 
 def _agents_of_films(data: ReportData) -> list[tuple[TransferData, list[tuple[str, Artefact]]]]:

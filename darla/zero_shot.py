@@ -15,7 +15,7 @@ in a target, or in another source than the task's, is refused unless its configu
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import replace
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from darla.agents.expected_time import rest_part
 from darla.common import (
     Artefact,
     InputError,
@@ -45,6 +46,7 @@ from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
+from darla.common.speeds.meter import measuring
 from darla.common.threads import check_workers
 from darla.common.tracking.event_files import open_event_writer
 from darla.envs import TransferTask
@@ -61,6 +63,8 @@ from darla.evaluation.transfer_files import AGENT_PATHS, CURVE_COLUMNS, CURVES, 
 if TYPE_CHECKING:
     from darla.common.tracking.event_writer import EventWriter
 
+_LABEL = "zero-shot transfer"
+_Count = Callable[[EvaluationJob, float | None], None]
 _ODD = re.compile(r"[^\w.=+-]+")
 """What the names of TensorBoard's folders are kept free of."""
 
@@ -203,34 +207,43 @@ def transfer(
         folder / STRIPS,
         episode_cache,
     )
-    with Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch:
-        _run(evaluation, workers)
-        _log(evaluation, _write(evaluation, config, folder), folder)
-    artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
-    made = complete_artefact(
-        folder,
-        TRANSFER,
-        record,
-        seed=config.evaluation_seed,
-        inputs={f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if not agent.is_random},
-        wall_seconds=stopwatch.seconds,
-        paths={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
-    )
-    return TransferResult(**vars(made))
+    remaining = [job for job in evaluation.jobs() if not evaluation.is_done(job)]
+    workers = min(workers, max(1, len(remaining)))
+    parts = evaluation.parts(remaining, workers)
+    different = list({part.label: part for part in parts.values()}.values())
+    rest = rest_part(task.source, workers, agents=len(evaluated), domains=len(domains))
+    with measuring(_LABEL, [*different, rest], side_by_side=workers) as meter:
+
+        def count(job: EvaluationJob, seconds: float | None) -> None:
+            if seconds is not None:
+                meter.count(parts[job].label, evaluation.cost(job), seconds)
+
+        with Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch:
+            _run(evaluation, remaining, workers, count)
+            _log(evaluation, _write(evaluation, config, folder), folder)
+        artefacts = {agent.digest: agent.artefact.folder for agent in evaluated if agent.artefact is not None}
+        made = complete_artefact(
+            folder,
+            TRANSFER,
+            record,
+            seed=config.evaluation_seed,
+            inputs={f"{agent.method}, seed {agent.seed}": agent.digest for agent in evaluated if not agent.is_random},
+            wall_seconds=stopwatch.seconds,
+            paths={AGENT_PATHS: {digest: os.path.relpath(path, folder) for digest, path in artefacts.items()}},
+        )
+        return TransferResult(**vars(made))
 
 
-def _run(evaluation: Evaluation, workers: int) -> None:
-    """Run every job that has no result yet."""
-    jobs = evaluation.jobs()
-    remaining = [job for job in jobs if not evaluation.is_done(job)]
-    total, left = (sum(map(evaluation.cost, some)) for some in (jobs, remaining))
-    with Progress(total, "zero-shot transfer", "episode", done=total - left) as progress:
+def _run(evaluation: Evaluation, remaining: list[EvaluationJob], workers: int, count: _Count) -> None:
+    """Run jobs that have no result yet, and tell `count` of each how long it took."""
+    total, left = (sum(map(evaluation.cost, some)) for some in (evaluation.jobs(), remaining))
+    with Progress(total, _LABEL, "episode", done=total - left) as progress:
         if workers == 1 or len(remaining) <= 1:
             worker = EvaluationWorker(evaluation)
             try:
                 with one_thread():
                     for job in remaining:
-                        worker.run(job, progress.update)
+                        count(job, worker.run(job, progress.update))
                         if job.kind == "strip":
                             progress.update(evaluation.cost(job))
             finally:
@@ -242,7 +255,7 @@ def _run(evaluation: Evaluation, workers: int) -> None:
         ) as pool:
             futures = {pool.submit(_run_in_worker, job): job for job in remaining}
             for future in as_completed(futures):
-                future.result()
+                count(futures[future], future.result())
                 progress.update(evaluation.cost(futures[future]))
 
 
@@ -255,8 +268,8 @@ def _start_worker(evaluation: Evaluation) -> None:
     _worker = EvaluationWorker(evaluation)
 
 
-def _run_in_worker(job: EvaluationJob) -> None:
-    _worker.run(job)
+def _run_in_worker(job: EvaluationJob) -> float | None:
+    return _worker.run(job)
 
 
 def _write(evaluation: Evaluation, config: TransferConfig, folder: Path) -> TransferScores:

@@ -28,6 +28,7 @@ from darla.common.jobs.scheduler import Failure, as_error, finish_jobs
 from darla.common.progress import duration
 from darla.common.threads import available_cores, check_workers
 from darla.experiments import demos
+from darla.experiments.expected_time import StudyTime, keep_study, study_time, whole_study
 from darla.experiments.plan import Plan, plan
 from darla.experiments.status import LOGS, StudyPart, write_study
 from darla.experiments.studies import named_study
@@ -108,6 +109,12 @@ def run_study(
     out = Path(out)
     work = plan(study, out)
     with only_one(out):
+        folders = [job.folder for job in work.jobs] + [part.folder for part in work.transfers]
+        begun = any(map(is_complete, folders))
+        if ray is None:
+            expected = study_time(study, work, local_workers)
+            work = expected.work
+            _announce(study, work, expected, local_workers, begun)
         write_study(out, study.name, _parts(study, work, out), local_workers, (TABLE, *PAPER_FILES))
         afterwards = sum(part.cost for part in work.transfers)
         failures = finish_jobs(work.jobs, workers, out / LOGS, ray=ray, afterwards=afterwards)
@@ -127,6 +134,8 @@ def run_study(
         if failures:
             raise _without_report(failures, transfers, work)
         result = _write_results(study, work, out, transfers, workers)
+    if ray is None and not begun:
+        keep_study(study, work, local_workers, time.monotonic() - start)
     page = result.report.folder / "report.html"
     _print_status(f"done in {duration(time.monotonic() - start)}; report: {page}; tables in {out}")
     return result
@@ -165,6 +174,13 @@ def _parts(study: Study, work: Plan, out: Path) -> list[StudyPart]:
         parts.append(StudyPart("correlation of encoders with transfer", folder, needs, work.correlation_cost))
         needs = (*needs, folder)
     return [*parts, StudyPart("report", name(work.report), needs, _REPORT_SECONDS)]
+
+
+def _announce(study: Study, work: Plan, expected: StudyTime, workers: int, begun: bool) -> None:
+    """Print how long the study, or what is left of it, takes on this machine."""
+    if expected.pieces:
+        whole = "" if begun else whole_study(study, work, workers)
+        _print_status(f"{study.name}: {whole or expected} with {workers} worker{'s' * (workers > 1)}")
 
 
 def _without_report(failures: Sequence[Failure], transfers: dict[str, Artefact], work: Plan) -> InputError:

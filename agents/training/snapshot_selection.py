@@ -7,6 +7,7 @@ import numpy as np
 
 from darla.agents.agent import Actor
 from darla.agents.episodes import EpisodeEnvs, rollout
+from darla.agents.expected_time import VALIDATE_LABEL
 from darla.agents.vec_env.make_vec import make_vec
 from darla.common import Progress, rng_for, seed_for
 
@@ -53,7 +54,7 @@ def score_snapshots(
     scores = []
     envs = make_vec(validation, min(_BATCH, episodes), workers=workers)
     try:
-        with Progress(len(actors) * episodes, "validate", "episode") as progress:
+        with Progress(len(actors) * episodes, VALIDATE_LABEL, "episode") as progress:
             for number, (actor, steps) in enumerate(zip(actors, env_steps, strict=True), start=1):
                 returns = returns_of(actor, envs, seeds, seed)
                 progress.update(episodes)

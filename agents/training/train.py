@@ -14,6 +14,7 @@ from darla.agents.algorithms.build import build, policy_space
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import Observation
 from darla.agents.config import ActConfig
+from darla.agents.expected_time import act_parts
 from darla.agents.fine_tuning import copy_encoder_into, encoder_network, extractor_arguments
 from darla.agents.policy_io import (
     WEIGHTS,
@@ -46,6 +47,7 @@ from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import checked_arguments
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_bytes
+from darla.common.speeds.meter import measuring
 
 if TYPE_CHECKING:
     from darla.envs.domains.domain import AnyDomain
@@ -114,65 +116,76 @@ def train_agent(
     if is_complete(out):
         start_artefact(out, KIND, record)  # refuses a folder that was begun with another configuration
         return Artefact.load(out, KIND)
-    algorithm, settings = ALGORITHMS[config.algorithm], config.resolve(observation)
-    vision = encoder_network(encoder_artefact) if config.fine_tune and encoder_artefact is not None else None
-    fingerprint = loaded.fingerprint() if loaded else ""
-    env = make_vec(domain, settings.n_envs, seed, workers)
-    try:
-        inputs = _policy_env(config, observation, env, frozen_encoder)
-        if init_encoder is not None and image_shape(env.observation_space) != init_encoder.image_shape:
-            raise InputError(
-                f"the encoder reads images of shape {init_encoder.image_shape}, but the environment shows"
-                f" {image_shape(env.observation_space)}; train an encoder on frames of this environment"
+    parts = act_parts(
+        config,
+        domain,
+        None if encoder_artefact is None else encoder_artefact.config["see"],
+        numbers=frozen_encoder.precision if frozen_encoder else "none",
+        device=_device_name(device, observation),
+        label=label,
+        workers=workers,
+        threads=threads,
+    )
+    with measuring(label, parts):
+        algorithm, settings = ALGORITHMS[config.algorithm], config.resolve(observation)
+        vision = encoder_network(encoder_artefact) if config.fine_tune and encoder_artefact is not None else None
+        fingerprint = loaded.fingerprint() if loaded else ""
+        env = make_vec(domain, settings.n_envs, seed, workers)
+        try:
+            inputs = _policy_env(config, observation, env, frozen_encoder)
+            if init_encoder is not None and image_shape(env.observation_space) != init_encoder.image_shape:
+                raise InputError(
+                    f"the encoder reads images of shape {init_encoder.image_shape}, but the environment shows"
+                    f" {image_shape(env.observation_space)}; train an encoder on frames of this environment"
+                )
+            model = build(
+                config.algorithm,
+                settings,
+                inputs,
+                seed_for(seed, "policy"),
+                device if observation == "pixels" else "cpu",
+                extractor_arguments(vision, config.frame_stack),
             )
-        model = build(
-            config.algorithm,
-            settings,
-            inputs,
-            seed_for(seed, "policy"),
-            device if observation == "pixels" else "cpu",
-            extractor_arguments(vision, config.frame_stack),
+            if init_encoder is not None:
+                # After the policy is built: SB3 reinitializes its features extractor in between.
+                copy_encoder_into(model.policy, init_encoder.model)
+            # Only now that everything fits is anything written.
+            folder = start_artefact(out, KIND, record)
+            note_packages(folder, env.packages())
+            state = train(model, config, seed, folder, label, algorithm.log_interval(settings))
+        finally:
+            env.close()
+        if loaded is not None and loaded.fingerprint() != fingerprint:
+            raise RuntimeError("the frozen encoder changed during training; this is a bug of darla, please report it")
+        started = time.monotonic()
+        description = PolicyDescription(
+            algorithm=config.algorithm,
+            observation=observation,
+            architecture=algorithm.architecture(settings),
+            image_shape=image_shape(env.observation_space),
+            n_actions=count(env.action_space),
+            action_bounds=bounds_of(env.action_space),
+            frame_stack=config.frame_stack,
+            latent_dim=None if observation == "pixels" else _width(inputs) // config.frame_stack,
+            encoder=loaded.digest if loaded else None,
+            precision=frozen_encoder.precision if frozen_encoder else None,
+            exploration=algorithm.exploration(settings),
+            env_steps=state.snapshot_steps[-1],
+            snapshot_steps=tuple(state.snapshot_steps),
+            vision=vision,
         )
-        if init_encoder is not None:
-            # After the policy is built: SB3 reinitializes its features extractor in between.
-            copy_encoder_into(model.policy, init_encoder.model)
-        # Only now that everything fits is anything written.
-        folder = start_artefact(out, KIND, record)
-        note_packages(folder, env.packages())
-        state = train(model, config, seed, folder, label, algorithm.log_interval(settings))
-    finally:
-        env.close()
-    if loaded is not None and loaded.fingerprint() != fingerprint:
-        raise RuntimeError("the frozen encoder changed during training; this is a bug of darla, please report it")
-    started = time.monotonic()
-    description = PolicyDescription(
-        algorithm=config.algorithm,
-        observation=observation,
-        architecture=algorithm.architecture(settings),
-        image_shape=image_shape(env.observation_space),
-        n_actions=count(env.action_space),
-        action_bounds=bounds_of(env.action_space),
-        frame_stack=config.frame_stack,
-        latent_dim=None if observation == "pixels" else _width(inputs) // config.frame_stack,
-        encoder=loaded.digest if loaded else None,
-        precision=frozen_encoder.precision if frozen_encoder else None,
-        exploration=algorithm.exploration(settings),
-        env_steps=state.snapshot_steps[-1],
-        snapshot_steps=tuple(state.snapshot_steps),
-        vision=vision,
-    )
-    description = _select(config, description, frozen_encoder, folder, seed, validation, workers)
-    write_rows(folder / CURVE, [dict(zip(HEADER, row, strict=True)) for row in state.curve.rows], HEADER)
-    save_description(folder, description)
-    return complete_artefact(
-        folder,
-        KIND,
-        record,
-        seed=seed,
-        inputs={"encoder": loaded.digest} if loaded and loaded.digest else {},
-        wall_seconds=state.seconds + time.monotonic() - started,
-        paths={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
-    )
+        description = _select(config, description, frozen_encoder, folder, seed, validation, workers)
+        write_rows(folder / CURVE, [dict(zip(HEADER, row, strict=True)) for row in state.curve.rows], HEADER)
+        save_description(folder, description)
+        return complete_artefact(
+            folder,
+            KIND,
+            record,
+            seed=seed,
+            inputs={"encoder": loaded.digest} if loaded and loaded.digest else {},
+            wall_seconds=state.seconds + time.monotonic() - started,
+            paths={} if encoder_artefact is None else {ENCODER_PATH: os.path.relpath(encoder_artefact.folder, folder)},
+        )
 
 
 def _choose_device(device: str, observation: Observation) -> str:
@@ -185,6 +198,15 @@ def _choose_device(device: str, observation: Observation) -> str:
             raise InputError(f"device {device!r} would be ignored: a policy on the state runs on the CPU")
         return "cpu"
     return str(chosen)
+
+
+def _device_name(device: str, observation: Observation) -> str:
+    """Return what decides the speed of the device."""
+    if observation == "state":
+        return "cpu"
+    from darla.vision.training.devices import choose_device, device_name
+
+    return device_name(choose_device(device))
 
 
 def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> FrozenEncoder | None:

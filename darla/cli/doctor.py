@@ -18,8 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from darla.cli.expected_time import measured_speeds
 from darla.common.graphics import missing_packages
 from darla.common.jobs.worker_errors import DOCTOR, cause_of_death, report_faults
+from darla.common.speeds.records import VARIABLE, speeds_file
 from darla.common.threads import available_cores, default_threads
 
 Status = Literal["ok", "note", "fail"]
@@ -95,6 +97,7 @@ def _checks(folder: Path) -> Iterator[Check]:
         _rendering,
         lambda: _disk(folder),
         _tensorboard,
+        _speeds,
     )
     for check in checks:
         yield check()
@@ -264,3 +267,11 @@ def _tensorboard() -> Check:
     except Exception as error:
         return Check("tensorboard", "fail", f"cannot be used ({type(error).__name__}: {error})")
     return Check("tensorboard", "ok", "tensorboard --logdir runs shows the training curves")
+
+
+def _speeds() -> Check:
+    """Return what stages have measured, from which expected times follow."""
+    if (path := speeds_file()) is None:
+        return Check("speeds", "ok", f"switched off ({VARIABLE})")
+    speeds = ", ".join(measured_speeds())
+    return Check("speeds", "ok", f"{speeds}; in {path}" if speeds else "no stage was measured on this machine yet")

@@ -118,13 +118,15 @@ def parse(name: str, words: list[str]) -> "Command":
     command = VERBS[name].load()
     default = command.with_presets(words)
 
-    def read() -> "Command":
+    def read(description: str | None = None) -> "Command":
         if default is None:
-            return tyro.cli(command, prog=f"darla {name}", args=words)
-        return tyro.cli(command, default=default, prog=f"darla {name}", args=words)
+            return tyro.cli(command, prog=f"darla {name}", description=description, args=words)
+        return tyro.cli(command, default=default, prog=f"darla {name}", description=description, args=words)
 
     if not {"-h", "--help"}.isdisjoint(words):
-        return read()
+        from darla.cli.expected_time import description
+
+        return read(description(name, command, default))
     box = _Screen()
     try:
         with contextlib.redirect_stdout(_Screen()), contextlib.redirect_stderr(box):

@@ -1,6 +1,7 @@
 """The commands that run whole studies: `darla demo` and `darla study run | status | watch | list`."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ import tyro
 from darla.cli.command import Command, Track
 from darla.common.errors import InputError
 from darla.common.progress import duration
+from darla.common.speeds.wording import roughly
 from darla.experiments import demos, studies
 
 _DEMOS = "; ".join(f"`{name}`: {study.about}" for name, study in demos.DEMOS.items())
@@ -138,18 +140,23 @@ class StudyListCommand(Command):
 
     def run(self) -> int:
         """Print them."""
+        from darla.experiments.expected_time import study_time
         from darla.experiments.plan import plan
 
         listed = [(f"{name} --scale {scale}", make(scale))
                   for name, make in studies.STUDIES.items() for scale in studies.SCALES]  # fmt: skip
         listed += list(demos.DEMOS.items())
         for name, study in listed:
-            work = plan(study, Path())
+            work = plan(study, Path(os.devnull))  # where nothing is done yet
             cost = work.cost + study.correlates * work.correlation_cost
+            expected = study_time(study, work, 2)
+            time = f"about {duration(cost / 2)} on two cores"
+            if any(expected.pieces):
+                time = f"about {roughly(expected.seconds)} on two cores ({expected.basis})"
             methods, seeds = len(study.methods), len(study.seeds)
             print(f"{name}\n    {study.about}")
             print(
                 f"    {methods} methods, {seeds} seed{'s' * (seeds > 1)}, {len(study.tasks)}"
-                f" task{'s' * (len(study.tasks) > 1)}: {len(work.jobs)} jobs, about {duration(cost / 2)} on two cores"
+                f" task{'s' * (len(study.tasks) > 1)}: {len(work.jobs)} jobs, {time}"
             )
         return 0

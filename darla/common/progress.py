@@ -7,11 +7,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from darla.common.speeds.meter import Lap
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Show the progress of a piece of work.
+    """Show the progress of a piece of work, within a `with` block, and measure its speed (`darla.common.speeds`).
 
     Args:
         total: the amount of work in `unit`s.
@@ -26,16 +28,20 @@ class Progress:
         self._started = self._last_line = time.monotonic()
         self._last_printed: int | None = None
         self._numbers: dict[str, Any] = {}
+        self._lap: Lap | None = None
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty():
-            self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, dynamic_ncols=True)
 
     def __enter__(self) -> "Progress":
+        self._lap = Lap.begin(self.label, self.total - self._done_at_start)
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=self.total, initial=self._done, desc=self.label, unit=self.unit, dynamic_ncols=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._lap is not None:
+            self._lap.end(self._done - self._done_at_start)
         if self._bar is not None:
             self._bar.close()
         elif kind is None and self._last_printed != self._done:

@@ -1,5 +1,6 @@
 """The work of an evaluation, in jobs: one agent in one domain, or one film strip. Results of finished jobs are kept."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,10 +11,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from darla.agents import Actor, Agent, RandomAgent
+from darla.agents.expected_time import episodes_part, policy_facts
 from darla.common import InputError, note_packages
 from darla.common.files import json_sha256
 from darla.common.jobs.sealed import read_if_sound, read_sealed, write_sealed
 from darla.common.json_records import from_json, to_json
+from darla.common.speeds.wording import Part
 from darla.envs import AnyDomain, TransferTask, leak_level
 from darla.envs.pictures import only_a_picture
 from darla.evaluation.episode_records import Episode, EpisodeRecord
@@ -155,6 +158,21 @@ class Evaluation:
         snapshots = len(self.snapshots(job)) - 1 if self.snapshots(job) else 0
         return self.protocol.episodes + snapshots * self.snapshot_eval_episodes
 
+    def parts(self, jobs: list[EvaluationJob], workers: int) -> dict[EvaluationJob, Part]:
+        """Return for each job what it counts for in the expected time; the amount is that of all jobs of the kind."""
+        parts: dict[EvaluationJob, Part] = {}
+        amounts: dict[str, int] = {}
+        for job in jobs:
+            facts = _facts(self.agents[job.agent])
+            if job.kind == "strip":
+                facts["algorithm"] = f"film strips of {facts['algorithm']}"
+            domain = self.domains[job.domain].domain
+            parts[job] = part = episodes_part(facts, domain, 0, n_envs=self.protocol.n_envs, workers=workers)
+            kept = self.cached(job)
+            left = 0 if kept is not None and kept.exists() else self.cost(job)
+            amounts[part.label] = amounts.get(part.label, 0) + left
+        return {job: replace(part, amount=amounts[part.label]) for job, part in parts.items()}
+
     def snapshots(self, job: EvaluationJob) -> tuple[int, ...]:
         """Return the environment steps of the snapshots that a job evaluates for the learning curves."""
         if not self.snapshot_eval_episodes or self.domains[job.domain].split not in ("source", "target"):
@@ -187,17 +205,21 @@ class EvaluationWorker:
         self._evaluator: VecEvaluator | None = None
         self._agent = lru_cache(maxsize=16)(self._load)
 
-    def run(self, job: EvaluationJob, progress: Callable[[int], None] | None = None) -> None:
+    def run(self, job: EvaluationJob, progress: Callable[[int], None] | None = None) -> float | None:
         """Run a job and write its result.
 
         Args:
             job: of the evaluation.
             progress: called with the number of episodes as they end.
+
+        Returns:
+            Seconds that it took; None if its result was kept by another evaluation.
         """
+        started = time.monotonic()
         report = progress or (lambda _: None)
         cached = self._evaluation.cached(job)
         result = None if cached is None else _read_result(cached)
-        if result is not None:
+        if known := result is not None:
             report(self._evaluation.cost(job))
         else:
             result = self._strip(job) if job.kind == "strip" else to_json(self._episodes(job, report))
@@ -205,6 +227,7 @@ class EvaluationWorker:
                 write_sealed(cached, result)
         written = [] if result == _NO_STRIP else self._evaluation.files(job)
         write_sealed(self._evaluation.results / job.file, result, written)
+        return None if known else time.monotonic() - started
 
     def _episodes(self, job: EvaluationJob, progress: Callable[[int], None]) -> EpisodesResult:
         evaluation = self._evaluation
@@ -272,6 +295,15 @@ class EvaluationWorker:
         if self._evaluator is not None:
             self._evaluator.close()
             self._evaluator = None
+
+
+def _facts(agent: EvaluatedAgent) -> dict[str, str]:
+    """Return what decides how fast an agent acts."""
+    if agent.artefact is None:
+        return {"algorithm": "random" if agent.predictor is None else agent.predictor.source}
+    config = agent.artefact.config
+    see = None if agent.encoder_artefact is None else agent.encoder_artefact.config["see"]
+    return policy_facts(config["act"], config["observation"], see)
 
 
 def _result(kind: type[R], path: Path) -> R:

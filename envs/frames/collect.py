@@ -28,9 +28,11 @@ from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
+from darla.common.speeds.meter import measuring
 from darla.common.threads import check_workers
 from darla.envs.domains import tasks
 from darla.envs.domains.domain import AnyDomain, Domain
+from darla.envs.frames.expected_time import LABEL, collect_parts
 from darla.envs.frames.frame_set import INDEX, KIND, SHARDS, shard_path
 from darla.envs.frames.shards import FrameDrawer
 from darla.envs.frames.units import UNITS, UnitKind, UnitPlan, group_plan, pair_plan
@@ -216,20 +218,30 @@ def collect(
     remove_partial(folder / SHARDS)
     todo = [shard for shard in range(len(config.shards)) if not _is_written(folder, shard, config.shards[shard])]
     done = config.frames - sum(config.shards[shard] for shard in todo)
-    with (
-        Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch,
-        Progress(config.frames, "collecting", "frame", done=done) as progress,
-    ):
-        if workers == 1 or len(todo) <= 1 or _stays_here(domain):
-            with _drawer(config, domain, plan) as drawer:
-                for shard in todo:
-                    _write(drawer, config, folder, shard)
-                    stopwatch.save()
-                    progress.update(config.shards[shard])
-        else:
-            _collect_in_parallel(config, domain, plan, folder, todo, min(workers, len(todo)), stopwatch, progress)
-    _write_index(config, domain, plan, folder)
-    return complete_artefact(folder, KIND, record, seed=config.seed, inputs={}, wall_seconds=stopwatch.seconds)
+    assert config.sampling is not None
+    parts = collect_parts(
+        domain,
+        config.frames - done,
+        sampling=config.sampling,
+        unit=config.unit,
+        walk=config.walk,
+        workers=min(workers, len(config.shards)),
+    )
+    with measuring("collect", parts):
+        with (
+            Stopwatch(folder / CHECKPOINT / SECONDS) as stopwatch,
+            Progress(config.frames, LABEL, "frame", done=done) as progress,
+        ):
+            if workers == 1 or len(todo) <= 1 or _stays_here(domain):
+                with _drawer(config, domain, plan) as drawer:
+                    for shard in todo:
+                        _write(drawer, config, folder, shard)
+                        stopwatch.save()
+                        progress.update(config.shards[shard])
+            else:
+                _collect_in_parallel(config, domain, plan, folder, todo, min(workers, len(todo)), stopwatch, progress)
+        _write_index(config, domain, plan, folder)
+        return complete_artefact(folder, KIND, record, seed=config.seed, inputs={}, wall_seconds=stopwatch.seconds)
 
 
 def _starts_anywhere(domain: AnyDomain | GroundTruthData) -> bool:

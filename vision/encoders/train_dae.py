@@ -10,9 +10,11 @@ import torch
 from darla.common import Artefact, seed_for, writes_nothing_if_refused
 from darla.common.checked_config import checked_arguments
 from darla.common.files import save_tensors, write_json
+from darla.common.speeds.meter import measuring
 from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches
+from darla.vision.encoders.expected_time import DAE_LABEL, dae_parts
 from darla.vision.encoders.probes import probe, state_of
 from darla.vision.encoders.reconstruction_errors import reconstruction_errors
 from darla.vision.encoders.splits import Array, probe_rows, split, subsample
@@ -60,25 +62,27 @@ def train_dae(config: SeeConfig, frames: LabeledFrames, out: Path | str, seed: i
     stage = TrainingStage.open(out, "dae", record, config.dae_training.device)
     if stage.finished:
         return stage.finished
-    rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
-    model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
-    monitor = Monitor(model, frames, single_images(held_out), out, seed)
-    with closing(monitor):
-        training = train_model(
-            model,
-            frames,
-            config.dae_training,
-            out,
-            seed_for(seed, "dae"),
-            rows=rows,
-            label="denoising autoencoder",
-            observe=monitor,
-        )
+    parts = dae_parts(config, image_shape, frames=len(frames), processes=stage.processes.world)
+    with measuring(DAE_LABEL, parts, quiet=not stage.processes.leads):
+        rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
+        model = build_seeded(lambda: DAE(config.dae, image_shape), seed_for(seed, "dae weights"))
+        monitor = Monitor(model, frames, single_images(held_out), out, seed)
+        with closing(monitor):
+            training = train_model(
+                model,
+                frames,
+                config.dae_training,
+                out,
+                seed_for(seed, "dae"),
+                rows=rows,
+                label=DAE_LABEL,
+                observe=monitor,
+            )
 
-        def describe() -> None:
-            monitor.conclude(_describe(model, frames, config, rows, held_out, out, seed), config.dae_training.steps)
+            def describe() -> None:
+                monitor.conclude(_describe(model, frames, config, rows, held_out, out, seed), config.dae_training.steps)
 
-        return stage.finish(describe, training_seconds=training.seconds, inputs={"frames": frames.digest})
+            return stage.finish(describe, training_seconds=training.seconds, inputs={"frames": frames.digest})
 
 
 def _describe(

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from torch import Tensor
 
-from darla.common import Artefact, InputError, open_artefact, seed_for, writes_nothing_if_refused
+from darla.common import Artefact, InputError, is_complete, open_artefact, seed_for, writes_nothing_if_refused
 from darla.common.checked_config import checked_arguments
 from darla.common.files import save_tensors, write_json
+from darla.common.speeds.meter import measuring
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.pictures import only_a_picture
 from darla.vision.encoders.check_model import check_model
 from darla.vision.encoders.config import SeeConfig
 from darla.vision.encoders.encode import batches, encode_frames, fit_normalizer
+from darla.vision.encoders.expected_time import SEE_LABEL, dae_parts, see_parts
 from darla.vision.encoders.load import build_model, load_dae, load_statistics
 from darla.vision.encoders.probes import probe, state_of
 from darla.vision.encoders.reconstruction_errors import reconstruction_errors
@@ -106,40 +108,46 @@ def train_encoder(
     stage = TrainingStage.open(out, "encoder", record, config.training.device)
     if stage.finished:
         return stage.finished
-    rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
-    units = [units_of(supervision, frames, part, seed_for(seed, "units")) for part in (rows, held_out)]
-    inputs = {"frames": frames.digest}
-    feature_space = None
-    if config.vae.needs_dae:
-        denoiser = denoiser or train_dae(config, frames, out / "dae", seed)
-        inputs["dae"] = denoiser.digest
-        feature_space = FeatureSpace(load_dae(denoiser), config.vae.perceptual)
-        feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
-    model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
-    model.initialize()
-    if config.training.steps:
-        check_model(model, frames, units[0])
-    at_first = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
-    monitor = Monitor(model, frames, units[1], out, seed, watch)
-    with closing(monitor):
-        training = train_model(
-            model,
-            frames,
-            config.training,
-            out,
-            seed_for(seed, "training"),
-            units=units[0],
-            label="learn to see",
-            observe=monitor,
-        )
-        # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
-        return stage.finish(
-            lambda: _describe(model, frames, config, rows, held_out, out, seed, at_first, monitor),
-            training_seconds=training.seconds,
-            inputs=inputs,
-            extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
-            paths={FRAMES_PATH: frames.artefact.folder} if isinstance(frames, FrameSet) else {},
-        )
+    processes = stage.processes.world
+    parts = see_parts(config, image_shape, frames=len(frames), watch=watch, processes=processes)
+    trains_dae = config.vae.needs_dae and denoiser is None and not is_complete(out / "dae")
+    of_dae = dae_parts(config, image_shape, frames=len(frames), processes=processes) if trains_dae else []
+    with measuring(SEE_LABEL, parts, inner=of_dae, quiet=not stage.processes.leads) as meter:
+        rows, held_out = split(len(frames), config.held_out, seed, getattr(frames, "unit_size", 1))
+        units = [units_of(supervision, frames, part, seed_for(seed, "units")) for part in (rows, held_out)]
+        inputs = {"frames": frames.digest}
+        feature_space = None
+        if config.vae.needs_dae:
+            denoiser = denoiser or train_dae(config, frames, out / "dae", seed)
+            inputs["dae"] = denoiser.digest
+            feature_space = FeatureSpace(load_dae(denoiser), config.vae.perceptual)
+            feature_space.calibrate(load_statistics(denoiser)[config.vae.perceptual.layer])
+        model = build_seeded(lambda: build_model(config, image_shape, feature_space), seed_for(seed, "weights"))
+        model.initialize()
+        if config.training.steps:
+            check_model(model, frames, units[0])
+        at_first = dead_units(model, model.to_input(frames[held_out[:_JUDGED]]))
+        monitor = Monitor(model, frames, units[1], out, seed, watch)
+        with closing(monitor):
+            training = train_model(
+                model,
+                frames,
+                config.training,
+                out,
+                seed_for(seed, "training"),
+                units=units[0],
+                label=SEE_LABEL,
+                observe=monitor,
+            )
+            meter.announce()  # where nothing is trained
+            # The domain of the frames decides the leak level of a transfer task; frames from elsewhere have none.
+            return stage.finish(
+                lambda: _describe(model, frames, config, rows, held_out, out, seed, at_first, monitor),
+                training_seconds=training.seconds,
+                inputs=inputs,
+                extra={"domain": getattr(frames, "domain", None), "supervision": str(supervision)},
+                paths={FRAMES_PATH: frames.artefact.folder} if isinstance(frames, FrameSet) else {},
+            )
 
 
 def _adopt(config: SeeConfig, dae: Artefact) -> SeeConfig:

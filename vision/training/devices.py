@@ -63,6 +63,11 @@ def _unknown(name: str) -> InputError:
     return InputError(f"unknown device {name!r}; known: 'auto', 'cpu', 'cuda', 'cuda:0', ...")
 
 
+def device_name(device: torch.device) -> str:
+    """Return what decides the speed of a device: `cpu`, or the name of the GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def place(model: ImageModel, device: torch.device) -> None:
     """Move a model to a device, its convolutions in channels-last memory format as the images are.
 

@@ -18,11 +18,13 @@ from darla.common import InputError, is_complete
 from darla.common.errors import WorkerDiedError
 from darla.common.files import make_folder
 from darla.common.jobs.log import last_line, last_mark, log_of
+from darla.common.jobs.order import urgencies
 from darla.common.jobs.processes import worker_pool
 from darla.common.jobs.ray_pool import ray_pool
 from darla.common.jobs.worker import do_work
 from darla.common.jobs.worker_errors import RESUMES, cause_of_death
 from darla.common.progress import duration
+from darla.common.speeds.records import work_beside
 from darla.common.threads import available_cores
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -105,7 +107,7 @@ def finish_jobs(
     failures: list[Failure] = []
     if not todo:
         return failures
-    urgency = _urgency(list(todo.values()))
+    urgency = urgencies(list(todo.values()))
     running: dict[Future[str | None], _Running] = {}
     make_folder(logs)
     with _naming_jobs(running, logs), _open_pool(workers, ray, len(todo)) as (pool, parallel):
@@ -142,7 +144,8 @@ def _open_pool(workers: int | None, ray: str | None, jobs: int) -> Iterator[tupl
             yield cluster, cluster.workers
         return
     parallel = available_cores() if workers is None else workers
-    with worker_pool(min(parallel, jobs)) as pool:
+    processes = min(parallel, jobs)
+    with worker_pool(processes, work_beside, (processes,)) as pool:
         yield pool, parallel
 
 
@@ -206,22 +209,6 @@ def _submit(
             del todo[job.folder]
             future = pool.submit(do_work, job.work, dict(job.arguments), job.folder, log_of(job.folder, logs))
             running[future] = _Running(job)
-
-
-def _urgency(jobs: Sequence[Job]) -> dict[Path, float]:
-    """Return for each job the cost of the longest chain of jobs that starts with it."""
-    users: dict[Path, list[Job]] = {}
-    for job in jobs:
-        for need in job.needs:
-            users.setdefault(need, []).append(job)
-    longest: dict[Path, float] = {}
-
-    def chain(job: Job) -> float:
-        if job.folder not in longest:
-            longest[job.folder] = job.cost + max((chain(user) for user in users.get(job.folder, [])), default=0.0)
-        return longest[job.folder]
-
-    return {job.folder: chain(job) for job in jobs}
 
 
 class _Estimate:
