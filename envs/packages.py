@@ -10,12 +10,11 @@ from typing import Any
 
 import gymnasium
 
+from darla.common.artefact import package_name, versions
 from darla.common.files import sha256
 from darla.envs.make_env import Variants
 
-_COVERED = {"darla", "gymnasium", "miniworld", "numpy", "torch", "pyglet", "PIL", *sys.stdlib_module_names}
-"""Packages that every card names, and Python's own modules."""
-_DRAWS_NOTHING = {"typing_extensions"}
+_DRAWS_NOTHING = {"typing-extensions"}
 
 
 def packages_of(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
@@ -26,17 +25,19 @@ def packages_of(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
     Args:
         env: with its wrappers.
     """
-    versions: dict[str, str] = {}
+    found: dict[str, str] = {}
+    covered = versions().keys() | _DRAWS_NOTHING
     for name in sorted({module.__name__ for module in _modules(env)}):
         top = name.partition(".")[0]
-        if top in _COVERED | _DRAWS_NOTHING:
+        if top in {"darla", *sys.stdlib_module_names}:
             continue
         for package in _distributions().get(top, ()):
-            versions[package] = metadata.version(package)
+            if package_name(package) not in covered:
+                found[package_name(package)] = metadata.version(package)
         file = getattr(sys.modules.get(name), "__file__", None)
         if top not in _distributions() and file is not None and Path(file).is_file():
-            versions[name] = f"sha256 {sha256(Path(file))[:12]}"
-    return versions
+            found[name] = f"sha256 {sha256(Path(file))[:12]}"
+    return found
 
 
 def _modules(env: gymnasium.Env[Any, Any]) -> Iterator[ModuleType]:

@@ -1,7 +1,8 @@
 """Turn a study into jobs: frames, denoisers, encoders and agents, each with its folder.
 
-A folder's name has a digest of everything that the artefact depends on. So tasks with equal D_U, source and seeds share
-frames, encoders and agents, within one study and between studies.
+A folder's name ends with a digest of everything that the artefact depends on. So tasks with equal D_U, source and seeds
+share frames, encoders and agents, within one study and between studies. The digest alone says whether a job is done:
+before it, for people and for TensorBoard, stand the method, the seed and the task that needed the job first.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,6 +39,8 @@ _STEPS_PER_SECOND_EVALUATION = 900.0
 _STEPS_PER_EPISODE = 150
 _INPUT_NAMES: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels", "state": "state"}
 """A policy's input, as the name of its folder has it."""
+_LONGEST = 40
+"""Letters of a method's or a task's name in the name of a folder."""
 _START_SECONDS = 5.0  # before a job's work begins
 _MEASURE_SECONDS = 15.0  # for each encoder, in a study that correlates
 
@@ -96,7 +99,7 @@ def plan(study: Study, folder: Path) -> Plan:
         record = {
             "task": task.to_dict(),
             "transfer": asdict(study.transfer),
-            "agents": [[method, agent.name] for method, agent in agents],
+            "agents": [[method, jobs.content_of[agent]] for method, agent in agents],
         }
         transfer_folder = folder / "transfers" / f"{_file_name(name)}-{_digest(record)}"
         transfers.append(TransferJob(name, agents, transfer_folder, _transfer_seconds(study, task, len(agents))))
@@ -104,7 +107,7 @@ def plan(study: Study, folder: Path) -> Plan:
     contents = {"transfers": names, **({"correlates": True} if study.correlates else {})}
     report = folder / "reports" / f"{_file_name(study.name)}-{_digest(contents)}"
     encoders = dict.fromkeys(
-        (method.name, jobs.encoder(tasks.get(name).unlabeled, method, study.encoder_seed(seed)))
+        (method.name, jobs.encoder(tasks.get(name), method, study.encoder_seed(seed)))
         for name in study.tasks
         for method in study.methods
         if method.see and method.takes_part_in(name) and _is_correlated(method)
@@ -128,12 +131,34 @@ class _JobCollection:
     def __init__(self, study: Study, folder: Path) -> None:
         self._study, self._folder = study, folder
         self.by_folder: dict[Path, Job] = {}
+        self.content_of: dict[Path, str] = {}
+        """What stands for an artefact in the digests of those that are made from it."""
+
+    def _place(self, kind: str, what: str, record: Mapping[str, Any], seed: int | None = None, *whose: str) -> Path:
+        """Return the folder of an artefact: the one that has its digest, whatever stands before that, or a new one.
+
+        Args:
+            kind: folder of all artefacts of its kind.
+            what: it is, by its content.
+            record: what its digest covers.
+            seed: its master seed, if that belongs to the name.
+            whose: it is, the method and the task.
+        """
+        digest = _digest(record)
+        seeded = [] if seed is None else [f"s{seed}"]
+        method, *others = map(_short, whose or ("",))
+        name = "-".join(filter(None, [method, *seeded, *others, what, digest] if whose else [what, *seeded, digest]))
+        places = [folder for folder in self.by_folder if folder.parent.name == kind]
+        places += sorted((self._folder / kind).glob(f"*-{digest}"))
+        folder = next((place for place in places if place.name.endswith(f"-{digest}")), self._folder / kind / name)
+        self.content_of[folder] = "-".join([what, *seeded, digest])
+        return folder
 
     def frames(self, domain: AnyDomain) -> Path:
         config = CollectConfig(frames=self._study.frames, seed=self._study.frames_seed)
         record = {**asdict(config), "task": None, "domain": domain.to_dict()}
         return self._add(
-            self._folder / "frames" / f"{_file_name(domain.name)}-{_digest(record)}",
+            self._place("frames", _file_name(domain.name), record),
             f"frames of {domain.name}",
             collect_frames,
             {"config": config, "domain": domain},
@@ -147,11 +172,11 @@ class _JobCollection:
             "training": asdict(config.dae_training),
             "held_out": config.held_out,
             "statistics_frames": config.statistics_frames,
-            "frames": frames.name,
+            "frames": self.content_of[frames],
             "seed": seed,
         }
         return self._add(
-            self._folder / "denoisers" / f"dae-s{seed}-{_digest(record)}",
+            self._place("denoisers", "dae", record, seed),
             f"denoising autoencoder, seed {seed}",
             train_denoiser,
             {"frames": frames, "config": config, "seed": seed},
@@ -159,19 +184,19 @@ class _JobCollection:
             cost=_training_seconds(config.dae_training, "dae"),
         )
 
-    def encoder(self, domain: AnyDomain, method: Method, seed: int) -> Path:
+    def encoder(self, task: TransferTask, method: Method, seed: int) -> Path:
         config = method.see
         assert config is not None
-        frames = self.frames(domain)
-        dae = self.denoiser(domain, config, seed) if config.vae.needs_dae else None
+        frames = self.frames(task.unlabeled)
+        dae = self.denoiser(task.unlabeled, config, seed) if config.vae.needs_dae else None
         record = {
             "see": config.to_dict(),
-            "frames": frames.name,
-            "dae": dae.name if dae else None,
+            "frames": self.content_of[frames],
+            "dae": self.content_of[dae] if dae else None,
             "seed": seed,
         }
         return self._add(
-            self._folder / "encoders" / f"{_file_name(config.model)}-s{seed}-{_digest(record)}",
+            self._place("encoders", _file_name(config.model), record, seed, method.name, task.name),
             f"encoder of {method.name}, seed {seed}",
             see,
             {"frames": frames, "config": config, "seed": seed, "dae": dae},
@@ -182,17 +207,18 @@ class _JobCollection:
     def agent(self, task: TransferTask, method: Method, seed: int) -> Path:
         config = self._study.act_of(method)
         on_encoder = method.see is not None
-        encoder = self.encoder(task.unlabeled, method, self._study.encoder_seed(seed)) if on_encoder else None
+        encoder = self.encoder(task, method, self._study.encoder_seed(seed)) if on_encoder else None
         observation = config.policy_input(on_encoder=on_encoder)
         record = {
             "act": config.to_dict(observation),
             "source": task.training_domain(config.train_domain).to_dict(),
             "validation": task.validation.to_dict() if config.selection == "validation" else None,
-            "encoder": encoder.name if encoder else None,
+            "encoder": self.content_of[encoder] if encoder else None,
             "seed": seed,
         }
+        what = f"{config.algorithm}-{_INPUT_NAMES[observation]}"
         return self._add(
-            self._folder / "agents" / f"{config.algorithm}-{_INPUT_NAMES[observation]}-s{seed}-{_digest(record)}",
+            self._place("agents", what, record, seed, method.name, task.name),
             f"agent of {method.name}, seed {seed} ({task.name})",
             act,
             {"task": task, "config": config, "encoder": encoder, "seed": seed},
@@ -248,3 +274,8 @@ def _digest(record: Mapping[str, Any]) -> str:
 def _file_name(name: str) -> str:
     """Return a name with only letters, digits and hyphens."""
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+
+
+def _short(name: str) -> str:
+    """Return the beginning of a name that people chose, for a folder."""
+    return "-".join(filter(None, _file_name(name).split("-")))[:_LONGEST].strip("-")

@@ -11,6 +11,8 @@ import json
 import math
 import os
 import platform
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -456,7 +458,7 @@ def complete_artefact(
         "seed": seed,
         "inputs": dict(inputs),
         "wall_seconds": round(wall_seconds, 1),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _command(),
         "versions": {**versions(), **packages},
         "commit": _commit(),
         "hardware": hardware(),
@@ -514,6 +516,11 @@ def _tracked(folder: Path) -> dict[str, Any]:
     return tracked
 
 
+def package_name(name: str) -> str:
+    """Return the one way to write a package's name: `stable_baselines3` and `stable-baselines3` are one (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose release can change a result."""
@@ -533,6 +540,13 @@ def hardware() -> dict[str, Any]:
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {"machine": platform.machine(), "cores": available_cores(), "gpus": gpus}
+
+
+def _command() -> str:
+    """Return the command of this process, as it can be given to a shell again."""
+    program = Path(sys.argv[0])
+    begin = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*begin, *sys.argv[1:]])
 
 
 @cache

@@ -136,7 +136,8 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
 
 def _encoder_summary(data: ReportData) -> Section | None:
     """Return the summary of a report without agents."""
-    first = encoder_opening(find_models(data), scored=bool(data.metrics))
+    factors = any(frames.config["domain"].get("factors") for frames in data.frames)
+    first = encoder_opening(find_models(data), scored=bool(data.metrics), factors=factors)
     return None if first is None else Section("Summary", (first,))
 
 
@@ -191,12 +192,13 @@ def _findings(scores: TransferScores) -> Iterable[str]:
         if method.method == RANDOM or over is None:
             continue
         finding = f"**{method.method}** returns {_plain(over.return_.mean)} {where}"
-        if over.success is not None:
-            finding += f" and succeeds in {percent(over.success.value)} of the episodes"
         ratios = []
         floor = sum(floors) / len(floors) if len(floors) == len(targets) else -inf
-        if over.return_.mean.value <= floor:
+        below = over.return_.mean.value <= floor
+        if below:
             finding += f", no more than random play there ({number(floor)})"
+        if over.success is not None:
+            finding += f"{', ' if below else ' '}and succeeds in {percent(over.success.value)} of the episodes"
         if not learned[method.method]:
             yield f"{finding}."
             continue
@@ -269,6 +271,11 @@ def _steps(interval: int) -> str:
     return "step" if interval == 1 else f"{interval} steps"
 
 
+def _exact(value: float) -> str:
+    """Return a sum of rewards, which is a whole number in many worlds."""
+    return number(value, 0 if value == round(value) else 1)
+
+
 def _rewards(episode: StripEpisode) -> str:
     return f"{episode.positive_rewards} positive, {episode.negative_rewards} negative"
 
@@ -304,8 +311,8 @@ def _strips(transfer: TransferData) -> list[Block]:
                 FigureBlock(
                     f"strip {target} {strip.method}",
                     image,
-                    f"{strip.method}, seed {strip.seed}: return {number(in_source.return_, 0)} in the source, "
-                    f"{number(in_target.return_, 0)} in *{target}*. One image every {_steps(strip.frame_interval)}.",
+                    f"{strip.method}, seed {strip.seed}: return {_exact(in_source.return_)} in the source, "
+                    f"{_exact(in_target.return_)} in *{target}*. One image every {_steps(strip.frame_interval)}.",
                     f"Film strip of {strip.method}. Rewards in the source: {_rewards(in_source)}; in {target}: "
                     f"{_rewards(in_target)}.",
                 )

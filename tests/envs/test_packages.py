@@ -4,11 +4,14 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 import pytest
+from stable_baselines3.common.vec_env import VecEnv
 
 import darla
 from darla.agents import ActConfig, PPOSettings
-from darla.common.artefact import note_packages
+from darla.common.artefact import note_packages, package_name, versions
 from darla.common.files import sha256
 from darla.envs import EnvDomain, make, tasks
 from darla.envs.domains.tasks import environment_task
@@ -35,6 +38,19 @@ def test_a_car_is_drawn_by_pygame_and_moved_by_box2d() -> None:
     installed = metadata.packages_distributions()["pygame"]
     assert {name: packages[name] for name in installed} == {name: metadata.version(name) for name in installed}
     assert pygame.version.ver in {packages[name] for name in installed}
+
+
+class TrainedElsewhere(gymnasium.Env[np.ndarray, int]):
+    """An environment whose module also names a class of Stable-Baselines3."""
+
+    trainer = VecEnv
+
+
+def test_a_package_has_one_name_on_a_card() -> None:
+    named = packages_of(TrainedElsewhere())
+    assert "pytest" in named  # which this module names as well
+    assert not {package_name(name) for name in named} & versions().keys()
+    assert package_name("Stable_Baselines3") == package_name("stable.baselines3") == "stable-baselines3"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import MORE, darla, hear_ctrl_c, leftovers
 from made_up_run import make_run
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from darla.common import Artefact
+from darla.common.jobs.scheduler import Job
+from darla.common.tracking.event_files import open_event_writer
 from darla.experiments import demos
 from darla.experiments.plan import plan
 from darla.reports.tables.study import study_table
@@ -116,8 +120,46 @@ def test_encoders_of_one_seed_share_their_denoiser(tmp_path: Path) -> None:
 
 
 def test_names_do_not_decide_where_things_go(tmp_path: Path) -> None:
-    renamed = replace(TINY, methods=tuple(replace(method, name=method.name + "!") for method in TINY.methods))
-    assert {job.folder for job in plan(renamed, tmp_path).jobs} == {job.folder for job in plan(TINY, tmp_path).jobs}
+    renamed = replace(TINY, methods=tuple(replace(method, name=f"my {method.name}") for method in TINY.methods))
+    made, elsewhere = plan(TINY, tmp_path / "made"), plan(renamed, tmp_path / "elsewhere")
+    assert [digest_of(job) for job in elsewhere.jobs] == [digest_of(job) for job in made.jobs]
+    for job in made.jobs:
+        job.folder.mkdir(parents=True)
+    assert {job.folder for job in plan(renamed, tmp_path / "made").jobs} == {job.folder for job in made.jobs}
+
+
+def test_a_folder_of_any_name_is_found_by_its_digest(tmp_path: Path) -> None:
+    made = plan(TINY, tmp_path / "runs")
+    for job in made.jobs:
+        (job.folder.parent / f"older-name-{digest_of(job)}").mkdir(parents=True)
+    again = plan(TINY, tmp_path / "runs")
+    assert {job.folder.name for job in again.jobs} == {f"older-name-{digest_of(job)}" for job in made.jobs}
+    assert [part.folder for part in again.transfers] == [part.folder for part in made.transfers]
+
+
+def digest_of(job: Job) -> str:
+    return job.folder.name.rpartition("-")[2]
+
+
+def test_tensorboard_has_the_runs_of_a_study_by_method_and_seed(tmp_path: Path) -> None:
+    for job in plan(replace(TINY, seeds=(0, 1), tasks=("conjunction", "sim2sim")), tmp_path).jobs:
+        if job.folder.parent.name != "frames":
+            with closing(open_event_writer(job.folder / "tensorboard", None)) as writer:
+                writer.add_scalar("train/loss", 1.0, 1)
+    # The two tasks have one source, and so one agent without an encoder.
+    runs = EventMultiplexer().AddRunsFromDirectory(str(tmp_path)).Reload().Runs()
+    assert sorted(run.rpartition("-")[0] for run in runs) == [
+        "agents/end-to-end-s0-conjunction-ppo-pixels",
+        "agents/end-to-end-s1-conjunction-ppo-pixels",
+        "agents/β-vae-s0-conjunction-ppo-codes",
+        "agents/β-vae-s0-sim2sim-ppo-codes",
+        "agents/β-vae-s1-conjunction-ppo-codes",
+        "agents/β-vae-s1-sim2sim-ppo-codes",
+        "encoders/β-vae-s0-conjunction-beta-vae",
+        "encoders/β-vae-s0-sim2sim-beta-vae",
+        "encoders/β-vae-s1-conjunction-beta-vae",
+        "encoders/β-vae-s1-sim2sim-beta-vae",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(demos.DEMOS))

@@ -112,7 +112,8 @@ def grid(rows: Sequence[tuple[str, Array]], scale: int = 1) -> Array:
     """
     height, width = (scale * side for side in rows[0][1].shape[1:3])
     columns = max(len(images) for _, images in rows)
-    font = ImageFont.load_default(_LABEL_SIZE)
+    # A magnified sheet is shown smaller than it is.
+    font = ImageFont.load_default(round(_LABEL_SIZE * (1 + scale) / 2))
     ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     boxes = [ruler.multiline_textbbox((0, 0), label, font) for label, _ in rows]
     label_width = max(_LABEL_WIDTH, *(math.ceil(right) + 2 * _GAP + 2 for _, _, right, _ in boxes))

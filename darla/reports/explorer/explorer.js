@@ -254,7 +254,7 @@
       if (this.decoder.oneAtATime) {
         texts.push("One latent at a time is moved, the others keep the image's code: the pictures were drawn beforehand.");
       }
-      if (this.data.encoders.some((encoder) => encoder.factors.length)) {
+      if (this.data.encoders.some((encoder) => encoder.latents.some(({ encodes }) => encodes.some((share) => share >= ENOUGH)))) {
         texts.push("Below a slider: the mutual information of the latent with a factor or a fact, as a share of its entropy.");
       }
       const stacks = this.data.encoders.map((encoder) => encoder.policy?.frameStack ?? 1);

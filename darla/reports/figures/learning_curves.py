@@ -131,4 +131,4 @@ def _axes(panel: Axes) -> None:
     panel.set_xlim(left=0)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value else "0"))
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panel.yaxis.set_major_locator(MaxNLocator(5))

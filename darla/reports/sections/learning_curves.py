@@ -39,18 +39,27 @@ def _snapshots(transfer: TransferData) -> list[Block]:
     episodes = scores.settings.episodes_per_snapshot
     by_method = len(scores.methods) > CROWD
     domains = ", ".join(domain.name for domain in scores.domains if domain.split in ("source", "target"))
+    several = any(len(seeds) > 1 for seeds in transfer.curves.values())
+    random = not by_method and bool(scores.anchors.random_return)
     return [
         FigureBlock(
             f"curves {scores.task}",
             curve_figure(transfer.curves, scores),
             "Return of snapshots against environment steps of training in the source, "
-            f"{count(episodes, 'episode')} for each point. Thick: mean over seeds; thin: single seeds"
-            f"{'' if by_method else '; dashed: the random agent'}. No snapshot was chosen by these curves.",
+            f"{count(episodes, 'episode')} for each point. {_lines(several, random)}No snapshot was chosen by these "
+            "curves.",
             "Learning curves, a panel for each "
             f"{'method, a line for each domain' if by_method else 'domain'}: {domains}.",
             data=curve_numbers(transfer.curves),
         )
     ]
+
+
+def _lines(several: bool, random: bool = False) -> str:
+    """Return what the kinds of lines mean, of those that are there."""
+    kinds = ["thick: mean over seeds; thin: single seeds"] * several + ["dashed: the random agent"] * random
+    words = "; ".join(kinds)
+    return f"{words[0].upper()}{words[1:]}. " if words else ""
 
 
 def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[str]) -> list[Block]:
@@ -70,7 +79,7 @@ def _training(transfer: TransferData, agents: dict[str, Artefact], shown: set[st
             f"training {transfer.scores.task}",
             training_curve_figure(curves, transfer.scores.anchors.baseline),
             "Return of training episodes against environment steps, in the domain that a method is trained in and with "
-            "its exploration. Thick: mean over seeds; thin: single seeds.",
+            f"its exploration. {_lines(any(len(seeds) > 1 for seeds in curves.values()))}".strip(),
             f"Learning curves, a panel for each method: {', '.join(curves)}.",
             data=training_curve_numbers(curves),
         )

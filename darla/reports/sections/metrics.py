@@ -34,7 +34,7 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
         blocks += [_table(caption, results), Text(f"Factors: {describe_factors(results, factors)}.")]
         figures = [
-            _matrix(f"metrics {number + 1} {name}", result, f"{label}, {data}", factors)
+            matrix_block(f"metrics {number + 1} {name}", result, f"{label}, {data}", factors)
             for name, result in results.items()
             if result.matrix is not None
         ]
@@ -62,13 +62,22 @@ def _table(caption: str, results: Mapping[str, Result]) -> Table:
     return Table(caption, header, tuple(rows), labels=2)
 
 
-def _matrix(stem: str, result: Result, of: str, factors: Sequence[str]) -> FigureBlock:
+def matrix_block(stem: str, result: Result, of: str, factors: Sequence[str]) -> FigureBlock:
+    """Return the matrix of a metric as a figure.
+
+    Args:
+        stem: name of the figure.
+        result: of a metric with a matrix.
+        of: the encoder and the images.
+        factors: names of the columns.
+    """
     metric = result.name.replace("_", " ")
     return FigureBlock(
         stem,
         relation_figure(result, factors),
         f"{metric} of {of}: the relation of each latent with each factor, the darker the stronger.",
-        f"Matrix of latents (rows) by the factors {', '.join(factors)} (columns), from which {metric} is computed.",
+        f"Matrix of latents (rows) by the factor{'s' * (len(factors) != 1)} {', '.join(factors)} (columns), from which "
+        f"{metric} is computed.",
         ground="white",
         data=relation_numbers(result, factors),
     )

@@ -45,21 +45,22 @@ def opening(transfer: TransferData, *, named: bool = False) -> Text:
     return Text(" ".join(filter(None, parts)))
 
 
-def encoder_opening(models: Sequence[Model], *, scored: bool = False) -> Text | None:
+def encoder_opening(models: Sequence[Model], *, scored: bool = False, factors: bool = False) -> Text | None:
     """Return sentences on encoders that no agent of the report acts on: how full their codes are, and what of.
 
     Args:
         models: the encoders.
         scored: whether the report has their metrics.
+        factors: whether the factors behind their images are known.
     """
     models = [model for model in models if model.loss != "dae"]
     if not models:
         return None
     probes = {model.full_label: model.probes() for model in models}
     seeds = sorted({len(model.members) for model in models})
-    sentences = [_how_full(probes), _what_is_encoded(probes, scored)]
+    sentences = [_how_full(probes), _what_is_encoded(probes, scored, factors)]
     if seeds[-1] == 1:
-        sentences.append("Every encoder has one seed: other seeds may do otherwise, and nothing here says by how much.")
+        sentences.append(_one_seed("encoder", len(models)))
     else:
         several = count(seeds[-1], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
         sentences.append(f"Numbers are means over {several}, with the lowest and the highest.")
@@ -86,7 +87,7 @@ def _how_full(probes: Mapping[str, Sequence[EncoderProbes]]) -> str:
     return sentence.strip()
 
 
-def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]], scored: bool) -> str:
+def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]], scored: bool, factors: bool) -> str:
     """Return which fact about the state is predicted best and worst from codes, as a share of what is possible."""
     shares: dict[tuple[str, str], float] = {}
     for label, members in probes.items():
@@ -97,6 +98,8 @@ def _what_is_encoded(probes: Mapping[str, Sequence[EncoderProbes]], scored: bool
     if not shares:
         if scored:
             return "What the codes keep of the factors behind the images is in the metrics below."
+        if factors:
+            return "The factors behind these images are known: `darla metrics` says what the codes keep of them."
         return "No facts about the state behind these images are known, so no probe says what the codes keep of it."
     (best, fact), share = max(shares.items(), key=lambda entry: entry[1])
     if share < _CHANCE:
@@ -143,10 +146,9 @@ def _what_is_kept(scores: TransferScores, learned: Sequence[MethodScores], clear
     targets = scores.targets
     if not targets:
         return "No target was evaluated."
-    if not learned:
-        return "So the returns in the targets say nothing about transfer."
-    if not clear:
-        return "So the returns in the targets say little about transfer."
+    if not learned or not clear:
+        returns = "the returns in the targets say" if len(targets) > 1 else f"the return in *{targets[0]}* says"
+        return f"So {returns} {'little' if learned else 'nothing'} about transfer."
     kept = [
         (method, method.over_targets.retention.value)
         for method in clear
@@ -176,7 +178,7 @@ def _how_sure(scores: TransferScores, methods: Sequence[MethodScores]) -> str:
     if not methods:
         return ""
     if seeds[-1] == 1:
-        return "Every method has one seed: other seeds may do otherwise, and nothing here says by how much."
+        return _one_seed("method", len(methods))
     several = f"{seeds[0]} to {seeds[-1]} seeds" if seeds[0] != seeds[-1] else f"{count(seeds[0], 'seed')}"
     few = any(method.few_seeds for method in methods)
     compared = _largest(scores)
@@ -217,3 +219,9 @@ def _names(names: Sequence[str], *, bold: bool = True) -> str:
 def _agree(singular: str, subjects: Sequence[object]) -> str:
     """Return a verb in the number of its subjects."""
     return singular if len(subjects) == 1 else {"returns": "return", "does": "do"}[singular]
+
+
+def _one_seed(noun: str, amount: int) -> str:
+    """Return what is not known of methods or encoders of one seed each."""
+    who = f"The {noun}" if amount == 1 else f"Every {noun}"
+    return f"{who} has one seed: other seeds may do otherwise, and nothing here says by how much."

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 from darla.common import Artefact
+from darla.common.artefact import package_name
 from darla.common.progress import duration
-from darla.evaluation.score_types import algorithm_label
+from darla.evaluation.score_types import RANDOM, TransferScores, algorithm_label
 from darla.evaluation.transfer_config import TransferConfig
+from darla.evaluation.transfer_files import TRANSFER
 from darla.reports.data import ReportData, TransferData
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Section, Table, Text
 from darla.reports.tables.transfer import LEAKS, count, leak_table
 
 _SAMPLED = "Actions were sampled from the policy, as in training, with a generator for each episode."
 _DETERMINISTIC = "The most probable action was taken at every step."
+_ENCODERS_FIRST = ", encoders before the policies that share them"
 
 
 def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
@@ -24,7 +27,8 @@ def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
         settings = transfer.scores.settings
         if settings not in described:
             described.append(settings)
-            blocks += _settings(settings, transfer.scores.task if described[1:] else "")
+            alike = [each.scores for each in transfers if each.scores.settings == settings]
+            blocks += _settings(alike, transfer.scores.task if described[1:] else "")
     blocks += [leak_table(transfer.scores, transfer.task) for transfer in transfers]
     shown = {domain.leak for transfer in transfers for domain in transfer.scores.domains}
     for transfer in transfers:
@@ -39,22 +43,34 @@ def protocol_section(transfers: Sequence[TransferData]) -> Section | None:
     return Section("How it was measured", tuple(blocks))
 
 
-def _settings(settings: TransferConfig, task: str) -> list[Block]:
+def _settings(alike: Sequence[TransferScores], task: str) -> list[Block]:
+    """Return how transfers of the same settings were evaluated."""
+    settings = alike[0].settings
     scope = f"In task {task}, every" if task else "Every"
-    return [
+    blocks: list[Block] = [
         Text(
             f"{scope} episode was reset with its own seed, derived from {settings.evaluation_seed}, the name of the "
             f"domain and the number of the episode; all agents were evaluated on the same {settings.episodes} episodes "
             f"in each domain. {_DETERMINISTIC if settings.deterministic else _SAMPLED} The policies are those that "
             "training selected, never the best in a target."
-        ),
-        Text(
-            f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of "
-            "whole rows: a policy with its scores in all targets, encoders before the policies that share them. They "
-            "are about other training runs, not about other episodes. The random agent and the return that normalizes "
-            "the scores are treated as fixed."
-        ),
+        )
     ]
+    methods = [method for scores in alike for method in scores.methods]
+    if any(len(method.seeds) > 1 for method in methods):
+        shared = any(method.encoders is not None and method.encoders < len(method.seeds) for method in methods)
+        fixed = [
+            *(["the random agent"] if any(method.method == RANDOM for method in methods) else []),
+            *(["the return that normalizes the scores"] if any(s.anchors.reference_return for s in alike) else []),
+        ]
+        treated = f" {' and '.join(fixed)} {'are' if len(fixed) > 1 else 'is'} treated as fixed." if fixed else ""
+        blocks.append(
+            Text(
+                f"Intervals of {100 * settings.confidence:g} % come from {settings.resamples:,} bootstrap resamples of "
+                f"whole rows: a policy with its scores in all targets{_ENCODERS_FIRST if shared else ''}. They are "
+                f"about other training runs, not about other episodes.{treated[:1]}{treated[1:2].upper()}{treated[2:]}"
+            )
+        )
+    return blocks
 
 
 def _seeds(transfer: TransferData) -> Code:
@@ -83,16 +99,14 @@ def provenance_section(data: ReportData) -> Section:
         labels=3,
     )
     commands = list(dict.fromkeys(artefact.card["command"] for artefact in artefacts))
-    machines = list(dict.fromkeys(map(_machine, artefacts)))
     return Section(
         "Provenance",
         (
             compute_table(artefacts),
             table,
-            Text("Commands:"),
+            Text("Command:" if len(commands) == 1 else "Commands:"),
             Code("\n".join(commands)),
-            Text("Versions and hardware:"),
-            Code("\n\n".join(machines)),
+            *_versions(artefacts),
         ),
     )
 
@@ -107,16 +121,18 @@ def compute_table(artefacts: Sequence[Artefact]) -> Table:
         for stage, each in seconds.items()
     ]
     every = [second for each in seconds.values() for second in each]
-    rows.append((Cell("**all**"), Cell(str(len(every))), Cell("–"), Cell(f"**{duration(sum(every))}**")))
+    notes = []
+    if len(every) > 1:
+        rows.append((Cell("**all**"), Cell(str(len(every))), Cell("–"), Cell(f"**{duration(sum(every))}**")))
+        notes.append("A sum counts the time of each artefact, also of those that were made at the same time.")
+    if any(artefact.kind == TRANSFER for artefact in artefacts):
+        notes.append("The time of a transfer ends when its last worker is done.")
     return Table(
         "Compute used",
         (Cell("stage"), Cell("artefacts"), Cell("wall time", "mean"), Cell("wall time", "sum")),
         tuple(rows),
-        (
-            "Artefacts that were made at the same time are summed. The time of a transfer ends when its last worker "
-            "is done.",
-        ),
-        last=1,
+        (" ".join(notes),) if notes else (),
+        last=int(len(every) > 1),
     )
 
 
@@ -135,11 +151,41 @@ def _stage(artefact: Artefact) -> str:
     return f"agents, {algorithm_label(str(act['algorithm']))} on {observation}"
 
 
-def _machine(artefact: Artefact) -> str:
-    """Return the versions, the commit and the hardware behind an artefact in one line."""
+def _versions(artefacts: Sequence[Artefact]) -> list[Block]:
+    """Return versions, commit and hardware: what all artefacts share, then what is different, with whose it is."""
+    parts = [_software_and_machine(artefact) for artefact in artefacts]
+    shared = [part for part in parts[0] if all(part in of_one for of_one in parts)] if parts else []
+    blocks: list[Block] = [Text("Versions and hardware:"), Code(", ".join(shared))] if shared else []
+    owners: dict[tuple[str, ...], list[Artefact]] = {}
+    for artefact, of_one in zip(artefacts, parts, strict=True):
+        if rest := tuple(part for part in of_one if part not in shared):
+            owners.setdefault(rest, []).append(artefact)
+    if owners:
+        blocks.append(Text("Beside that, of some artefacts:" if shared else "Versions and hardware:"))
+        blocks.append(Bullets(tuple(f"{_whose(of, artefacts)}: {', '.join(rest)}." for rest, of in owners.items())))
+    return blocks
+
+
+def _whose(some: Sequence[Artefact], artefacts: Sequence[Artefact]) -> str:
+    """Return which artefacts are meant: by their kind where it is all of a kind, else by their folders."""
+    parts = []
+    for kind in dict.fromkeys(artefact.kind for artefact in some):
+        of_kind = [artefact for artefact in some if artefact.kind == kind]
+        if len(of_kind) > 1 and len(of_kind) == sum(artefact.kind == kind for artefact in artefacts):
+            parts.append(f"all of kind {kind}")
+        else:
+            parts += [f"{kind} `{artefact.folder.name}`" for artefact in of_kind]
+    return ", ".join(parts)
+
+
+def _software_and_machine(artefact: Artefact) -> list[str]:
+    """Return the versions, the commit and the hardware behind an artefact, each in a few words."""
     card = artefact.card
-    versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
-    commit = f", commit {card['commit']}" if card.get("commit") else ""
+    by_name = card["versions"]
+    # Older cards have a package under both of its spellings.
+    names = [name for name in by_name if package_name(name) == name or package_name(name) not in by_name]
+    commit = [f"commit {card['commit']}"] if card.get("commit") else []
     hardware = card["hardware"]
     gpus = ", ".join(hardware["gpus"]) or "no GPU"
-    return f"{versions}{commit}; {hardware['machine']}, {count(hardware['cores'], 'core')}, {gpus}"
+    machine = [hardware["machine"], count(hardware["cores"], "core"), gpus]
+    return [*(f"{name} {by_name[name]}" for name in names), *commit, *machine]

@@ -17,12 +17,14 @@ from darla.reports.document import Block, Cell, ExplorerBlock, FigureBlock, Sect
 from darla.reports.explorer.embedded import BUDGET, embedded_explorer
 from darla.reports.explorer.encoder_view import EncoderView
 from darla.reports.sections.metrics import metric_blocks
-from darla.reports.tables.transfer import NOTHING, describe_domain, number, spread
+from darla.reports.tables.transfer import NO_DOMAIN, NOTHING, describe_domain, number, spread
 from darla.vision import load
 from darla.vision.models.registry import MODELS, NO_SUPERVISION, ModelInfo, model_info, plain_label
+from darla.vision.training.monitor import ACTIVE
 
 _COLUMNS, _ROWS, _GAP = 14, 6, 3
 WEIGHTS = "model.safetensors"
+_SEVERAL = "Of several seeds the mean, and the lowest and highest below it."
 _READERS = {"linear": "linear", "nonlinear": "network"}
 
 
@@ -51,7 +53,11 @@ class Model:
 
 def vision_section(data: ReportData) -> Section | None:
     """Return the section on frames and encoders; None where there is neither."""
-    blocks: list[Block] = [block for frames in data.frames for block in _contact_sheet(frames)]
+    blocks: list[Block] = [
+        block
+        for frames in data.frames
+        for block in _contact_sheet(frames, "of D_U, " if data.transfers else "", count_of(data.encoders, "encoder"))
+    ]
     models = find_models(data)
     if models:
         blocks += _probe_blocks(models)
@@ -115,8 +121,19 @@ def _supervision(encoder: Artefact) -> str:
     return str(encoder.card["extra"].get("supervision", NO_SUPERVISION))
 
 
-def _contact_sheet(frames: Artefact) -> list[Block]:
-    """Return frames at even intervals from the set."""
+def count_of(artefacts: Sequence[Artefact], noun: str) -> str:
+    """Return a noun in the number of some artefacts."""
+    return noun if len(artefacts) == 1 else f"{noun}s"
+
+
+def _contact_sheet(frames: Artefact, of: str, encoders: str) -> list[Block]:
+    """Return frames at even intervals from the set.
+
+    Args:
+        frames: the set.
+        of: what it is of, for the caption; empty where no task is in the report.
+        encoders: the encoder or encoders that it trained.
+    """
     frame_set = FrameSet(frames)
     count = min(len(frame_set), _COLUMNS * _ROWS)
     images = frame_set[np.linspace(0, len(frame_set) - 1, count).round().astype(np.int64)]
@@ -129,9 +146,10 @@ def _contact_sheet(frames: Artefact) -> list[Block]:
         sheet[top : top + height, left : left + width, :3] = to_rgb(image)
         sheet[top : top + height, left : left + width, 3] = 255
     domain = frames.config["domain"]
+    about = f" {'Factors' if 'factors' in domain else 'Contexts'}: {describe_domain(domain)}."
     caption = (
-        f"Training images of the encoders: {count} of the {len(frame_set):,} frames of D_U, without labels. "
-        f"Contexts: {describe_domain(domain)}."
+        f"Training images of the {encoders}: {count} of the {len(frame_set):,} frames {of}without labels."
+        f"{'' if describe_domain(domain) == NO_DOMAIN else about}"
     )
     alt = f"Contact sheet of {count} training images."
     return [FigureBlock(f"frames {domain['name']}", Image.fromarray(sheet), caption, alt)]
@@ -172,7 +190,7 @@ def probe_table(models: Sequence[Model]) -> Table:
         probes = model.probes()
         for probe in probes:
             scores |= probe.targets
-        row = [Cell(model.label, "; ".join(model.used_by))]
+        row = [Cell(model.label, f"used by {'; '.join(model.used_by)}" if model.used_by else "")]
         if supervised:
             row.append(Cell(model.supervision))
         row += [
@@ -189,10 +207,8 @@ def probe_table(models: Sequence[Model]) -> Table:
         chance = [Cell(number(scores[target].chance, 2)) for target in targets for _ in _READERS]
         blank = (NOTHING,) if supervised else ()
         rows.append((Cell("chance"), *blank, *chance, NOTHING, NOTHING, NOTHING))
-    notes = (
-        f"{_measures(scores)}Error: mean squared error per pixel and channel. For several seeds the mean, and the "
-        "lowest and highest below it.",
-    )
+    several = any(len(model.members) > 1 for model in models)
+    notes = (f"{_measures(scores)}{_columns(models)}{_SEVERAL if several else ''}".strip(),)
     caption = "Probes on the codes of held-out frames" if targets else "Codes of held-out frames"
     labels, last = 2 if supervised else 1, 1 if targets else 0
     return Table(caption, tuple(header), tuple(rows), notes, labels=labels, last=last)
@@ -210,6 +226,16 @@ def _measures(scores: Mapping[str, ProbeScore]) -> str:
     for target, score in scores.items():
         by_measure.setdefault(names.get(score.measure, score.measure), []).append(_words(target))
     return "".join(f"{measure}: {', '.join(targets)}. " for measure, targets in by_measure.items())
+
+
+def _columns(models: Sequence[Model]) -> str:
+    """Return what the other columns are, of those that the table has."""
+    probes = [probe for model in models for probe in model.probes()]
+    error = any("mean_squared_error" in probe.reconstruction for probe in probes)
+    active = any(probe.kl for probe in probes)
+    return ("Error: mean squared error per pixel and channel. " if error else "") + (
+        f"Active: latents whose mean has a variance above {ACTIVE:g} over images. " if active else ""
+    )
 
 
 def _words(target: str) -> str:

@@ -20,6 +20,8 @@ from darla.evaluation.score_types import (
 from darla.reports.document import Cell, Table
 
 NOTHING = Cell("–")
+NO_DOMAIN = "images of no domain"
+"""What describes images whose contexts and factors are not known."""
 LEAKS = {
     "none": "some factor values are new to the policy, and the encoder was not trained on them either",
     "visual": "some factor values are new to the policy; the encoder was trained on some of them",
@@ -180,7 +182,9 @@ def comparison_table(scores: TransferScores) -> Table | None:
         row += [Cell(number(p_value, 3))] if tested else []
         rows.append(tuple(row))
         previous = entry.method
-    notes = ["Difference: mean return less the baseline's. Ratio: mean return over the baseline's."]
+    notes = ["Difference: mean return less the baseline's."]
+    if any(row[3] != NOTHING for row in rows):
+        notes[0] += " Ratio: mean return over the baseline's."
     if seeds > 1:
         notes[0] += f" P(improvement): probability that a run of the method returns more than a run of {baseline}."
     if tested:
@@ -199,6 +203,8 @@ def aggregate_table(scores: TransferScores) -> Table | None:
     names = {"mean": "mean", "iqm": "IQM", "worst": "worst target", "optimality_gap": "optimality gap"}
     if len(scores.targets) == 1:
         del names["worst"]
+        if all(len(method.seeds) == 1 for method in scores.methods):
+            del names["iqm"]  # of one number
     succeeds = reports_success(scores)
     rows = []
     for method in scores.methods:
@@ -210,13 +216,15 @@ def aggregate_table(scores: TransferScores) -> Table | None:
         return None
     reference = scores.anchors.reference_return
     assert reference is not None, "scores are normalized by it"
+    over_all = "all seeds and targets" if len(scores.targets) > 1 else "all seeds"
+    iqm = f"IQM: interquartile mean over {over_all}. " if "iqm" in names else ""
     note = (
         f"0 is the random agent in the same target, 1 the return of {scores.anchors.baseline} in the source "
-        f"({number(reference)}). IQM: interquartile mean over all seeds and targets. "
-        "Optimality gap: by how much scores fall short of 1, on average."
+        f"({number(reference)}). {iqm}Optimality gap: by how much scores fall short of 1, on average."
     )
     header = (Cell("method"), *map(Cell, names.values()), *((Cell("success"),) if succeeds else ()))
-    return Table(f"Normalized score over all targets, task {scores.task}", header, tuple(rows), (note,))
+    where = "over all targets" if len(scores.targets) > 1 else f"in {scores.targets[0]}"
+    return Table(f"Normalized score {where}, task {scores.task}", header, tuple(rows), (note,))
 
 
 def leak_notes(scores: TransferScores) -> tuple[str, ...]:
@@ -291,7 +299,7 @@ def describe_domain(domain: Mapping[str, Any]) -> str:
         variants = [", ".join(f"{key}={value!r}" for key, value in part if key != "env_id") for part in contexts]
         return f"{domain['env_id']}({'; '.join(filter(None, variants))})"
     if "components" not in domain:
-        return "images of no domain"
+        return NO_DOMAIN
     return "; or ".join(_describe_component(part, str(domain["world"])) for part in domain["components"])
 
 
@@ -325,7 +333,7 @@ def _heading(domain: ScoredDomain) -> Cell:
 def _role(domain: ScoredDomain) -> Cell:
     if domain.split == "target":
         return Cell("D_T", f"leak: {domain.leak}")
-    return Cell("D_S") if domain.split == "source" else Cell(domain.split, "not used in training")
+    return Cell("D_S", "trains the policy") if domain.split == "source" else Cell(domain.split, "not used in training")
 
 
 def _success(share: Estimate | None) -> Cell:

@@ -1,0 +1,135 @@
+"""A report speaks of what it has: no transfers, seeds, intervals, columns or packages that are not there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_run import make_encoder, make_run, make_transfer
+
+from darla.common import Artefact
+from darla.evaluation.score_types import TransferScores
+from darla.reports.data import ReportData, collect_artefacts
+from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, FigureBlock, Section, Table, Text
+from darla.reports.page import build_report
+from darla.reports.sections.metrics import matrix_block
+from darla.reports.sections.protocol import compute_table, provenance_section
+from darla.reports.sections.vision import find_models, probe_table
+from darla.reports.tables.transfer import aggregate_table, comparison_table
+from darla.vision import metrics
+
+
+def words(blocks: tuple[Block, ...] | list[Block]) -> str:
+    """Return what a reader reads of some blocks."""
+    parts: list[str] = []
+    for block in blocks:
+        match block:
+            case Text(text) | Code(text):
+                parts.append(text)
+            case Bullets(items):
+                parts += items
+            case Table():
+                parts += [block.caption, *block.notes, *(f"{c.text} {c.detail}" for row in block.rows for c in row)]
+            case FigureBlock():
+                parts.append(block.caption)
+            case Section(title, inside) | Collapsible(title, inside):
+                parts += [title, words(inside)]
+    return "\n".join(parts)
+
+
+@pytest.fixture(scope="module")
+def one_seed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = make_run(tmp_path_factory.mktemp("run"), ("conjunction",), seeds=1)
+    return words(build_report(collect_artefacts([run])).sections)
+
+
+def test_one_seed_is_not_several(one_seed: str) -> None:
+    for several in ("mean over seeds", "several seeds", "bootstrap resamples", "over all targets", "in the targets"):
+        assert several not in one_seed
+    assert "dashed: the random agent" in one_seed.lower()
+
+
+def test_several_seeds_are_explained(tmp_path: Path) -> None:
+    text = words(build_report(collect_artefacts([make_run(tmp_path, ("recolor",))])).sections)
+    for part in ("Thick: mean over seeds; thin: single seeds", "bootstrap resamples of whole rows", "over all targets"):
+        assert part in text
+    assert "encoders before the policies" in text  # three policies on one encoder
+    assert "The random agent and the return that normalizes the scores are treated as fixed." in text
+
+
+def test_an_encoder_says_who_uses_it_and_what_is_active(one_seed: str, tmp_path: Path) -> None:
+    assert "used by DARLA (β-VAE, β = 4)" in one_seed
+    assert "Active: latents whose mean has a variance above 0.01 over images." in one_seed
+    frames = Artefact.load(make_run(tmp_path / "run", ()).joinpath("frames"))
+    seeds = [make_encoder(tmp_path / f"{skill}", frames, {"loss": "pixel", "beta": 4.0}, skill) for skill in (0.6, 0.8)]
+    (note,) = probe_table(find_models(ReportData(encoders=seeds))).notes
+    assert note.endswith("Of several seeds the mean, and the lowest and highest below it.")
+
+
+def test_a_report_without_a_task_does_not_speak_of_one(tmp_path: Path) -> None:
+    text = words(build_report(collect_artefacts([make_run(tmp_path, ()) / "beta-4"])).sections)
+    assert "Training images of the encoder: 30 of the 30 frames without labels." in text
+    assert "The encoder has one seed" in text
+    for part in ("D_U", "transfer", "policies that share"):
+        assert part not in text
+
+
+def test_a_ratio_is_explained_where_there_is_one(tmp_path: Path) -> None:
+    def note(name: str, level: float) -> str:
+        made = make_transfer(tmp_path / name, "conjunction", {}, 1, lambda method, _: level * (method != "random"))
+        table = comparison_table(TransferScores.load(made.folder))
+        assert table is not None
+        return table.notes[0]
+
+    assert "Ratio:" in note("learned", 10.0)
+    assert "Ratio:" not in note("not learned", -10.0)
+
+
+def test_one_target_and_one_seed_have_no_mean_of_means(tmp_path: Path) -> None:
+    table = aggregate_table(TransferScores.load(make_transfer(tmp_path / "one", "conjunction", {}, 1).folder))
+    assert table is not None
+    assert table.caption == "Normalized score in A in room 2, task conjunction"
+    assert Cell("IQM") not in table.header
+    assert not any("IQM" in note for note in table.notes)
+
+
+def test_compute_speaks_of_a_transfer_where_there_is_one() -> None:
+    encoder, transfer = artefact("encoder", "a"), artefact("transfer", "b")
+    assert compute_table([encoder]).notes == ()
+    assert [row[0].text for row in compute_table([encoder]).rows] == ["encoders"]
+    (note,) = compute_table([encoder, encoder]).notes
+    assert "transfer" not in note
+    assert "The time of a transfer ends" in compute_table([encoder, transfer]).notes[0]
+
+
+def test_versions_are_told_once_with_those_that_differ_beside_their_artefacts() -> None:
+    one = artefact("frames", "rooms", {"torch": "2.13", "stable-baselines3": "2.9", "stable_baselines3": "2.9"})
+    agents = [artefact("agent", name, {"torch": "2.13", "stable-baselines3": "2.9", "Pygame": "2.6"}) for name in "ab"]
+    encoder = artefact("encoder", "new", {"torch": "2.14", "stable-baselines3": "2.9"})
+    alike = provenance_section(ReportData(frames=[one])).blocks
+    assert alike[-1] == Code("torch 2.13, stable-baselines3 2.9, x86_64, 2 cores, no GPU")
+    *_, shared, _, different = provenance_section(ReportData(frames=[one], encoders=[encoder], agents=agents)).blocks
+    assert shared == Code("stable-baselines3 2.9, x86_64, 2 cores, no GPU")
+    assert different == Bullets(
+        ("frames `rooms`: torch 2.13.", "encoder `new`: torch 2.14.", "all of kind agent: torch 2.13, Pygame 2.6.")
+    )
+
+
+def artefact(kind: str, name: str, versions: dict[str, str] | None = None) -> Artefact:
+    """Return an artefact of which only the card is read."""
+    card = {
+        "seed": 0,
+        "wall_seconds": 60.0,
+        "command": "darla",
+        "inputs": {},
+        "files": {name: ""},
+        "versions": versions or {},
+        "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
+    }
+    return Artefact(Path(name), kind, {"act": {"algorithm": "ppo", "observation": "images"}}, card)
+
+
+@pytest.mark.parametrize(("factors", "said"), [(["hue"], "the factor hue"), (["hue", "size"], "the factors hue, size")])
+def test_a_matrix_names_its_factors(factors: list[str], said: str) -> None:
+    values = np.random.default_rng(0).integers(0, 4, (200, len(factors)))
+    figure = matrix_block("mig", metrics.mig(values.astype(np.float32), values), "an encoder", factors)
+    assert f"Matrix of latents (rows) by {said} (columns)" in figure.alt
