@@ -36,6 +36,8 @@ class StudyRow:
     """Leak level of a target for this method, or those of all targets; empty for other splits."""
     bound: bool
     """Whether its policies were trained outside the source or on the ground truth: an upper bound, not a competitor."""
+    learned: bool
+    """Whether the method returns more than the random agent in the source; true where that was not evaluated."""
     seeds: int
     """Policies."""
     encoders: int | None
@@ -110,6 +112,7 @@ def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
     leaks = {(record.method, record.domain): record.leak for record in records}
     splits: dict[str, str] = {domain.name: domain.split for domain in scores.domains}
     baseline_of = baselines(scores)
+    learned = {method.method: method.method == RANDOM or scores.beats_random(method) for method in scores.methods}
     rows = []
     for method, table in tables.items():
         algorithm = algorithms[method]
@@ -129,6 +132,7 @@ def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
                     split=splits.get(domain, "targets"),
                     leak=", ".join(filter(None, dict.fromkeys(leaks[method, member] for member in members))),
                     bound=method in bounds,
+                    learned=learned[method],
                     baseline=None if compared is None else baseline,
                     **returns,
                     **_difference(table, compared, members, scores.settings),

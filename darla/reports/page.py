@@ -96,7 +96,8 @@ def _subtitle(data: ReportData) -> str:
         seeds = sorted({len(method.seeds) for method in trained})
         parts += [
             count(len(trained), "method"),
-            f"{' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seed{'s' * (seeds[-1] > 1)} each",
+            f"{' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seed{'s' * (seeds[-1] > 1)}"
+            f"{' each' if len(trained) > 1 else ''}",
             f"{scores.settings.episodes} episodes for each agent and domain",
         ]
     elif data.encoders:
@@ -145,11 +146,14 @@ def _introduction(agents: Sequence[AgentRecord]) -> str:
     """Return what was done, of these agents and no others."""
     trained = [agent for agent in agents if agent.method != RANDOM and not agent.is_own]
     bounds = list(dict.fromkeys(agent.method for agent in trained if not agent.is_zero_shot))
-    parts = ["Policies were run, unchanged, in target domains."]
+    one = len({agent.digest for agent in agents if agent.method != RANDOM}) == 1
+    parts = [
+        "The policy was run, unchanged, in other domains." if one else "Policies were run, unchanged, in other domains."
+    ]
     if any(agent.is_zero_shot for agent in trained):
         everyone = "They" if not any(agent.is_own for agent in agents) else "Those that darla trained"
         who = f"{everyone} were" if not bounds else f"All but {' and '.join(bounds)}, which are upper bounds, were"
-        parts.append(f"{who} trained in the source alone.")
+        parts.append(f"{'It was' if one else who} trained in the source alone.")
     elif bounds:
         parts.append(f"{' and '.join(bounds)} are upper bounds: they were trained elsewhere or on the ground truth.")
     own = dict.fromkeys(agent.method for agent in agents if agent.is_own)
@@ -159,7 +163,9 @@ def _introduction(agents: Sequence[AgentRecord]) -> str:
     if with_encoder:
         tuned = list(dict.fromkeys(agent.method for agent in with_encoder if agent.fine_tune))
         kept = "then frozen" if not tuned else f"then frozen, but for {' and '.join(tuned)}"
-        parts.append(f"Encoders were trained on frames of the unlabeled domain D_U and {kept}.")
+        alone = len({agent.encoder for agent in with_encoder}) == 1
+        encoders = "The encoder was" if alone else "Encoders were"
+        parts.append(f"{encoders} trained on frames of the unlabeled domain D_U and {kept}.")
     if any(agent.method == RANDOM for agent in agents):
         parts.append("A random agent was evaluated on the same episodes.")
     return " ".join(parts)

@@ -1,12 +1,14 @@
 """A report speaks of what it has: no transfers, seeds, intervals, columns or packages that are not there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_run import make_encoder, make_run, make_transfer
+from made_up_run import METHODS, make_encoder, make_run, make_transfer
 
 from darla.common import Artefact
+from darla.common.files import read_json, write_json
 from darla.evaluation.score_types import TransferScores
 from darla.reports.data import ReportData, collect_artefacts
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, FigureBlock, Section, Table, Text
@@ -14,7 +16,7 @@ from darla.reports.page import build_report
 from darla.reports.sections.metrics import matrix_block
 from darla.reports.sections.protocol import compute_table, provenance_section
 from darla.reports.sections.vision import find_models, probe_table
-from darla.reports.tables.transfer import aggregate_table, comparison_table
+from darla.reports.tables.transfer import aggregate_table, comparison_table, score_table, success_table
 from darla.vision import metrics
 
 
@@ -63,6 +65,49 @@ def test_an_encoder_says_who_uses_it_and_what_is_active(one_seed: str, tmp_path:
     seeds = [make_encoder(tmp_path / f"{skill}", frames, {"loss": "pixel", "beta": 4.0}, skill) for skill in (0.6, 0.8)]
     (note,) = probe_table(find_models(ReportData(encoders=seeds))).notes
     assert note.endswith("Of several seeds the mean, and the lowest and highest below it.")
+
+
+def test_encoders_are_in_the_order_of_their_methods_and_empty_ones_are_named(tmp_path: Path) -> None:
+    data = collect_artefacts([make_run(tmp_path, ("recolor",))])
+    order = ["DARLA (β-VAE, β = 4)", "DARLA (β-VAE_DAE)"]
+    for encoders in (data.encoders, data.encoders[::-1]):
+        models = find_models(replace(data, encoders=encoders))
+        assert [model.used_by for model in models] == [[name] for name in order]
+    assert "is active:" not in words(build_report(data).sections)
+    probes = data.encoders[0].folder / "probes.json"
+    write_json(probes, {**read_json(probes), "kl": {"total": 0.0, "active_units": 0, "per_latent": [0.0]}})
+    text = words(build_report(data).sections)
+    assert "is active: its code is the same for every image" in text
+
+
+def test_a_dagger_is_explained_below_each_table_that_has_one(tmp_path: Path) -> None:
+    scores = TransferScores.load(make_transfer(tmp_path / "few", "recolor", {}, 2).folder)
+    for table in (score_table(scores), success_table(scores), comparison_table(scores), aggregate_table(scores)):
+        assert table is not None
+        assert sum("marked †" in note for note in table.notes) == 1
+    scores = TransferScores.load(make_transfer(tmp_path / "many", "recolor", {}, 10).folder)
+    for table in (score_table(scores), success_table(scores), comparison_table(scores), aggregate_table(scores)):
+        assert table is not None
+        assert not any("†" in note for note in table.notes)
+
+
+def test_one_policy_is_not_policies(tmp_path: Path) -> None:
+    data = collect_artefacts([make_transfer(tmp_path / "one", "conjunction", {}, 1).folder])
+    (transfer,) = data.transfers
+    kept = ("random", METHODS[1])
+    scores = transfer.scores
+    transfer.__dict__["scores"] = replace(
+        scores,
+        methods=tuple(method for method in scores.methods if method.method in kept),
+        agents=tuple(agent for agent in scores.agents if agent.method in kept),
+        comparisons=(),
+        strips=(),
+    )
+    document = build_report(data)
+    assert document.subtitle.startswith("1 method · 1 seed · ")
+    assert "The policy was run, unchanged, in other domains. It was trained in the source alone." in words(
+        document.sections
+    )
 
 
 def test_a_report_without_a_task_does_not_speak_of_one(tmp_path: Path) -> None:

@@ -157,6 +157,14 @@ def test_the_best_of_a_column_is_bold_and_no_bound_is(rows):
     assert any("upper bounds are never bold: ceiling" in note for note in table.notes)
 
 
+def test_what_did_not_learn_the_source_is_the_best_of_nothing(rows):
+    assert all(row.learned for row in rows.values())
+    unlearned = [replace(row, learned=row.method != "DARLA") for row in rows.values()]
+    table = return_table(unlearned)
+    assert [row[0].text for row in table.rows if row[1].text.startswith("**")] == ["end to end"]
+    assert "beats random play there and in the source" in table.notes[0]
+
+
 def test_success_stands_beside_return_where_there_is_any(rows, tmp_path):
     (random, *_, ceiling) = return_table(study_rows({"t": transfer(tmp_path / "t", 2, lambda level: level > 5)})).rows
     assert random[1].detail == "0 %"

@@ -286,7 +286,8 @@ def test_p_values_appear_with_enough_seeds_only(scores, tmp_path):
     few = comparison_table(scores)
     assert few is not None
     assert [cell.text for cell in few.header][-1] == "P(improvement)"
-    assert "with 1 independent run a permutation test cannot reach 0.05" in few.notes[-1]
+    assert "with 1 independent run a permutation test cannot reach 0.05" in few.notes[-2]
+    assert few.notes[-1].startswith("Intervals marked †")
     many = TransferScores.load(make_transfer(tmp_path / "many", "recolor", {}, seeds=6).folder)
     table = comparison_table(many)
     assert table is not None

@@ -90,7 +90,9 @@ def find_models(data: ReportData) -> list[Model]:
             twins = sum(model.label.split(", variant")[0] == label for model in models)
             label = f"{label}, variant {twins + 1}" if twins else label
             models.append(Model(label, members, used, loss, _supervision(members[0])))
-    return models
+    methods = list(dict.fromkeys(method for used in users.values() for method in used))
+    order = {method: place for place, method in enumerate(methods)}
+    return sorted(models, key=lambda model: min((order[method] for method in model.used_by), default=len(order)))
 
 
 def describe_model(artefact: Artefact) -> tuple[str, str]:
@@ -166,10 +168,24 @@ def _probe_blocks(models: Sequence[Model]) -> list[Block]:
             )
         )
     blocks.append(probe_table(models))
+    if empty := [model.label for model in models if is_empty(model)]:
+        same = "its code is" if len(empty) == 1 else "their codes are"
+        blocks.append(
+            Text(
+                f"No latent of {' and '.join(f'**{label}**' for label in empty)} is active: {same} the same for every "
+                "image, and what a policy learned on such a code, or what is measured of it, says nothing about vision."
+            )
+        )
     effect = effect_table(models)
     if effect is not None:
         blocks.append(effect)
     return blocks
+
+
+def is_empty(model: Model) -> bool:
+    """Return whether no latent of any of a model's encoders is active."""
+    codes = [probe.kl for probe in model.probes() if probe.kl is not None]
+    return bool(codes) and not any(code.active_units for code in codes)
 
 
 def probe_table(models: Sequence[Model]) -> Table:

@@ -128,7 +128,8 @@ def _pivot(
         floors = {row.task: worth(row) for row in overall if row.learner == RANDOM}
         for row in (row for row in overall if not row.bound and row.learner != RANDOM):
             place, floor = (row.task, row.learner), floors.get(row.task)
-            if floor is None or worth(row) > floor:  # what does not beat random play is not the best of anything
+            # What does not beat random play, in the source or here, is not the best of anything.
+            if row.learned and (floor is None or worth(row) > floor):
                 best[place] = max(best.get(place, worth(row)), worth(row))
     body = []
     for vision in visions:
@@ -162,8 +163,8 @@ def _notes(rows: Sequence[StudyRow]) -> list[str]:
             "; brackets: intervals from resampling them as whole rows, encoders before the policies that share them"
         )
     return [
-        f"{number_of_seeds} for each method{brackets}.{success} Bold: the best of its column that beats random play"
-        f"{aside}.",
+        f"{number_of_seeds} for each method{brackets}.{success} Bold: the best of its column that beats random play "
+        f"there and in the source{aside}.",
         *_warning(trained),
     ]
 

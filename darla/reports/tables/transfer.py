@@ -1,6 +1,7 @@
 """The tables of a transfer: scores, comparisons with the baseline, success rates, aggregates, leak levels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -138,12 +139,13 @@ def success_table(scores: TransferScores) -> Table | None:
     ]
     single_policy = any(len(method.seeds) == 1 for method in scores.methods)
     note = "Intervals in round brackets are Wilson's, over the episodes of one policy: they say nothing of other seeds."
-    return Table(
+    table = Table(
         f"Successful episodes in percent, task {scores.task}",
         (Cell("method"), *map(_heading, scores.domains)),
         tuple(rows),
         (note,) if single_policy else (),
     )
+    return _marked(table, scores)
 
 
 def comparison_table(scores: TransferScores) -> Table | None:
@@ -195,7 +197,8 @@ def comparison_table(scores: TransferScores) -> Table | None:
     elif seeds > 1:
         runs = count(independent, "independent run")
         notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
-    return Table(f"Against {baseline}, task {scores.task}", tuple(header), tuple(rows), tuple(notes), labels=2)
+    table = Table(f"Against {baseline}, task {scores.task}", tuple(header), tuple(rows), tuple(notes), labels=2)
+    return _marked(table, scores)
 
 
 def aggregate_table(scores: TransferScores) -> Table | None:
@@ -224,7 +227,7 @@ def aggregate_table(scores: TransferScores) -> Table | None:
     )
     header = (Cell("method"), *map(Cell, names.values()), *((Cell("success"),) if succeeds else ()))
     where = "over all targets" if len(scores.targets) > 1 else f"in {scores.targets[0]}"
-    return Table(f"Normalized score {where}, task {scores.task}", header, tuple(rows), (note,))
+    return _marked(Table(f"Normalized score {where}, task {scores.task}", header, tuple(rows), (note,)), scores)
 
 
 def leak_notes(scores: TransferScores) -> tuple[str, ...]:
@@ -263,11 +266,18 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
         rows.append((Cell(domain.name), _role(domain), Cell(describe_domain(contexts))))
     return Table(
         f"Domains of task {scores.task}",
-        (Cell("domain"), Cell("role"), Cell("contexts; factors that are not named have their default")),
+        (Cell("domain"), Cell("role"), Cell(_contexts(task))),
         tuple(rows),
         (*world_notes(task), *leak_notes(scores)),
         labels=3,
     )
+
+
+def _contexts(task: Mapping[str, Any]) -> str:
+    """Return the heading of the contexts of a task."""
+    if any("env_id" in domain for domain in (task["unlabeled"], task["source"])):
+        return "environment, and in brackets each variant"
+    return "contexts; factors that are not named have their default"
 
 
 def world_notes(task: Mapping[str, Any]) -> tuple[str, ...]:
@@ -375,13 +385,23 @@ def _episodes(scores: TransferScores) -> str:
     )
 
 
+def _marked(table: Table, scores: TransferScores) -> Table:
+    """Return a table with what † means below it, if it has one."""
+    marked = any("†" in cell.detail for row in table.rows for cell in row)
+    return replace(table, notes=(*table.notes, _too_narrow(scores))) if marked else table
+
+
+def _too_narrow(scores: TransferScores) -> str:
+    return (
+        f"Intervals marked † come from fewer than {FEW_SEEDS} independent seeds and are too narrow: they cover the "
+        f"truth less often than {100 * scores.settings.confidence:g} %."
+    )
+
+
 def _few_seeds_notes(scores: TransferScores) -> Sequence[str]:
     notes = []
     if any(method.few_seeds and len(method.seeds) > 1 for method in scores.methods):
-        notes.append(
-            f"Intervals marked † come from fewer than {FEW_SEEDS} independent seeds and are too narrow: they cover the "
-            f"truth less often than {100 * scores.settings.confidence:g} %."
-        )
+        notes.append(_too_narrow(scores))
     if any(len(method.seeds) == 1 and method.method != RANDOM for method in scores.methods):
         notes.append("A method with one seed has no interval: the table does not show how other seeds would do.")
     return notes
