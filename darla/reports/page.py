@@ -22,7 +22,7 @@ from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
-from darla.reports.sections.concepts import concepts_section
+from darla.reports.sections.concepts import concepts_opening, concepts_section
 from darla.reports.sections.learning_curves import curves_section
 from darla.reports.sections.opening import encoder_opening, opening
 from darla.reports.sections.protocol import protocol_section, provenance_section
@@ -83,7 +83,7 @@ def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Docum
         provenance_section(data),
     ]
     names = [transfer.scores.task for transfer in transfers]
-    seen = "Learning to see" if data.encoders or not data.concept_scores + data.followers else "Concepts"
+    seen = "Concepts" if data.concept_scores + data.followers else "Learning to see"
     title = f"Zero-shot transfer: {', '.join(names)}" if names else seen
     return Document(title, _subtitle(data), tuple(section for section in sections if section and section.blocks))
 
@@ -139,7 +139,9 @@ def _encoder_summary(data: ReportData) -> Section | None:
     """Return the summary of a report without agents."""
     factors = any(frames.config["domain"].get("factors") for frames in data.frames)
     first = encoder_opening(find_models(data), scored=bool(data.metrics), factors=factors)
-    return None if first is None else Section("Summary", (first,))
+    others = concepts_opening(data.concept_scores, data.followers)
+    said = tuple(text for text in (others, first) if text is not None)
+    return Section("Summary", said) if said else None
 
 
 def _introduction(agents: Sequence[AgentRecord]) -> str:
@@ -147,9 +149,7 @@ def _introduction(agents: Sequence[AgentRecord]) -> str:
     trained = [agent for agent in agents if agent.method != RANDOM and not agent.is_own]
     bounds = list(dict.fromkeys(agent.method for agent in trained if not agent.is_zero_shot))
     one = len({agent.digest for agent in agents if agent.method != RANDOM}) == 1
-    parts = [
-        "The policy was run, unchanged, in other domains." if one else "Policies were run, unchanged, in other domains."
-    ]
+    parts = [f"{'The policy was' if one else 'Policies were'} run, unchanged, in target domains."]
     if any(agent.is_zero_shot for agent in trained):
         everyone = "They" if not any(agent.is_own for agent in agents) else "Those that darla trained"
         who = f"{everyone} were" if not bounds else f"All but {' and '.join(bounds)}, which are upper bounds, were"
@@ -163,8 +163,7 @@ def _introduction(agents: Sequence[AgentRecord]) -> str:
     if with_encoder:
         tuned = list(dict.fromkeys(agent.method for agent in with_encoder if agent.fine_tune))
         kept = "then frozen" if not tuned else f"then frozen, but for {' and '.join(tuned)}"
-        alone = len({agent.encoder for agent in with_encoder}) == 1
-        encoders = "The encoder was" if alone else "Encoders were"
+        encoders = "The encoder was" if one else "Encoders were"
         parts.append(f"{encoders} trained on frames of the unlabeled domain D_U and {kept}.")
     if any(agent.method == RANDOM for agent in agents):
         parts.append("A random agent was evaluated on the same episodes.")

@@ -14,12 +14,14 @@ from darla.reports.figures.numbers import history_numbers, relation_numbers, sel
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
-from darla.reports.tables.transfer import NOTHING, count, spread
+from darla.reports.tables.transfer import NOTHING, count, number, spread
 from darla.vision.metrics import Result
 from darla.vision.models.registry import NO_SUPERVISION
 from darla.vision.training.metric_monitor import METRICS_FILE
+from darla.vision.training.monitor import ACTIVE
 
 HISTORY = "history.csv"
+_LABELED = " The other scores need the factors behind each frame, which were not used in the ranking."
 Agreement = Mapping[str, Mapping[str, float]]
 """For each score that needs labels, its rank correlation with UDR, by method of UDR."""
 
@@ -71,11 +73,13 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
         row.append(spread([each.active for each in members], 0))
         rows.append((*row, spread([100 * each.dead_units for each in members if each.dead_units is not None], 0)))
     header = (*_header((Cell("setting"), *first), labels), Cell("dead units", "%"))
-    notes = (
-        "Means over seeds, with the lowest and the highest. Error: mean squared error per pixel and channel of "
-        "held-out frames. Dead units: units of the encoder whose output is the same for every image.",
-    )
-    return Table("Settings by UDR", header, tuple(rows), notes, labels=1 + len(first))
+    notes = "Means over seeds, with the lowest and the highest."
+    if any(each.error is not None for each in candidates):
+        notes += " Error: mean squared error per pixel and channel of held-out frames."
+    notes += f" Active: latents whose mean has a variance above {ACTIVE:g} over images."
+    if any(each.dead_units is not None for each in candidates):
+        notes += " Dead units: units of the encoder whose output is the same for every image."
+    return Table("Settings by UDR", header, tuple(rows), (notes,), labels=1 + len(first))
 
 
 def factors_table(candidates: Sequence[Candidate], ranking: str) -> list[Table]:
@@ -111,7 +115,8 @@ def ranking_table(candidates: Sequence[Candidate], agreement: Agreement) -> Tabl
     notes: tuple[str, ...] = ()
     if labels and len(candidates) > 2:
         listed = "; ".join(
-            f"{measure_label(label)} {agreement[label]['lasso']:+.2f} and {agreement[label]['spearman']:+.2f}"
+            f"{measure_label(label)} {number(agreement[label]['lasso'], 2)} and "
+            f"{number(agreement[label]['spearman'], 2)}"
             for label in labels
         )
         notes = (f"Rank correlation of UDR (Lasso and Spearman) over the {len(candidates)} encoders with {listed}.",)
@@ -155,8 +160,8 @@ def selection_page(
 def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str) -> list[Block]:
     blocks: list[Block] = [
         Text(
-            "UDR needs no labels: it is high if encoders that differ only in their seed have learned the same latents. "
-            "The other scores need the factors behind each frame, which were not used in the ranking."
+            "UDR needs no labels: it is high if encoders that differ only in their seed have learned the same latents."
+            + (_LABELED if agreement else "")
         ),
         settings_table(candidates, agreement, ranking),
         *factors_table(candidates, ranking),
@@ -182,11 +187,15 @@ def _training(settings: Mapping[str, Sequence[Candidate]]) -> list[Block]:
     histories = {name: tables for name, tables in histories.items() if tables}  # not of encoders as they are
     if not histories:
         return []
-    caption = (
-        "During training: thick lines are means over seeds, thin ones single seeds. Total correlation is each model's "
-        "own estimate, in nats; that of β-TCVAE by weighted sampling includes a constant of up to (D - 1) log N. "
-        "A unit is dead if its output is the same for every image; ReLUs do not recover from that."
-    )
+    columns = {column for tables in histories.values() for rows in tables for column in rows[0]}
+    caption = "During training: thick lines are means over seeds, thin ones single seeds."
+    if "total_correlation" in columns:
+        caption += (
+            " Total correlation is each model's own estimate, in nats; that of β-TCVAE by weighted sampling includes a "
+            "constant of up to (D - 1) log N."
+        )
+    if "dead_units" in columns:
+        caption += " A unit is dead if its output is the same for every image; ReLUs do not recover from that."
     alt = "Panels of reconstruction error, KL and other logged values against training steps, a line for each setting."
     logged = history_numbers(histories)
     blocks: list[Block] = [FigureBlock("training", training_figure(histories), caption, alt, data=logged)]

@@ -13,9 +13,11 @@ from darla.evaluation.score_types import TransferScores
 from darla.reports.data import ReportData, collect_artefacts
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, FigureBlock, Section, Table, Text
 from darla.reports.page import build_report
-from darla.reports.sections.metrics import matrix_block
+from darla.reports.sections.concepts import concepts_opening
+from darla.reports.sections.metrics import matrix_block, metrics_table
 from darla.reports.sections.protocol import compute_table, provenance_section
 from darla.reports.sections.vision import find_models, probe_table
+from darla.reports.tables.concepts import accuracy_table, success_of_followers
 from darla.reports.tables.transfer import aggregate_table, comparison_table, score_table, success_table
 from darla.vision import metrics
 
@@ -105,7 +107,7 @@ def test_one_policy_is_not_policies(tmp_path: Path) -> None:
     )
     document = build_report(data)
     assert document.subtitle.startswith("1 method · 1 seed · ")
-    assert "The policy was run, unchanged, in other domains. It was trained in the source alone." in words(
+    assert "The policy was run, unchanged, in target domains. It was trained in the source alone." in words(
         document.sections
     )
 
@@ -178,3 +180,53 @@ def test_a_matrix_names_its_factors(factors: list[str], said: str) -> None:
     values = np.random.default_rng(0).integers(0, 4, (200, len(factors)))
     figure = matrix_block("mig", metrics.mig(values.astype(np.float32), values), "an encoder", factors)
     assert f"Matrix of latents (rows) by {said} (columns)" in figure.alt
+
+
+def test_a_metric_that_counts_has_no_decimals() -> None:
+    factors = np.random.default_rng(0).integers(0, 4, (200, 3))
+    codes = factors.astype(np.float32)
+    results = {"mig": metrics.mig(codes, factors), "active_units": metrics.active_units(codes, factors)}
+    mig, active = metrics_table("", results).rows
+    assert [cell.text for cell in active] == ["active units", "other", "3", "0", "3"]
+    assert (mig[0].text, mig[4].text) == ("MIG", "1.000")
+
+
+def score_of(mean: float, low: float | None = None) -> dict[str, float | None]:
+    return {"mean": mean, "low": low, "high": low}
+
+
+@pytest.mark.parametrize(("low", "said"), [(None, "One policy of each kind"), (0.1, "")])
+def test_followers_of_one_seed_have_no_intervals(low: float | None, said: str) -> None:
+    told = {"concept": score_of(0.5, low), "nothing": score_of(0.75, low)}
+    table = success_of_followers(
+        {"success": {"trained, source": told}, "difference": {"trained, source": {"nothing": score_of(-0.25, low)}}}
+    )
+    assert ("95 % intervals over seeds" in table.caption) == (low is not None)
+    assert " ".join(table.notes).startswith(said)
+    assert table.rows[0][3].text.startswith("−0.25")
+
+
+def test_diversity_is_explained_where_it_was_measured() -> None:
+    def table(diversity: float | None) -> Table:
+        score = {"accuracy": 0.5, "diversity": diversity, "concepts": 2}
+        return accuracy_table({"sym2img": {"symbol, held_out": score}})
+
+    assert "uniform distribution" in table(0.1).caption
+    assert "uniform distribution" not in table(None).caption
+    assert table(None).rows[0][0].text == "symbol, held out"
+
+
+def test_a_report_on_concepts_opens_with_what_they_show(tmp_path: Path) -> None:
+    scores, followers = artefact("concept-scores", str(tmp_path)), artefact("followers", str(tmp_path / "followers"))
+    symbols = {f"symbol, {which}": {"accuracy": value} for which, value in (("train", 0.9), ("held_out", 0.5))}
+    write_json(scores.folder / "scores.json", {"sym2img": symbols})
+    told = {"concept": score_of(0.8), "nothing": score_of(0.25)}
+    write_json(followers.folder / "scores.json", {"success": {"trained, source": told}})
+    text = concepts_opening([scores], [followers])
+    assert text is not None
+    assert text.words == (
+        "Imagined images show the values that were asked for in 90 % of symbols of training and 50 % of symbols that "
+        "training never named. With the instructions and in the rooms of training, agents take what is named in "
+        "**80 %** told a concept, **25 %** told nothing; who ignores instructions is right in 25 %."
+    )
+    assert concepts_opening([], []) is None

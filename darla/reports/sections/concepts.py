@@ -9,10 +9,16 @@ from darla.common.files import read_json
 from darla.common.json_records import as_written
 from darla.reports.document import Block, Bullets, FigureBlock, Section, Text
 from darla.reports.tables.concepts import accuracy_table, success_of_followers
+from darla.reports.tables.transfer import LEAKS, percent
 
 CONCEPT_SCORES, FOLLOWERS = "concept-scores", "followers"
 """Kinds of the artefacts that the section is made of."""
 _SCORES, _STRIP = "scores.json", "strip.png"
+_JUDGE = (
+    "What an image shows is decided by a judge, a classifier that was trained on real images and the factors behind "
+    "them. Imagined images can show no more than reconstructions do, and be judged no better than real ones:"
+)
+_NEW = {"symbol, train": "symbols of training", "symbol, held_out": "symbols that training never named"}
 
 
 def concepts_section(scores: list[Artefact], followers: list[Artefact]) -> Section | None:
@@ -30,6 +36,43 @@ def concepts_section(scores: list[Artefact], followers: list[Artefact]) -> Secti
     return Section("Concepts", tuple(blocks)) if blocks else None
 
 
+def _meaning(leak: str) -> str:
+    return f", {LEAKS[leak]}" if leak in LEAKS else ""
+
+
+def concepts_opening(scores: list[Artefact], followers: list[Artefact]) -> Text | None:
+    """Return sentences on what concepts show and on who follows instructions; None where there is neither.
+
+    Args:
+        scores: as of `concepts_section`; the sentences are about the first.
+        followers: likewise.
+
+    Raises:
+        ArtefactError: the scores are damaged.
+    """
+    sentences = []
+    for artefact in scores[:1]:
+        with as_written(artefact.folder / _SCORES):
+            asked = read_json(artefact.folder / _SCORES)["sym2img"]
+            parts = [f"{percent(asked[name]['accuracy'])} of {words}" for name, words in _NEW.items() if name in asked]
+        if parts:
+            sentences.append(f"Imagined images show the values that were asked for in {' and '.join(parts)}.")
+    for artefact in followers[:1]:
+        with as_written(artefact.folder / _SCORES):
+            success = read_json(artefact.folder / _SCORES)["success"].get("trained, source", {})
+            parts = [f"**{percent(part['mean'])}** told {_told(told)}" for told, part in success.items()]
+        if parts:
+            sentences.append(
+                "With the instructions and in the rooms of training, agents take what is named in "
+                f"{', '.join(parts)}; who ignores instructions is right in 25 %."
+            )
+    return Text(" ".join(sentences)) if sentences else None
+
+
+def _told(told: str) -> str:
+    return told if told == "nothing" else f"a {told}"
+
+
 def score_blocks(scores: Artefact, name: str = "") -> list[Block]:
     """Return accuracy and diversity of a system of concepts, and what bounds them; `name` where there are several.
 
@@ -41,11 +84,11 @@ def score_blocks(scores: Artefact, name: str = "") -> list[Block]:
         results = read_json(path)
         seen, judged = results["ceiling"], results["judge"]
         bounds = tuple(
-            f"**{attribute}**: reconstructions of real images show it in {seen[attribute]:.0%}, and the judge is right "
-            f"about it in {judged[attribute]:.1%} of real images."
+            f"**{attribute}**: reconstructions of real images show it in {percent(seen[attribute])}, and the judge is "
+            f"right about it in {percent(judged[attribute], 1)} of real images."
             for attribute in seen
         )
-        return [accuracy_table(results, name), Bullets(bounds)]
+        return [accuracy_table(results, name), Text(_JUDGE), Bullets(bounds)]
 
 
 def follower_blocks(followers: Artefact, name: str = "", number: int = 0) -> list[Block]:
@@ -58,7 +101,10 @@ def follower_blocks(followers: Artefact, name: str = "", number: int = 0) -> lis
     with as_written(path):
         results = read_json(path)
         table = success_of_followers(results, name)
-        leaks = [Text(f"Leak level of the {target}: {leak}.") for target, leak in sorted(results["leak"].items())]
+        leaks = [
+            Text(f"Leak level of the {target}: *{leak}*{_meaning(leak)}.")
+            for target, leak in sorted(results["leak"].items())
+        ]
     return [table, *leaks, _strip(followers.folder / _STRIP, number)]
 
 

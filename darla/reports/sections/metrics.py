@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from darla.analysis.encoder_measures import measure_label
 from darla.common import Artefact
 from darla.reports.document import Block, Cell, Collapsible, FigureBlock, Table, Text
 from darla.reports.figures.numbers import relation_numbers
 from darla.reports.figures.relation import relation_figure
+from darla.reports.tables.transfer import number
 from darla.vision.metrics import METRICS, Result
 from darla.vision.metrics.metric_files import describe_factors, read_results
 
@@ -27,14 +29,17 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
             "independent of the factors, the ceiling is the score of perfect codes."
         )
     ]
-    for number, artefact in enumerate(scored):
+    for place, artefact in enumerate(scored, 1):
         label = labels.get(artefact.card["inputs"]["encoder"], "an encoder that is not in this report")
         data = artefact.config["data"]["name"]
         results, factors = read_results(artefact)
         caption = f"{label}, on {artefact.config['rows']:,} images of {data} ({artefact.config['preset']} preset)"
-        blocks += [_table(caption, results), Text(f"Factors: {describe_factors(results, factors)}.")]
+        blocks += [
+            metrics_table(caption, results),
+            Text(f"Factors: {describe_factors(results, factors).replace('_', ' ')}."),
+        ]
         figures = [
-            matrix_block(f"metrics {number + 1} {name}", result, f"{label}, {data}", factors)
+            matrix_block(f"metrics {place} {name}", result, f"{label}, {data}", factors)
             for name, result in results.items()
             if result.matrix is not None
         ]
@@ -43,19 +48,27 @@ def metric_blocks(scored: Sequence[Artefact], labels: Mapping[str, str]) -> list
     return blocks
 
 
-def _table(caption: str, results: Mapping[str, Result]) -> Table:
+def metrics_table(caption: str, results: Mapping[str, Result]) -> Table:
+    """Return a row for each metric: its score, with chance level and ceiling.
+
+    Args:
+        caption: of the table.
+        results: by the name of the metric.
+    """
     rows = []
     for name, result in results.items():
         metric = METRICS[name]
-        detail = "" if result.interval is None else "{:.3f} to {:.3f}".format(*result.interval)
+        # A metric that counts is no share: its scores are as large as the code.
+        digits = 0 if result.ceiling > 1 and float(result.ceiling).is_integer() else 3
+        detail = "" if result.interval is None else " to ".join(number(end, digits) for end in result.interval)
         kind = metric.kind if metric.better == "higher" else f"{metric.kind}, lower is better"
         rows.append(
             (
-                Cell(name.replace("_", " ")),
+                Cell(measure_label(name)),
                 Cell(kind),
-                Cell(f"{result.score:.3f}", detail),
-                Cell(f"{result.chance:.3f}"),
-                Cell(f"{result.ceiling:.3f}"),
+                Cell(number(result.score, digits), detail),
+                Cell(number(result.chance, digits)),
+                Cell(number(result.ceiling, digits)),
             )
         )
     header = tuple(map(Cell, ("metric", "kind", "score", "chance", "ceiling")))
@@ -71,12 +84,12 @@ def matrix_block(stem: str, result: Result, of: str, factors: Sequence[str]) -> 
         of: the encoder and the images.
         factors: names of the columns.
     """
-    metric = result.name.replace("_", " ")
+    metric, names = measure_label(result.name), [name.replace("_", " ") for name in factors]
     return FigureBlock(
         stem,
         relation_figure(result, factors),
         f"{metric} of {of}: the relation of each latent with each factor, the darker the stronger.",
-        f"Matrix of latents (rows) by the factor{'s' * (len(factors) != 1)} {', '.join(factors)} (columns), from which "
+        f"Matrix of latents (rows) by the factor{'s' * (len(names) != 1)} {', '.join(names)} (columns), from which "
         f"{metric} is computed.",
         ground="white",
         data=relation_numbers(result, factors),

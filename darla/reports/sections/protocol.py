@@ -137,7 +137,10 @@ def compute_table(artefacts: Sequence[Artefact]) -> Table:
 
 
 def _stage(artefact: Artefact) -> str:
-    names = {"dae": "denoisers", "encoder": "encoders", "transfer": "transfers", "correlation": "correlations"}
+    names = {
+        "dae": "denoisers", "encoder": "encoders", "transfer": "transfers", "correlation": "correlations",
+        "concept-scores": "scores of concepts", "followers": "agents that follow instructions",
+    }  # fmt: skip
     if artefact.kind != "agent":
         return names.get(artefact.kind, artefact.kind)
     act = artefact.config["act"]

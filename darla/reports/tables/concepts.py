@@ -1,6 +1,8 @@
 """Tables of concepts and of agents that follow instructions, from the numbers in their `scores.json`."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from darla.reports.document import Cell, Table
@@ -8,15 +10,15 @@ from darla.reports.document import Cell, Table
 Rows = list[tuple[str, ...]]
 _TOLD, _ASKED = ("concept", "symbol", "nothing"), ("trained", "recombined", "excluded", "new words")
 """The order of columns and of rows."""
-_ACCURACY = (
-    "How often imagined images have the values that their concept specifies, and how far the values of open attributes "
-    "are from a uniform distribution (0 is best)"
-)
+_ACCURACY = "How often imagined images have the values that their concept specifies"
+_DIVERSITY = ", and how far the values of open attributes are from a uniform distribution (0 is best)"
 _EXCLUDED = "; what an instruction excludes counts as specified, and is also given alone, with what chance has"
 _SUCCESS = (
-    "How often an agent takes what the instruction names, by what it is told, with 95 % intervals over seeds of "
-    "policies; an agent that ignores its instruction is right in one of four searches"
+    "How often an agent takes what the instruction names, by what it is told{intervals}; an agent that ignores its "
+    "instruction is right in one of four searches"
 )
+_ONE_SEED = "One policy of each kind: the table does not show how those of other seeds would do."
+_INTERVALS = ", with 95 % intervals over seeds of policies"
 
 
 def score_rows(results: Mapping[str, Any]) -> Rows:
@@ -62,13 +64,17 @@ def _place(word: str, order: tuple[str, ...]) -> int:
 
 def accuracy_table(results: Mapping[str, Any], name: str = "") -> Table:
     """Return accuracy and diversity of a system of concepts; `name` says which, where there are several."""
-    caption = _ACCURACY + _EXCLUDED if _excludes(results) else _ACCURACY
+    diverse = any(score["diversity"] is not None for score in results["sym2img"].values())
+    caption = _ACCURACY + _DIVERSITY * diverse + _EXCLUDED * _excludes(results)
     return _table(_named(caption, name), score_rows(results))
 
 
 def success_of_followers(results: Mapping[str, Any], name: str = "") -> Table:
     """Return the success of agents that follow instructions; `name` says which run, where there are several."""
-    return _table(_named(_SUCCESS, name), success_rows(results))
+    parts = [part for of_kind in results["success"].values() for part in of_kind.values()]
+    several = any(part["low"] is not None for part in parts)
+    table = _table(_named(_SUCCESS.format(intervals=_INTERVALS if several else ""), name), success_rows(results))
+    return table if several else replace(table, notes=(*table.notes, _ONE_SEED))
 
 
 def markdown(rows: Rows) -> str:
@@ -82,8 +88,13 @@ def _named(caption: str, name: str) -> str:
 
 
 def _table(caption: str, rows: Rows) -> Table:
-    header, *rest = (tuple(map(Cell, row)) for row in rows)
+    header, *rest = (tuple(Cell(_shown(part)) for part in row) for row in rows)
     return Table(caption, header, tuple(rest))
+
+
+def _shown(part: str) -> str:
+    """Return a cell as a reader sees it, with a true minus sign."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", part.replace("_", " "))
 
 
 def _interval(part: Mapping[str, Any]) -> str:

@@ -46,9 +46,9 @@ def number(value: float, digits: int = 1) -> str:
     return (text[1:] if text.startswith("-") and not float(text) else text).replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """Return a share in percent, without decimals."""
-    return f"{number(100 * share, 0)} %"
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in percent."""
+    return f"{number(100 * share, digits)} %"
 
 
 def spread(values: Sequence[float | None], digits: int = 2) -> Cell:
