@@ -30,6 +30,8 @@ _INK = (118, 118, 118, 255)
 _GOOD, _BAD = (0, 148, 110, 255), (213, 94, 0, 255)
 _FILM_INTERVAL, _FILM_MS = 2, 90
 """Environment steps between two images of the small film, and how long each is shown."""
+_MARKED = 40
+"""Steps of an episode of which each may have its mark on the time line."""
 _TRIES = 64
 """Contexts of the source among which the one closest to the target's is chosen."""
 
@@ -157,6 +159,21 @@ def _named(actions: Sequence[Any], domain: Mapping[str, Any], count: int) -> tup
     )
 
 
+def in_words(value: float) -> str:
+    """Return a sum of rewards with a true minus sign: a whole number, as in many worlds, or one decimal."""
+    return f"{value:.{0 if value == round(value) else 1}f}".replace("-", "−")
+
+
+def is_dense(rewards: int, steps: int) -> bool:
+    """Return whether so many of an episode's steps have a reward that marks of each would be one band.
+
+    Args:
+        rewards: steps with a reward other than zero.
+        steps: of the episode.
+    """
+    return steps > _MARKED and rewards > steps / 2
+
+
 def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Image.Image:
     """Draw episodes below each other on one time axis.
 
@@ -183,7 +200,11 @@ def draw(episodes: Sequence[RecordedEpisode], interval: int, columns: int) -> Im
         top = _MARGIN + number * (row + _BETWEEN)
         ups, downs = (sum(sign * reward > 0 for reward in episode.rewards) for sign in (1, -1))
         pen.text(
-            (_MARGIN, top), f"{episode.label}:  return {episode.return_:g}", _INK, font(_FONT_SIZE), stroke_width=0
+            (_MARGIN, top),
+            f"{episode.label}:  return {in_words(episode.return_)}",
+            _INK,
+            font(_FONT_SIZE),
+            stroke_width=0,
         )
         _legend(pen, canvas.width - _MARGIN, top, ups, downs)
         for column in range(columns):
@@ -229,6 +250,8 @@ def _time_line(
         if column * interval <= len(episode.rewards):
             x = x_of(column * interval)
             pen.line([(x, middle - 4), (x, middle + 4)], _INK, 2)
+    if is_dense(sum(reward != 0 for reward in episode.rewards), len(episode.rewards)):
+        return
     for step, reward in enumerate(episode.rewards, start=1):
         if reward and x_of(step) <= end:
             _mark(pen, x_of(step), middle, reward > 0)

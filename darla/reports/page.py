@@ -13,6 +13,7 @@ from PIL import Image
 from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
 from darla.common.files import write_bytes
+from darla.evaluation.film_strips import in_words, is_dense
 from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.score_types import ALL_TARGETS, RANDOM, AgentRecord, Estimate, StripEpisode, TransferScores
 from darla.reports.data import ReportData, TransferData
@@ -36,11 +37,16 @@ from darla.reports.tables.transfer import (
     estimate,
     number,
     percent,
+    ratio_of,
     score_table,
     success_table,
 )
 
 PAGE, TEXT = "report.html", "report.md"
+_SAME_EPISODE = (
+    "One episode in the source and again in the target, as the agent saw it, with the same start where the domains "
+    "allow it."
+)
 
 
 def write_document(document: Document, out: Path) -> tuple[Path, Path]:
@@ -73,8 +79,7 @@ def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Docum
             "Film strips",
             [transfer for transfer in transfers if transfer.scores.strips or _films_of(transfer, films)],
             lambda transfer: [*_films_of(transfer, films), *_strips(transfer)],
-            "One episode in the source and again in the target, as the agent saw it, with the same start where the "
-            "domains allow it. Triangles on the time line are rewards: up for a positive one, down for a negative one.",
+            f"{_SAME_EPISODE}{_marks(transfers)}",
         ),
         vision_section(data),
         causes_section(data),
@@ -217,8 +222,9 @@ def _findings(scores: TransferScores) -> Iterable[str]:
             ),
             None,
         )
-        if comparison is not None and not isinf(comparison.ratio.value) and learned[comparison.baseline]:
-            ratios.append(f"{_plain(comparison.ratio)} times the return of {scores.anchors.baseline}")
+        ratio = None if comparison is None else ratio_of(scores, comparison)
+        if ratio is not None and not isinf(ratio.value):
+            ratios.append(f"{_plain(ratio)} times the return of {scores.anchors.baseline}")
         yield f"{finding}. This is {' and '.join(ratios)}." if ratios else f"{finding}."
 
 
@@ -276,9 +282,17 @@ def _steps(interval: int) -> str:
     return "step" if interval == 1 else f"{interval} steps"
 
 
-def _exact(value: float) -> str:
-    """Return a sum of rewards, which is a whole number in many worlds."""
-    return number(value, 0 if value == round(value) else 1)
+def _marks(transfers: Sequence[TransferData]) -> str:
+    """Return what the marks on the time lines of film strips mean, if there are any."""
+    strips = [strip for transfer in transfers for strip in transfer.scores.strips]
+    episodes = [episode for strip in strips for episode in (strip.source_episode, strip.target_episode)]
+    dense = [is_dense(each.positive_rewards + each.negative_rewards, each.length) for each in episodes]
+    if not episodes:
+        return ""
+    if all(dense):
+        return " Most steps have a reward, so rewards are not marked on the time line."
+    few = " Where most steps have a reward, none is marked." if any(dense) else ""
+    return f" Triangles on the time line are rewards: up for a positive one, down for a negative one.{few}"
 
 
 def _rewards(episode: StripEpisode) -> str:
@@ -316,8 +330,8 @@ def _strips(transfer: TransferData) -> list[Block]:
                 FigureBlock(
                     f"strip {target} {strip.method}",
                     image,
-                    f"{strip.method}, seed {strip.seed}: return {_exact(in_source.return_)} in the source, "
-                    f"{_exact(in_target.return_)} in *{target}*. One image every {_steps(strip.frame_interval)}.",
+                    f"{strip.method}, seed {strip.seed}: return {in_words(in_source.return_)} in the source, "
+                    f"{in_words(in_target.return_)} in *{target}*. One image every {_steps(strip.frame_interval)}.",
                     f"Film strip of {strip.method}. Rewards in the source: {_rewards(in_source)}; in {target}: "
                     f"{_rewards(in_target)}.",
                 )

@@ -89,7 +89,9 @@ def test_a_run_has_one_row_for_each_episode_and_is_resumed_policy_by_policy(runs
     assert np.asarray(Image.open(run.folder / "strip.png")).shape[0] > 2 * 64
     page = darla.report([run.folder], tmp_path / "report").folder / "report.md"
     assert "| recombined, target " in page.read_text(encoding="utf-8")
-    assert "Leak level of the target: visual." in page.read_text(encoding="utf-8")
+    assert "Leak level of the target: *visual*, some factor values are new to the policy" in page.read_text(
+        encoding="utf-8"
+    )
     again = follow(runs / "scan", tmp_path / "again", SHORT)
     assert again.digest == run.digest
     assert follow(runs / "scan", tmp_path / "out", SHORT).digest == run.digest

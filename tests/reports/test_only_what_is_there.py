@@ -1,17 +1,21 @@
 """A report speaks of what it has: no transfers, seeds, intervals, columns or packages that are not there."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_run import METHODS, make_encoder, make_run, make_transfer
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from darla.common import Artefact
 from darla.common.files import read_json, write_json
+from darla.evaluation.film_strips import RecordedEpisode, draw, in_words, is_dense
 from darla.evaluation.score_types import TransferScores
 from darla.reports.data import ReportData, collect_artefacts
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, FigureBlock, Section, Table, Text
+from darla.reports.figures.scores import score_figure
 from darla.reports.page import build_report
 from darla.reports.sections.concepts import concepts_opening
 from darla.reports.sections.metrics import matrix_block, metrics_table
@@ -129,6 +133,47 @@ def test_a_ratio_is_explained_where_there_is_one(tmp_path: Path) -> None:
 
     assert "Ratio:" in note("learned", 10.0)
     assert "Ratio:" not in note("not learned", -10.0)
+
+
+def test_negative_returns_have_no_ratio(tmp_path: Path) -> None:
+    def level(method: str, split: str) -> float:
+        return -90.0 if method == "random" else -50.0
+
+    made = make_transfer(tmp_path / "negative", "conjunction", {}, 1, level)
+    table = comparison_table(TransferScores.load(made.folder))
+    assert table is not None
+    assert {row[3].text for row in table.rows} == {"–"}
+    assert "Ratio:" not in table.notes[0]
+    assert "times the return" not in words(build_report(collect_artefacts([made.folder])).sections)
+
+
+def test_numbers_on_the_axis_of_scores_do_not_touch(tmp_path: Path) -> None:
+    made = make_transfer(tmp_path / "large", "new_room", {}, 1, lambda method, _: -1600.0 * (method != "random"))
+    figure = score_figure(TransferScores.load(made.folder))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    for panel in figure.axes:
+        low, high = sorted(panel.get_xlim())
+        shown = [tick.label1 for tick in panel.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [label.get_window_extent(renderer) for label in shown]
+        assert len(boxes) > 1
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_rewards_at_every_step_are_not_marked_one_by_one() -> None:
+    assert is_dense(200, 200)
+    assert not is_dense(20, 200)
+    assert not is_dense(6, 6)
+    assert (in_words(-1519.86), in_words(2.0), in_words(-0.5)) == ("−1519.9", "2", "−0.5")
+    often, seldom = (
+        draw([RecordedEpisode("", [np.zeros((8, 8, 3), np.uint8)] * 201, rewards, {})], 40, 5)
+        for rewards in ([-1.0] * 200, [-1.0] * 20 + [0.0] * 180)
+    )
+    below = slice(often.height - 24, often.height)  # the time line; above it the legend has a mark of each color
+    orange = np.array([213, 94, 0])
+    assert not (np.asarray(often)[below, :, :3] == orange).all(-1).any()
+    assert (np.asarray(seldom)[below, :, :3] == orange).all(-1).any()
 
 
 def test_one_target_and_one_seed_have_no_mean_of_means(tmp_path: Path) -> None:

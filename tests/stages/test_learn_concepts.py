@@ -114,7 +114,7 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
     assert set(results["judge"]) == set(results["ceiling"]) == set(results["img2sym"]) == set(Sprites().factor_names)
     page = darla.report([scores.folder], tmp_path / "report").folder / "report.md"
     assert "# Concepts" in page.read_text(encoding="utf-8")
-    assert "| symbol, held_out " in page.read_text(encoding="utf-8")
+    assert "| symbol, held out " in page.read_text(encoding="utf-8")
     for part in ("sym2img", "ceiling", "judge"):
         altered = replace(scores, folder=Path(shutil.copytree(scores.folder, tmp_path / f"altered-{part}")))
         first = next(iter(results[part]))

@@ -21,6 +21,8 @@ from darla.reports.figures.style import (
 
 _PANELS = 4
 """Domains in a row."""
+_TICK = 0.075
+"""Inches that a letter of a number on the x axis takes."""
 _PITCH = 0.2
 """Inches from method to method."""
 
@@ -53,7 +55,10 @@ def score_figure(scores: TransferScores) -> Figure:
             panel.set_visible(False)
         grid[0, 0].set_ylim(len(names) - 0.5 + 0.05 / _PITCH, -0.5 - 0.05 / _PITCH)
         grid[0, 0].set_yticks(range(len(names)), names)
-        grid[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ends = grid[0, 0].get_xlim()
+        letters = max(4, *(len(f"{end:.0f}") for end in ends))
+        room = (0.99 * WIDTH - left) / columns / (_TICK * letters + 0.14)
+        grid[0, 0].xaxis.set_major_locator(MaxNLocator(max(2, min(5, int(room) - 1))))
         for number, panel in enumerate(grid.flat[: len(domains)]):
             panel.tick_params(axis="y", labelcolor=INK, labelleft=number % columns == 0)
             panel.tick_params(axis="x", labelbottom=True)

@@ -12,6 +12,7 @@ from darla.evaluation.score_types import (
     ALL_TARGETS,
     RANDOM,
     UNKNOWN_LEAK,
+    BaselineComparison,
     DomainScores,
     Estimate,
     MethodScores,
@@ -162,7 +163,6 @@ def comparison_table(scores: TransferScores) -> Table | None:
     header += [Cell("P(improvement)")] if seeds > 1 else []
     header += [Cell("p", "Holm")] if tested else []
     methods = {method.method: method for method in scores.methods}
-    learned = {name: scores.beats_random(method) for name, method in methods.items()}
     rows = []
     previous = None
     for entry in scores.comparisons:
@@ -170,11 +170,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
             Cell("" if entry.method == previous else entry.method),
             Cell(f"**{ALL_TARGETS}**" if entry.domain == ALL_TARGETS else entry.domain),
             estimate(entry.difference, few_seeds=entry.few_seeds),
-            estimate(
-                entry.ratio if learned[entry.method] and learned[entry.baseline] else None,
-                few_seeds=entry.few_seeds,
-                unit="×",
-            ),
+            estimate(ratio_of(scores, entry), few_seeds=entry.few_seeds, unit="×"),
         ]
         if succeeds:
             own, theirs = (_success_in(methods[name], entry.domain) for name in (entry.method, entry.baseline))
@@ -199,6 +195,23 @@ def comparison_table(scores: TransferScores) -> Table | None:
         notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
     table = Table(f"Against {baseline}, task {scores.task}", tuple(header), tuple(rows), tuple(notes), labels=2)
     return _marked(table, scores)
+
+
+def ratio_of(scores: TransferScores, entry: BaselineComparison) -> Estimate | None:
+    """Return a method's return as a multiple of the baseline's; None where that says nothing.
+
+    That is where one of the two did not learn the source, and where the baseline's return is not positive, of which
+    only a positive return can be a multiple: an infinite one.
+    """
+    methods = {method.method: method for method in scores.methods}
+    baseline = methods[entry.baseline]
+    if not (scores.beats_random(methods[entry.method]) and scores.beats_random(baseline)):
+        return None
+    if entry.domain == ALL_TARGETS:
+        theirs = None if baseline.over_targets is None else baseline.over_targets.return_.mean
+    else:
+        theirs = baseline.domains[entry.domain].return_
+    return entry.ratio if entry.ratio.value == inf or (theirs is not None and theirs.value > 0) else None
 
 
 def aggregate_table(scores: TransferScores) -> Table | None:
