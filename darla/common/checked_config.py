@@ -220,7 +220,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return bool in members or Any in members
     if hasattr(value, "dtype") and any(get_origin(member) is np.ndarray for member in members):
-        return True  # any array; what uses it says which ones it can use
+        return not isinstance(value, np.generic)  # any array; what uses it says which ones it can use
     protocols = [member for member in members if _is_protocol(member)]
     if any(has_members_of(value, protocol) for protocol in protocols):
         return True

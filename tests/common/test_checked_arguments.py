@@ -61,6 +61,8 @@ def test_any_array_is_one_and_a_list_is_none() -> None:
     assert [shape(each) for each in (np.ones(3), torch.ones(3), np.ma.ones(3), None)] == [(3,), (3,), (3,), None]
     with pytest.raises(InputError, match=r"array is \[1, 2\], but must be a ndarray or None"):
         shape([1, 2])
+    with pytest.raises(InputError, match=r"array is .*, but must be a ndarray or None"):
+        shape(np.bool_(True))  # has a dtype too
 
 
 class Walks(Protocol):
@@ -113,8 +115,9 @@ def test_names_of_metrics_may_be_any_sequence_and_an_empty_array_is_none() -> No
     assert metrics.evaluate(codes, factors, np.array([])) == {}
     with pytest.raises(InputError, match=r"names is .*, but must be names of metrics"):
         metrics.evaluate(codes, factors, torch.tensor(1.0))
-    with pytest.raises(InputError, match=r"unknown metric '1\.0'"):
-        metrics.evaluate(codes, factors, np.ones(1))
+    for wrong in (np.ones(1), np.ones((2, 4, 4))):
+        with pytest.raises(InputError, match=r"names has .* in it, but must be names of metrics"):
+            metrics.evaluate(codes, factors, wrong)
 
 
 def test_a_table_is_of_results() -> None:

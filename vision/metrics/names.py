@@ -6,7 +6,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from darla.common import unknown_name
+from darla.common import InputError, unknown_name
+from darla.common.checked_config import shown_value
 
 PRESETS = ("robust", "dlib")
 
@@ -25,8 +26,10 @@ def check_metrics(names: Iterable[str]) -> None:
         InputError: with the closest known name.
     """
     for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"names has {shown_value(name)} in it, but must be names of metrics")
         if name not in metric_names():
-            raise unknown_name("metric", str(name), metric_names())
+            raise unknown_name("metric", name, metric_names())
 
 
 def check_preset(name: str) -> None:
