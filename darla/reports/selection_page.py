@@ -38,10 +38,10 @@ class Candidate:
     """UDR by Lasso: the median over encoders of the same setting with other seeds."""
     spearman: float
     """UDR by rank correlation."""
-    active: int
-    """Active latents."""
-    kl: float
-    """KL of the code, in nats."""
+    active: int | None
+    """Active latents; None for a network whose code has no posterior."""
+    kl: float | None
+    """KL of the code, in nats; None likewise."""
     error: float | None
     """Mean squared error of held-out reconstructions, per pixel and channel; None for a network without a decoder."""
     supervised_scores: Mapping[str, float]
@@ -76,7 +76,8 @@ def settings_table(candidates: Sequence[Candidate], agreement: Agreement, rankin
     notes = "Means over seeds, with the lowest and the highest."
     if any(each.error is not None for each in candidates):
         notes += " Error: mean squared error per pixel and channel of held-out frames."
-    notes += f" Active: latents whose mean has a variance above {ACTIVE:g} over images."
+    if any(each.active is not None for each in candidates):
+        notes += f" Active: latents whose mean has a variance above {ACTIVE:g} over images."
     if any(each.dead_units is not None for each in candidates):
         notes += " Dead units: units of the encoder whose output is the same for every image."
     return Table("Settings by UDR", header, tuple(rows), (notes,), labels=1 + len(first))
@@ -110,17 +111,53 @@ def ranking_table(candidates: Sequence[Candidate], agreement: Agreement) -> Tabl
         row += [Cell(f"{each.lasso:.3f}"), Cell(f"{each.spearman:.3f}")]
         row += [Cell(f"{each.supervised_scores[label]:.3f}") for label in labels]
         error = NOTHING if each.error is None else Cell(f"{1000 * each.error:.1f}")
-        rows.append((*row, error, Cell(f"{each.kl:.1f}"), Cell(str(each.active))))
+        kl = NOTHING if each.kl is None else Cell(number(each.kl))
+        rows.append((*row, error, kl, NOTHING if each.active is None else Cell(str(each.active))))
     header = _header((Cell("encoder"), Cell("seed"), *first), labels)
     notes: tuple[str, ...] = ()
     if labels and len(candidates) > 2:
         listed = "; ".join(
-            f"{measure_label(label)} {number(agreement[label]['lasso'], 2)} and "
-            f"{number(agreement[label]['spearman'], 2)}"
+            f"{measure_label(label)} {_correlation(candidates, agreement, label, 'lasso')} and "
+            f"{_correlation(candidates, agreement, label, 'spearman')}"
             for label in labels
         )
         notes = (f"Rank correlation of UDR (Lasso and Spearman) over the {len(candidates)} encoders with {listed}.",)
     return Table("Encoders by UDR", header, tuple(rows), notes, labels=2 + len(first))
+
+
+def _correlation(candidates: Sequence[Candidate], agreement: Agreement, label: str, method: str) -> str:
+    """Return a rank correlation in words; a dash where the UDR or the score of all encoders is the same."""
+    of_udr = {getattr(each, method) for each in candidates}
+    of_label = {each.supervised_scores[label] for each in candidates}
+    if min(len(of_udr), len(of_label)) < 2:
+        return "–"
+    return f"{agreement[label][method]:+.2f}".replace("-", "−")
+
+
+def ranking_opening(candidates: Sequence[Candidate], ranking: str) -> Text:
+    """Return which setting ranks first and how far before the others, and which say nothing at all.
+
+    Args:
+        candidates: the encoders.
+        ranking: which UDR ranks.
+    """
+    settings = _by_setting(candidates, ranking)
+    means = {name: float(np.mean([getattr(each, ranking) for each in members])) for name, members in settings.items()}
+    shown = {name: number(mean, 2) for name, mean in means.items()}
+    udr = f"UDR ({ranking.capitalize()})"
+    if len(shown) > 1 and len(set(means.values())) == 1:
+        sentences = [
+            f"All settings have the same {udr}, {next(iter(shown.values()))}, which ranks none before another."
+        ]
+    else:
+        first, *others = (f"**{name}** ({score})" for name, score in shown.items())
+        after = f", before {', '.join(others)}" if others else ""
+        sentences = [f"By the mean {udr} over seeds, {first} ranks first{after}."]
+    empty = [name for name, members in settings.items() if all(each.active == 0 for each in members)]
+    if empty:
+        names = " and ".join(f"**{name}**" for name in empty)
+        sentences.append(f"No latent of {names} is active: such a code is the same for every image.")
+    return Text(" ".join(sentences))
 
 
 def selection_page(
@@ -159,6 +196,7 @@ def selection_page(
 
 def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str) -> list[Block]:
     blocks: list[Block] = [
+        ranking_opening(candidates, ranking),
         Text(
             "UDR needs no labels: it is high if encoders that differ only in their seed have learned the same latents."
             + (_LABELED if agreement else "")
@@ -171,7 +209,7 @@ def _scores(candidates: Sequence[Candidate], agreement: Agreement, ranking: str)
         points: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
         for each in candidates:
             points.setdefault(each.name, []).append((getattr(each, ranking), each.supervised_scores))
-        correlation = {label: by_method[ranking] for label, by_method in agreement.items()}
+        correlation = {label: _correlation(candidates, agreement, label, ranking) for label in agreement}
         caption = "UDR, which needs no labels, against scores that need labels."
         alt = "A panel for each score: UDR on the x axis, the score on the y axis, a dot for each encoder."
         figure = selection_figure(points, correlation, ranking)
@@ -240,7 +278,7 @@ def _figures(best: Candidate, factors: Sequence[str]) -> list[Block]:
             text = f"{best.name}, seed {best.seed}: {caption}"
             blocks.append(FigureBlock(f"{stem} {best.name}", image.convert("RGB"), text, text, "white"))
     if best.relation is not None:
-        metric = best.relation.name.replace("_", " ")
+        metric = measure_label(best.relation.name)
         text = f"{best.name}, seed {best.seed}: latents (rows) by factors (columns), from {metric}."
         figure, numbers = relation_figure(best.relation, factors), relation_numbers(best.relation, factors)
         blocks.append(FigureBlock(f"relation {best.name}", figure, text, text, "white", numbers))

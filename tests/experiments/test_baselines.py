@@ -68,10 +68,11 @@ def test_agents_on_the_targets_are_those_of_a_task_and_all_others_are_shared():
 
 
 def test_a_folder_says_what_its_policy_sees():
-    words = {method: job.folder.name.split("-")[1] for method, job in agents_of(STUDY)}
-    assert words[METHODS["ground-truth"].name] == "state"
-    assert words[METHODS["darla-ft"].name] == words[METHODS["hue"].name] == "pixels"
-    assert words[METHODS["random-encoder"].name] == "codes"
+    words = {method: job.folder.name.split("-") for method, job in agents_of(STUDY)}
+    assert "state" in words[METHODS["ground-truth"].name]
+    assert "pixels" in words[METHODS["darla-ft"].name]
+    assert "pixels" in words[METHODS["hue"].name]
+    assert "codes" in words[METHODS["random-encoder"].name]
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))

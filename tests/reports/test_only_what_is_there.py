@@ -102,6 +102,7 @@ def test_one_policy_is_not_policies(tmp_path: Path) -> None:
     (transfer,) = data.transfers
     kept = ("random", METHODS[1])
     scores = transfer.scores
+    transfer.__dict__["episodes"] = [episode for episode in transfer.episodes if episode.method in kept]
     transfer.__dict__["scores"] = replace(
         scores,
         methods=tuple(method for method in scores.methods if method.method in kept),

@@ -9,7 +9,7 @@ import pytest
 import darla
 from darla.common import Artefact, InputError
 from darla.experiments.families import FAMILIES, family
-from darla.reports.selection_page import Candidate, factors_table, ranking_table, settings_table
+from darla.reports.selection_page import Candidate, factors_table, ranking_opening, ranking_table, settings_table
 from darla.vision import SeeConfig, TrainingConfig, load
 
 SHORT = SeeConfig().change(training=TrainingConfig(steps=6, batch_size=16), latent_dim=6, held_out=0.4)
@@ -84,6 +84,26 @@ def test_the_ranking_tells_each_encoder_and_how_labels_agree():
     assert rows[0] == ["b", "0", "0.900", "0.450", "0.900", "20.0", "12.0", "5"]
     assert [row[:2] for row in rows] == [["b", "0"], ["a", "0"], ["a", "1"], ["b", "1"]]
     assert "probe of kind +1.00 and +1.00" in text
+
+
+def test_a_selection_opens_with_which_setting_ranks_first():
+    assert ranking_opening(FOUND, "lasso").words == (
+        "By the mean UDR (Lasso) over seeds, **a** (0.75) ranks first, before **b** (0.55)."
+    )
+    alike = [replace(each, lasso=0.0, active=0 if each.name == "a" else 5) for each in FOUND]
+    assert ranking_opening(alike, "lasso").words == (
+        "All settings have the same UDR (Lasso), 0.00, which ranks none before another. No latent of **a** is active: "
+        "such a code is the same for every image."
+    )
+    assert "probe of kind – and +1.00" in ranking_table(alike, AGREEMENT).notes[0]
+
+
+def test_a_code_without_a_posterior_has_no_kl_and_no_count_of_latents():
+    bare = [replace(each, kl=None, active=None) for each in FOUND]
+    assert [cell.text for cell in ranking_table(bare, AGREEMENT).rows[0]][-2:] == ["–", "–"]
+    table = settings_table(bare, AGREEMENT, "lasso").without_blank_columns()
+    assert not {"KL", "active"} & {cell.text for cell in table.header}
+    assert "Active:" not in table.notes[0]
 
 
 def test_supervision_is_a_column_of_a_selection_as_soon_as_one_model_had_some():

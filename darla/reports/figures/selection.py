@@ -12,12 +12,12 @@ Points = Mapping[str, Sequence[tuple[float, Mapping[str, float]]]]
 """By setting, for each encoder its UDR and its supervised scores by name."""
 
 
-def selection_figure(points: Points, correlation: Mapping[str, float], by: str) -> Figure:
+def selection_figure(points: Points, correlation: Mapping[str, str], by: str) -> Figure:
     """Draw a panel for each supervised score: UDR on the x axis, the score on the y axis, a dot for each encoder.
 
     Args:
         points: the encoders.
-        correlation: rank correlation of UDR with each supervised score; its names are the panels.
+        correlation: rank correlation of UDR with each supervised score, as it is written; its names are the panels.
         by: which UDR it is.
     """
     look = styles(list(points), None)
@@ -32,12 +32,12 @@ def selection_figure(points: Points, correlation: Mapping[str, float], by: str) 
                 color, marker = look[setting]
                 x, y = zip(*((udr, scores[score]) for udr, scores in encoders), strict=True)
                 panel.plot(x, y, linestyle="", color=color, marker=marker, markersize=5.6)
-            panel.set_title(f"{measure_label(score)}: rank correlation {correlation[score]:+.2f}", loc="left")
+            panel.set_title(f"{measure_label(score)}: rank correlation {correlation[score]}", loc="left", fontsize=9)
             panel.grid(axis="both")
             panel.set_axisbelow(True)
             panel.tick_params(length=0)
             if number + columns >= len(correlation):
-                panel.set_xlabel(f"UDR, {by}")
+                panel.set_xlabel(f"UDR, {by.capitalize()}")
         for panel in grid.flat[len(correlation) :]:
             panel.set_visible(False)
         figure.subplots_adjust(
