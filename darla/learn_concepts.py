@@ -34,6 +34,7 @@ from darla.envs.image_data.ground_truth import GroundTruthData, Images
 from darla.envs.image_data.registry import IMAGE_DATA, image_data
 from darla.learn_to_see import Source, open_frames
 from darla.reports.tables.concepts import markdown, score_rows
+from darla.reports.tables.transfer import listed
 from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING, AttributeClassifier
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.examples import Examples, draw_examples, exceptions, operands
@@ -376,13 +377,9 @@ def combine_instruction(
     system = load_concepts(run)
     whole = parse_instruction(system.space, instruction)
     if whole.parts is None:
-        raise InputError(f"{instruction!r} combines nothing: it has no operator, which is {_one_of(OPERATORS)}")
+        raise InputError(f"{instruction!r} combines nothing: it has no operator, which is {listed(OPERATORS, 'or')}")
     sides = [(each.text(system.space), each) for each in whole.parts]
     return _write_parts(system, [*sides, (whole.operator, whole)], out, count, seed)
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _write_parts(

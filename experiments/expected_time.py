@@ -4,7 +4,7 @@ Only what is not done yet counts. Jobs that were not measured here take what the
 machine, corrected by how those that were measured compare with it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from darla.agents.expected_time import act_parts, episodes_part, policy_facts, r
 from darla.common import is_complete
 from darla.common.jobs.order import makespan
 from darla.common.jobs.scheduler import Job
-from darla.common.speeds.records import Work, find, keep, spread
+from darla.common.speeds.records import Speed, Work, find, keep, kept, spread
 from darla.common.speeds.wording import Expected, Part, expect, measured, roughly
 from darla.envs import Domain, TransferTask, tasks
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.collect import collect as collect_frames
 from darla.envs.frames.expected_time import collect_parts
-from darla.experiments.plan import Plan, TransferJob
+from darla.experiments.plan import START_SECONDS, Plan, TransferJob
 from darla.experiments.study import Study
 from darla.learn_to_act import act
 from darla.learn_to_see import see, train_denoiser
@@ -28,8 +28,6 @@ from darla.vision import SeeConfig
 from darla.vision.encoders.expected_time import dae_parts, see_parts
 
 _REPORT_SECONDS = 20.0
-_START_SECONDS = 5.0
-"""Until worker processes have loaded PyTorch."""
 _ENOUGH = 0.2
 """Share of a study, by the plan's costs, that must have been measured here to correct the rest by it."""
 
@@ -77,11 +75,12 @@ def study_time(study: Study, work: Plan, workers: int) -> StudyTime:
     jobs = [job for job in work.jobs if not is_complete(job.folder)]
     transfers = [part for part in work.transfers if not is_complete(part.folder)]
     todo: list[Job | TransferJob] = [*jobs, *transfers]
+    speeds = kept()
     known: dict[Path, Expected | None] = {}
     for job in jobs:
-        known[job.folder] = _known(list(_parts(study, job, by_folder, side_by_side)))
+        known[job.folder] = _known(list(_parts(study, job, by_folder, side_by_side)), speeds)
     for part in transfers:
-        known[part.folder] = _known(_transfer_parts(study, part, by_folder, workers), workers)
+        known[part.folder] = _known(_transfer_parts(study, part, by_folder, workers), speeds, workers)
     compared = [(each.seconds * _workers_of(part, workers), part.cost) for part in todo
                 if (each := known[part.folder]) is not None]  # fmt: skip
     share = sum(cost for _, cost in compared) / max(1e-9, sum(part.cost for part in todo))
@@ -97,11 +96,11 @@ def study_time(study: Study, work: Plan, workers: int) -> StudyTime:
         transfers=tuple(replace(part, cost=cost(part)) for part in work.transfers),
     )
     left = [job for job in here.jobs if job.folder in known]
-    seconds = makespan(left, workers) + _START_SECONDS * bool(left)
+    seconds = makespan(left, workers) + START_SECONDS * bool(left)
     seconds += sum(part.cost for part in here.transfers if part.folder in known) / workers
     if study.correlates:
         seconds += here.correlation_cost * pace / workers
-    seconds += _report_seconds(len(here.jobs) + len(here.transfers), pace)
+    seconds += _report_seconds(len(here.jobs) + len(here.transfers), pace, speeds)
     return StudyTime(seconds, here, tuple(known.values()), share > _ENOUGH)
 
 
@@ -110,14 +109,14 @@ def _workers_of(part: Job | TransferJob, workers: int) -> int:
     return workers if isinstance(part, TransferJob) else 1
 
 
-def _known(parts: list[Part], side_by_side: int = 1) -> Expected | None:
+def _known(parts: list[Part], speeds: Sequence[Speed], side_by_side: int = 1) -> Expected | None:
     """Return the expected time of parts; None if one of them was never measured."""
-    expected = expect(parts, side_by_side)
+    expected = expect(parts, side_by_side, speeds)
     return expected if expected.complete else None
 
 
-def _report_seconds(artefacts: int, pace: float) -> float:
-    found = find(Work("report", "artefact", {"films": "no"}))
+def _report_seconds(artefacts: int, pace: float, speeds: Sequence[Speed]) -> float:
+    found = find(Work("report", "artefact", {"films": "no"}), speeds)
     return _REPORT_SECONDS * pace if found is None else artefacts / found.speed.rate
 
 

@@ -41,7 +41,8 @@ _INPUT_NAMES: Mapping[Observation, str] = {"latents": "codes", "pixels": "pixels
 """A policy's input, as the name of its folder has it."""
 _LONGEST = 40
 """Letters of a method's or a task's name in the name of a folder."""
-_START_SECONDS = 5.0  # before a job's work begins
+START_SECONDS = 5.0
+"""Before a job's work begins: until its process has loaded PyTorch."""
 _MEASURE_SECONDS = 15.0  # for each encoder, in a study that correlates
 
 
@@ -237,9 +238,7 @@ class _JobCollection:
         cost: float,
     ) -> Path:
         if folder not in self.by_folder:
-            self.by_folder[folder] = Job(
-                label, folder, work, {**arguments, "out": folder}, needs, cost + _START_SECONDS
-            )
+            self.by_folder[folder] = Job(label, folder, work, {**arguments, "out": folder}, needs, cost + START_SECONDS)
         return folder
 
 

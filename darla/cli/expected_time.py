@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from darla.common.speeds.records import Work, find, kept, speeds_file, spread
-from darla.common.speeds.wording import Expected, Part, basis, expect, measured, pace, roughly
+from darla.common.speeds.wording import Expected, Part, about, expect, measured, pace, roughly
 from darla.common.threads import available_cores
 
 _UNKNOWN = "Expected time: not measured on this machine yet; the first run measures it."
@@ -30,8 +30,7 @@ def description(name: str, command: type[Any], default: Any) -> str | None:
 def _text(what: str, expected: Expected) -> str:
     if not expected.known:
         return ""
-    least = "at least " if expected.unknown else ""
-    return f"Expected time {what}: {least}about {roughly(expected.seconds)} ({basis(expected)})."
+    return f"Expected time {what}: {about(expected)}."
 
 
 def _collect(_: Any) -> str:
@@ -71,12 +70,12 @@ def _transfer(default: Any) -> str:
     from darla.evaluation.transfer_config import TransferConfig
 
     config = default.config if default is not None else TransferConfig()
-    for speed in kept():
+    speeds = kept()
+    for speed in speeds:
         facts = speed.work.facts
         if speed.work.stage == "transfer" and "input" in facts and not facts["algorithm"].startswith("film"):
-            found = find(speed.work)
-            if found is not None:
-                expected = expect([Part(speed.work, config.episodes, "transfer")])
+            expected = expect([Part(speed.work, config.episodes, "transfer")], among=speeds)
+            if expected.known:
                 return _text(f"of an agent in a domain, {facts['algorithm']} on {facts['input']}", expected)
     return ""
 
@@ -88,11 +87,12 @@ def _metrics(_: Any) -> str:
     config = MetricsConfig()
     facts = {"images": str(config.rows), "preset": config.preset}
     parts = [Part(Work("metrics", "run", {**facts, "metric": name}), 1, name) for name in metric_names()]
-    known = [part for part in parts if find(part.work) is not None]
-    encoding = find(Work("metrics", "image"))
+    speeds = kept()
+    known = [part for part in parts if find(part.work, speeds) is not None]
+    encoding = find(Work("metrics", "image"), speeds)
     if not known or encoding is None:
         return ""
-    expected = expect([Part(encoding.speed.work, config.rows, "encoding"), *known])
+    expected = expect([Part(encoding.speed.work, config.rows, "encoding"), *known], among=speeds)
     return _text(f"of encoding {config.rows:,} images and of {len(known)} metrics", expected)
 
 
@@ -136,8 +136,9 @@ _OF: Mapping[str, Callable[[Any], str]] = {
 def measured_speeds() -> list[str]:
     """Return the newest speed of each stage in words, for `darla doctor`."""
     newest: dict[str, str] = {}
-    for speed in kept():
+    speeds = kept()
+    for speed in speeds:
         work = speed.work
-        if work.unit not in ("run", "artefact") and find(work) is not None:
+        if work.unit not in ("run", "artefact") and find(work, speeds) is not None:
             newest.setdefault(work.stage, f"{work.stage} {pace(speed.rate)} ({work.unit}s, {speed.day})")
     return list(newest.values())

@@ -20,6 +20,7 @@ from darla.evaluation.score_types import TransferScores
 from darla.evaluation.transfer_files import AGENT_PATHS, CURVES, EPISODES, SCORES, STRIPS, TRANSFER
 from darla.reports.figures.learning_curves import Curves
 from darla.reports.sections.concepts import CONCEPT_SCORES, FOLLOWERS
+from darla.reports.tables.transfer import domain_of
 from darla.vision.metrics.metric_files import METRICS
 
 _KINDS = (
@@ -42,11 +43,7 @@ class TransferData:
         """The content of `scores.json`; an `ArtefactError` where it is of another task than `config.json`."""
         scores = TransferScores.load(self.artefact.folder)
         task = self.task
-        strange = [
-            domain.name
-            for domain in scores.domains
-            if domain.name not in task["targets"] and not task.get(domain.split)
-        ]
+        strange = [domain.name for domain in scores.domains if not domain_of(task, domain)]
         if strange or scores.task != task["name"]:
             what = f"domain {strange[0]!r}" if strange else f"task {scores.task!r}"
             raise ArtefactError(f"{self.artefact.folder} is damaged: {SCORES} is about {what}, {CONFIG} is not")

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from darla.common.speeds.wording import Part, expect, roughly
 WORK = Work("act", "step", {"world": "seek_avoid", "device": "cpu"})
 REST = Work("act", "run", {"world": "seek_avoid"})
 TODAY = date.today().isoformat()
+
+
+def _with(**facts: str) -> Work:
+    """Return the work with more facts."""
+    return replace(WORK, facts={**WORK.facts, **facts})
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +117,8 @@ def test_only_the_same_work_on_the_same_machine_counts(own_speeds: Path) -> None
     for other in (
         Work("see", "step", WORK.facts),
         Work("act", "episode", WORK.facts),
-        WORK.merged(device="NVIDIA H200"),
-        WORK.merged(encoder="beta_vae"),
+        _with(device="NVIDIA H200"),
+        _with(encoder="beta_vae"),
     ):
         assert find(other) is None
     own_speeds.write_text(own_speeds.read_text().replace('"machine": "', '"machine": "another processor, '))
@@ -204,7 +210,7 @@ def test_a_damaged_record_is_passed_over_and_the_others_are_read(own_speeds: Pat
 
 
 def test_the_file_stays_small(own_speeds: Path) -> None:
-    keep([(WORK.merged(world=str(number)), 50, 1.0) for number in range(350)])
+    keep([(_with(world=str(number)), 50, 1.0) for number in range(350)])
     assert len(kept()) == 300
     assert kept()[0].work.facts["world"] == "349"  # the newest
     assert own_speeds.stat().st_size < 200_000

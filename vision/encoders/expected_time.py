@@ -46,7 +46,7 @@ def see_parts(
         facts["features"] = settings_of(config.to_dict()["dae"])
     if watch:
         facts["watch"] = " ".join(sorted(watch))
-    return _parts("see", SEE_LABEL, facts, config.training, image_shape, frames, processes, jobs, on_any_device)
+    return _parts(SEE_LABEL, facts, config.training, image_shape, frames, processes, jobs, on_any_device)
 
 
 def dae_parts(
@@ -60,11 +60,10 @@ def dae_parts(
 ) -> list[Part]:
     """Return the parts of training a denoising autoencoder; see `see_parts`."""
     facts = {"encoder": f"dae {settings_of(config.to_dict()['dae'])}"}
-    return _parts("see", DAE_LABEL, facts, config.dae_training, image_shape, frames, processes, jobs, on_any_device)
+    return _parts(DAE_LABEL, facts, config.dae_training, image_shape, frames, processes, jobs, on_any_device)
 
 
 def _parts(
-    stage: str,
     label: str,
     facts: dict[str, str],
     training: TrainingConfig,
@@ -83,5 +82,5 @@ def _parts(
     threads = torch.get_num_threads() if jobs is None else 1
     how = spread(jobs, threads=threads, processes=processes)
     # Probes, features of all images, pictures: once, and longer for more frames.
-    rest = Work(stage, "run", {**facts, "of": label}, how if frames is None else {**how, "frames": str(frames)})
-    return [Part(Work(stage, "step", facts, how), training.steps, label), Part(rest, 1)]
+    rest = Work("see", "run", {**facts, "of": label}, how if frames is None else {**how, "frames": str(frames)})
+    return [Part(Work("see", "step", facts, how), training.steps, label), Part(rest, 1)]

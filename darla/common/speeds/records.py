@@ -53,10 +53,6 @@ class Work:
     """How it is spread: `workers`, `threads`, and `jobs` side by side, each 1 if it is not named. A speed with other
     values is used where there is no better one, and what differs is said."""
 
-    def merged(self, **facts: str) -> "Work":
-        """Return the work with more facts."""
-        return Work(self.stage, self.unit, {**self.facts, **facts}, self.how)
-
 
 @dataclass(frozen=True)
 class Speed:

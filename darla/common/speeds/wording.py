@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darla.common.speeds.records import Found, Work, find, kept
+from darla.common.speeds.records import Found, Speed, Work, find, kept
 
 _SHORT = 5.0
 """Seconds of a measurement below which they are said."""
@@ -37,12 +37,17 @@ class Expected:
         return bool(self.known) and not self.unknown
 
 
-def expect(parts: Sequence[Part], side_by_side: int = 1) -> Expected:
+def expect(parts: Sequence[Part], side_by_side: int = 1, among: Sequence[Speed] | None = None) -> Expected:
     """Return the expected time of parts that are done one after another, or `side_by_side` at a time.
 
     What is done beside the parts is done once, by one process.
+
+    Args:
+        parts: what is done.
+        side_by_side: processes that do parts with labels at the same time.
+        among: what `kept` returned, where several estimates are made of it; the file is read if None.
     """
-    speeds = kept()
+    speeds = kept() if among is None else among
     known: list[tuple[Part, Found]] = []
     unknown: list[Part] = []
     seconds = 0.0
@@ -61,14 +66,19 @@ def expect(parts: Sequence[Part], side_by_side: int = 1) -> Expected:
     return Expected(seconds, tuple(known), tuple(unknown))
 
 
+def about(expected: Expected) -> str:
+    """Return an expected time in words, with what it follows from."""
+    least = "at least " if expected.unknown else ""
+    return f"{least}about {roughly(expected.seconds)} ({basis(expected)})"
+
+
 def sentence(name: str, expected: Expected) -> str:
     """Return the line that a stage prints before it begins; empty where there is nothing to do."""
     if not expected.known:
         if not expected.unknown:
             return ""
         return f"{name}: how long this takes has not been measured on this machine yet; this run measures it"
-    least = "at least " if expected.unknown else ""
-    text = f"{name}: {least}about {roughly(expected.seconds)} ({basis(expected)})"
+    text = f"{name}: {about(expected)}"
     if not expected.unknown:
         return text
     if len(expected.unknown) > 3:

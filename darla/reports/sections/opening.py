@@ -13,7 +13,7 @@ from darla.evaluation.score_types import ALL_TARGETS, RANDOM, BaselineComparison
 from darla.reports.data import TransferData
 from darla.reports.document import Text
 from darla.reports.sections.vision import Model
-from darla.reports.tables.transfer import count, estimate, number, percent
+from darla.reports.tables.transfer import count, estimate, listed, number, percent
 
 _CHANCE = 0.02
 """Share of the way from chance to perfect below which a probe has learned nothing."""
@@ -212,8 +212,7 @@ def _largest(scores: TransferScores) -> BaselineComparison | None:
 
 def _names(names: Sequence[str], *, bold: bool = True) -> str:
     """Return names in a sentence."""
-    shown = [f"**{name}**" for name in names] if bold else list(names)
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return listed([f"**{name}**" for name in names] if bold else names)
 
 
 def _agree(singular: str, subjects: Sequence[object]) -> str:

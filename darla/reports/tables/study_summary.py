@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from darla.reports.tables.transfer import listed
+
 _LEARNT = 0.5
 """Share of successful source episodes from which on a method counts as having learnt its task at all."""
 _KEPT = 0.8
@@ -42,10 +44,6 @@ def summary_sentence(task: str, methods: Sequence[MethodSummary]) -> str | None:
     if not kept or not fallen:
         return None
     verb, score = ("keeps", "score") if len(kept) == 1 else ("keep", "scores")
-    ends = _listed([f"{method.name} falls from {method.source:.1f} to {method.targets:.1f}" for method in fallen])
-    start = _listed([f"{method.name} ({method.source:.1f} and {method.targets:.1f})" for method in kept])
+    ends = listed([f"{method.name} falls from {method.source:.1f} to {method.targets:.1f}" for method in fallen])
+    start = listed([f"{method.name} ({method.source:.1f} and {method.targets:.1f})" for method in kept])
     return f"In `{task}`, {start} {verb} the source {score} in the targets, while {ends}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

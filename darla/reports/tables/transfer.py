@@ -47,6 +47,16 @@ def number(value: float, digits: int = 1) -> str:
     return (text[1:] if text.startswith("-") and not float(text) else text).replace("-", "−")
 
 
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Return one name or more as a sentence lists them: `a`, `a and b`, `a, b and c`.
+
+    Args:
+        names: at least one.
+        last: the word before the last name.
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
 def percent(share: float, digits: int = 0) -> str:
     """Return a share in percent."""
     return f"{number(100 * share, digits)} %"
@@ -275,8 +285,7 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
     """
     rows = [(Cell("unlabeled"), Cell("D_U", "trains the encoder"), Cell(describe_domain(task["unlabeled"])))]
     for domain in scores.domains:
-        contexts = task["targets"].get(domain.name) or task[domain.split]
-        rows.append((Cell(domain.name), _role(domain), Cell(describe_domain(contexts))))
+        rows.append((Cell(domain.name), _role(domain), Cell(describe_domain(domain_of(task, domain)))))
     return Table(
         f"Domains of task {scores.task}",
         (Cell("domain"), Cell("role"), Cell(_contexts(task))),
@@ -284,6 +293,17 @@ def leak_table(scores: TransferScores, task: Mapping[str, Any]) -> Table:
         (*world_notes(task), *leak_notes(scores)),
         labels=3,
     )
+
+
+def domain_of(task: Mapping[str, Any], domain: ScoredDomain) -> Mapping[str, Any]:
+    """Return a domain that has scores as the task describes it: plain data, empty where the task has no such domain.
+
+    Args:
+        task: the task as plain data.
+        domain: as the scores name it.
+    """
+    described: Mapping[str, Any] = task["targets"].get(domain.name) or task.get(domain.split) or {}
+    return described
 
 
 def _contexts(task: Mapping[str, Any]) -> str:
