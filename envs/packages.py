@@ -1,11 +1,12 @@
 """Which packages made the images: those of an environment's classes, and those that their modules import."""
 
+import dis
 import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import gymnasium
@@ -41,18 +42,37 @@ def packages_of(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
 
 
 def _modules(env: gymnasium.Env[Any, Any]) -> Iterator[ModuleType]:
-    """Yield the modules of an environment's classes, and the modules that are named in them."""
+    """Yield the modules of an environment's classes, and those that are named in them or imported in their methods.
+
+    Some environments import what they draw with only where they draw, as Gymnasium's do with pygame.
+    """
     for layer in _layers(env):
         for kind in type(layer).__mro__:
             module = sys.modules.get(kind.__module__)
             if module is None or kind.__module__.partition(".")[0] in {"darla", *sys.stdlib_module_names}:
                 continue
             yield module
+            for name in _imported_in(kind):
+                if name in sys.modules:  # else that method has not run
+                    yield sys.modules[name]
             for thing in list(vars(module).values()):
                 home = thing if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
                 home = sys.modules.get(home) if isinstance(home, str) else home
                 if isinstance(home, ModuleType):
                     yield home
+
+
+@cache
+def _imported_in(kind: type) -> frozenset[str]:
+    """Return the names of the modules that the methods of a class import."""
+    members = [getattr(member, "fget", getattr(member, "__func__", member)) for member in vars(kind).values()]
+    codes = [member.__code__ for member in members if isinstance(member, FunctionType)]
+    names = set()
+    while codes:
+        code = codes.pop()
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+        names |= {step.argval for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"}
+    return frozenset(names)
 
 
 def _layers(env: gymnasium.Env[Any, Any]) -> Iterator[gymnasium.Env[Any, Any]]:

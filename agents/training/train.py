@@ -153,6 +153,7 @@ def train_agent(
             folder = start_artefact(out, KIND, record)
             note_packages(folder, env.packages())
             state = train(model, config, seed, folder, label, algorithm.log_interval(settings))
+            note_packages(folder, env.packages())  # again: some are imported where the first image is drawn
         finally:
             env.close()
         if loaded is not None and loaded.fingerprint() != fingerprint:

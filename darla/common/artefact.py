@@ -360,9 +360,10 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
         raise InputError(f"{wrong[0]} is {wrong[1]}, but must be finite")
     config = _plain(config)
     wanted = {"kind": kind, "config": config}
+    # The record is looked for again: another process may begin the folder while its entries are read.
+    if not record.is_file() and folder.is_dir() and any(map(_is_foreign, folder.iterdir())) and not record.is_file():
+        raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
     if not record.is_file():
-        if folder.is_dir() and any(_is_foreign(entry) for entry in folder.iterdir()):
-            raise InputError(f"{folder} is not empty and is not a darla artefact; choose another folder")
         write_json(record, wanted)
     elif _read_record(record) != wanted:
         if not _is_only_begun(folder):

@@ -29,13 +29,43 @@ _DOMAIN = {
 }
 _SHAPE = [int]
 _SEE = {"model": str, "vae": dict, "training": dict, "dae": dict, "dae_training": dict}
+_MADE = {"seed": Optional(int)}
+_FRAMES = {"frames": Optional(str), "held_out": Optional(float), "statistics_frames": Optional(int)}
+_AGENT = {
+    "method": str,
+    "seed": int,
+    "digest": str,
+    "encoder": Optional(str),
+    "algorithm": str,
+    "env_steps": int,
+    "snapshot_steps": [int],
+    "train_domain": str,
+    "observation": str,
+    "augment": [str],
+    "fine_tune": bool,
+}
 _ATTRIBUTES = [{"name": str, "values": [str], "factor": str}]
 CONFIGS: Mapping[str, Any] = MappingProxyType(
     {
-        "frames": {"domain": _DOMAIN},
-        "dae": {"image_shape": _SHAPE, "dae": dict, "training": dict},
-        "encoder": {"image_shape": _SHAPE, "see": _SEE},
+        "frames": {
+            **_MADE,
+            "domain": _DOMAIN,
+            "frames": Optional(int),
+            "shard_size": Optional(int),
+            "stride": Optional(int),
+            "looks": Optional(int),
+            "pair_changes": Optional(int),
+            "group_size": Optional(int),
+            "group_ratio": Optional(int),
+            "group_factors": Optional([str]),
+            "sampling": Optional(str),
+        },
+        "dae": {**_MADE, **_FRAMES, "image_shape": _SHAPE, "dae": dict, "training": dict},
+        "encoder": {**_MADE, "image_shape": _SHAPE, "see": _SEE, "frames": Optional(str), "dae": Optional(str)},
         "agent": {
+            **_MADE,
+            "observation": Optional(str),
+            "encoder": Optional(str),
             "act": {
                 "algorithm": str,
                 "settings": dict,
@@ -49,7 +79,17 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
             "source": _DOMAIN,
             "validation": Optional(_DOMAIN),
         },
-        "metrics": {"data": _DOMAIN, "rows": int, "preset": str},
+        "metrics": {
+            **_MADE,
+            "encoder": Optional(str),
+            "data": {**_DOMAIN, "frames": Optional(str)},
+            "names": Optional([str]),
+            "rows": int,
+            "preset": str,
+            "interval": Optional(int),
+            "continuous": Optional([str]),
+            "classes": Optional([str]),
+        },
         "transfer": {
             "task": {
                 "name": str,
@@ -60,8 +100,11 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
                 "targets": {str: _DOMAIN},
             },
             "transfer": dict,
+            "agents": Optional([_AGENT]),
         },
         "concepts": {
+            **_MADE,
+            "encoder": Optional(str),
             "attributes": _ATTRIBUTES,
             "image_shape": _SHAPE,
             "see": _SEE,
@@ -69,7 +112,33 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
             "data": Optional(str),
             "operators": Optional([str]),
         },
-        "concept-judge": {"attributes": _ATTRIBUTES, "image_shape": _SHAPE},
+        "concept-judge": {
+            **_MADE,
+            "attributes": _ATTRIBUTES,
+            "image_shape": _SHAPE,
+            "data": Optional(str),
+            "images": Optional(int),
+            "held_out": Optional(int),
+            "training": Optional(dict),
+        },
+        "concept-scores": {
+            **_MADE,
+            "run": Optional(str),
+            "judge": Optional(str),
+            "images": Optional(int),
+            "concepts": Optional(int),
+            "samples": Optional(int),
+        },
+        "followers": {**_MADE, "concepts": Optional(str), "settings": Optional(dict), "tried": Optional([str])},
+        "measures": {**_MADE, "encoder": Optional(str), "tasks": Optional([dict])},
+        "correlation": {
+            "encoders": Optional([[str]]),
+            "measures": Optional([str]),
+            "transfers": Optional([str]),
+            "correlation": Optional(dict),
+        },
+        "selection": {"frames": Optional(str), "ranking": Optional(str), "encoders": Optional([str])},
+        "report": {"artefacts": Optional([str])},
     }
 )
 """By kind, of the configuration."""

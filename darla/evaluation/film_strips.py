@@ -160,8 +160,9 @@ def _named(actions: Sequence[Any], domain: Mapping[str, Any], count: int) -> tup
 
 
 def in_words(value: float) -> str:
-    """Return a sum of rewards with a true minus sign: a whole number, as in many worlds, or one decimal."""
-    return f"{value:.{0 if value == round(value) else 1}f}".replace("-", "−")
+    """Return a sum of rewards with a true minus sign: a whole number, as in many worlds, or up to two decimals."""
+    text = f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
 def is_dense(rewards: int, steps: int) -> bool:

@@ -38,6 +38,7 @@ from darla.reports.tables.transfer import (
     number,
     percent,
     ratio_of,
+    return_digits,
     score_table,
     success_table,
 )
@@ -196,17 +197,18 @@ def _findings(scores: TransferScores) -> Iterable[str]:
         return
     where = f"over {len(targets)} targets" if len(targets) > 1 else f"in *{targets[0]}*"
     learned = {method.method: scores.beats_random(method) for method in scores.methods}
+    digits = return_digits(scores)
     floors = [floor for target in targets if (floor := scores.anchors.random_return.get(target)) is not None]
     for method in scores.methods:
         over = method.over_targets
         if method.method == RANDOM or over is None:
             continue
-        finding = f"**{method.method}** returns {_plain(over.return_.mean)} {where}"
+        finding = f"**{method.method}** returns {_plain(over.return_.mean, digits)} {where}"
         ratios = []
         floor = sum(floors) / len(floors) if len(floors) == len(targets) else -inf
         below = over.return_.mean.value <= floor
         if below:
-            finding += f", no more than random play there ({number(floor)})"
+            finding += f", no more than random play there ({number(floor, digits)})"
         if over.success is not None:
             finding += f"{', ' if below else ' '}and succeeds in {percent(over.success.value)} of the episodes"
         if not learned[method.method]:
@@ -272,8 +274,10 @@ def _profiles(transfer: TransferData) -> list[Block]:
 
 def _alt_scores(scores: TransferScores) -> str:
     lines = []
+    digits = return_digits(scores)
     for method in scores.methods:
-        values = [f"{domain.name} {number(method.domains[domain.name].return_.value)}" for domain in scores.domains]
+        returns = [(domain.name, method.domains[domain.name].return_.value) for domain in scores.domains]
+        values = [f"{domain} {number(value, digits)}" for domain, value in returns]
         lines.append(f"{method.method}: {', '.join(values)}")
     return f"Dot plot of mean returns. {'. '.join(lines)}."
 

@@ -83,6 +83,26 @@ def test_a_configuration_of_another_form_is_damaged(config: dict[str, Any], word
 
 
 @pytest.mark.parametrize(
+    ("kind", "config", "words"),
+    [
+        ("agent", {**AGENT, "observation": -1}, "observation is -1"),
+        ("agent", {**AGENT, "encoder": []}, r"encoder is \[\]"),
+        ("frames", {"domain": {"name": "d"}, "stride": "x"}, "stride is 'x'"),
+        ("frames", {"domain": {"name": "d"}, "group_factors": [3]}, r"group_factors\[0\] is 3"),
+        ("metrics", {"data": {"name": "d"}, "rows": 1, "preset": "robust", "names": ""}, "names is ''"),
+        ("correlation", {"encoders": [["a", 3]]}, r"encoders\[0\]\[1\] is 3"),
+        ("report", {"artefacts": {}}, r"artefacts is \{\}"),
+    ],
+)
+def test_a_recorded_option_of_another_form_is_damage(
+    kind: str, config: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    inputs = {"encoder": "0" * 64}  # as a card of scores has it
+    with pytest.raises(ArtefactError, match=rf"config\.json is damaged: {words}"):
+        Artefact.load(_sealed(tmp_path / "a", kind, config, inputs=inputs))
+
+
+@pytest.mark.parametrize(
     ("card", "words"),
     [
         ({"inputs": {"frames": 3}}, r"inputs\.frames is 3"),
@@ -111,8 +131,7 @@ def test_scores_without_their_encoder_are_damaged(tmp_path: Path) -> None:
 
 def test_every_form_is_of_a_kind_that_a_stage_writes() -> None:
     sources = Path(__file__).parents[2]
-    texts = "\n".join(
-        path.read_text() for part in ("darla", "envs", "vision", "agents") for path in (sources / part).rglob("*.py")
-        if path.name != "artefact_forms.py"
-    )  # fmt: skip
+    parts = ("darla", "envs", "vision", "agents", "experiments")
+    paths = [path for part in parts for path in (sources / part).rglob("*.py") if path.name != "artefact_forms.py"]
+    texts = "\n".join(path.read_text() for path in paths)
     assert all(json.dumps(kind) in texts for kind in CONFIGS)

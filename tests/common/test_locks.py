@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ def start(folder: Path, seconds: float) -> "subprocess.Popen[str]":
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     return process
+
+
+def test_a_folder_that_another_process_begins_in_between_is_not_foreign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = Path.iterdir
+
+    def after_another(folder: Path) -> Iterator[Path]:
+        monkeypatch.setattr(Path, "iterdir", entries)
+        (tmp_path / "a" / "notes").touch()  # a file that no artefact has before its record
+        start_artefact(tmp_path / "b", "album", {"width": 1})
+        (tmp_path / "b" / "config.json").rename(tmp_path / "a" / "config.json")
+        return entries(folder)
+
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(Path, "iterdir", after_another)
+    assert start_artefact(tmp_path / "a", "album", {"width": 1}) == tmp_path / "a"
 
 
 def test_the_second_process_is_told_who_is_at_work_and_changes_nothing(tmp_path: Path) -> None:

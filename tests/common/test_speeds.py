@@ -227,6 +227,14 @@ def test_several_processes_lose_nothing(own_speeds: Path) -> None:
     assert {path.name for path in own_speeds.parent.iterdir()} == {".lock", "speeds.json"}
 
 
+def test_a_clock_beyond_the_calendar_fails_no_run(own_speeds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1e15)
+    with pytest.raises(ValueError, match="out of range"):
+        date.today()
+    keep([(Work("see", "steps"), 100.0, 60.0)])
+    assert not kept()
+
+
 def test_it_can_be_switched_off(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     keep([(WORK, 2_000, 40.0)])
     monkeypatch.setenv(VARIABLE, "off")

@@ -7,6 +7,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import AddRenderObservation
 from stable_baselines3.common.vec_env import VecEnv
 
 import darla
@@ -38,6 +39,16 @@ def test_a_car_is_drawn_by_pygame_and_moved_by_box2d() -> None:
     installed = metadata.packages_distributions()["pygame"]
     assert {name: packages[name] for name in installed} == {name: metadata.version(name) for name in installed}
     assert pygame.version.ver in {packages[name] for name in installed}
+
+
+def test_what_is_imported_only_where_an_image_is_drawn_is_named() -> None:
+    pytest.importorskip("pygame")
+    env = AddRenderObservation(gymnasium.make("Pendulum-v1", render_mode="rgb_array"))
+    env.reset(seed=0)
+    installed = metadata.packages_distributions()["pygame"]
+    named = packages_of(env)
+    env.close()
+    assert {name: named[name] for name in installed} == {name: metadata.version(name) for name in installed}
 
 
 class TrainedElsewhere(gymnasium.Env[np.ndarray, int]):

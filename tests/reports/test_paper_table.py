@@ -157,12 +157,25 @@ def test_the_best_of_a_column_is_bold_and_no_bound_is(rows):
     assert any("upper bounds are never bold: ceiling" in note for note in table.notes)
 
 
+def test_the_only_method_of_a_column_is_the_best_of_nothing_and_bold_is_not_spoken_of(rows):
+    alone = [row for row in rows.values() if row.method in ("random", "DARLA")]
+    table = return_table(alone)
+    assert "**" not in str(table.rows)
+    assert not any("Bold" in note for note in table.notes)
+
+
+def test_who_beats_random_play_by_chance_only_is_the_best_of_nothing(rows):
+    assert all(row.above_random for row in rows.values())
+    lucky = [replace(row, above_random=row.method != "DARLA") for row in rows.values()]
+    assert [row[0].text for row in return_table(lucky).rows if row[1].text.startswith("**")] == ["end to end"]
+
+
 def test_what_did_not_learn_the_source_is_the_best_of_nothing(rows):
     assert all(row.learned for row in rows.values())
     unlearned = [replace(row, learned=row.method != "DARLA") for row in rows.values()]
     table = return_table(unlearned)
     assert [row[0].text for row in table.rows if row[1].text.startswith("**")] == ["end to end"]
-    assert "beats random play there and in the source" in table.notes[0]
+    assert "beats random play there and in the source" in table.notes[1]
 
 
 def test_success_stands_beside_return_where_there_is_any(rows, tmp_path):

@@ -14,6 +14,7 @@ from altering import OUTSIDE, changed, places
 
 from darla.common import Artefact, ArtefactError
 from darla.common.artefact import card_checksum
+from darla.common.artefact_forms import CONFIGS
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.frame_set import FrameSet
 from darla.vision import SeeConfig, load, train_encoder
@@ -118,3 +119,9 @@ def test_a_damaged_file_is_refused(kind: str, damage: str, artefacts: dict[str, 
         shutil.rmtree(folder)
         tries += 1
     assert tries >= 2
+
+
+def test_every_part_of_a_configuration_has_a_form(artefacts: dict[str, Artefact]) -> None:
+    without = {"unit", "images"}  # checked by what reads them
+    for kind, artefact in artefacts.items():
+        assert artefact.config.keys() - CONFIGS[kind].keys() <= without

@@ -77,6 +77,11 @@ def test_no_images_give_no_codes(model):
         (np.zeros((2, 3, 16, 16), np.uint8), "must have the shape"),
         (np.zeros((16, 16, 3), np.uint8), "must have the shape"),
         (torch.zeros(2, 16, 16, 3), "must be uint8, not float32"),
+        (np.array(3, np.uint8), r"must have the shape \(N, 16, 16, 3\), not \(\)"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "must have the shape"),
+        (torch.zeros(2, 16, 16, 3, dtype=torch.uint8, device="meta"), "one dense array"),
+        (torch.zeros(2, 16, 16, 3, dtype=torch.uint8).to_sparse(), "one dense array"),
+        (torch.nested.nested_tensor([torch.zeros(2, 16, 16, 3, dtype=torch.uint8)]), "one dense array"),
     ],
 )
 def test_other_images_than_the_model_was_made_for_are_refused(model, images, message):

@@ -41,6 +41,7 @@ def encode_images(
     Raises:
         InputError: the images have another dtype or shape than the model was made for.
     """
+    model.check_images(images)
     codes = np.empty((len(images), model.latent_dim), dtype=np.float32)
     was_training = model.training
     model.eval()
@@ -50,8 +51,6 @@ def encode_images(
                 mean = model.encode(model.to_input(images[start : start + batch_size])).mean
                 mean = model.normalize(mean) if normalize else mean
                 codes[start : start + len(mean)] = mean.cpu().numpy()
-            if not len(images):
-                model.to_input(images)  # checks their shape
     finally:
         model.train(was_training)
     return codes

@@ -84,6 +84,20 @@ class ImageModel(nn.Module, ABC):
         """The device of the model's parameters."""
         return next(self.parameters()).device
 
+    def check_images(self, images: np.ndarray[Any, Any] | Tensor) -> None:
+        """Check stored images before any of them is read.
+
+        Raises:
+            InputError: as `to_input`.
+        """
+        if isinstance(images, Tensor) and (images.is_meta or images.is_nested or images.layout != torch.strided):
+            raise InputError("images must be one dense array, not a tensor that is nested, sparse or without values")
+        if str(images.dtype).removeprefix("torch.") != "uint8":
+            raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
+        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+            raise InputError(f"images must have the shape (N, {', '.join(map(str, self.image_shape))}), "
+                             f"not {tuple(images.shape)}")  # fmt: skip
+
     def to_input(self, images: np.ndarray[Any, Any] | Tensor) -> Tensor:
         """Convert stored images to what the model reads.
 
@@ -97,13 +111,7 @@ class ImageModel(nn.Module, ABC):
         Raises:
             InputError: another dtype or another shape than the model was made for.
         """
+        self.check_images(images)
         if isinstance(images, np.ndarray):
-            if images.dtype != np.uint8:
-                raise InputError(f"images must be uint8, not {images.dtype}")
             images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        if images.dtype != torch.uint8:
-            raise InputError(f"images must be uint8, not {str(images.dtype).removeprefix('torch.')}")
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
-            raise InputError(f"images must have the shape (N, {', '.join(map(str, self.image_shape))}), "
-                             f"not {tuple(images.shape)}")  # fmt: skip
         return images.to(self.device).permute(0, 3, 1, 2).float().mul_(1 / 255)

@@ -150,11 +150,16 @@ def keep(measured: Sequence[tuple[Work, float, float]]) -> None:
     """Keep measurements: work, units, and seconds that these took.
 
     A measurement replaces the last one of the same work if it lasted as long, or half a minute; one on a busy machine
-    is replaced by any. Without units or seconds it is nothing to go by, and is left out.
+    is replaced by any. Without units or seconds it is nothing to go by, and is left out; nor is anything kept where the
+    clock is beyond the years of a calendar: no run fails for its measurement.
     """
     path = speeds_file()
+    try:
+        today = date.today().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return
     new = [
-        Speed(work, amount / seconds, seconds, date.today().isoformat(), socket.gethostname(), this_machine(), _load())
+        Speed(work, amount / seconds, seconds, today, socket.gethostname(), this_machine(), _load())
         for work, amount, seconds in measured
         if amount > 0 and 0 < seconds < math.inf
     ]

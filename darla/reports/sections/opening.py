@@ -13,7 +13,7 @@ from darla.evaluation.score_types import ALL_TARGETS, RANDOM, BaselineComparison
 from darla.reports.data import TransferData
 from darla.reports.document import Text
 from darla.reports.sections.vision import Model
-from darla.reports.tables.transfer import count, estimate, listed, number, percent
+from darla.reports.tables.transfer import count, estimate, listed, number, percent, return_digits
 
 _CHANCE = 0.02
 """Share of the way from chance to perfect below which a probe has learned nothing."""
@@ -128,12 +128,13 @@ def _who_learned(
     level = scores.anchors.random_return.get(source)
     if level is None:
         return "The random agent was not evaluated, so it is not known whether any method learned the source."
-    random = f"the random agent ({number(level)})"
+    digits = return_digits(scores)
+    random = f"the random agent ({number(level, digits)})"
     no = [method.method for method in methods if method not in learned]
     if not learned:
         who = _names(no) if len(no) < 4 else f"all {len(no)} methods"
         return f"In the source, {who} {_agree('returns', no)} no more than {random}, so nothing was learned there."
-    shown = [f"**{method.method}** ({number(method.domains[source].return_.value)})" for method in learned]
+    shown = [f"**{method.method}** ({number(method.domains[source].return_.value, digits)})" for method in learned]
     sentence = f"In the source, {_names(shown, bold=False)} {_agree('returns', learned)} more than {random}"
     doubtful = [method.method for method in learned if method not in clear]
     if doubtful:
@@ -185,7 +186,7 @@ def _how_sure(scores: TransferScores, methods: Sequence[MethodScores]) -> str:
     if compared is None:
         narrow = f", and too narrow with fewer than {FEW_SEEDS} independent ones" if few else ""
         return f"Each method has {several}: the intervals below are about other seeds{narrow}."
-    cell = estimate(compared.difference)
+    cell = estimate(compared.difference, return_digits(scores))
     where = "over all targets" if compared.domain == ALL_TARGETS else f"in *{compared.domain}*"
     low, high = compared.difference.low, compared.difference.high
     inside = low is None or high is None or low <= 0 <= high

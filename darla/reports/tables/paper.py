@@ -125,12 +125,12 @@ def _pivot(
     leaks = {task: next(row.leak for row in overall if row.task == task) for task, _ in columns}
     best: dict[tuple[str, str], float] = {}
     if worth is not None:
-        floors = {row.task: worth(row) for row in overall if row.learner == RANDOM}
-        for row in (row for row in overall if not row.bound and row.learner != RANDOM):
-            place, floor = (row.task, row.learner), floors.get(row.task)
-            # What does not beat random play, in the source or here, is not the best of anything.
-            if row.learned and (floor is None or worth(row) > floor):
-                best[place] = max(best.get(place, worth(row)), worth(row))
+        for place in columns:
+            rivals = [row for row in overall if (row.task, row.learner) == place and not row.bound]
+            # What does not beat random play, in the source or here, is not the best of anything; nor is the only one.
+            worths = [worth(row) for row in rivals if _can_win(row)]
+            if len(rivals) > 1 and worths:
+                best[place] = max(worths)
     body = []
     for vision in visions:
         line = [Cell(vision)]
@@ -140,22 +140,32 @@ def _pivot(
                 line.append(NOTHING)
                 continue
             shown = cell(entry)
-            wins = worth is not None and not entry.bound and best.get((task, learner)) == worth(entry)
+            wins = worth is not None and _can_win(entry) and best.get((task, learner)) == worth(entry)
             line.append(Cell(f"**{shown.text}**", shown.detail) if wins else shown)
         body.append(tuple(line))
     header = [
         Cell("vision"),
         *(Cell(", ".join(filter(None, (task, learner))), f"leak: {leaks[task]}") for task, learner in columns),
     ]
-    return Table(caption, tuple(header), tuple(body), tuple(notes))
+    bold = [_bold(rows)] if best else []
+    return Table(caption, tuple(header), tuple(body), (*notes[:1], *bold, *notes[1:]))
+
+
+def _can_win(row: StudyRow) -> bool:
+    return row.learner != RANDOM and not row.bound and row.learned and row.above_random
+
+
+def _bold(rows: Sequence[StudyRow]) -> str:
+    """Return what bold numbers are."""
+    bounds = list(dict.fromkeys(row.vision for row in rows if row.bound and row.learner != RANDOM))
+    aside = f"; upper bounds are never bold: {', '.join(bounds)}" if bounds else ""
+    return f"Bold: the best of its column that beats random play there and in the source by more than chance{aside}."
 
 
 def _notes(rows: Sequence[StudyRow]) -> list[str]:
     trained = [row for row in rows if row.learner != RANDOM]
     seeds = sorted({row.seeds for row in trained})
     number_of_seeds = count(seeds[0], "policy seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} policy seeds"
-    bounds = list(dict.fromkeys(row.vision for row in trained if row.bound))
-    aside = f"; upper bounds are never bold: {', '.join(bounds)}" if bounds else ""
     success = " Percentages: successful episodes." if any(row.success is not None for row in rows) else ""
     brackets = ""
     if any(row.mean_low is not None for row in rows):
@@ -163,8 +173,7 @@ def _notes(rows: Sequence[StudyRow]) -> list[str]:
             "; brackets: intervals from resampling them as whole rows, encoders before the policies that share them"
         )
     return [
-        f"{number_of_seeds} for each method{brackets}.{success} Bold: the best of its column that beats random play "
-        f"there and in the source{aside}.",
+        f"{number_of_seeds} for each method{brackets}.{success}",
         *_warning(trained),
     ]
 

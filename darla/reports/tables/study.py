@@ -8,7 +8,7 @@ from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import RANDOM, Estimate, MethodScores, ScoredDomain, TransferScores
 from darla.reports.document import Cell, Table
 from darla.reports.tables.study_summary import MethodSummary, summary_sentence
-from darla.reports.tables.transfer import leak_notes, percent, random_notes, reports_success
+from darla.reports.tables.transfer import leak_notes, number, percent, random_notes, reports_success, return_digits
 
 
 def study_table(transfers: Mapping[str, Artefact]) -> str:
@@ -43,7 +43,7 @@ def _summary(task: str, scores: TransferScores) -> str | None:
             success = None if in_source.success is None else in_source.success.value
             target_return = method.over_targets.return_.mean.value
             methods.append(MethodSummary(method.method, in_source.return_.value, target_return, success))
-    return summary_sentence(task, methods)
+    return summary_sentence(task, methods, return_digits(scores))
 
 
 def _task_table(scores: TransferScores) -> Table:
@@ -77,9 +77,9 @@ def _cells(method: MethodScores, shown: Sequence[ScoredDomain], learned: bool) -
 
 
 def _number(estimate: Estimate, success: Estimate | None = None) -> str:
-    text = f"{estimate.value:.2f}"
+    text = number(estimate.value, 2)
     if estimate.low is not None and estimate.high is not None:
-        text += f" [{estimate.low:.2f}, {estimate.high:.2f}]"
+        text += f" [{number(estimate.low, 2)}, {number(estimate.high, 2)}]"
     return text if success is None else f"{text}, {percent(success.value)}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darla.reports.tables.transfer import listed
+from darla.reports.tables.transfer import listed, number
 
 _LEARNT = 0.5
 """Share of successful source episodes from which on a method counts as having learnt its task at all."""
@@ -26,13 +26,14 @@ class MethodSummary:
     """Share of successful episodes in the source; None where the environment does not define success."""
 
 
-def summary_sentence(task: str, methods: Sequence[MethodSummary]) -> str | None:
+def summary_sentence(task: str, methods: Sequence[MethodSummary], digits: int = 1) -> str | None:
     """Return what a reader of the table should see first.
 
     Args:
         task: name of the transfer task.
         methods: those whose policies acted in the source alone. The random agent and methods that were trained in the
             targets say nothing about transfer and must be left out.
+        digits: decimals of returns.
 
     Returns:
         A sentence if one method has kept its source score and another one's has fallen; else None. Methods that have
@@ -44,6 +45,8 @@ def summary_sentence(task: str, methods: Sequence[MethodSummary]) -> str | None:
     if not kept or not fallen:
         return None
     verb, score = ("keeps", "score") if len(kept) == 1 else ("keep", "scores")
-    ends = listed([f"{method.name} falls from {method.source:.1f} to {method.targets:.1f}" for method in fallen])
-    start = listed([f"{method.name} ({method.source:.1f} and {method.targets:.1f})" for method in kept])
+    falls = [(method.name, number(method.source, digits), number(method.targets, digits)) for method in fallen]
+    keeps = [(method.name, number(method.source, digits), number(method.targets, digits)) for method in kept]
+    ends = listed([f"{name} falls from {source} to {targets}" for name, source, targets in falls])
+    start = listed([f"{name} ({source} and {targets})" for name, source, targets in keeps])
     return f"In `{task}`, {start} {verb} the source {score} in the targets, while {ends}."

@@ -47,6 +47,12 @@ def number(value: float, digits: int = 1) -> str:
     return (text[1:] if text.startswith("-") and not float(text) else text).replace("-", "−")
 
 
+def return_digits(scores: TransferScores) -> int:
+    """Return how many decimals returns have: one, or two where none is as large as 2, as with rewards from 0 to 1."""
+    returns = [domain.return_.value for method in scores.methods for domain in method.domains.values()]
+    return 2 if all(abs(value) < 2 for value in returns) else 1
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Return one name or more as a sentence lists them: `a`, `a and b`, `a, b and c`.
 
@@ -92,7 +98,7 @@ def estimate(value: Estimate | None, digits: int = 1, *, few_seeds: bool = False
 
 def score_table(scores: TransferScores) -> Table:
     """Return each method's return and success rate in each domain, and its retention of the return in the source."""
-    succeeds = reports_success(scores)
+    succeeds, digits = reports_success(scores), return_digits(scores)
     header = [Cell("method")]
     for domain in scores.domains:
         header += [_heading(domain)] + ([Cell(domain.name, "success")] if succeeds else [])
@@ -106,12 +112,13 @@ def score_table(scores: TransferScores) -> Table:
         row = [Cell(method.method)]
         for domain in scores.domains:
             of_domain = method.domains[domain.name]
-            row.append(estimate(of_domain.return_, few_seeds=method.few_seeds))
+            row.append(estimate(of_domain.return_, digits, few_seeds=method.few_seeds))
             row += [_success(of_domain.success)] if succeeds else []
         over = method.over_targets
         if over is not None:
             if len(scores.targets) > 1:
-                row += [estimate(part, few_seeds=method.few_seeds) for part in (over.return_.mean, over.return_.worst)]
+                mean_worst = over.return_.mean, over.return_.worst
+                row += [estimate(part, digits, few_seeds=method.few_seeds) for part in mean_worst]
                 row += [_success(over.success)] if succeeds else []
             retention = over.retention if scores.beats_random(method) else None
             row.append(estimate(retention, 2, few_seeds=method.few_seeds))
@@ -130,8 +137,8 @@ def random_notes(scores: TransferScores) -> tuple[str, ...]:
         return ()
     who = "No agent beats" if len(weak) == len(trained) else f"{' and '.join(weak)}: no better than"
     return (
-        f"{who} random play in the source ({number(floor)}), so there is nothing yet that could be transferred: no "
-        "retention and no ratio is given.",
+        f"{who} random play in the source ({number(floor, return_digits(scores))}), so there is nothing yet that could "
+        "be transferred: no retention and no ratio is given.",
     )
 
 
@@ -179,7 +186,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
         row = [
             Cell("" if entry.method == previous else entry.method),
             Cell(f"**{ALL_TARGETS}**" if entry.domain == ALL_TARGETS else entry.domain),
-            estimate(entry.difference, few_seeds=entry.few_seeds),
+            estimate(entry.difference, return_digits(scores), few_seeds=entry.few_seeds),
             estimate(ratio_of(scores, entry), few_seeds=entry.few_seeds, unit="×"),
         ]
         if succeeds:
@@ -246,7 +253,8 @@ def aggregate_table(scores: TransferScores) -> Table | None:
     iqm = f"IQM: interquartile mean over {over_all}. " if "iqm" in names else ""
     note = (
         f"0 is the random agent in the same target, 1 the return of {scores.anchors.baseline} in the source "
-        f"({number(reference)}). {iqm}Optimality gap: by how much scores fall short of 1, on average."
+        f"({number(reference, return_digits(scores))}). {iqm}Optimality gap: by how much scores fall short of 1, on "
+        "average."
     )
     header = (Cell("method"), *map(Cell, names.values()), *((Cell("success"),) if succeeds else ()))
     where = "over all targets" if len(scores.targets) > 1 else f"in {scores.targets[0]}"

@@ -165,6 +165,19 @@ def test_what_means_nothing_is_refused_in_one_sentence(codes, factors, sentence)
 
 
 @pytest.mark.parametrize(
+    "models",
+    [
+        torch.nested.nested_tensor([torch.ones(5, 2), torch.ones(5, 2)]),
+        [torch.ones(5, 2).to_sparse(), torch.ones(5, 2)],
+        torch.ones(2, 5, 2, device="meta"),
+    ],
+)
+def test_codes_of_several_models_are_dense(models):
+    with pytest.raises(InputError, match="codes must be a dense array of numbers"):
+        METRICS["udr"](models)
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"preset": "fast"}, "unknown preset"),

@@ -22,6 +22,17 @@ def wide(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
+def check_dense(given: Any, name: str) -> None:
+    """Refuse tensors that do not lie in memory as numbers side by side.
+
+    Raises:
+        InputError: a tensor that is nested, sparse or on the meta device.
+    """
+    if isinstance(given, Tensor) and (given.is_meta or given.is_nested or given.layout != torch.strided):
+        form = "a tensor without values" if given.is_meta else "a nested tensor" if given.is_nested else given.layout
+        raise InputError(f"{name} must be a dense array of numbers, not {form}")
+
+
 def numbers(given: Any, name: str, dimensions: int | None) -> Tensor:
     """Return finite numbers as int64, float32 or float64, where they are.
 
@@ -33,9 +44,7 @@ def numbers(given: Any, name: str, dimensions: int | None) -> Tensor:
     Raises:
         InputError: something else than finite real numbers of moderate size, or another number of dimensions.
     """
-    if isinstance(given, Tensor) and (given.is_meta or given.is_nested or given.layout != torch.strided):
-        form = "a tensor without values" if given.is_meta else "a nested tensor" if given.is_nested else given.layout
-        raise InputError(f"{name} must be a dense array of numbers, not {form}")
+    check_dense(given, name)
     if np.ma.is_masked(given):
         raise InputError(f"{name} has masked values, which a score cannot leave out; give the rows that have none")
     try:

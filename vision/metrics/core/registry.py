@@ -18,6 +18,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.common.checked_config import checked_arguments
 from darla.common.registry import Registry
+from darla.vision.metrics.core.arrays import check_dense
 from darla.vision.metrics.core.intervals import Interval, bootstrap
 from darla.vision.metrics.core.result import Array, Numbers, Result, Scores, plain
 from darla.vision.metrics.core.sample import Sample
@@ -271,6 +272,8 @@ def by_row(models: Any) -> tuple[Any, Any]:
     Raises:
         InputError: they are not at least two arrays of one shape (N, D).
     """
+    for each in (models,) if isinstance(models, Tensor) else models if isinstance(models, list | tuple) else ():
+        check_dense(each, "codes")
     if isinstance(models, Tensor):
         stacked: Any = models
     else:
