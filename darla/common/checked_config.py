@@ -225,7 +225,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if any(has_members_of(value, protocol) for protocol in protocols):
         return True
     rest = tuple(member for member in members if member not in protocols)
-    if not rest:
+    if not rest or (_is_tensor(value) and not any(member is Any or _is_tensor_type(member) for member in rest)):
         return False
     try:
         others = _with_any_text(Union[rest])  # noqa: UP007  (the members are not known here)
@@ -233,6 +233,15 @@ def _fits(value: Any, hint: Any) -> bool:
     except Exception:  # TypeCheckError, or the value cannot be looked into, as a tensor without numbers
         return False
     return True
+
+
+def _is_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor of PyTorch: it can be iterated over, and is no list of what is asked for."""
+    return any(map(_is_tensor_type, type(value).__mro__))
+
+
+def _is_tensor_type(hint: Any) -> bool:
+    return getattr(hint, "__module__", "").partition(".")[0] == "torch" and hint.__name__ in ("Tensor", "TensorBase")
 
 
 def _is_protocol(hint: Any) -> bool:
@@ -244,9 +253,12 @@ def has_members_of(value: Any, protocol: type) -> bool:
     if isinstance(value, str | bytes | list | tuple | dict | set | frozenset | range | type):
         return False
     members = get_protocol_members(protocol)
-    if "__len__" in members and getattr(value, "shape", None) == ():
-        return False  # an array of one number has the method, which raises
-    return all(hasattr(value, name) for name in members)
+    try:
+        if "__len__" in members and getattr(value, "shape", None) == ():
+            return False  # an array of one number has the method, which raises
+        return all(hasattr(value, name) for name in members)
+    except RuntimeError:  # a nested tensor has a shape, which raises
+        return False
 
 
 def _with_any_text(hint: Any) -> Any:

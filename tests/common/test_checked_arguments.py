@@ -126,6 +126,14 @@ def test_a_table_is_of_results() -> None:
             metrics.table(wrong)
 
 
+@pytest.mark.parametrize("tensor", [torch.ones(3), torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])])
+def test_a_tensor_is_no_iterable_of_anything(tensor: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="results is a Tensor"):
+        metrics.table(tensor)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="names is a Tensor"):
+        metrics.evaluate(np.eye(60, 2), np.eye(60, 2), tensor)  # type: ignore[arg-type]
+
+
 def test_a_slip_in_the_program_stays_a_type_error() -> None:
     with pytest.raises(TypeError, match="missing a required argument"):
         work()
