@@ -10,7 +10,7 @@ are compared latent by latent. Disentangled latents are similar across seeds; en
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def select(
             for each in _candidates(name, config, seeds, folders, frame_set, labeled)
         ]
         candidates.sort(key=lambda candidate: -getattr(candidate, ranking))
-        _write(candidates, folder, ranking, labeled.names if labeled is not None else (), frame_set)
+        _write(candidates, folder, ranking, labeled.names if labeled is not None else (), frame_set, encoders.values())
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
         wall = time.monotonic() - started
         return complete_artefact(
@@ -231,7 +231,12 @@ def _codes(
 
 
 def _write(
-    candidates: Sequence[Candidate], folder: Path, ranking: str, factors: Sequence[str], frames: FrameSet
+    candidates: Sequence[Candidate],
+    folder: Path,
+    ranking: str,
+    factors: Sequence[str],
+    frames: FrameSet,
+    encoders: Iterable[Artefact],
 ) -> None:
     agreement = {
         label: {method: _rank_correlation(candidates, method, label) for method in METHODS}
@@ -261,8 +266,8 @@ def _write(
         *factors_table(candidates, ranking),
     ]
     write_bytes(folder / TABLE, "\n\n".join(f"{table.markdown()}" for table in tables).encode() + b"\n")
-    domain = str(frames.domain["name"])
-    write_document(selection_page(candidates, agreement, ranking, factors, domain, len(frames)), folder)
+    made_from = [frames.artefact, *encoders]
+    write_document(selection_page(candidates, agreement, ranking, factors, frames, made_from), folder)
 
 
 def _rank_correlation(candidates: Sequence[Candidate], method: str, label: str) -> float:

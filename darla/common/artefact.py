@@ -58,6 +58,8 @@ hardware, command, times, `paths` and `tracked`), which differ between two runs 
 covers them."""
 _CHECKSUM = "sha256"
 """Key of the card with the SHA-256 of the card's other keys."""
+NOT_INSTALLED = "not installed"
+"""The version of a package that is not, as darla itself where it runs from a checkout on `PYTHONPATH`."""
 _PACKAGES_NOTE = "packages-"
 """How the names of the notes of `note_packages` begin."""
 _LONGEST_VALUE = 120
@@ -530,7 +532,7 @@ def versions() -> dict[str, str]:
         try:
             by_package[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            by_package[package] = "not installed"
+            by_package[package] = NOT_INSTALLED
     return by_package
 
 

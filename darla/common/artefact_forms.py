@@ -64,7 +64,7 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
         "encoder": {**_MADE, "image_shape": _SHAPE, "see": _SEE, "frames": Optional(str), "dae": Optional(str)},
         "agent": {
             **_MADE,
-            "observation": Optional(str),
+            "observation": str,
             "encoder": Optional(str),
             "act": {
                 "algorithm": str,
@@ -109,7 +109,7 @@ CONFIGS: Mapping[str, Any] = MappingProxyType(
             "image_shape": _SHAPE,
             "see": _SEE,
             "concepts": dict,
-            "data": Optional(str),
+            "data": str,
             "operators": Optional([str]),
         },
         "concept-judge": {

@@ -12,6 +12,7 @@ from PIL import Image
 
 from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
+from darla.common.artefact import NOT_INSTALLED
 from darla.common.files import write_bytes
 from darla.evaluation.film_strips import in_words, is_dense
 from darla.evaluation.performance_profiles import profiles
@@ -86,7 +87,7 @@ def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Docum
         causes_section(data),
         concepts_section(data.concept_scores, data.followers),
         protocol_section(transfers),
-        provenance_section(data),
+        provenance_section(data.all()),
     ]
     names = [transfer.scores.task for transfer in transfers]
     seen = "Concepts" if data.concept_scores + data.followers else "Learning to see"
@@ -110,7 +111,8 @@ def _subtitle(data: ReportData) -> str:
         parts.append(count(len(data.encoders), "encoder"))
     artefacts = data.all()
     if artefacts:
-        parts.append(f"darla {artefacts[-1].card['versions'].get('darla', '')}".strip())
+        version = artefacts[-1].card["versions"].get("darla", NOT_INSTALLED)
+        parts += [f"darla {version}"] if version != NOT_INSTALLED else []
     return " · ".join(parts)
 
 

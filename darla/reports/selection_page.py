@@ -8,12 +8,15 @@ import numpy as np
 from PIL import Image
 
 from darla.analysis.encoder_measures import measure_label
+from darla.common import Artefact
 from darla.common.csv_rows import read_numbers
+from darla.envs.frames.frame_set import FrameSet
 from darla.reports.document import Block, Cell, Document, FigureBlock, Section, Table, Text
 from darla.reports.figures.numbers import history_numbers, relation_numbers, selection_numbers
 from darla.reports.figures.relation import relation_figure
 from darla.reports.figures.selection import selection_figure
 from darla.reports.figures.training import factor_figure, training_figure
+from darla.reports.sections.protocol import provenance_section
 from darla.reports.tables.transfer import NOTHING, count, number, spread
 from darla.vision.metrics import Result
 from darla.vision.models.registry import NO_SUPERVISION
@@ -165,8 +168,8 @@ def selection_page(
     agreement: Agreement,
     ranking: str,
     factors: Sequence[str],
-    domain: str,
-    frames: int,
+    frames: FrameSet,
+    made_from: Sequence[Artefact],
 ) -> Document:
     """Return the page.
 
@@ -175,10 +178,10 @@ def selection_page(
         agreement: rank correlation of UDR with scores that need labels.
         ranking: which UDR ranks.
         factors: names of the columns of `Candidate.relation`.
-        domain: name of the domain of the frames.
-        frames: number of frames.
+        frames: what the encoders were trained on.
+        made_from: the artefacts behind the page.
     """
-    settings = _by_setting(candidates, ranking)
+    settings, domain = _by_setting(candidates, ranking), str(frames.domain["name"])
     sections = [
         Section("Scores", tuple(_scores(candidates, agreement, ranking))),
         Section("Training", tuple(_training(settings))),
@@ -187,9 +190,10 @@ def selection_page(
         Section(name, tuple(_figures(max(members, key=lambda each: getattr(each, ranking)), factors)))
         for name, members in settings.items()
     ]
+    sections.append(provenance_section(made_from))
     seeds = len({each.seed for each in candidates})
     subtitle = (
-        f"{count(len(settings), 'setting')}, {count(seeds, 'seed')} each, trained on {frames:,} frames of {domain}"
+        f"{count(len(settings), 'setting')}, {count(seeds, 'seed')} each, trained on {len(frames):,} frames of {domain}"
     )
     return Document(f"Encoders compared: {domain}", subtitle, tuple(section for section in sections if section.blocks))
 

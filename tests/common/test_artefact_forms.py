@@ -56,6 +56,7 @@ AGENT = {
         "fine_tune": False, "train_domain": "source",
     },
     "source": {"name": "source"},
+    "observation": "latents",
 }  # fmt: skip
 
 
@@ -86,6 +87,7 @@ def test_a_configuration_of_another_form_is_damaged(config: dict[str, Any], word
     ("kind", "config", "words"),
     [
         ("agent", {**AGENT, "observation": -1}, "observation is -1"),
+        ("agent", {key: value for key, value in AGENT.items() if key != "observation"}, "observation is None"),
         ("agent", {**AGENT, "encoder": []}, r"encoder is \[\]"),
         ("frames", {"domain": {"name": "d"}, "stride": "x"}, "stride is 'x'"),
         ("frames", {"domain": {"name": "d"}, "group_factors": [3]}, r"group_factors\[0\] is 3"),

@@ -198,9 +198,9 @@ def test_versions_are_told_once_with_those_that_differ_beside_their_artefacts() 
     one = artefact("frames", "rooms", {"torch": "2.13", "stable-baselines3": "2.9", "stable_baselines3": "2.9"})
     agents = [artefact("agent", name, {"torch": "2.13", "stable-baselines3": "2.9", "Pygame": "2.6"}) for name in "ab"]
     encoder = artefact("encoder", "new", {"torch": "2.14", "stable-baselines3": "2.9"})
-    alike = provenance_section(ReportData(frames=[one])).blocks
+    alike = provenance_section([one]).blocks
     assert alike[-1] == Code("torch 2.13, stable-baselines3 2.9, x86_64, 2 cores, no GPU")
-    *_, shared, _, different = provenance_section(ReportData(frames=[one], encoders=[encoder], agents=agents)).blocks
+    *_, shared, _, different = provenance_section([one, encoder, *agents]).blocks
     assert shared == Code("stable-baselines3 2.9, x86_64, 2 cores, no GPU")
     assert different == Bullets(
         ("frames `rooms`: torch 2.13.", "encoder `new`: torch 2.14.", "all of kind agent: torch 2.13, Pygame 2.6.")

@@ -1,13 +1,17 @@
 """A report does not praise what does not beat random play, and its tables say the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from made_up_run import METHODS, make_transfer, usual_level
 
 from darla.analysis.study_scores import study_rows
+from darla.analysis.encoder_correlation import CorrelationResult, EncoderRecord
 from darla.common import InputError
 from darla.evaluation.score_types import ALL_TARGETS, TransferScores
+from darla.reports.data import ReportData, TransferData
+from darla.reports.sections.transfer_causes import who_learned
 from darla.reports.tables.paper import return_table
 from darla.reports.tables.study import study_table
 from darla.reports.tables.transfer import comparison_table, score_table
@@ -73,6 +77,27 @@ def test_bold_is_for_what_beats_random_play(tmp_path: Path) -> None:
     weak = make_transfer(tmp_path / "weak", "recolor", {}, 3, lambda method, split: 4.0 + (method == "random"))
     assert "**" in str(return_table(study_rows({"recolor": good})).rows)
     assert "**" not in str(return_table(study_rows({"recolor": weak})).rows)
+
+
+@pytest.mark.parametrize(
+    ("level", "says"),
+    [
+        (usual_level, ""),
+        (at_random, "**No policy on these encoders beats random play in the source"),
+        (one_at_random, "On 1 of the 2 encoders no policy beats random play in the source"),
+    ],
+)
+def test_ranks_of_encoders_whose_policies_learned_nothing_are_said_to_mean_nothing(
+    level: Callable[[str, str], float], says: str, tmp_path: Path
+) -> None:
+    digests = {"beta-4": "0" * 64, "dae": "1" * 64}
+    made = make_transfer(tmp_path / "transfer", "recolor", digests, 7, level)
+    assert {agent.encoder for agent in TransferScores.load(made.folder).agents} == {None, *digests.values()}
+    encoders = tuple(EncoderRecord(name, 0, digest, 7, {}, {}) for name, digest in digests.items())
+    result = CorrelationResult(0.95, "ppo", encoders, ())
+    said = who_learned(result, ReportData(transfers=[TransferData(made)]))
+    assert said.startswith(says) if says else not said
+    assert not who_learned(result, ReportData())  # nothing is known of their policies
 
 
 def test_two_tables_give_one_p_value_for_one_comparison(tmp_path: Path) -> None:

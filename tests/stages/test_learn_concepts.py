@@ -105,11 +105,13 @@ def test_scores_are_written_for_symbols_and_operators(runs: Path, tmp_path: Path
     assert {"symbol, train", "symbol, held_out", "AND, train", "EXCEPT, train", "EXCEPT, held_out"} <= groups
     for name, score in results["sym2img"].items():
         assert 0 <= score["accuracy"] <= 1
+        assert 1 / 40 <= score["chance"] <= 31 / 32
         assert (score["excluded"] is not None) == name.startswith("EXCEPT")
     excluding = results["sym2img"]["EXCEPT, train"]
     assert 0 <= excluding["excluded"] <= 1
     assert 2 / 3 <= excluding["excluded_chance"] <= 31 / 32
     printed = (scores.folder / "table.md").read_text(encoding="utf-8")
+    assert "| accuracy | chance |" in printed
     assert f"| {excluding['excluded']:.3f} (chance {excluding['excluded_chance']:.3f}) |" in printed
     assert set(results["judge"]) == set(results["ceiling"]) == set(results["img2sym"]) == set(Sprites().factor_names)
     page = darla.report([scores.folder], tmp_path / "report").folder / "report.md"

@@ -78,9 +78,8 @@ def _seeds(transfer: TransferData) -> Code:
     return Code("\n\n".join(f"{domain}\n{' '.join(map(str, seeds))}" for domain, seeds in by_domain.items()))
 
 
-def provenance_section(data: ReportData) -> Section:
-    """Return the section on artefacts, commands, versions and hardware."""
-    artefacts = data.all()
+def provenance_section(artefacts: Sequence[Artefact]) -> Section:
+    """Return the section on artefacts, their commands, versions and hardware."""
     rows = tuple(
         (
             Cell(artefact.kind),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from darla.analysis.encoder_correlation import OUTCOMES, read_correlation
+from darla.analysis.encoder_correlation import OUTCOMES, CorrelationResult, read_correlation
 from darla.analysis.encoder_measures import read_measures
 from darla.analysis.latent_drift import Drift
 from darla.common import Artefact
@@ -25,7 +25,7 @@ _NAMED = 3
 
 def causes_section(data: ReportData) -> Section | None:
     """Return the section on drift and correlation; None where neither was measured."""
-    blocks = [*_drift(data), *(block for artefact in data.correlations for block in _correlation(artefact))]
+    blocks = [*_drift(data), *(block for artefact in data.correlations for block in _correlation(artefact, data))]
     return Section("Why policies transfer", tuple(blocks)) if blocks else None
 
 
@@ -87,13 +87,42 @@ def _drift(data: ReportData) -> list[Block]:
     ]
 
 
-def _correlation(artefact: Artefact) -> Sequence[Block]:
+def who_learned(result: CorrelationResult, data: ReportData) -> str:
+    """Return on how many encoders of a correlation no policy beats random play, as far as the report has their scores.
+
+    Ranks of policies that have learned nothing are ranks of noise.
+    """
+    methods = {
+        (agent.encoder, method.method): transfer.scores.beats_random(method)
+        for transfer in data.transfers
+        for agent in transfer.scores.agents
+        if agent.algorithm == result.algorithm
+        for method in transfer.scores.methods
+        if method.method == agent.method
+    }
+    played = [
+        any(better for (used, _), better in methods.items() if used == encoder.digest)
+        for encoder in result.encoders
+        if any(used == encoder.digest for used, _ in methods)
+    ]
+    if not played or all(played):
+        return ""
+    if not any(played):
+        return "**No policy on these encoders beats random play in the source: these ranks say nothing about transfer.**"
+    return (
+        f"On {played.count(False)} of the {len(played)} encoders no policy beats random play in the source; where these "
+        "rank says nothing about transfer."
+    )
+
+
+def _correlation(artefact: Artefact, data: ReportData) -> Sequence[Block]:
     result = read_correlation(artefact)
+    learned = who_learned(result, data)
     blocks: list[Block] = [
         Text(
             "Does disentanglement predict transfer? Rank correlation of measures of an encoder, which need no policy, "
             "with the transfer of the policies that were trained on it. An encoder counts once, however many policies "
-            "were trained on it."
+            "were trained on it." + (f" {learned}" if learned else "")
         )
     ]
     outcomes = {entry.outcome for entry in result.correlations}

@@ -25,16 +25,23 @@ def score_rows(results: Mapping[str, Any]) -> Rows:
     """Return the cells of the table of accuracy and diversity, the header first."""
     scores = results["sym2img"]
     excluding = _excludes(results)
-    rows: Rows = [("asked by", "accuracy", "diversity, nats", "concepts", *(["without the excluded"] * excluding))]
+    # Scores of earlier versions have no level of chance.
+    known = any(score.get("chance") is not None for score in scores.values())
+    header = ("asked by", "accuracy", *(["chance"] * known), "diversity, nats", "concepts")
+    rows: Rows = [(*header, *(["without the excluded"] * excluding))]
     for name in sorted(scores, key=lambda each: not each.startswith("symbol")):
         score = scores[name]
         spread = "–" if score["diversity"] is None else f"{score['diversity']:.2f}"
-        cells = [name, f"{score['accuracy']:.2f}", spread, str(score["concepts"])]
+        cells = [name, f"{score['accuracy']:.2f}", *([_chance(score)] * known), spread, str(score["concepts"])]
         if excluding:
             alone = score.get("excluded")
             cells.append("–" if alone is None else f"{alone:.3f} (chance {score['excluded_chance']:.3f})")
         rows.append(tuple(cells))
     return rows
+
+
+def _chance(score: Mapping[str, Any]) -> str:
+    return "–" if score.get("chance") is None else f"{score['chance']:.2f}"
 
 
 def _excludes(results: Mapping[str, Any]) -> bool:

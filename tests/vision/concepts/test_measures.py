@@ -3,7 +3,7 @@
 import numpy as np
 
 from darla.envs.domains.value_codes import ANY, any_but
-from darla.vision.concepts.learning.measures import score_images
+from darla.vision.concepts.learning.measures import chance_levels, score_images
 
 SIZES = (4, 3)
 
@@ -27,4 +27,14 @@ def test_images_that_know_nothing_are_without_a_value_as_often_as_chance() -> No
     concepts = np.array([[any_but(value), any_but(value)] for value in range(3)])
     right, spread = score_images(concepts, seen, SIZES)
     np.testing.assert_allclose(right, np.tile([3 / 4, 2 / 3], (3, 1)), atol=0.015)
+    np.testing.assert_allclose(chance_levels(concepts, SIZES), np.tile([3 / 4, 2 / 3], (3, 1)))
     np.testing.assert_allclose(spread, 0, atol=0.001)
+
+
+def test_chance_is_one_of_the_values_where_one_is_named_and_nothing_where_an_attribute_is_open() -> None:
+    rng = np.random.default_rng(1)
+    concepts = np.array([[1, ANY], [3, 2], [any_but(0), 1]])
+    chance = chance_levels(concepts, SIZES)
+    np.testing.assert_allclose(chance, [[1 / 4, np.nan], [1 / 4, 1 / 3], [3 / 4, 1 / 3]])
+    seen = np.stack([rng.integers(0, size, (3, 20_000)) for size in SIZES], axis=-1)
+    np.testing.assert_allclose(score_images(concepts, seen, SIZES)[0], chance, atol=0.015)

@@ -41,6 +41,8 @@ class ConceptScore:
     """Accuracy of each attribute, over the concepts that specify it; attributes that none specifies are missing."""
     concepts: int
     """How many."""
+    chance: float | None = None
+    """Accuracy of images of which nothing is known; None in scores of earlier versions."""
     excluded: float | None = None
     """Accuracy of excluded attributes alone, the mean over concepts; None where no value is excluded."""
     excluded_chance: float | None = None
@@ -76,6 +78,17 @@ def score_images(concepts: Concepts, seen: npt.NDArray[np.int64], sizes: Iterabl
             elif len(left := values[values != without]):
                 spread[row, column] = diversity_of(left - (left > without), size - 1)
     return right, spread
+
+
+def chance_levels(concepts: Concepts, sizes: Iterable[int]) -> npt.NDArray[np.float64]:
+    """Return the accuracy of images of which nothing is known, (N, A): 1 / n, (n - 1) / n of an excluded value, or NaN.
+
+    Args:
+        concepts: (N, A).
+        sizes: how many values each attribute has.
+    """
+    share = 1 / np.array(list(sizes))
+    return np.where(concepts == ANY, np.nan, np.where(excludes(concepts), 1 - share, share))
 
 
 def score_sym2img(
@@ -120,13 +133,14 @@ def score_sym2img(
     open_ones = ~np.isnan(spread).all(axis=1)
     excluding = excludes(concepts)
     some = excluding.any(axis=1)
-    chance = np.broadcast_to(1 - 1 / np.array(system.space.sizes), concepts.shape)
+    chance = chance_levels(concepts, system.space.sizes)
     without = [np.nanmean(np.where(excluding, each, np.nan)[some], axis=1) for each in (right, chance)]
     return ConceptScore(
         accuracy=float(np.nanmean(right, axis=1).mean()),
         diversity=float(np.nanmean(spread[open_ones], axis=1).mean()) if open_ones.any() else None,
         per_attribute={names[column]: float(np.nanmean(right[:, column])) for column in used},
         concepts=len(concepts),
+        chance=float(np.nanmean(chance, axis=1).mean()),
         excluded=float(without[0].mean()) if some.any() else None,
         excluded_chance=float(without[1].mean()) if some.any() else None,
     )
