@@ -28,6 +28,7 @@ from darla.common.artefact import CHECKPOINT, CONFIG
 from darla.common.checked_config import CheckedConfig, checked_arguments, checked_arguments_but, require_at_least_one
 from darla.common.files import read_json, save_tensors, write_bytes, write_json
 from darla.common.json_records import as_written, from_json
+from darla.common.speeds.meter import measuring
 from darla.envs.domains.value_codes import ANY
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData, Images
@@ -38,6 +39,7 @@ from darla.reports.tables.transfer import listed
 from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING, AttributeClassifier
 from darla.vision.concepts.learning.config import ConceptsConfig
 from darla.vision.concepts.learning.examples import Examples, draw_examples, exceptions, operands
+from darla.vision.concepts.learning.expected_time import JUDGE_LABEL, judge_parts, measure_parts
 from darla.vision.concepts.learning.load import KIND, load_concepts
 from darla.vision.concepts.learning.measures import (
     score_img2sym,
@@ -164,7 +166,7 @@ def train_judge(
     config = config or JudgeConfig()
     with _opened(data, out) as opened:
         space = space_of(opened)
-        record = {
+        record: dict[str, Any] = {
             "attributes": space.to_list(),
             "image_shape": list(opened.image_shape),
             "data": opened.digest if isinstance(opened, FrameSet) else opened.name,
@@ -176,14 +178,21 @@ def train_judge(
         folder = start_artefact(out, JUDGE, record)
         if is_complete(folder):
             return Artefact.load(folder, JUDGE)
-        whole = _labeled(opened, space, config.images + config.held_out, seed)
+        with measuring("judge", judge_parts(config.training, tuple(record["image_shape"]), config.images)):
+            whole = _labeled(opened, space, config.images + config.held_out, seed)
+            return _train_judge(config, space, record, whole, folder, seed)
+
+
+def _train_judge(
+    config: JudgeConfig, space: ConceptSpace, record: dict[str, Any], whole: Examples, folder: Path, seed: int
+) -> Artefact:
     count = len(whole.images) - min(config.held_out, len(whole.images) // 2)
     shape = record["image_shape"]
-    model = build_seeded(lambda: AttributeClassifier(space, tuple(shape)), seed_for(seed, "judge"))  # type: ignore[arg-type]
+    model = build_seeded(lambda: AttributeClassifier(space, tuple(shape)), seed_for(seed, "judge"))
     units = Units(np.arange(count)[:, None], {"values": whole.values[:count]})
     training = train_model(
         model, whole.images, config.training, folder / CHECKPOINT / "judge", seed_for(seed, "judged"), units=units,
-        label="judge",
+        label=JUDGE_LABEL,
     )  # fmt: skip
     save_tensors(folder / _MODEL, model.state_dict())
     write_json(folder / RESULTS, score_real_images(model, whole.images[count:], whole.values[count:]))
@@ -251,6 +260,27 @@ def score_concepts(
     folder = start_artefact(out, SCORES, record)
     if is_complete(folder):
         return Artefact.load(folder, SCORES)
+    parts = measure_parts(trained.config["see"], config.images, config.concepts, config.samples)
+    with measuring("measure concepts", parts) as meter:
+        meter.announce()
+        results = _measured(trained, judged, name, config, folder, seed)
+    write_json(folder / RESULTS, results)
+    write_bytes(folder / TABLE, table(results).encode())
+    inputs = {"concepts": trained.digest, "judge": judged.digest}
+    paths = {"run_path": os.path.relpath(trained.folder.resolve(), folder.resolve())}
+    seconds = time.monotonic() - started
+    return complete_artefact(folder, SCORES, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
+
+
+def _measured(
+    trained: Artefact,
+    judged: Artefact,
+    data: str | Path | Source,
+    config: ConceptScoresConfig,
+    folder: Path,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what `scores.json` has."""
     system, classifier = load_concepts(trained), load_judge(judged)
     space = system.space
     with as_written(trained.folder / CONCEPTS):
@@ -271,20 +301,14 @@ def score_concepts(
                 stream = seed_for(seed, group, operator)
                 score = score_sym2img(system, classifier, np.stack(targets), config.images, stream, instructions=asked)
                 scores[f"{operator}, {group}"] = score.to_dict()
-    with _opened(name, folder) as opened:
+    with _opened(data, folder) as opened:
         images = _labeled(opened, space, 1000, seed_for(seed, "described"))
-    results = {
+    return {
         "sym2img": scores,
         "img2sym": score_img2sym(system, images, config.samples, seed),
         "judge": dict(accuracies),
         "ceiling": score_reconstructions(system, classifier, images),
     }
-    write_json(folder / RESULTS, results)
-    write_bytes(folder / TABLE, table(results).encode())
-    inputs = {"concepts": trained.digest, "judge": judged.digest}
-    paths = {"run_path": os.path.relpath(trained.folder.resolve(), folder.resolve())}
-    seconds = time.monotonic() - started
-    return complete_artefact(folder, SCORES, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
 
 
 @checked_arguments

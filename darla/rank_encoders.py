@@ -9,8 +9,10 @@ are compared latent by latent. Disentangled latents are similar across seeds; en
       ranking/     an artefact: selection.json, table.md, report.html, and the same as report.md with figures/
 """
 
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,10 @@ from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
-from darla.common.threads import check_workers
+from darla.common.speeds.meter import measuring
+from darla.common.speeds.records import Work, speeds_file, spread
+from darla.common.speeds.wording import Part, expect, sentence
+from darla.common.threads import available_cores, check_workers
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.frames.own_images import ImageOptions
 from darla.envs.image_data.factor_table import FactorTable, factor_table
@@ -42,6 +47,7 @@ from darla.reports.page import write_document
 from darla.reports.selection_page import Candidate, factors_table, ranking_table, selection_page, settings_table
 from darla.vision import SeeConfig, VisionModel, encode_frames, load, metrics, presets
 from darla.vision.encoders.encode import batches, posterior_of
+from darla.vision.encoders.expected_time import dae_parts, see_parts
 from darla.vision.metrics.scores.udr import METHODS
 from darla.vision.models.registry import model_info
 
@@ -103,7 +109,9 @@ def select(
     with only_one(out):
         labeled = _labeled(frame_set)
         watch = (_MONITORED,) if labeled is not None else ()
-        run_jobs(_jobs(frame_set, out, configs, folders, watch), workers, out / "logs")
+        jobs = _jobs(frame_set, out, configs, folders, watch)
+        _announce(jobs, workers, len(frame_set), watch, len(folders))
+        run_jobs(jobs, workers, out / "logs")
         encoders = {key: Artefact.load(folder, "encoder") for key, folder in folders.items()}
         record = {
             "frames": frame_set.digest,
@@ -113,11 +121,12 @@ def select(
         folder = start_artefact(out / "ranking", KIND, record)
         if is_complete(folder):
             return Artefact.load(folder, KIND)
-        candidates = [
-            each
-            for name, config in configs.items()
-            for each in _candidates(name, config, seeds, folders, frame_set, labeled)
-        ]
+        with measuring("rank encoders", _ranking_parts(len(folders))):
+            candidates = [
+                each
+                for name, config in configs.items()
+                for each in _candidates(name, config, seeds, folders, frame_set, labeled)
+            ]
         candidates.sort(key=lambda candidate: -getattr(candidate, ranking))
         _write(candidates, folder, ranking, labeled.names if labeled is not None else (), frame_set, encoders.values())
         inputs = {f"{name}-s{seed}": encoder.digest for (name, seed), encoder in encoders.items()}
@@ -153,6 +162,26 @@ def _jobs(
         cost = float(config.training.steps * config.training.batch_size)
         jobs[folder] = Job(f"encoder {name}, seed {seed}", folder, see, arguments, needs, cost)
     return list(jobs.values())
+
+
+def _announce(jobs: Sequence[Job], workers: int | None, frames: int, watch: Sequence[str], encoders: int) -> None:
+    """Print how long it will take to train the encoders that are not there yet, and to rank all of them."""
+    if speeds_file() is None:
+        return
+    side_by_side = min(workers or available_cores(), len(jobs))
+    parts: list[Part] = []
+    for job in jobs:
+        if not is_complete(job.folder):
+            config: SeeConfig = job.arguments["config"]
+            training = see_parts(config, None, frames=frames, watch=watch, jobs=side_by_side) if job.work is see else \
+                       dae_parts(config, None, frames=frames, jobs=side_by_side)  # fmt: skip
+            parts += [replace(part, label=f"{job.label}{'' if part.label else ', probes'}") for part in training]
+    if line := sentence("select", expect([*parts, *_ranking_parts(encoders)], side_by_side)):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _ranking_parts(encoders: int) -> list[Part]:
+    return [Part(Work("select", "run", {"encoders": str(encoders)}, spread()), 1)]
 
 
 def _same_denoiser(one: SeeConfig, other: SeeConfig) -> bool:

@@ -54,11 +54,14 @@ from darla.common.artefact import CHECKPOINT
 from darla.common.checked_config import CheckedConfig, require_at_least_one
 from darla.common.csv_rows import read_rows, write_rows
 from darla.common.files import load_tensors, save_tensors, write_bytes, write_json
+from darla.common.speeds.meter import measuring
+from darla.common.speeds.records import Work, spread
+from darla.common.speeds.wording import Part
 from darla.envs.domains.domain import Domain
 from darla.envs.domains.value_codes import ANY
 from darla.envs.image_data.rooms import Rooms
 from darla.envs.room_search.domains import SOURCE, TARGET, leak_of_target
-from darla.envs.room_search.search import ROOMS, Layouts, Searches, draw_layout
+from darla.envs.room_search.search import ROOMS, YAWS, Layouts, Searches, draw_layout
 from darla.envs.worlds.room_search import ROOM_SEARCH
 from darla.evaluation.bootstrap import bootstrap, compare
 from darla.reports.tables.concepts import markdown, success_rows
@@ -69,6 +72,7 @@ from darla.vision.concepts.operators import EXCEPT, PAPER_OPERATORS
 from darla.vision.concepts.space import Concepts, ConceptSpace
 from darla.vision.concepts.system import ConceptSystem
 from darla.vision.encoders.encode import encode_images
+from darla.vision.encoders.expected_time import encoder_facts
 from darla.vision.encoders.traversals import grid, write_png
 
 if TYPE_CHECKING:
@@ -165,7 +169,8 @@ def follow(
     texts = {name: texts[name] for name in dict(asked)}
     write_json(folder / INSTRUCTIONS, texts)
     known = {name: read_instructions(system, each) for name, each in texts.items()}
-    with closing(Rooms()) as rooms:
+    parts = _parts(config, source.config["see"], asked, folder)
+    with measuring("follow instructions", parts), closing(Rooms()) as rooms:
         trained = _encoded(system, known[_TRAINED], SOURCE, config.searches, seed, "train", folder, rooms)
         trials = [
             _Trial(name, domain, known[name],
@@ -188,6 +193,43 @@ def follow(
     paths = {"run_path": os.path.relpath(source.folder.resolve(), folder.resolve())}
     seconds = time.monotonic() - started
     return complete_artefact(folder, KIND, record, seed=seed, inputs=inputs, wall_seconds=seconds, paths=paths)
+
+
+def _parts(
+    config: FollowConfig, see: Mapping[str, Any], asked: Sequence[tuple[str, Domain]], folder: Path
+) -> list[Part]:
+    """Return what is left to do: rooms are encoded, policies trained and tried."""
+    searches = {("train", SOURCE.name): config.searches}
+    searches |= {(name, domain.name): config.evaluated for name, domain in asked}
+    encode = Work("concepts", "image", {"of": "rooms", **encoder_facts(see)}, spread())
+    parts = [
+        Part(encode, count * ROOMS * YAWS, _encoding(name, domain))
+        for (name, domain), count in searches.items()
+        if not _codes_file(folder, name, domain).exists()
+    ]
+    policies = [(told, number) for told in config.told for number in range(config.seeds)]
+    for told, number in policies:
+        if not _rows_file(folder, told, number).exists():
+            learn = Work("concepts", "step", {"of": "follow", "told": told, **encoder_facts(see)}, spread())
+            parts.append(Part(learn, config.steps, _policy_label(told, number)))
+    tried = {"of": "follow", "searches": str(config.evaluated * len(asked)), "policies": str(len(policies))}
+    return [*parts, Part(Work("concepts", "run", tried, spread()), 1)]
+
+
+def _codes_file(folder: Path, name: str, domain: str) -> Path:
+    return folder / CHECKPOINT / f"{name.replace(' ', '-')}-{domain}.safetensors"
+
+
+def _rows_file(folder: Path, told: str, number: int) -> Path:
+    return folder / CHECKPOINT / f"{told}-{number}.csv"
+
+
+def _encoding(name: str, domain: str) -> str:
+    return f"encode {name}, {domain}"
+
+
+def _policy_label(told: str, number: int) -> str:
+    return f"{told} {number}"
 
 
 def draw_instructions(space: ConceptSpace, pairs: int, seed: int) -> dict[str, list[str]]:
@@ -272,9 +314,9 @@ def _encoded(
 ) -> EncodedSearches:  # fmt: skip
     """Draw searches, and encode what is to be seen in them, once."""
     layouts, numbers = draw_searches(domain, instructions, count, seed_for(seed, name))
-    file = folder / CHECKPOINT / f"{name.replace(' ', '-')}-{domain.name}.safetensors"
+    file = _codes_file(folder, name, domain.name)
     if not file.exists():
-        codes = encode_searches(system.vision, layouts, rooms, f"encode {name}, {domain.name}")
+        codes = encode_searches(system.vision, layouts, rooms, _encoding(name, domain.name))
         save_tensors(file, {"codes": torch.from_numpy(codes)})
     return EncodedSearches(layouts, numbers, load_tensors(file)["codes"].numpy())
 
@@ -284,11 +326,10 @@ def _policy_rows(
     instructions: Instructions, trials: Sequence[_Trial],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train a policy, unless it is there, and return the episodes that it is tried in."""
-    place, file = folder / POLICIES / f"{told}-{number}", folder / CHECKPOINT / f"{told}-{number}.csv"
+    place, file = folder / POLICIES / f"{told}-{number}", _rows_file(folder, told, number)
     if not file.exists():
-        policy = learn_to_follow(
-            trained, instructions, told, config.steps, seed_for(seed, "policy", number), place, f"{told} {number}"
-        )
+        label, stream = _policy_label(told, number), seed_for(seed, "policy", number)
+        policy = learn_to_follow(trained, instructions, told, config.steps, stream, place, label)
         rows = []
         for trial in trials:
             stream = seed_for(seed, "evaluation", trial.name, trial.domain.name)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from made_up_run import METHODS, make_transfer, usual_level
 
-from darla.analysis.study_scores import study_rows
 from darla.analysis.encoder_correlation import CorrelationResult, EncoderRecord
+from darla.analysis.study_scores import study_rows
 from darla.common import InputError
 from darla.evaluation.score_types import ALL_TARGETS, TransferScores
 from darla.reports.data import ReportData, TransferData

@@ -46,7 +46,7 @@ def see_parts(
         facts["features"] = settings_of(config.to_dict()["dae"])
     if watch:
         facts["watch"] = " ".join(sorted(watch))
-    return _parts(SEE_LABEL, facts, config.training, image_shape, frames, processes, jobs, on_any_device)
+    return training_parts("see", SEE_LABEL, facts, config.training, image_shape, frames, processes, jobs, on_any_device)
 
 
 def dae_parts(
@@ -60,19 +60,34 @@ def dae_parts(
 ) -> list[Part]:
     """Return the parts of training a denoising autoencoder; see `see_parts`."""
     facts = {"encoder": f"dae {settings_of(config.to_dict()['dae'])}"}
-    return _parts(DAE_LABEL, facts, config.dae_training, image_shape, frames, processes, jobs, on_any_device)
+    training = config.dae_training
+    return training_parts("see", DAE_LABEL, facts, training, image_shape, frames, processes, jobs, on_any_device)
 
 
-def _parts(
+def training_parts(
+    stage: str,
     label: str,
     facts: dict[str, str],
     training: TrainingConfig,
     image_shape: tuple[int, ...] | None,
-    frames: int | None,
-    processes: int,
-    jobs: int | None,
-    on_any_device: bool,
+    frames: int | None = None,
+    processes: int = 1,
+    jobs: int | None = None,
+    on_any_device: bool = False,
 ) -> list[Part]:
+    """Return the steps of a training, and what is done beside them.
+
+    Args:
+        stage: that it is a part of.
+        label: of the `Progress` that counts its steps.
+        facts: what decides how fast a step is, device and batch aside.
+        training: its settings.
+        image_shape: as of `see_parts`, and likewise what follows.
+        frames: see there.
+        processes: see there.
+        jobs: see there.
+        on_any_device: see there.
+    """
     if not on_any_device:
         precision = DevicePrecision.choose(training.precision, training.device)
         facts |= {"device": device_name(precision.device), "numbers": str(precision.reduced or torch.float32)}
@@ -82,5 +97,5 @@ def _parts(
     threads = torch.get_num_threads() if jobs is None else 1
     how = spread(jobs, threads=threads, processes=processes)
     # Probes, features of all images, pictures: once, and longer for more frames.
-    rest = Work("see", "run", {**facts, "of": label}, how if frames is None else {**how, "frames": str(frames)})
-    return [Part(Work("see", "step", facts, how), training.steps, label), Part(rest, 1)]
+    rest = Work(stage, "run", {**facts, "of": label}, how if frames is None else {**how, "frames": str(frames)})
+    return [Part(Work(stage, "step", facts, how), training.steps, label), Part(rest, 1)]

@@ -9,6 +9,7 @@ import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
+from darla.common.files import make_folder
 from darla.common.tracking.repeater import Repeater
 from darla.common.tracking.trackers import Cell, Picture
 
@@ -24,9 +25,13 @@ class EventWriter(SummaryWriter):
         purge_step: events from this step on, of an interrupted run, are hidden.
         repeater: to the tracker; None without one.
         prefix: of the names that the tracker gets.
+
+    Raises:
+        InputError: the folder cannot be made.
     """
 
     def __init__(self, folder: Path, purge_step: int | None, repeater: Repeater | None, prefix: str = "") -> None:
+        make_folder(folder)  # TensorBoard's own error does not say what to do
         super().__init__(str(folder), purge_step=purge_step)
         self._folder, self._repeater, self._prefix = folder, repeater, prefix
 

@@ -8,7 +8,7 @@ from darla.common.progress import duration
 from darla.evaluation.score_types import RANDOM, TransferScores, algorithm_label
 from darla.evaluation.transfer_config import TransferConfig
 from darla.evaluation.transfer_files import TRANSFER
-from darla.reports.data import ReportData, TransferData
+from darla.reports.data import TransferData
 from darla.reports.document import Block, Bullets, Cell, Code, Collapsible, Section, Table, Text
 from darla.reports.tables.transfer import LEAKS, count, leak_table
 

@@ -108,11 +108,9 @@ def who_learned(result: CorrelationResult, data: ReportData) -> str:
     if not played or all(played):
         return ""
     if not any(played):
-        return "**No policy on these encoders beats random play in the source: these ranks say nothing about transfer.**"
-    return (
-        f"On {played.count(False)} of the {len(played)} encoders no policy beats random play in the source; where these "
-        "rank says nothing about transfer."
-    )
+        return "**No policy on these encoders beats random play in the source: the ranks say nothing about transfer.**"
+    few = f"{played.count(False)} of the {len(played)} encoders"
+    return f"On {few} no policy beats random play in the source; where these rank says nothing about transfer."
 
 
 def _correlation(artefact: Artefact, data: ReportData) -> Sequence[Block]:

@@ -1,6 +1,7 @@
 """Learning concepts: from an encoder and images with known attributes to an artefact of kind `concepts`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT
 from darla.common.csv_rows import write_numbers
 from darla.common.files import save_tensors, write_json
+from darla.common.speeds.meter import measuring
 from darla.envs.domains.value_codes import ANY, any_but
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_data.ground_truth import GroundTruthData
@@ -34,6 +36,7 @@ from darla.vision.concepts.learning.examples import (
     split_concepts,
     sub_concepts,
 )
+from darla.vision.concepts.learning.expected_time import OPERATORS_LABEL, concepts_parts
 from darla.vision.concepts.learning.load import KIND, RECOMBINATOR, SYMBOLS, VISION, build_symbols
 from darla.vision.concepts.operators import EXCEPT, OPERATORS
 from darla.vision.concepts.recombination import Recombinator
@@ -98,6 +101,19 @@ def train_concepts(
     out = start_artefact(out, KIND, record)
     if is_complete(out):
         return Artefact.load(out, KIND)
+    with measuring("learn concepts", concepts_parts(config, record["see"], tuple(record["image_shape"]))):
+        return _train(config, source, data, space, record, out, seed)
+
+
+def _train(
+    config: ConceptsConfig,
+    source: Artefact,
+    data: FrameSet | GroundTruthData,
+    space: ConceptSpace,
+    record: dict[str, Any],
+    out: Path,
+    seed: int,
+) -> Artefact:
     vision = load(source, config.trained.device)
     _check(vision, data, source)
     unseen = np.stack([space.parse(text) for text in config.unseen]) if config.unseen else None
@@ -130,7 +146,7 @@ def train_concepts(
         out / CHECKPOINT / "operators",
         seed_for(seed, "operator training"),
         units=_recombined(space, split, examples, numbers, model, seed),
-        label="operators",
+        label=OPERATORS_LABEL,
     )
     if isinstance(model, SCAN):
         save_tensors(out / VISION, vision.state_dict())
