@@ -52,6 +52,8 @@ from darla.vision.metrics.scores.udr import METHODS
 from darla.vision.models.registry import model_info
 
 KIND = "selection"
+SETTINGS, SEEDS = ("beta-1", "beta-4"), (0, 1, 2)
+"""What is compared if nothing is named."""
 RESULT, TABLE = "selection.json", "table.md"
 _ROWS = 2048
 """Frames on which latents of two models are compared; the paper uses 1,000."""
@@ -69,9 +71,9 @@ _SCORED = 6000
 def select(
     frames: Source,
     out: Path | str,
-    settings: Mapping[str, SeeConfig] | Sequence[str] = ("beta-1", "beta-4"),
+    settings: Mapping[str, SeeConfig] | Sequence[str] = SETTINGS,
     *,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] = SEEDS,
     ranking: str = "lasso",
     workers: int | None = None,
     images: ImageOptions | None = None,

@@ -80,6 +80,32 @@ def _transfer(default: Any) -> str:
     return ""
 
 
+def _select(_: Any) -> str:
+    from darla.rank_encoders import SEEDS, SETTINGS
+    from darla.vision import presets
+    from darla.vision.encoders.expected_time import see_parts
+
+    speeds, cores = kept(), available_cores()
+    each = [see_parts(presets.encoder(name), None, jobs=cores, on_any_device=True) for name in SETTINGS]
+    expected = expect([part for parts in each for part in parts] * len(SEEDS), cores, speeds)
+    return _text(f"of {len(SETTINGS) * len(SEEDS)} encoders, {' and '.join(SETTINGS)}", expected)
+
+
+def _concepts(_: Any) -> str:
+    from darla.vision.concepts.learning.config import ConceptsConfig
+    from darla.vision.concepts.learning.expected_time import concepts_parts
+
+    parts = concepts_parts(ConceptsConfig(), None, None, on_any_device=True)
+    return _text("with the defaults", expect(parts))
+
+
+def _judge(_: Any) -> str:
+    from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING
+    from darla.vision.concepts.learning.expected_time import judge_parts
+
+    return _text("with the defaults", expect(judge_parts(JUDGE_TRAINING, None, None, on_any_device=True)))
+
+
 def _metrics(_: Any) -> str:
     from darla.vision.metrics.config import MetricsConfig
     from darla.vision.metrics.names import metric_names
@@ -127,6 +153,9 @@ _OF: Mapping[str, Callable[[Any], str]] = {
     "act": _act,
     "transfer": _transfer,
     "metrics": _metrics,
+    "select": _select,
+    "concepts train": _concepts,
+    "concepts judge": _judge,
     "report": _report,
     "demo": _demo,
     "study run": _study,

@@ -12,18 +12,25 @@ from darla.common.jobs.order import makespan
 from darla.common.jobs.scheduler import Job
 from darla.common.speeds.records import VARIABLE, Work, keep, kept, spread
 from darla.common.speeds.wording import Part
+from darla.common.threads import available_cores
 from darla.envs import tasks
 from darla.envs.frames.collect import CollectConfig
 from darla.envs.frames.expected_time import collect_parts
 from darla.experiments.expected_time import study_time
 from darla.experiments.plan import plan
 from darla.experiments.study import Method, Study
+from darla.learn_concepts import ConceptScoresConfig, JudgeConfig, score_concepts, train_judge
 from darla.vision import SeeConfig, presets
+from darla.vision.concepts.learning.attribute_classifier import JUDGE_TRAINING
+from darla.vision.concepts.learning.config import ConceptsConfig
+from darla.vision.concepts.learning.expected_time import concepts_parts, judge_parts
 from darla.vision.encoders.expected_time import dae_parts, see_parts
 from darla.vision.metrics.config import MetricsConfig
+from darla.vision.training.config import TrainingConfig
 from darla.zero_shot import TransferConfig
 
 TASK = "grid-world"
+QUICK = TrainingConfig(steps=2, batch_size=8, log_every=2, checkpoint_every=2, precision="float32", device="cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -72,13 +79,21 @@ def test_every_stage_measures_itself_for_the_next_time(tmp_path: Path, capsys: p
             TASK, [agent], out / "transfer", TransferConfig(episodes=2, snapshot_eval_episodes=0, strip_frames=0)
         )
         darla.report(transfer, out / "report")
+        darla.select(frames, out / "select", {"a": see}, seeds=(0, 1), workers=1)
+        concepts = darla.associate(encoder, out / "concepts", ConceptsConfig(concepts=4, images=2, held_out=2,
+                                   training=QUICK, operators=QUICK))  # fmt: skip
+        judge = train_judge("sprites", out / "judge", JudgeConfig(images=20, held_out=10, training=QUICK))
+        score_concepts(concepts, judge, out / "scores", ConceptScoresConfig(images=2, concepts=2, samples=2))
         printed = capsys.readouterr().err
         lines = [line for line in printed.splitlines() if "measured on this machine" in line]
         assert [line.partition(":")[0] for line in lines] == [
-            "collect", "learn to see", "metrics", "learn to act", "zero-shot transfer", "report"
+            "collect", "learn to see", "metrics", "learn to act", "zero-shot transfer", "report", "select",
+            "learn concepts", "judge", "measure concepts",
         ]  # fmt: skip
         assert all(("this run measures it" in line) == (number == 0) for line in lines), printed
-    assert {speed.work.stage for speed in kept()} == {"collect", "see", "metrics", "act", "transfer", "report"}
+    assert {speed.work.stage for speed in kept()} == {
+        "collect", "see", "metrics", "act", "transfer", "report", "select", "concepts"
+    }  # fmt: skip
 
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -90,7 +105,17 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_help_says_how_long_the_defaults_take(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for verb in ("collect", "see", "act", "transfer", "metrics", "report"):
+    for verb in (
+        "collect",
+        "see",
+        "act",
+        "transfer",
+        "metrics",
+        "report",
+        "select",
+        "concepts train",
+        "concepts judge",
+    ):
         assert "Expected time: not measured on this machine yet; the first run measures it." in shown(capsys, verb)
     give(*frames_of("conjunction"))
     assert "Expected time of 40,000 frames of seek_avoid: about 13 minutes (40,000 frames at 50 a second, measured" in (
@@ -102,6 +127,15 @@ def test_help_says_how_long_the_defaults_take(
     give(dae_parts(config, (64, 64, 3), frames=100)[0], rate=20.0)
     assert "Expected time with these settings: about 16 minutes (" in shown(capsys, "see")
     assert "not measured on this machine yet" in shown(capsys, "see", "--preset", "beta-1")
+    give(*concepts_parts(ConceptsConfig(), {"model": "beta_vae", "vae": {}}, (64, 64, 3))[:2])
+    assert "Expected time with the defaults: about " in shown(capsys, "concepts train")
+    give(judge_parts(JUDGE_TRAINING, (64, 64, 3), 100)[0], rate=JUDGE_TRAINING.steps / 600)
+    assert "Expected time with the defaults: about 10 minutes (" in shown(capsys, "concepts judge")
+    for name in ("beta-1", "beta-4"):
+        beta = presets.encoder(name)
+        give(see_parts(beta, (64, 64, 3), frames=100, jobs=available_cores())[0], rate=beta.training.steps / 600)
+    minutes = round(60 / available_cores())
+    assert f"of 6 encoders, beta-1 and beta-4: about {minutes} minutes (" in shown(capsys, "select")
     monkeypatch.setenv(VARIABLE, "off")
     assert "Expected time" not in shown(capsys, "see")
 

@@ -14,25 +14,44 @@ OPERATORS_LABEL, JUDGE_LABEL = "operators", "judge"
 """Labels of the `Progress` that counts steps; those of a system have its method's name."""
 
 
-def concepts_parts(config: ConceptsConfig, see: Mapping[str, Any], image_shape: tuple[int, ...]) -> list[Part]:
+def concepts_parts(
+    config: ConceptsConfig,
+    see: Mapping[str, Any] | None,
+    image_shape: tuple[int, ...] | None,
+    *,
+    on_any_device: bool = False,
+) -> list[Part]:
     """Return the parts of learning concepts.
 
     Args:
         config: what to learn.
-        see: configuration of the encoder, as plain values.
-        image_shape: of its images.
+        see: configuration of the encoder, as plain values; None for any encoder.
+        image_shape: of its images; None for any.
+        on_any_device: whether a speed of any device and number format will do.
     """
+    encoder = {} if see is None else encoder_facts(see)
+    system = {"of": f"{config.method} {settings_of(asdict(config.objective))}", **encoder}
+    operators = {"of": OPERATORS_LABEL, **encoder}
     shown = config.concepts * config.images
-    system = {"of": f"{config.method} {settings_of(asdict(config.objective))}", **encoder_facts(see)}
-    steps, rest = training_parts("concepts", config.method, system, config.trained, image_shape, shown)
-    operators = {"of": "operators", **encoder_facts(see)}
-    second, _ = training_parts("concepts", OPERATORS_LABEL, operators, config.operators, image_shape, shown)
-    return [steps, second, rest]
+
+    def parts(label: str, facts: dict[str, str], training: TrainingConfig) -> list[Part]:
+        return training_parts("concepts", label, facts, training, image_shape, shown, on_any_device=on_any_device)
+
+    steps, rest = parts(config.method, system, config.trained)
+    return [steps, parts(OPERATORS_LABEL, operators, config.operators)[0], rest]
 
 
-def judge_parts(training: TrainingConfig, image_shape: tuple[int, ...], images: int) -> list[Part]:
-    """Return the parts of training a judge on a number of images of a shape (H, W, C)."""
-    return training_parts("concepts", JUDGE_LABEL, {"of": "judge"}, training, image_shape, images)
+def judge_parts(
+    training: TrainingConfig,
+    image_shape: tuple[int, ...] | None,
+    images: int | None,
+    *,
+    on_any_device: bool = False,
+) -> list[Part]:
+    """Return the parts of training a judge on a number of images of a shape (H, W, C); None is any."""
+    return training_parts(
+        "concepts", JUDGE_LABEL, {"of": JUDGE_LABEL}, training, image_shape, images, on_any_device=on_any_device
+    )
 
 
 def measure_parts(see: Mapping[str, Any], images: int, concepts: int, samples: int) -> list[Part]:
