@@ -4,6 +4,7 @@ Importing this registers darla's environments with Gymnasium and opens no graphi
 """
 
 from darla.envs.domains import tasks
+from darla.envs.domains.axes import axes_of, axes_task
 from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
 from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.env_setup import EnvSetup
@@ -39,6 +40,8 @@ __all__ = [
     "TransferTask",
     "Uniform",
     "World",
+    "axes_of",
+    "axes_task",
     "domain_from_dict",
     "leak_level",
     "make",

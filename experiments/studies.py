@@ -7,6 +7,7 @@ from typing import Literal
 
 from darla.agents.presets import SHORT_PPO
 from darla.common import InputError, unknown_name
+from darla.evaluation.transfer_config import Split
 from darla.experiments.baselines import METHODS, with_algorithm
 from darla.experiments.demos import DEMOS
 from darla.experiments.study import Method, Study
@@ -81,8 +82,33 @@ def _correlation(scale: Scale) -> Study:
     )
 
 
+def _axes(scale: Scale) -> Study:
+    """Return the study of which change of appearance breaks which method, one factor at a time."""
+    methods = [METHODS[name] for name in ("end-to-end", "hue", "pixel-loss", "darla")]
+    splits: tuple[Split, ...] = ("source", "target")
+    if scale == "full":
+        return Study(
+            "axes",
+            tuple(methods),
+            tasks=("axes",),
+            seeds=tuple(range(10)),
+            transfer=TransferConfig(n_envs=16, splits=splits, snapshot_eval_episodes=0, strip_frames=0),
+            about="which of 23 factors breaks which of four methods, one at a time; ten seeds, 80,000 steps",
+        )
+    return Study(
+        "axes",
+        tuple(_short_policy(_short_encoder(method, 5_000)) for method in methods),
+        tasks=("axes",),
+        seeds=(0, 1, 2),
+        frames=36_000,
+        env_steps=40_000,
+        transfer=TransferConfig(episodes=24, n_envs=8, splits=splits, snapshot_eval_episodes=0, strip_frames=0),
+        about="which of 23 factors breaks which of four methods, one at a time; three seeds, 40,000 steps",
+    )
+
+
 STUDIES: Mapping[str, Callable[[Scale], Study]] = MappingProxyType(
-    {"paper-table": _paper_table, "correlation": _correlation}
+    {"paper-table": _paper_table, "correlation": _correlation, "axes": _axes}
 )
 """By name; `named_study` adds the demonstrations, which have one scale only."""
 

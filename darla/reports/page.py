@@ -24,12 +24,14 @@ from darla.reports.figures.profiles import profile_figure
 from darla.reports.figures.scores import score_figure
 from darla.reports.html import to_html
 from darla.reports.markdown import to_markdown
+from darla.reports.sections.axes import axes_blocks
 from darla.reports.sections.concepts import concepts_opening, concepts_section
 from darla.reports.sections.learning_curves import curves_section
 from darla.reports.sections.opening import encoder_opening, opening
 from darla.reports.sections.protocol import protocol_section, provenance_section
 from darla.reports.sections.transfer_causes import causes_section
 from darla.reports.sections.vision import find_models, vision_section
+from darla.reports.tables.axes import find_axes
 from darla.reports.tables.paper import difference_table, return_table
 from darla.reports.tables.transfer import (
     aggregate_table,
@@ -76,6 +78,7 @@ def build_report(data: ReportData, films: Films = MappingProxyType({})) -> Docum
     sections = [
         _summary(transfers) if transfers else _encoder_summary(data),
         _per_task("Scores", transfers, _scores),
+        _per_task("One axis at a time", [each for each in transfers if find_axes(each)], axes_blocks),
         curves_section(data),
         _per_task(
             "Film strips",

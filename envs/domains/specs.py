@@ -111,6 +111,36 @@ def uncovered(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) 
     return tuple(small for small in _split(inner) if not any(_contains(factor, big, small) for big in outer))
 
 
+def apart(factor: Factor, specs: tuple[Spec, ...], distance: float) -> tuple[Spec, ...]:
+    """Return every value that is not allowed by `specs`, as few specs as possible.
+
+    Args:
+        factor: whose values these are.
+        specs: values, ranges and choices.
+        distance: of a number to the nearest allowed one, at least, in the factor's unit. A discrete factor has none.
+    """
+    values = _split(specs)
+    if factor.kind == "discrete":
+        others = tuple(choice for choice in factor.choices if choice not in values)
+        return (Choice(others),) if len(others) > 1 else others
+    taken = [(low - distance, high + distance) for low, high in map(_interval, values)]
+    first, last = factor.low, factor.high
+    if factor.kind == "circular":
+        # Around the circle from the start of what is taken first; what passes 1 is taken again at the beginning.
+        turned = [(low % 1.0, low % 1.0 + high - low) for low, high in taken]
+        first = min(turned)[0]
+        last = first + 1.0
+        taken = [(low + shift, high + shift) for low, high in turned for shift in (-1.0, 0.0)]
+    free: list[Spec] = []
+    reach = first
+    for low, high in [*sorted(taken), (last, last)]:
+        if min(low, last) - reach > _TOLERANCE:
+            turns = math.floor(reach) if factor.kind == "circular" else 0
+            free.append(Uniform(reach - turns, min(low, last) - turns))
+        reach = max(reach, high)
+    return tuple(free)
+
+
 def overlaps(factor: Factor, one: tuple[Spec, ...], other: tuple[Spec, ...]) -> bool:
     """Tell whether some value is allowed by both."""
     return any(_intersects(factor, left, right) for left in _split(one) for right in _split(other))

@@ -21,6 +21,12 @@ names:
     }
 
 `validation` is the source again if it is not given.
+
+In place of `targets`, `axes` makes a target for each factor of a world, in which it alone leaves the source's values
+(`darla.envs.domains.axes`). Nothing else is needed: the source then has every factor at its default, and D_U is
+everything that the world can look like.
+
+    {"name": "one at a time", "world": "seek_avoid", "axes": {"factors": ["wall_hue", "floor_hue"], "pairs": true}}
 """
 
 from collections.abc import Mapping
@@ -32,13 +38,18 @@ from darla.common.artefact import first_not_finite
 from darla.common.checked_config import checked_arguments
 from darla.common.files import read_json
 from darla.envs import WORLDS, AnyDomain, TransferTask, domain_from_dict, tasks
+from darla.envs.domains.axes import axes_task
 from darla.envs.domains.env_setup import SETUP_PARTS
 
 _NEEDED = ("name", "unlabeled", "source", "targets")
-_OPTIONAL = ("world", "validation", "selection", "about")
+_OPTIONAL = ("world", "validation", "selection", "axes", "about")
 _SHARED = ("env_id", *SETUP_PARTS)
 """What may stand beside the name, for all domains of environments."""
 _OF_WORLDS = ("name", "world", "components")
+_AXES = ("factors", "pairs", "distance")
+"""Parts of `axes`; `true` stands for an object without any."""
+_WITH_AXES = ("name", "world", "axes", "source", "unlabeled", "about")
+_LISTED = ", ".join(_WITH_AXES)
 
 
 def find_task(task: TransferTask | Path | str) -> TransferTask:
@@ -73,8 +84,10 @@ def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> Tran
     """
     if not isinstance(data, Mapping):
         raise InputError(f"{where} holds {type(data).__name__}, but a task is an object with {', '.join(_NEEDED)}")
-    if missing := [part for part in _NEEDED if part not in data]:
-        raise InputError(f"{where} has no {missing[0]!r}, but a task needs {', '.join(_NEEDED)}")
+    needed = ("name", "world") if "axes" in data else _NEEDED
+    if missing := [part for part in needed if part not in data]:
+        kind = "a task of axes" if "axes" in data else "a task"
+        raise InputError(f"{where} has no {missing[0]!r}, but {kind} needs {', '.join(needed)}")
     for part in data:
         if part not in (*_NEEDED, *_OPTIONAL, *_SHARED):
             raise unknown_name(f"part of the task in {where}:", str(part), (*_NEEDED, *_OPTIONAL, *_SHARED))
@@ -82,6 +95,8 @@ def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> Tran
         raise InputError(f"{where}: the name of a task is {data['name']!r}, but must be text")
     if (wrong := first_not_finite(data)) is not None:
         raise InputError(f"{where}: {wrong[0]} is {wrong[1]}, but must be finite")
+    if "axes" in data:
+        return _axes_task(data, where)
     if not isinstance(data["targets"], Mapping):
         raise InputError(f"{where}: targets must be an object with a domain for each name")
     selection, shared = data.get("selection"), {part: data[part] for part in ("world", *_SHARED) if part in data}
@@ -100,6 +115,33 @@ def task_from_dict(data: Any, where: str = "the data", folder: str = "") -> Tran
         domain("selection", selection) if selection else None,
         str(data.get("about", "")),
     )
+
+
+def _axes_task(data: Mapping[str, Any], where: str) -> TransferTask:
+    """Build a task with a target for each factor of a world."""
+    for part in data:
+        if part not in _WITH_AXES:
+            raise InputError(f"{where}: {part!r} would be ignored beside 'axes', with which a task has {_LISTED}")
+    given = {} if data["axes"] is True else data["axes"]
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where}: axes is {given!r}, but must be true, or an object with {', '.join(_AXES)}")
+    for part in given:
+        if part not in _AXES:
+            raise unknown_name(f"part of the axes in {where}:", str(part), _AXES)
+    for part in ("factors", "pairs"):
+        value = given.get(part, [])
+        if not isinstance(value, list) and not (part == "pairs" and isinstance(value, bool)):
+            raise InputError(f"{where}: {part} of the axes is {value!r}, but must be a list of names"
+                             f"{' of two factors each, or true' if part == 'pairs' else ''}")  # fmt: skip
+    shared = {"world": data["world"]}
+    domains: dict[str, Any] = {}
+    for role in ("source", "unlabeled"):
+        if role in data:
+            domains[role] = _domain(role, _mapping(role, data[role], shared, where), where, "")
+    try:
+        return axes_task(data["world"], name=data["name"], about=str(data.get("about", "")), **given, **domains)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _domain(role: str, data: Mapping[str, Any], where: str, folder: str) -> AnyDomain:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from darla.common import InputError, unknown_name
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.domains.env_domain import EnvDomain
-from darla.envs.domains.specs import overlaps, uncovered
+from darla.envs.domains.specs import Spec, overlaps, uncovered
 
 T = TypeVar("T")
 Leak = Literal["none", "visual", "conjunction", "full"]
@@ -124,11 +124,23 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
     source, unlabeled, space = task.source, task.unlabeled, goal.world.space
     if source.contains(goal):
         return "full"
-    new = {name: uncovered(factor, source.support(name), goal.support(name)) for name, factor in space.items()}
-    if not any(new.values()):
+    new = new_values(source, goal)
+    if not new:
         return "conjunction"
     in_unlabeled = any(overlaps(space[name], unlabeled.support(name), values) for name, values in new.items())
     return "visual" if in_unlabeled else "none"
+
+
+def new_values(source: Domain, target: Domain) -> dict[str, tuple[Spec, ...]]:
+    """Return by factor what a target has and no context of the source has; only the factors of which there is some.
+
+    Args:
+        source: a domain.
+        target: another domain of its world.
+    """
+    new = {name: uncovered(factor, source.support(name), target.support(name))
+           for name, factor in target.world.space.items()}  # fmt: skip
+    return {name: values for name, values in new.items() if values}
 
 
 def _mixture(name: str, domains: tuple[AnyDomain, ...]) -> AnyDomain:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from darla.envs.domains.axes import axes_task
 from darla.envs.domains.domain import Component, Domain
 from darla.envs.domains.specs import Choice, Uniform
 from darla.envs.domains.tasks import TASKS
@@ -124,5 +125,12 @@ for _task in (
         "from one room, the only one that the policy is trained in, to rooms of other hues",
     ),
     _sim2sim(),
+    # Without a tint in the source, the hue of a tint could leave it and nothing would be seen of that.
+    axes_task(
+        SEEK_AVOID,
+        _domain("source", {"tint_strength": 0.2}),
+        name="axes",
+        about="one of the 23 factors at a time leaves the source's values; D_U has every value of each",
+    ),
 ):
     TASKS.register(_task.name)(_task)

@@ -65,6 +65,7 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
         "car-racing": {"visual", "none"},
         "grid-world": {"none"},
         "two-squares": {"none"},
+        "axes": {"visual"},
     }
 
 

@@ -16,7 +16,7 @@ from darla.experiments.run_study import run_study
 from darla.experiments.studies import SCALES, STUDIES, named_study
 
 
-@pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0)])
+@pytest.mark.parametrize(("name", "hours"), [("paper-table", 2.0), ("correlation", 3.0), ("axes", 1.0)])
 def test_a_small_study_fits_two_cores(name: str, hours: float) -> None:
     study = named_study(name, "small")
     work = plan(study, Path("runs"))
@@ -56,6 +56,37 @@ def test_encoders_of_the_correlation_differ_in_all_that_may_matter() -> None:
     assert len({see.dae.hue_prob for see in seen if see.vae.needs_dae}) > 1
     assert study.correlates
     assert len(study.seeds) > 1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_axes_are_those_of_four_methods(scale: str) -> None:
+    study = named_study("axes", scale)
+    names = [method.name for method in study.methods]
+    assert names == ["end to end", "end to end, other hues", "β-VAE, β = 4", "DARLA"]
+    assert study.baseline == "end to end"
+    assert study.tasks == ("axes",)
+    assert len(study.seeds) == (10 if scale == "full" else 3)
+
+
+@pytest.mark.slow
+def test_the_study_of_axes_writes_which_axis_breaks_which_method(tmp_path: Path) -> None:
+    study = named_study("axes")
+    short = replace(study.methods[0].act, env_steps=1_024, settings=demos.demo_study("tiny").methods[0].act.settings)
+    result = run_study(
+        replace(
+            study,
+            methods=(replace(study.methods[0], act=short),),
+            seeds=(0,),
+            env_steps=1_024,
+            transfer=replace(study.transfer, episodes=1, n_envs=1, resamples=100),
+        ),
+        tmp_path,
+        workers=1,
+    )
+    page = (result.report.folder / "report.md").read_text()
+    assert "## One axis at a time" in page
+    assert list((result.report.folder / "figures").glob("*axes-axes.png"))
+    assert "camera_jitter (leak: visual)" in result.table
 
 
 def test_a_method_is_trained_as_long_at_one_scale_as_its_rivals() -> None:

@@ -8,7 +8,15 @@ from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import RANDOM, Estimate, MethodScores, ScoredDomain, TransferScores
 from darla.reports.document import Cell, Table
 from darla.reports.tables.study_summary import MethodSummary, summary_sentence
-from darla.reports.tables.transfer import leak_notes, number, percent, random_notes, reports_success, return_digits
+from darla.reports.tables.transfer import (
+    leak_notes,
+    number,
+    percent,
+    random_notes,
+    reports_success,
+    return_digits,
+    upright,
+)
 
 
 def study_table(transfers: Mapping[str, Artefact]) -> str:
@@ -56,7 +64,7 @@ def _task_table(scores: TransferScores) -> Table:
         tuple(map(Cell, (method.method, *_cells(method, shown, scores.beats_random(method)))))
         for method in scores.methods
     ]
-    return Table(scores.task, tuple(map(Cell, header)), tuple(rows))
+    return upright(Table(scores.task, tuple(map(Cell, header)), tuple(rows)), scores)
 
 
 def _heading(domain: ScoredDomain) -> str:

@@ -32,6 +32,8 @@ LEAKS = {
     "full": "the policy was trained in these very contexts: nothing is transferred",
 }
 """What each leak level means."""
+_MOST_COLUMNS = 8
+"""Domains side by side in a table."""
 _TRAINED_IN = {
     "source": "another source",
     "unlabeled": "the unlabeled domain D_U",
@@ -125,7 +127,12 @@ def score_table(scores: TransferScores) -> Table:
         rows.append(tuple(row))
     caption = "Return per episode and share of successful episodes" if succeeds else "Return per episode"
     notes = (_episodes(scores), *random_notes(scores), *_few_seeds_notes(scores))
-    return Table(f"{caption}, task {scores.task}", tuple(header), tuple(rows), notes)
+    return upright(Table(f"{caption}, task {scores.task}", tuple(header), tuple(rows), notes), scores)
+
+
+def upright(table: Table, scores: TransferScores) -> Table:
+    """Return a table of methods by domains, its domains as rows where there are too many for columns."""
+    return table.transposed() if len(scores.domains) > _MOST_COLUMNS else table
 
 
 def random_notes(scores: TransferScores) -> tuple[str, ...]:
@@ -163,7 +170,7 @@ def success_table(scores: TransferScores) -> Table | None:
         tuple(rows),
         (note,) if single_policy else (),
     )
-    return _marked(table, scores)
+    return marked(upright(table, scores), scores)
 
 
 def comparison_table(scores: TransferScores) -> Table | None:
@@ -211,7 +218,7 @@ def comparison_table(scores: TransferScores) -> Table | None:
         runs = count(independent, "independent run")
         notes.append(f"No p-values: with {runs} a permutation test cannot reach 0.05, however large the effect.")
     table = Table(f"Against {baseline}, task {scores.task}", tuple(header), tuple(rows), tuple(notes), labels=2)
-    return _marked(table, scores)
+    return marked(table, scores)
 
 
 def ratio_of(scores: TransferScores, entry: BaselineComparison) -> Estimate | None:
@@ -258,7 +265,7 @@ def aggregate_table(scores: TransferScores) -> Table | None:
     )
     header = (Cell("method"), *map(Cell, names.values()), *((Cell("success"),) if succeeds else ()))
     where = "over all targets" if len(scores.targets) > 1 else f"in {scores.targets[0]}"
-    return _marked(Table(f"Normalized score {where}, task {scores.task}", header, tuple(rows), (note,)), scores)
+    return marked(Table(f"Normalized score {where}, task {scores.task}", header, tuple(rows), (note,)), scores)
 
 
 def leak_notes(scores: TransferScores) -> tuple[str, ...]:
@@ -426,7 +433,7 @@ def _episodes(scores: TransferScores) -> str:
     )
 
 
-def _marked(table: Table, scores: TransferScores) -> Table:
+def marked(table: Table, scores: TransferScores) -> Table:
     """Return a table with what † means below it, if it has one."""
     marked = any("†" in cell.detail for row in table.rows for cell in row)
     return replace(table, notes=(*table.notes, _too_narrow(scores))) if marked else table
