@@ -1,6 +1,6 @@
 """One axis at a time: what each method keeps of its source return when one factor leaves the source's values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,7 @@ def axes_table(axes: Axes) -> Table:
     return marked(Table(caption, tuple(header), tuple(rows), _notes(axes)), scores)
 
 
-def _notes(axes: Axes) -> Sequence[str]:
+def _notes(axes: Axes) -> tuple[str, ...]:
     if not axes.has_retention:
         return ()
     single = any(len(method.seeds) == 1 for method in axes.learned)
