@@ -9,7 +9,7 @@ from darla.envs.domains.domain import AnyDomain, Domain, domain_from_dict
 from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.env_setup import EnvSetup
 from darla.envs.domains.factor_space import Context, Factor, FactorSpace
-from darla.envs.domains.specs import Choice, Uniform
+from darla.envs.domains.specs import Choice, Given, Uniform
 from darla.envs.domains.tasks import TransferTask, leak_level
 from darla.envs.domains.world import WORLDS, Fact, World, register_world
 from darla.envs.make_env import make
@@ -37,6 +37,7 @@ __all__ = [
     "Fact",
     "Factor",
     "FactorSpace",
+    "Given",
     "TransferTask",
     "Uniform",
     "World",

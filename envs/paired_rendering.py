@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darla.common import InputError, rng_for, seed_for
+from darla.envs.domains.dependence import Component, draw_component
 from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.domains.factor_space import Context
 from darla.envs.domains.specs import covers
@@ -93,10 +94,17 @@ def contexts_of_one_state(source: Domain, target: Domain, seed: int, number: int
     space, content = source.world.space, source.world.content
     target_context = target.sample(rng_for(seed, "target looks", number))
     shared = {name: target_context[name] for name in content}
-    matching = [
-        part
-        for part in source.components
-        if all(covers(space[name], (part.get(name, space[name].default),), (shared[name],)) for name in content)
-    ]
+    rng = rng_for(seed, "source looks", number)
+
+    def allows(part: Component) -> bool:
+        return all(covers(space[name], (part.get(name, space[name].default),), (shared[name],)) for name in content)
+
+    if source.dependences:
+        # Without dependences and with their probabilities: content may go together with looks.
+        weighted = [(weight, part) for weight, part in source.parts if allows(part)] or source.parts
+        weights = np.array([weight for weight, _ in weighted])
+        chosen = weighted[int(rng.choice(len(weighted), p=weights / weights.sum()))][1]
+        return Context(space, draw_component(space, {**chosen, **shared}, rng)), target_context
+    matching = [part for part in source.components if allows(part)]
     looks = Domain("looks", tuple({**part, **shared} for part in matching or source.components), world=source.world)
-    return looks.sample(rng_for(seed, "source looks", number)), target_context
+    return looks.sample(rng), target_context

@@ -75,9 +75,15 @@ def axes_task(
         world.space[factor_name]  # an unknown one is answered with the closest
     if factors is not None and len(set(factors)) < len(factors):
         raise InputError(f"factors are {', '.join(factors)}, but each is named once")
-    away = {}
+    away: dict[str, tuple[Spec, ...]] = {}
     for factor_name, factor in world.space.items():
         if (factors is None and _may_leave(factor, source)) or factor_name in (factors or ()):
+            for other, given in source.dependences:
+                if given.factor == factor_name:
+                    raise InputError(
+                        f"factor {factor_name!r} cannot leave the source's values alone, since {other!r} goes together "
+                        "with it there; name the factors without it"
+                    )
             away[factor_name] = _away(factor, source, distance)
     if not away:
         raise InputError(f"the source {source.name!r} has every value of every factor, so there is nowhere to go")

@@ -1,25 +1,37 @@
 """A domain: a set or a distribution of contexts, as data.
 
-A domain of a world is a mixture of components; a component says for each factor one value, a range, or a choice, and
-factors that it does not name keep their default. That form can be sampled, written to JSON, and compared with another
-domain factor by factor, which is how the leak level of a result is computed instead of declared. Any other Gymnasium
-environment makes a domain by its id and keyword arguments (`darla.envs.domains.env_domain`).
+A domain of a world is a mixture of components; a component says for each factor one value, a range, a choice, or which
+other factor it goes together with, and factors that it does not name keep their default. That form can be sampled,
+written to JSON, and compared with another domain factor by factor, which is how the leak level of a result is computed
+instead of declared. Any other Gymnasium environment makes a domain by its id and keyword arguments
+(`darla.envs.domains.env_domain`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from darla.common import InputError
+from darla.envs.domains.dependence import (
+    Component,
+    Weighted,
+    check_component,
+    deviation,
+    draw_component,
+    without_dependences,
+)
 from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.factor_space import Context, Value
-from darla.envs.domains.specs import Spec, check_spec, covers, draw, spec_from_json, spec_to_json
+from darla.envs.domains.specs import Given, Spec, covers, spec_from_json, spec_to_json, split
 from darla.envs.domains.world import World, world_named
 
-Component = Mapping[str, Spec]
+_ROUNDING = 1e-9
+"""Differences between two probabilities below this are those of their sums."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +56,7 @@ class Domain:
         object.__setattr__(self, "world", world)
         if not self.components:
             raise InputError(f"domain {self.name!r} has no component, but needs at least one")
-        checked = tuple(
-            MappingProxyType({name: check_spec(world.space[name], part[name]) for name in part})
-            for part in self.components
-        )
+        checked = tuple(MappingProxyType(check_component(world.space, part)) for part in self.components)
         object.__setattr__(self, "components", checked)
 
     def __hash__(self) -> int:
@@ -68,11 +77,23 @@ class Domain:
 
     def sample_within(self, component: Component, rng: np.random.Generator) -> Context:
         """Draw a context of one component."""
-        values: dict[str, Value] = {}
-        for name in self.world.space:  # in a fixed order, so that the draw does not depend on how it was written
-            if name in component:
-                values[name] = draw(component[name], rng)
-        return Context(self.world.space, values)
+        return Context(self.world.space, draw_component(self.world.space, component, rng))
+
+    @cached_property
+    def parts(self) -> Weighted:
+        """What the domain is made of: components without dependences, each with its probability."""
+        share = 1.0 / len(self.components)
+        return tuple(
+            (share * weight, plain)
+            for part in self.components
+            for weight, plain in without_dependences(self.world.space, part)
+        )
+
+    @property
+    def dependences(self) -> tuple[tuple[str, Given], ...]:
+        """Every factor that goes together with another, and how."""
+        found = [(name, spec) for part in self.components for name, spec in part.items() if isinstance(spec, Given)]
+        return tuple(dict.fromkeys(found))
 
     def component_of(self, context: Mapping[str, Value]) -> int:
         """Return the number of the first component that allows a context.
@@ -81,14 +102,31 @@ class Domain:
             InputError: none does.
         """
         for number, part in enumerate(self.components):
-            if self._allows(part, context):
+            if any(self._allows(plain, context) for _, plain in without_dependences(self.world.space, part)):
                 return number
         raise InputError(f"domain {self.name!r} has no component that allows the context {dict(context)!r}")
 
     def contains(self, other: "Domain") -> bool:
-        """Tell whether each component of another domain allows nothing that a component of this one does not allow."""
+        """Tell whether each component of another domain allows nothing that a component of this one does not allow.
+
+        Where factors go together, each of their values counts as a component.
+        """
+        joint = {each for name, given in self.dependences for each in (name, given.factor)}
         return self.world == other.world and all(
-            any(self._allows(outer, inner) for outer in self.components) for inner in other.components
+            any(self._allows(outer, inner) for _, outer in self.parts)
+            for _, part in other.parts
+            for inner in _by_value(part, joint)
+        )
+
+    def goes_otherwise(self, other: "Domain") -> bool:
+        """Tell whether in another domain factors depart more often from what they go together with in this one.
+
+        They do not where every component of the other is one of this domain's.
+        """
+        space = self.world.space
+        return not all(part in self.components for part in other.components) and any(
+            deviation(space, other.parts, name, given) > deviation(space, self.parts, name, given) + _ROUNDING
+            for name, given in self.dependences
         )
 
     def _allows(self, outer: Component, inner: Component) -> bool:
@@ -101,7 +139,8 @@ class Domain:
     def with_looks(self, count: int, rng: np.random.Generator) -> "Domain":
         """Return a domain of `count` looks drawn from this one, each a component.
 
-        A look is a value of every factor but those that decide which objects exist (`World.content`).
+        A look is a value of every factor but those that decide which objects exist (`World.content`) and go together
+        with none.
 
         Raises:
             InputError: `count` is below 1.
@@ -112,14 +151,15 @@ class Domain:
         for _ in range(count):
             part = self.sample_component(rng)
             values = self.sample_within(part, rng)
-            content = {name: part[name] for name in self.world.content if name in part}
+            joint = {each for name, spec in part.items() if isinstance(spec, Given) for each in (name, spec.factor)}
+            content = {name: part[name] for name in self.world.content if name in part and name not in joint}
             components.append({**{name: values[name] for name in self.world.space}, **content})
         return Domain(self.name, tuple(components), world=self.world)
 
     def support(self, name: str) -> tuple[Spec, ...]:
-        """Return what the factor `name` can be, component by component."""
+        """Return what the factor `name` can be, component by component; without dependences."""
         default = self.world.space[name].default
-        return tuple(part.get(name, default) for part in self.components)
+        return tuple(part.get(name, default) for _, part in self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the domain as plain data; `from_dict` reads it back."""
@@ -149,6 +189,13 @@ class Domain:
     def of(cls, context: Context, world: World, name: str = "one context") -> "Domain":
         """Return the domain that holds one context."""
         return cls(name, (context.to_dict(),), world=world)
+
+
+def _by_value(part: Component, names: set[str]) -> list[Component]:
+    """Return a component for every combination of the values that these factors can choose from."""
+    chosen = [name for name in part if name in names]
+    values = product(*(split((part[name],)) for name in chosen))
+    return [{**part, **dict(zip(chosen, combination, strict=True))} for combination in values]
 
 
 def _rebuild(name: str, components: tuple[Component, ...], world: World) -> Domain:

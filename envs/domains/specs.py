@@ -1,4 +1,7 @@
-"""What a domain says about one factor: a value, a range or a choice; and how two such sets of values compare."""
+"""What a domain says about one factor: a value, a range, a choice, or that it goes together with another.
+
+And how two sets of values compare.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from darla.common import InputError
+from darla.common import InputError, unknown_name
 from darla.envs.domains.factor_space import Factor, Value
 
 _TOLERANCE = 1e-6
@@ -29,7 +32,24 @@ class Choice:
     values: tuple[Value, ...]
 
 
-Spec = Uniform | Choice | Value
+@dataclass(frozen=True)
+class Given:
+    """A factor that goes together with another one.
+
+    With probability `strength` it is drawn from the case of the value that the other has; else from one of all cases,
+    each equally likely. With two equally likely values and two cases that are values, too, `strength` is the
+    correlation of the two.
+    """
+
+    factor: str
+    """The other factor; in the same component it has a value or a choice of values."""
+    cases: tuple[tuple[Value, "Spec"], ...]
+    """What goes with each value of the other: a value, a range or a choice."""
+    strength: float = 1.0
+    """1: the case follows from the other's value; 0: both are independent."""
+
+
+Spec = Uniform | Choice | Given | Value
 
 
 def check_spec(factor: Factor, spec: Spec) -> Spec:
@@ -39,6 +59,13 @@ def check_spec(factor: Factor, spec: Spec) -> Spec:
         InputError: a value outside the factor's bounds, an empty choice or an empty range.
     """
     name = factor.name
+    if isinstance(spec, Given):
+        # That the cases fit the other factor is checked with the component (`dependence`).
+        if not spec.cases:
+            raise InputError(f"factor {name!r} depends on {spec.factor!r}, but has no case")
+        if not 0.0 <= spec.strength <= 1.0:
+            raise InputError(f"factor {name!r} has strength {spec.strength}, but it must be from 0 to 1")
+        return spec
     if isinstance(spec, Choice):
         if not spec.values:
             raise InputError(f"factor {name!r} has an empty choice, but needs at least one value")
@@ -57,7 +84,8 @@ def check_spec(factor: Factor, spec: Spec) -> Spec:
 
 
 def draw(spec: Spec, rng: np.random.Generator) -> Value:
-    """Draw a value."""
+    """Draw a value of anything but a dependence, whose value follows from another factor's."""
+    assert not isinstance(spec, Given), spec
     if isinstance(spec, Uniform):
         return float(rng.uniform(spec.low, spec.high))
     if isinstance(spec, Choice):
@@ -71,6 +99,12 @@ def spec_to_json(spec: Spec) -> Any:
         return {"uniform": [spec.low, spec.high]}
     if isinstance(spec, Choice):
         return {"choice": list(spec.values)}
+    if isinstance(spec, Given):
+        cases: Any = [[value, spec_to_json(case)] for value, case in spec.cases]
+        if all(isinstance(value, str) for value, _ in spec.cases):
+            cases = dict(cases)
+        strength = {} if spec.strength == 1.0 else {"strength": spec.strength}
+        return {"given": spec.factor, "cases": cases, **strength}
     return spec
 
 
@@ -78,7 +112,7 @@ def spec_from_json(data: Any) -> Spec:
     """Build a spec from what `spec_to_json` returned.
 
     Raises:
-        InputError: an object that is neither a range nor a choice.
+        InputError: an object that is neither a range, nor a choice, nor a dependence.
     """
     if isinstance(data, Mapping):
         if set(data) == {"uniform"}:
@@ -90,11 +124,36 @@ def spec_from_json(data: Any) -> Spec:
             if not isinstance(data["choice"], list | tuple):
                 raise InputError(f"{dict(data)!r} is not a choice: 'choice' needs a list of values")
             return Choice(tuple(data["choice"]))
+        if "given" in data:
+            return _given(data)
         raise InputError(
-            f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}"
+            f"{dict(data)!r} is not a range or a choice: use {{'uniform': [low, high]}} or {{'choice': [...]}}, or "
+            "{'given': factor, 'cases': {...}} for a factor that goes together with another"
         )
     value: Spec = data
     return value
+
+
+def _given(data: Mapping[str, Any]) -> Given:
+    """Build a dependence from plain data; cases are an object, or a list of pairs where the values are numbers."""
+    for name in data:
+        if name not in ("given", "cases", "strength"):
+            raise unknown_name("part of a dependence:", str(name), ("given", "cases", "strength"))
+    cases, strength = data.get("cases"), data.get("strength", 1.0)
+    pairs = list(cases.items()) if isinstance(cases, Mapping) else cases
+    if (
+        not isinstance(data["given"], str)
+        or not isinstance(pairs, list)
+        or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs)
+        or any(isinstance(value, list | Mapping) for value, _ in pairs)
+    ):
+        raise InputError(
+            f"{dict(data)!r} is not a dependence: 'given' is the name of a factor, and 'cases' has what goes with each "
+            "of its values, {value: ...} or [[value, ...], ...]"
+        )
+    if not _is_finite(strength):
+        raise InputError(f"{dict(data)!r} is not a dependence: its strength must be a number from 0 to 1")
+    return Given(data["given"], tuple((value, spec_from_json(case)) for value, case in pairs), float(strength))
 
 
 def _is_finite(number: Any) -> bool:
@@ -108,7 +167,7 @@ def covers(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> 
 
 def uncovered(factor: Factor, outer: tuple[Spec, ...], inner: tuple[Spec, ...]) -> tuple[Spec, ...]:
     """Return the values and ranges of `inner` that `outer` does not allow, or does not allow in full."""
-    return tuple(small for small in _split(inner) if not any(_contains(factor, big, small) for big in outer))
+    return tuple(small for small in split(inner) if not any(_contains(factor, big, small) for big in outer))
 
 
 def apart(factor: Factor, specs: tuple[Spec, ...], distance: float) -> tuple[Spec, ...]:
@@ -119,7 +178,7 @@ def apart(factor: Factor, specs: tuple[Spec, ...], distance: float) -> tuple[Spe
         specs: values, ranges and choices.
         distance: of a number to the nearest allowed one, at least, in the factor's unit. A discrete factor has none.
     """
-    values = _split(specs)
+    values = split(specs)
     if factor.kind == "discrete":
         others = tuple(choice for choice in factor.choices if choice not in values)
         return (Choice(others),) if len(others) > 1 else others
@@ -143,10 +202,10 @@ def apart(factor: Factor, specs: tuple[Spec, ...], distance: float) -> tuple[Spe
 
 def overlaps(factor: Factor, one: tuple[Spec, ...], other: tuple[Spec, ...]) -> bool:
     """Tell whether some value is allowed by both."""
-    return any(_intersects(factor, left, right) for left in _split(one) for right in _split(other))
+    return any(_intersects(factor, left, right) for left in split(one) for right in split(other))
 
 
-def _split(specs: tuple[Spec, ...]) -> list[Spec]:
+def split(specs: tuple[Spec, ...]) -> list[Spec]:
     """Take choices apart into their values."""
     return [value for spec in specs for value in (spec.values if isinstance(spec, Choice) else (spec,))]
 

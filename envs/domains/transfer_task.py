@@ -11,7 +11,7 @@ from darla.envs.domains.env_domain import EnvDomain
 from darla.envs.domains.specs import Spec, overlaps, uncovered
 
 T = TypeVar("T")
-Leak = Literal["none", "visual", "conjunction", "full"]
+Leak = Literal["none", "visual", "conjunction", "correlation", "full"]
 TrainDomain = Literal["source", "unlabeled", "targets"]
 """Where a policy is trained: in D_S; in D_U (domain randomization); or in all targets (an upper bound)."""
 TRAIN_DOMAINS: tuple[TrainDomain, ...] = ("source", "unlabeled", "targets")
@@ -98,6 +98,7 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
     """Return how much of a target encoder and policy were trained on.
 
     - `full`: the policy was trained in every context of the target.
+    - `correlation`: it was, too, but factors that go together in training depart more often from that in the target.
     - `conjunction`: it was trained with every value of every factor there, but not with the combination.
     - `visual`: some values are new to the policy, and at least some of these are in D_U.
     - `none`: some values are new to the policy, and none of these is in D_U.
@@ -123,7 +124,7 @@ def leak_level(task: TransferTask, target: str, train_domain: str = "source") ->
     assert isinstance(task.unlabeled, Domain)
     source, unlabeled, space = task.source, task.unlabeled, goal.world.space
     if source.contains(goal):
-        return "full"
+        return "correlation" if source.goes_otherwise(goal) else "full"
     new = new_values(source, goal)
     if not new:
         return "conjunction"

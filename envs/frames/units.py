@@ -66,11 +66,17 @@ def group_plan(domain: AnyDomain | GroundTruthData, size: int, factors: Sequence
         rest_ratio: how many times as many groups of the rest there are as of each factor.
 
     Raises:
-        InputError: the domain has no factors or cannot show one state in several contexts, or a named factor does not
-            vary.
+        InputError: the domain has no factors, has some that go together, or cannot show one state in several contexts,
+            or a named factor does not vary.
     """
     if isinstance(domain, AnyDomain):
-        varying = _varying(_paired(domain, "group"))
+        paired = _paired(domain, "group")
+        for name, given in paired.dependences:
+            raise InputError(
+                f"one factor cannot vary alone in domain {domain.name!r}, since {name!r} goes together with "
+                f"{given.factor!r}; groups need a domain without dependences"
+            )
+        varying = _varying(paired)
         has_rest = True
     else:
         varying = tuple(name for name, count in zip(domain.factor_names, domain.factor_sizes, strict=True) if count > 1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from darla.envs.domains.axes import axes_task
 from darla.envs.domains.domain import Component, Domain
-from darla.envs.domains.specs import Choice, Uniform
+from darla.envs.domains.specs import Choice, Given, Uniform
 from darla.envs.domains.tasks import TASKS
 from darla.envs.domains.transfer_task import TransferTask
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
@@ -39,6 +39,10 @@ _SELECTION = _domain(
     {"wall_hue": 0.17, "floor_hue": 0.33, "object_set": _BOTH},
 )
 
+
+_TOGETHER = 0.9
+"""Correlation of an object's tint with its kind in the source of `correlated`."""
+_TINTED: Component = {"tint_strength": 0.4}
 
 _ONE_ROOM: tuple[Component, ...] = ({**ROOM_1, "object_set": "A"}, {**ROOM_1, "object_set": "B"})
 
@@ -91,6 +95,33 @@ def _sim2sim() -> TransferTask:
     )
 
 
+_GREEN, _RED = 0.33, 0.0
+
+
+def _tints(good_of_a: float, bad_of_a: float) -> Component:
+    """Return tints of which each goes with one kind of object, the two of set B the other way round."""
+    good = Given("object_set", (("A", good_of_a), ("B", bad_of_a)), _TOGETHER)
+    bad = Given("object_set", (("A", bad_of_a), ("B", good_of_a)), _TOGETHER)
+    return {"object_set": _BOTH, "good_tint": good, "bad_tint": bad, **_TINTED}
+
+
+def _correlated() -> TransferTask:
+    either, every = Choice((_GREEN, _RED)), Uniform(0.0, 1.0)
+    together = {**ROOM_1, **_tints(_GREEN, _RED)}
+    targets = (
+        _domain("uncorrelated", {**ROOM_1, "object_set": _BOTH, "good_tint": either, "bad_tint": either, **_TINTED}),
+        _domain("reversed", {**ROOM_1, **_tints(_RED, _GREEN)}),
+    )
+    return TransferTask(
+        "correlated",
+        _domain("unlabeled", {**_COLORS, "good_tint": every, "bad_tint": every, **_TINTED}),
+        _domain("source", together),
+        _domain("validation", together),
+        {target.name: target for target in targets},
+        about="a tint that goes with each kind of object in the source, and with none or with another in the targets",
+    )
+
+
 for _task in (
     _hue_task(
         "conjunction",
@@ -125,6 +156,7 @@ for _task in (
         "from one room, the only one that the policy is trained in, to rooms of other hues",
     ),
     _sim2sim(),
+    _correlated(),
     # Without a tint in the source, the hue of a tint could leave it and nothing would be seen of that.
     axes_task(
         SEEK_AVOID,

@@ -66,6 +66,7 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
         "grid-world": {"none"},
         "two-squares": {"none"},
         "axes": {"visual"},
+        "correlated": {"correlation"},
     }
 
 
@@ -76,6 +77,8 @@ def test_no_target_context_is_ever_drawn_in_the_source() -> None:
         source = {task.source.sample(rng) for _ in range(200)}
         for target in task.targets.values():
             assert isinstance(target, Domain)
+            if leak_level(task, target.name) == "correlation":
+                continue  # its contexts are those of the source, which has them less often
             assert not source & {target.sample(rng) for _ in range(200)}
 
 

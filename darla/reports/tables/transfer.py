@@ -29,6 +29,7 @@ LEAKS = {
     "visual": "some factor values are new to the policy; the encoder was trained on some of them",
     UNKNOWN_LEAK: "some factor values are new to the policy; it is not known whether the encoder was trained on them",
     "conjunction": "the policy was trained on every factor value, but never on this combination",
+    "correlation": "the policy was trained in all of these contexts, but factors that went together do so less often",
     "full": "the policy was trained in these very contexts: nothing is transferred",
 }
 """What each leak level means."""
@@ -373,13 +374,21 @@ def _describe_component(component: Mapping[str, Any], world: str) -> str:
 def _describe_values(component: Mapping[str, Any]) -> str:
     factors = []
     for name, spec in component.items():
-        if isinstance(spec, Mapping):
-            low_high = spec.get("uniform")
-            value = "{:g} to {:g}".format(*low_high) if low_high else " or ".join(map(str, spec["choice"]))
-        else:
-            value = f"{spec:g}" if isinstance(spec, float) else str(spec)
-        factors.append(f"{name.replace('_', ' ')} {value}")
+        factors.append(f"{name.replace('_', ' ')} {_describe_spec(spec)}")
     return ", ".join(factors)
+
+
+def _describe_spec(spec: Any) -> str:
+    if not isinstance(spec, Mapping):
+        return f"{spec:g}" if isinstance(spec, float) else str(spec)
+    if "given" in spec:
+        cases = spec["cases"].items() if isinstance(spec["cases"], Mapping) else spec["cases"]
+        other, strength = spec["given"].replace("_", " "), spec.get("strength", 1.0)
+        with_each = "; ".join(f"{_describe_spec(case)} with {other} {_describe_spec(value)}" for value, case in cases)
+        return f"({with_each}{'' if strength == 1.0 else f'; strength {strength:g}'})"
+    if "uniform" in spec:
+        return "{:g} to {:g}".format(*spec["uniform"])
+    return " or ".join(map(str, spec["choice"]))
 
 
 def _heading(domain: ScoredDomain) -> Cell:
