@@ -12,7 +12,8 @@ from itertools import combinations, product
 
 from darla.common import InputError, unknown_name
 from darla.common.checked_config import checked_arguments
-from darla.envs.domains.domain import Component, Domain
+from darla.envs.domains.dependence import Component
+from darla.envs.domains.domain import Domain
 from darla.envs.domains.factor_space import Factor
 from darla.envs.domains.specs import Choice, Spec, Uniform, apart
 from darla.envs.domains.transfer_task import TransferTask, new_values

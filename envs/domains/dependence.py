@@ -112,9 +112,9 @@ def _checked_given(space: FactorSpace, name: str, given: Given, part: Component)
     for value in values:
         if sum(covers(other, (value,), (each,)) for each in values) > 1:
             raise InputError(f"factor {name!r} has two cases for {other.name} {value!r}, but needs one for each value")
-    for value in split((deciding,)):
-        if _case_or_none(other, canonical, value) is None:
-            raise InputError(f"factor {name!r} has no case for {other.name} {value!r}, which the component has")
+    for needed in split((deciding,)):
+        if _case_or_none(other, canonical, needed) is None:
+            raise InputError(f"factor {name!r} has no case for {other.name} {needed!r}, which the component has")
     return canonical
 
 

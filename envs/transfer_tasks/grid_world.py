@@ -1,6 +1,7 @@
 """The transfer tasks of the grid world, as data."""
 
-from darla.envs.domains.domain import Component, Domain
+from darla.envs.domains.dependence import Component
+from darla.envs.domains.domain import Domain
 from darla.envs.domains.tasks import TASKS
 from darla.envs.domains.transfer_task import TransferTask
 from darla.envs.domains.world import World

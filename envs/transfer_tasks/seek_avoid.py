@@ -3,7 +3,8 @@
 from typing import Any
 
 from darla.envs.domains.axes import axes_task
-from darla.envs.domains.domain import Component, Domain
+from darla.envs.domains.dependence import Component
+from darla.envs.domains.domain import Domain
 from darla.envs.domains.specs import Choice, Given, Uniform
 from darla.envs.domains.tasks import TASKS
 from darla.envs.domains.transfer_task import TransferTask
