@@ -15,6 +15,7 @@ from darla.envs.domains.world import WORLDS, Fact, World, register_world
 from darla.envs.make_env import make
 from darla.envs.registration import register
 from darla.envs.worlds.car_racing import CAR_RACING
+from darla.envs.worlds.control_suite import CONTROL_SUITE
 from darla.envs.worlds.grid_world import GRID_WORLD, TWO_SQUARES
 from darla.envs.worlds.room_search import ROOM_SEARCH
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
@@ -23,6 +24,7 @@ register()
 
 __all__ = [
     "CAR_RACING",
+    "CONTROL_SUITE",
     "GRID_WORLD",
     "ROOM_SEARCH",
     "SEEK_AVOID",

@@ -2,9 +2,11 @@
 
 import gymnasium
 
+from darla.envs.control_suite.tasks import TASKS
+
 
 def register() -> None:
-    """Register SeekAvoid, CarRacing, GridWorld, TwoSquares and RoomSearch, as `darla/NAME-v0`."""
+    """Register SeekAvoid, CarRacing, GridWorld, TwoSquares, RoomSearch and each control task, as `darla/NAME-v0`."""
     if "darla/SeekAvoid-v0" not in gymnasium.registry:
         # No TimeLimit: SeekAvoid truncates its own episodes, whose length depends on the size of the room.
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
@@ -20,3 +22,8 @@ def register() -> None:
     # No TimeLimit: it truncates its own episodes.
     if "darla/RoomSearch-v0" not in gymnasium.registry:
         gymnasium.register("darla/RoomSearch-v0", entry_point="darla.envs.room_search.env:RoomSearch")
+    # No TimeLimit: it truncates its own episodes.
+    for name, task in TASKS.items():
+        if task.env_id not in gymnasium.registry:
+            entry_point = "darla.envs.control_suite.env:ControlSuite"
+            gymnasium.register(task.env_id, entry_point=entry_point, kwargs={"task": name})

@@ -10,6 +10,7 @@ TRIED_EXTRAS: dict[str, tuple[str, ...]] = {
     "mlflow": ("-c", "import darla.common.tracking.mlflow_run"),
     "hub": ("-c", "import huggingface_hub; import darla.reports.push_run"),
     "car-racing": ("-m", "darla", "collect", "car-racing", "--frames", "200", "--out", "car-racing"),
+    "control": ("-m", "darla", "collect", "control/walker-walk/all", "--frames", "200", "--out", "control"),
 }
 """What Python is given to use an extra; one that is not named here is installed, and doctor and demo are run."""
 SHOWN = ("numpy", "gymnasium", "miniworld", "stable-baselines3", "triton", "minigrid", "highway-env", "crafter", "timm",

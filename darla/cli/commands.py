@@ -17,6 +17,7 @@ from darla.agents import ALGORITHMS, ActConfig
 from darla.agents import presets as agent_presets
 from darla.cli.command import Command, Track
 from darla.common import Artefact, InputError, unknown_name
+from darla.common.errors import folded
 from darla.common.graphics import require_graphics
 from darla.envs.domains import tasks
 from darla.envs.domains.task_files import find_task
@@ -35,7 +36,7 @@ def _listed(names: Iterable[str]) -> str:
 
 _FLAT = tyro.conf.arg(name="")
 """The options of a configuration stand beside the verb's own."""
-_TASKS = f"{_listed(tasks.names())}, or a JSON file that describes your own"
+_TASKS = f"{_listed(folded(tasks.names()))}, or a JSON file that describes your own"
 Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK", help=f"Transfer task: {_TASKS}.")]
 Frames = Annotated[
     tyro.conf.Positional[str],

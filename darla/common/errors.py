@@ -1,6 +1,7 @@
 """Errors that the command line prints as one sentence, without a traceback."""
 
 import difflib
+import math
 import sysconfig
 import traceback
 from collections.abc import Iterable
@@ -117,5 +118,27 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(repr(known) for known in names)
+    hint = f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(repr(known) for known in folded(names))
     return InputError(f"unknown {kind} {name!r}; {hint}")
+
+
+def folded(names: Iterable[str]) -> list[str]:
+    """Return names in their order, but one for a family of names with slashes: `control/{a,b}/{color,camera}`.
+
+    A family has a first part in common, and every combination of its other parts.
+    """
+    whole = list(names)
+    families: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    for name in whole:
+        first, *others = name.split("/")
+        families.setdefault((first, len(others)), []).append(tuple(others))
+    shown: dict[str, None] = {}
+    for name in whole:
+        first, *others = name.split("/")
+        members = families[first, len(others)]
+        choices = [list(dict.fromkeys(parts)) for parts in zip(*members, strict=True)]
+        if len(members) > 1 and len(set(members)) == math.prod(map(len, choices)):
+            groups = (parts[0] if len(parts) == 1 else f"{{{','.join(parts)}}}" for parts in choices)
+            name = "/".join((first, *groups))
+        shown[name] = None
+    return list(shown)

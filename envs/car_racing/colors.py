@@ -4,7 +4,6 @@ The names stand for the looks of LUSR's benchmark of visual transfer (Xing et al
 https://arxiv.org/abs/2102.05714; code: https://github.com/KarlXing/gym), as far as they are colors.
 """
 
-import colorsys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,9 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from darla.envs.domains.factor_space import Context
-
-Color = tuple[float, float, float]
-"""Red, green, blue in [0, 1]."""
+from darla.envs.hsv import Color, adjusted
 
 GRASS: Mapping[str, tuple[Color, Color]] = MappingProxyType(
     {
@@ -58,20 +55,6 @@ def palette(context: Context) -> Palette:
     road = adjusted(ROAD[context.name("road")], 0.0, context.number("road_brightness"))
     car = adjusted(CAR[context.name("car")], context.number("car_hue"), context.number("car_brightness"))
     return Palette(_bytes(ground), _bytes(patches), _bytes(road), car)
-
-
-def adjusted(color: Color, hue: float, brightness: float) -> Color:
-    """Turn a color around the color wheel and make it brighter or darker.
-
-    Args:
-        color: in RGB.
-        hue: added to its hue; a full turn is 1.
-        brightness: times its HSV value, of which at most 1 is left.
-    """
-    if hue == 0.0 and brightness == 1.0:
-        return color  # exactly: the way through HSV and back rounds
-    own_hue, saturation, value = colorsys.rgb_to_hsv(*color)
-    return colorsys.hsv_to_rgb((own_hue + hue) % 1.0, saturation, min(1.0, value * brightness))
 
 
 def _bytes(color: Color) -> Any:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from darla.common import InputError, rng_for, seed_for, unknown_name
+from darla.common.errors import folded
 
 
 def test_a_stream_depends_on_its_name_and_master_only() -> None:
@@ -32,6 +33,15 @@ def test_the_closest_name_is_offered() -> None:
         == "unknown model 'beta_va'; did you mean 'beta_vae'?"
     )
     assert str(unknown_name("model", "zzz", ["b", "a"])) == "unknown model 'zzz'; known: 'a', 'b'"
+
+
+def test_a_family_of_names_is_listed_as_one() -> None:
+    family = ["x/a/c", "x/a/d", "x/b/c", "x/b/d"]
+    assert folded(["y", *family, "z/a"]) == ["y", "x/{a,b}/{c,d}", "z/a"]
+    assert folded(family[:3]) == family[:3]  # x/b/d is missing
+    assert folded(["x/a/c", "x/a/d"]) == ["x/a/{c,d}"]
+    assert str(unknown_name("task", "zzzzzz", family)) == "unknown task 'zzzzzz'; known: 'x/{a,b}/{c,d}'"
+    assert str(unknown_name("task", "x/a/cd", family)).startswith("unknown task 'x/a/cd'; did you mean 'x/a/")
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "7", None, True, float("nan")])

@@ -18,10 +18,11 @@ from darla.agents import ActConfig, PPOSettings
 from darla.analysis.latent_drift import latent_drift
 from darla.common import InputError
 from darla.envs import CAR_RACING, Domain, EnvDomain, TransferTask, Uniform, leak_level, make, register_world, tasks
-from darla.envs.car_racing.colors import CAR, GRASS, ROAD, adjusted
+from darla.envs.car_racing.colors import CAR, GRASS, ROAD
 from darla.envs.car_racing.env import RecoloredCarRacing
 from darla.envs.frames.collect import CollectConfig, collect
 from darla.envs.frames.shards import FrameDrawer
+from darla.envs.hsv import adjusted
 from darla.envs.paired_rendering import render_pairs
 from darla.vision import SeeConfig
 from darla.zero_shot import TransferConfig

@@ -56,6 +56,9 @@ def test_leak_level_follows_from_the_contexts(unlabeled: dict, source: tuple, ta
 
 def test_leak_levels_of_the_builtin_tasks() -> None:
     levels = {name: {leak_level(tasks.get(name), aim) for aim in tasks.get(name).targets} for name in tasks.names()}
+    control = {name: levels.pop(name) for name in list(levels) if name.startswith("control/")}
+    assert len(control) == 6 * 4
+    assert all(each == {"visual"} for each in control.values())
     assert levels == {
         "conjunction": {"conjunction"},
         "recolor": {"visual"},

@@ -1,0 +1,1 @@
+"""Tasks of DeepMind's control suite from pixels, with colors, light, camera and background as factors."""
