@@ -50,5 +50,5 @@ def adjusted_pixels(pixels: npt.NDArray[np.uint8], hue: float, brightness: float
     # https://en.wikipedia.org/wiki/HSL_and_HSV#HSV_to_RGB_alternative
     turned = (np.array([5.0, 3.0, 1.0]) + (sixth + 6 * hue)[..., None]) % 6
     share = np.clip(np.minimum(turned, 4 - turned), 0.0, 1.0)
-    mixed = value[..., None] * (1 - saturation[..., None] * share)
+    mixed: npt.NDArray[Any] = value[..., None] * (1 - saturation[..., None] * share)
     return np.round(255 * mixed).astype(np.uint8)

@@ -88,7 +88,8 @@ class _Context:
     def switch_to(self) -> None:
         """Make this context current, and let pyglet know that its own is not."""
         self._opened.make_current()
-        if (pyglet_gl := sys.modules.get("pyglet.gl")) is not None:
+        pyglet_gl: Any = sys.modules.get("pyglet.gl")
+        if pyglet_gl is not None:
             pyglet_gl.current_context = None
 
     def _close(self) -> None:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from darla.common import InputError, unknown_name
 from darla.envs.control_suite.backgrounds import NUMBERS, PATTERNS
-from darla.envs.domains.domain import Component
+from darla.envs.domains.dependence import Component
 from darla.envs.domains.specs import Choice, Spec, Uniform
 
 EASY, MEDIUM, HARD = 0.1, 0.2, 0.3
