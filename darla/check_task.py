@@ -14,7 +14,7 @@ import gymnasium
 
 from darla.agents.vec_env.spaces import check_spaces
 from darla.common import InputError
-from darla.envs import AnyDomain, EnvDomain, TransferTask
+from darla.envs import AnyDomain, EnvDomain, TransferTask, Uniform
 from darla.envs.domains.task_files import find_task
 from darla.envs.image_size import SIDE_UNIT, encoders_read, readable_sizes
 from darla.envs.probe_env import STEPS, ProbedEnv, parts_of, probe_env
@@ -185,7 +185,13 @@ def _described(part: AnyDomain) -> str:
     if isinstance(part, EnvDomain):
         values = dict(part.values(0))
         return " ".join([str(values.pop("env_id")), *(f"{name}={value!r}" for name, value in values.items())])
-    return " ".join([part.world.env_id, *(f"{name}={value!r}" for name, value in part.components[0].items())])
+    return " ".join(
+        [part.world.env_id, *(f"{name}={_shown_spec(value)}" for name, value in part.components[0].items())]
+    )
+
+
+def _shown_spec(spec: object) -> str:
+    return f"{spec.low:g} to {spec.high:g}" if isinstance(spec, Uniform) else repr(spec)
 
 
 def _shown(probed: ProbedEnv) -> str:

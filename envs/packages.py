@@ -47,6 +47,8 @@ def _modules(env: gymnasium.Env[Any, Any]) -> Iterator[ModuleType]:
     Some environments import what they draw with only where they draw, as Gymnasium's do with pygame.
     """
     for layer in _layers(env):
+        # darla's own environments say what they are made of: their modules import more than that.
+        yield from (sys.modules[name] for name in getattr(type(layer), "made_of", ()) if name in sys.modules)
         for kind in type(layer).__mro__:
             module = sys.modules.get(kind.__module__)
             if module is None or kind.__module__.partition(".")[0] in {"darla", *sys.stdlib_module_names}:

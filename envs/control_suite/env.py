@@ -93,6 +93,8 @@ class ControlSuite(gymnasium.Env[Image, Action]):
 
     starts_anywhere = True
     """Whether `reset` takes the option `{"start": "anywhere"}`."""
+    made_of = ("dm_control", "mujoco")
+    """Modules that make its states and images; cards name their packages."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
         """Begin an episode.

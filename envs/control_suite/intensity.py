@@ -21,6 +21,8 @@ EASY, MEDIUM, HARD = 0.1, 0.2, 0.3
 """The levels of the Distracting Control Suite."""
 HIGHEST = 0.5
 """At which the camera's factors reach their bounds."""
+_DIGITS = 3
+"""Of the ends of ranges after the point, so that tables can show them whole."""
 
 
 def distracted(
@@ -50,19 +52,23 @@ def distracted(
     return tuple({name: spec for part in parts for name, spec in part.items()} for parts in product(*each))
 
 
+def _range(low: float, high: float) -> Uniform:
+    return Uniform(round(low, _DIGITS), round(high, _DIGITS))
+
+
 def _color(intensity: float, beyond: float, _: tuple[float, float]) -> tuple[Component, ...]:
     turn, least, brightness = _turn(intensity), _turn(beyond), 4 / 3 * intensity
-    hue, change = Uniform(1 - turn, 1 + turn), Uniform(1 - brightness, 1 + brightness)
+    hue, change = _range(1 - turn, 1 + turn), _range(1 - brightness, 1 + brightness)
     others: dict[str, Spec] = {
         "body_brightness": change,
         "ground_hue": hue,
         "ground_brightness": change,
         "sky_hue": hue,
         "sky_brightness": change,
-        "light_level": Uniform(1 - intensity, 1 + intensity),
-        "light_angle": Uniform(-150 * intensity, 150 * intensity),
+        "light_level": _range(1 - intensity, 1 + intensity),
+        "light_angle": _range(-150 * intensity, 150 * intensity),
     }
-    sides = (hue,) if beyond == 0 else (Uniform(1 - turn, 1 - least), Uniform(1 + least, 1 + turn))
+    sides = (hue,) if beyond == 0 else (_range(1 - turn, 1 - least), _range(1 + least, 1 + turn))
     return tuple({"body_hue": side, **others} for side in sides)
 
 
@@ -76,8 +82,8 @@ def _background(intensity: float, beyond: float, numbers: tuple[float, float]) -
         {
             "background": Choice(PATTERNS),
             "background_number": Uniform(*numbers),
-            "background_strength": Uniform(beyond / HARD, share),
-            "background_motion": Uniform(0.0, share),
+            "background_strength": _range(beyond / HARD, share),
+            "background_motion": _range(0.0, share),
         },
     )
 
@@ -85,11 +91,11 @@ def _background(intensity: float, beyond: float, numbers: tuple[float, float]) -
 def _camera(intensity: float, beyond: float, _: tuple[float, float]) -> tuple[Component, ...]:
     most, least = 90 * intensity, 90 * beyond
     others: dict[str, Spec] = {
-        "camera_elevation": Uniform(0.0, most),
-        "camera_roll": Uniform(-most, most),
-        "camera_distance": Uniform(1 - 0.5 * intensity, 1 + 1.5 * intensity),
+        "camera_elevation": _range(0.0, most),
+        "camera_roll": _range(-most, most),
+        "camera_distance": _range(1 - 0.5 * intensity, 1 + 1.5 * intensity),
     }
-    sides = (Uniform(-most, most),) if beyond == 0 else (Uniform(-most, -least), Uniform(least, most))
+    sides = (_range(-most, most),) if beyond == 0 else (_range(-most, -least), _range(least, most))
     return tuple({"camera_azimuth": side, **others} for side in sides)
 
 

@@ -3,6 +3,7 @@
 import functools
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ import gymnasium
 from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
+from darla.common.files import read_json
 from darla.envs import CONTROL_SUITE, Choice, Domain, Uniform, leak_level, make, tasks
 from darla.envs.control_suite.backgrounds import PATTERNS, Background
 from darla.envs.control_suite.env import ControlSuite
 from darla.envs.control_suite.graphics import suite
 from darla.envs.control_suite.intensity import HARD, KINDS, MEDIUM, distracted
 from darla.envs.control_suite.tasks import TASKS
+from darla.envs.packages import packages_of
 from darla.envs.paired_rendering import render_pairs
 from darla.envs.worlds.control_suite import SPACE
 
@@ -421,6 +424,13 @@ def test_one_state_is_rendered_in_the_looks_of_two_domains():
     assert len({state["ball_x"] for state in pairs.states}) == 4
 
 
+def test_a_card_names_the_simulator():
+    named = packages_of(shared("walker-walk"))
+    assert {name: named[name] for name in ("dm-control", "mujoco")} == {
+        name: metadata.version(name) for name in ("dm-control", "mujoco")
+    }
+
+
 def test_without_the_extra_one_sentence_says_what_to_install():
     program = (
         "import sys; sys.modules['dm_control'] = None\n"
@@ -459,3 +469,30 @@ def test_a_choice_of_the_renderer_is_left_to_the_user():
     first, last = ran.stdout.splitlines()
     assert last == "osmesa"
     assert first == "(64, 64, 3)" or "MUJOCO_GL is 'osmesa'" in first
+
+
+@pytest.mark.slow
+def test_every_stage_takes_it_from_the_command_line(tmp_path):
+    task, python = "control/cartpole-swingup/color", (sys.executable, "-m", "darla")
+    sac = "--preset sac --env-steps 260 --settings.learning-starts 60 --snapshots 1"
+    for words in (
+        f"check {task}",
+        f"collect {task} --frames 64 --shard-size 32 --out frames",
+        "see frames --preset tiny --out encoder",
+        f"act {task} --encoder encoder {sac} --frame-stack 3 --out codes",
+        f"act {task} --observation state {sac} --out state",
+        f"transfer {task} DARLA=codes truth=state --episodes 1 --n-envs 1 --snapshot-eval-episodes 1 --resamples 50"
+        " --out transfer",
+        "report transfer --out report",
+    ):
+        ran = subprocess.run([*python, *words.split()], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, (words, ran.stderr)
+    assert read_json(tmp_path / "frames" / "card.json")["versions"]["mujoco"] == metadata.version("mujoco")
+    rows = (tmp_path / "transfer" / "episodes.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} == {"random", "DARLA", "truth"}
+    assert len(list((tmp_path / "transfer" / "strips").glob("*.png"))) == 4
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert "World `cartpole_swingup`: a cart swings its pole up and keeps it there" in page
+    assert "license Apache-2.0 (dm_control)" in page
+    for word in ("SeekAvoid", "object", "room", "collect good"):
+        assert word not in page.replace("MiniWorld", "")
