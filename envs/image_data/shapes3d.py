@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from darla.common import InputError
+from darla.envs.image_data.hdf5_rows import HDF5Rows
 from darla.envs.image_data.stored_images import StoredImages, existing, kind_of
 
 _SOURCE = "https://github.com/google-deepmind/3d-shapes (3dshapes.h5)"
@@ -13,7 +14,7 @@ SIZES = (10, 10, 10, 8, 4, 15)
 
 
 def shapes3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> StoredImages:
-    """Open 3D Shapes: uint8 (N, 64, 64, 3), read from the file as they are asked for.
+    """Open 3D Shapes: uint8 (N, 64, 64, 3), read from the file as they are asked for, each of its chunks once.
 
     Args:
         path: the h5 file.
@@ -36,7 +37,9 @@ def shapes3d(path: Path | str, *, factor_sizes: Sequence[int] = SIZES) -> Stored
             raise InputError(
                 f"{path} is not 3D Shapes: an HDF5 file with 'images' is needed, and this one holds {', '.join(file)}"
             )
-        images = file["images"]
+        if not isinstance(file["images"], h5py.Dataset):
+            raise InputError(f"{path} is not 3D Shapes: its 'images' are a group, not an array")
+        images = HDF5Rows(file["images"], path)
     except OSError as error:
         raise InputError(f"{path} is not 3D Shapes: it is damaged: {error}") from error
     reopen = partial(shapes3d, path, factor_sizes=factor_sizes)

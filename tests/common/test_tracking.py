@@ -84,7 +84,7 @@ def scalars_of(tracker: str, folder: Path, store: Path) -> Scalars:
 
 
 def begin(folder: Path) -> Path:
-    return start_artefact(folder, "encoder", CONFIG)
+    return start_artefact(folder, "album", CONFIG)
 
 
 def test_each_tracker_gives_back_the_scalars_of_tensorboard(tracker: str, tmp_path: Path, store: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_resumed_stage_continues_its_run(tracker: str, tmp_path: Path, store: 
             time.sleep(1.1)  # the offline files of Weights & Biases are named by the second
     assert json.loads(note) == json.loads((folder / "tensorboard" / f"{tracker}.json").read_text())
     same(scalars_of(tracker, folder, store), {"train/loss": [(step, 1.0 / step) for step in (1, 2, 3, 4)]})
-    made = complete_artefact(folder, "encoder", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
+    made = complete_artefact(folder, "album", CONFIG, seed=0, inputs={}, wall_seconds=1.0)
     assert made.card["tracked"] == {tracker: json.loads(note)}
     assert Artefact.load(folder).digest == made.digest
 
@@ -158,7 +158,7 @@ def test_pictures_films_and_tables_are_in_the_store_of_mlflow(tmp_path: Path) ->
     run = client.get_run(run_id)
     assert run.info.run_name == "runs/encoder"
     assert run.data.params["vae.beta"] == "4.0"
-    assert run.data.tags["kind"] == "encoder"
+    assert run.data.tags["kind"] == "album"
     assert run.info.status == "FINISHED"
     table = client.load_table(run.info.experiment_id, "table.json", run_ids=[run_id])
     assert table["factor"].tolist() == ["hue", "kind"]
