@@ -17,6 +17,7 @@ from darla.envs.registration import register
 from darla.envs.worlds.car_racing import CAR_RACING
 from darla.envs.worlds.control_suite import CONTROL_SUITE
 from darla.envs.worlds.grid_world import GRID_WORLD, TWO_SQUARES
+from darla.envs.worlds.jaco import JACO
 from darla.envs.worlds.room_search import ROOM_SEARCH
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
@@ -26,6 +27,7 @@ __all__ = [
     "CAR_RACING",
     "CONTROL_SUITE",
     "GRID_WORLD",
+    "JACO",
     "ROOM_SEARCH",
     "SEEK_AVOID",
     "TWO_SQUARES",

@@ -6,7 +6,7 @@ from darla.envs.control_suite.tasks import TASKS
 
 
 def register() -> None:
-    """Register SeekAvoid, CarRacing, GridWorld, TwoSquares, RoomSearch and each control task, as `darla/NAME-v0`."""
+    """Register each environment as `darla/NAME-v0`, those of the control suite by the names of its tasks."""
     if "darla/SeekAvoid-v0" not in gymnasium.registry:
         # No TimeLimit: SeekAvoid truncates its own episodes, whose length depends on the size of the room.
         gymnasium.register("darla/SeekAvoid-v0", entry_point="darla.envs.seek_avoid.env:SeekAvoid")
@@ -27,3 +27,6 @@ def register() -> None:
         if task.env_id not in gymnasium.registry:
             entry_point = "darla.envs.control_suite.env:ControlSuite"
             gymnasium.register(task.env_id, entry_point=entry_point, kwargs={"task": name})
+    # No TimeLimit: it truncates its own episodes.
+    if "darla/JacoReach-v0" not in gymnasium.registry:
+        gymnasium.register("darla/JacoReach-v0", entry_point="darla.envs.jaco.env:JacoReach")

@@ -1,4 +1,4 @@
-"""MuJoCo, and the process's one OpenGL context that the control suite is drawn in.
+"""MuJoCo, and the process's one OpenGL context that the tasks of dm_control are drawn in.
 
 MuJoCo draws through EGL, which needs no display, unless the environment variable MUJOCO_GL says otherwise. The context
 is made current before each drawing, and pyglet is told, so that MiniWorld's environments can be drawn in between.
@@ -23,7 +23,7 @@ _BEFORE = 4
 """Major version of MuJoCo that dm_control 1.0 cannot read the models of, though it allows it."""
 
 
-def _load() -> tuple[Any, Any]:
+def _load() -> tuple[Any, Any, Any, Any]:
     try:
         import mujoco
 
@@ -32,14 +32,15 @@ def _load() -> tuple[Any, Any]:
                 f"mujoco {mujoco.__version__} is installed, but dm_control's tasks need one below {_BEFORE}:"
                 f" pip install 'mujoco<{_BEFORE}'"
             )
-        from dm_control import suite
+        from dm_control import manipulation, suite
+        from dm_control.composer import Environment
     except ModuleNotFoundError as error:
         raise InputError(
             "the control suite needs dm_control and mujoco; pip install 'darla[control]' brings them"
         ) from error
     except (ImportError, AttributeError, RuntimeError) as error:  # what PyOpenGL and MuJoCo raise without libraries
         raise _unavailable(error) from error
-    return mujoco, suite
+    return mujoco, suite, manipulation, Environment
 
 
 def _unavailable(error: BaseException) -> InputError:
@@ -50,9 +51,11 @@ def _unavailable(error: BaseException) -> InputError:
     )
 
 
-mujoco, suite = _load()
-# The cheetah's model is written in a form that MuJoCo calls deprecated each time; nobody who runs it can change that.
-logging.getLogger("absl").addFilter(lambda record: "'settotalmass' is deprecated" not in record.getMessage())
+mujoco, suite, manipulation, Environment = _load()
+# Warnings that nobody who runs these tasks can do anything about: the cheetah's model is written in a form that MuJoCo
+# calls deprecated each time, and the Jaco arm's start is searched for by trials, some of which fail.
+_OF_NO_USE = ("'settotalmass' is deprecated", "Failed to converge after")
+logging.getLogger("absl").addFilter(lambda record: not any(part in record.getMessage() for part in _OF_NO_USE))
 
 
 class _Closable(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from darla.envs.control_suite.graphics import mujoco
-from darla.envs.control_suite.tasks import SuiteTask
+from darla.envs.control_suite.tasks import Scene
 from darla.envs.domains.factor_space import Context
 from darla.envs.hsv import adjusted, adjusted_pixels
 
@@ -16,12 +16,15 @@ class Looks:
 
     Args:
         model: MuJoCo's model that is drawn; a copy of the one that moves.
-        task: which it is.
+        scene: what is where in it.
     """
 
-    def __init__(self, model: Any, task: SuiteTask) -> None:
+    surface = "ground"
+    """What the factors of the ground are called."""
+
+    def __init__(self, model: Any, scene: Scene) -> None:
         self._model = model
-        ground = model.geom(task.ground)
+        ground = model.geom(scene.ground)
         self._ground = int(ground.matid[0])
         self.ground_texture = int(model.mat_texid[self._ground, mujoco.mjtTextureRole.mjTEXROLE_RGB])
         start = int(model.tex_adr[self.ground_texture])
@@ -38,36 +41,50 @@ class Looks:
             model.light_ambient, model.light_diffuse, model.light_specular,
             headlight.ambient, headlight.diffuse, headlight.specular,
         )]  # fmt: skip
-        self._seen_from_above = task.seen_from_above
+        self._seen_from_above = scene.seen_from_above
         # The axis that the camera's azimuth turns around.
-        self._vertical = np.array([0.0, 1.0, 0.0] if task.seen_from_above else [0.0, 0.0, 1.0])
-        self._depth = _depth(model)
-        self._painted = (0.0, 1.0)
+        self._vertical = np.array([0.0, 1.0, 0.0] if scene.seen_from_above else [0.0, 0.0, 1.0])
+        self._camera = scene.camera
+        self._depth = _depth(model, scene.camera)
+        self._painted: tuple[object, ...] | None = None
 
     def paint(self, context: Context) -> bool:
         """Give body, ground and light the values of a context; return whether the ground's texture has changed."""
+        self.paint_body(context)
+        for part, own in self._lights:
+            part[:] = own * context.number("light_level")
+        ground = self.ground_looks(context)
+        if ground == self._painted:
+            return False
+        self._painted = ground
+        self._model.tex_data[self._texture] = self.ground_pixels(context).ravel()
+        return True
+
+    def paint_body(self, context: Context) -> None:
+        """Give everything but the ground its colors."""
         hue, brightness = context.number("body_hue"), context.number("body_brightness")
         for material, rgba in enumerate(self._materials):
             if material != self._ground:
                 self._model.mat_rgba[material, :3] = adjusted(tuple(rgba[:3].astype(float)), hue, brightness)
-        for part, own in self._lights:
-            part[:] = own * context.number("light_level")
-        ground = context.number("ground_hue"), context.number("ground_brightness")
-        if ground == self._painted:
-            return False
-        self._painted = ground
-        colors = self._colors if ground == (0.0, 1.0) else adjusted_pixels(self._colors, *ground)
-        self._model.tex_data[self._texture] = colors[self._where].ravel()
-        return True
 
-    def place(self, data: Any, context: Context, camera: int) -> None:
+    def ground_looks(self, context: Context) -> tuple[object, ...]:
+        """Return the values that decide the ground's texture."""
+        return context.number(f"{self.surface}_hue"), context.number(f"{self.surface}_brightness")
+
+    def ground_pixels(self, context: Context) -> Any:
+        """Return the ground's texture, uint8 (pixels, 3)."""
+        hue, brightness = context.number(f"{self.surface}_hue"), context.number(f"{self.surface}_brightness")
+        colors = self._colors if (hue, brightness) == (0.0, 1.0) else adjusted_pixels(self._colors, hue, brightness)
+        return colors[self._where]
+
+    def place(self, data: Any, context: Context) -> None:
         """Move the camera and the lamp around the point that the camera looks at.
 
         Args:
             data: MuJoCo's data that is drawn; a copy of the one that moves.
             context: says by how much.
-            camera: number of the camera.
         """
+        camera = self._camera
         place, axes = data.cam_xpos[camera].copy(), data.cam_xmat[camera].reshape(3, 3).copy()
         pivot = place - self._depth * axes[:, 2]  # a camera looks along its negative third axis
         if angle := context.number("light_angle"):
@@ -86,11 +103,11 @@ class Looks:
         data.cam_xmat[camera] = (_rotation(axes[:, 2], -roll) @ axes).ravel()
 
 
-def _depth(model: Any) -> float:
-    """Return the distance from the first camera to the body, along the line of sight, where the body is at rest."""
+def _depth(model: Any, camera: int) -> float:
+    """Return the distance from a camera to the body, along the line of sight, where the body is at rest."""
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    return float((data.cam_xpos[0] - data.subtree_com[1]) @ data.cam_xmat[0].reshape(3, 3)[:, 2])
+    return float((data.cam_xpos[camera] - data.subtree_com[1]) @ data.cam_xmat[camera].reshape(3, 3)[:, 2])
 
 
 def _rotation(axis: Any, degrees: float) -> Any:

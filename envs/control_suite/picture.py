@@ -1,6 +1,7 @@
 """The picture of a task: its model drawn in the looks of a context, over a drawn background."""
 
 import copy
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from darla.envs.control_suite.backgrounds import FASTEST, Background
 from darla.envs.control_suite.graphics import context as opengl
 from darla.envs.control_suite.graphics import mujoco
 from darla.envs.control_suite.looks import Looks
-from darla.envs.control_suite.tasks import SuiteTask
+from darla.envs.control_suite.tasks import Scene
 from darla.envs.domains.factor_space import Context
 from darla.envs.hsv import adjusted_pixels
 
@@ -18,8 +19,6 @@ Image = npt.NDArray[np.uint8]
 Rendering = Literal["fast", "shipped"]
 RENDERINGS: tuple[Rendering, ...] = ("fast", "shipped")
 
-_CAMERA = 0
-"""The suite's own choice for each task, which all work on these tasks takes."""
 _GROUND_GROUP = 5
 """A group of geoms of which no model here has any: the ground is put there, so that it can be left out."""
 _MOST_GEOMS = 200
@@ -33,13 +32,16 @@ class Picture:
 
     Args:
         model: MuJoCo's model that moves; it is copied.
-        task: which it is.
+        scene: what is where in it.
         size: pixels on a side.
         rendering: `fast` or `shipped`.
+        looks: what paints it.
     """
 
-    def __init__(self, model: Any, task: SuiteTask, size: int, rendering: Rendering) -> None:
-        self._moving, self._task, self._size = model, task, size
+    def __init__(
+        self, model: Any, scene: Scene, size: int, rendering: Rendering, looks: Callable[[Any, Scene], Looks] = Looks
+    ) -> None:
+        self._moving, self._place, self._size = model, scene, size
         self._model = copy.copy(model)
         self._data = mujoco.MjData(self._model)
         shown, quality = self._model.vis.global_, self._model.vis.quality
@@ -49,27 +51,27 @@ class Picture:
             quality.shadowsize = quality.offsamples = 0
             for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
                 self._scene.flags[flag] = 0
-        self._model.geom(task.ground).group = _GROUND_GROUP
+        self._model.geom(scene.ground).group = _GROUND_GROUP
         self._whole, self._without_ground = mujoco.MjvOption(), mujoco.MjvOption()
         self._whole.geomgroup[_GROUND_GROUP] = 1
         self._view = mujoco.MjvCamera()
-        self._view.type, self._view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, _CAMERA
+        self._view.type, self._view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, scene.camera
         self._edges = mujoco.MjrRect(0, 0, size, size)
-        self._looks = Looks(self._model, task)
+        self._looks = looks(self._model, scene)
         self._background: Background | None = None
         opengl.acquire(self)
         self._drawing: Any = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_50)
 
     def paint(self, context: Context) -> None:
         """Take on the looks of a context until the next call."""
-        self._context = context
+        self._context, self._has_sky = context, "sky_hue" in context
         # A task may set these at the start of an episode.
         self._model.geom_size[:], self._model.site_rgba[:] = self._moving.geom_size, self._moving.site_rgba
         if self._looks.paint(context):
             opengl.switch_to()
             mujoco.mjr_uploadTexture(self._model, self._drawing, self._looks.ground_texture)
         self._background = None
-        if context.number("background_strength") > 0.0:
+        if "background_strength" in context and context.number("background_strength") > 0.0:
             number = int(context.number("background_number"))
             self._background = Background(context.name("background"), number, self._size)
 
@@ -83,17 +85,17 @@ class Picture:
         opengl.switch_to()
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._drawing)
         mujoco.mj_copyData(self._data, self._model, data)
-        self._looks.place(self._data, self._context, _CAMERA)
+        self._looks.place(self._data, self._context)
         self._render(self._whole)
         pixels = np.empty((self._size, self._size, 3), np.uint8)
         mujoco.mjr_readPixels(pixels, None, self._edges, self._drawing)
         image = np.ascontiguousarray(pixels[::-1])  # OpenGL's first row is the lowest
-        sky = self._context.number("sky_hue"), self._context.number("sky_brightness")
+        sky = (self._context.number("sky_hue"), self._context.number("sky_brightness")) if self._has_sky else (0.0, 1.0)
         if sky != (0.0, 1.0):
             seen = self._nothing_at(self._whole)
             image[seen] = adjusted_pixels(image[seen], *sky)
         if self._background is not None:
-            covered = self._nothing_at(self._without_ground if self._task.ground_is_background else self._whole)
+            covered = self._nothing_at(self._without_ground if self._place.ground_is_background else self._whole)
             strength = self._context.number("background_strength")
             moved = FASTEST * self._context.number("background_motion") * control_steps
             drawn = self._background.draw(moved)[covered]

@@ -14,8 +14,23 @@ from darla.envs.domains.world import Fact
 
 CONTROL_STEPS = 1_000
 """Control steps of an episode."""
-Source = tuple[Literal["joint", "geom", "body"], str, int]
-"""Where a fact is read: the position of a joint, or an axis (0 is x, 2 is z) of the place of a geom or body."""
+Source = tuple[Literal["joint", "geom", "body", "site"], str, int]
+"""Where a fact is read: the position of a joint, or an axis (0 is x, 2 is z) of the place of another part."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is where in a model."""
+
+    ground: str
+    """Name of the plane that the ground's factors paint."""
+    ground_is_background: bool = True
+    """Whether a drawn background covers the ground as well. Where a body walks on it the ground stays, as in the
+    Distracting Control Suite."""
+    seen_from_above: bool = False
+    """Whether the camera looks down, so that its angles turn around the image's axes and not around the vertical."""
+    camera: int = 0
+    """Number of the camera; the suite's own choice is the first, which all work on its tasks takes."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +42,10 @@ class SuiteTask:
     task: str
     action_repeat: int
     """Control steps that an action lasts."""
-    ground: str
-    """Name of the plane that the ground's factors paint."""
+    scene: Scene
     about: str
     facts: tuple[tuple[Fact, Source], ...]
     """What probes predict from one image, so velocities are left out, and where it is read."""
-    ground_is_background: bool = True
-    """Whether a drawn background covers the ground as well. Where a body walks on it the ground stays, as in the
-    Distracting Control Suite."""
-    seen_from_above: bool = False
-    """Whether the camera looks down, so that its angles turn around the image's axes and not around the vertical."""
 
     @property
     def env_id(self) -> str:
@@ -72,20 +81,19 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "walker",
             "walk",
             4,
-            "floor",
+            Scene("floor", ground_is_background=False),
             "a planar body with two legs walks at 1 m/s",
             (
                 _place("height", "body", "torso", 2),
                 _angle("pitch", "rooty"),
                 *_joints("right_hip", "right_knee", "left_hip", "left_knee"),
             ),
-            ground_is_background=False,
         ),
         "cartpole-swingup": SuiteTask(
             "cartpole",
             "swingup",
             8,
-            "floor",
+            Scene("floor"),
             "a cart swings its pole up and keeps it there",
             (_number("cart", "slider", "m"), _angle("pole", "hinge_1")),
         ),
@@ -93,7 +101,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "reacher",
             "easy",
             4,
-            "ground",
+            Scene("ground", seen_from_above=True),
             "an arm of two links reaches a target",
             (
                 _angle("shoulder", "shoulder"),
@@ -101,13 +109,12 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
                 _place("target_x", "geom", "target", 0),
                 _place("target_y", "geom", "target", 1),
             ),
-            seen_from_above=True,
         ),
         "finger-spin": SuiteTask(
             "finger",
             "spin",
             2,
-            "ground",
+            Scene("ground"),
             "a finger of two links spins a body on a hinge",
             (*_joints("proximal", "distal"), _angle("hinge", "hinge")),
         ),
@@ -115,7 +122,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "ball_in_cup",
             "catch",
             4,
-            "ground",
+            Scene("ground"),
             "a cup catches the ball that hangs on its string",
             (
                 _place("cup_x", "body", "cup", 0),
@@ -128,14 +135,13 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "cheetah",
             "run",
             4,
-            "ground",
+            Scene("ground", ground_is_background=False),
             "a planar body with two legs runs as fast as it can",
             (
                 _place("height", "body", "torso", 2),
                 _angle("pitch", "rooty"),
                 *_joints("bthigh", "bshin", "fthigh", "fshin"),
             ),
-            ground_is_background=False,
         ),
     }
 )

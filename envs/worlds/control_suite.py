@@ -9,7 +9,8 @@ from darla.envs.domains.factor_space import Factor, FactorSpace
 from darla.envs.domains.world import World, register_world
 
 
-def _surface(name: str, of: str) -> tuple[Factor, ...]:
+def surface_factors(name: str, of: str) -> tuple[Factor, ...]:
+    """Return the factors of hue and brightness of a surface that has a color of its own."""
     return (
         Factor(f"{name}_hue", "circular", 0.0, about=f"added to the hue of {of}, a full turn of the color wheel is 1"),
         Factor(f"{name}_brightness", "continuous", 1.0, 0.33, 1.67, about=f"times the HSV value of {of}"),
@@ -20,22 +21,28 @@ def _degrees(name: str, low: float, high: float, about: str) -> Factor:
     return Factor(name, "continuous", 0.0, low, high, unit="degrees", about=about)
 
 
+LIGHT_AND_CAMERA = (
+    Factor("light_level", "continuous", 1.0, 0.5, 1.5, about="times the brightness of all light"),
+    _degrees("light_angle", -75.0, 75.0, "by which the lamp is turned around what is seen, positive to the right"),
+    _degrees("camera_azimuth", -45.0, 45.0, "by which the camera is turned around what it looks at, to the right"),
+    _degrees("camera_elevation", 0.0, 45.0, "by which it is raised around what it looks at"),
+    _degrees("camera_roll", -45.0, 45.0, "by which the image is turned, counterclockwise"),
+    Factor("camera_distance", "continuous", 1.0, 0.75, 1.75, about="times the distance to what it looks at"),
+)
+"""Factors that every world has whose images MuJoCo draws; those of the light come first."""
+
 SPACE = FactorSpace(
     (
-        *_surface("body", "the body and of everything it acts on"),
-        *_surface("ground", "the ground"),
-        *_surface("sky", "the sky"),
-        Factor("light_level", "continuous", 1.0, 0.5, 1.5, about="times the brightness of all light"),
-        _degrees("light_angle", -75.0, 75.0, "by which the lamp is turned around what is seen, positive to the right"),
+        *surface_factors("body", "the body and of everything it acts on"),
+        *surface_factors("ground", "the ground"),
+        *surface_factors("sky", "the sky"),
+        *LIGHT_AND_CAMERA[:2],
         Factor("background", "discrete", "stripes", choices=PATTERNS, about="pattern of the drawn background"),
         Factor("background_number", "continuous", 0.0, 0.0, NUMBERS - 1, about="which of its drawings, rounded down"),
         Factor("background_strength", "continuous", 0.0, 0.0, 1.0, about="share of the drawing in what it covers"),
         Factor("background_motion", "continuous", 0.0, 0.0, 1.0, unit="1/50 image widths a control step",
                about="speed of the drawing"),
-        _degrees("camera_azimuth", -45.0, 45.0, "by which the camera is turned around what it looks at, to the right"),
-        _degrees("camera_elevation", 0.0, 45.0, "by which it is raised around what it looks at"),
-        _degrees("camera_roll", -45.0, 45.0, "by which the image is turned, counterclockwise"),
-        Factor("camera_distance", "continuous", 1.0, 0.75, 1.75, about="times the distance to what it looks at"),
+        *LIGHT_AND_CAMERA[2:],
     )
 )  # fmt: skip
 """Everything that decides how a task looks; the defaults are the suite's own looks."""

@@ -257,7 +257,10 @@ def test_the_camera_turns_around_what_it_looks_at(name):
     assert (pivot - place) @ direction > 0.5 * np.linalg.norm(pivot - place)
     right, raised = camera(camera_azimuth=30.0), camera(camera_elevation=30.0)
     assert right[0][0] > place[0] + 0.1
-    assert raised[0][1 if TASKS[name].seen_from_above else 2] > place[1 if TASKS[name].seen_from_above else 2] + 0.1
+    assert (
+        raised[0][1 if TASKS[name].scene.seen_from_above else 2]
+        > place[1 if TASKS[name].scene.seen_from_above else 2] + 0.1
+    )
     for moved, looking in (right, raised):
         assert np.linalg.norm(moved - pivot) == pytest.approx(np.linalg.norm(place - pivot))
         np.testing.assert_allclose(moved + np.linalg.norm(moved - pivot) * looking, pivot, atol=1e-9)
@@ -274,7 +277,7 @@ def test_a_background_covers_the_sky_and_never_the_body():
             covered = shown(name, {"background": pattern, "background_strength": 1.0, "background_number": 3})
             np.testing.assert_array_equal(plain[body], covered[body])
             changed = (plain != covered).any(axis=2).mean()
-            assert changed > (0.8 if task.ground_is_background else 0.3), (name, pattern)
+            assert changed > (0.8 if task.scene.ground_is_background else 0.3), (name, pattern)
 
 
 def test_backgrounds_are_still_or_move_and_each_number_is_another():
@@ -302,9 +305,7 @@ def test_an_episode_has_a_thousand_control_steps(name):
     ends = [env.step(env.action_space.low)[2:] for _ in range(3)]
     assert [(terminated, truncated) for terminated, truncated, _ in ends] == [(False, False)] * 2 + [(False, True)]
     assert [("is_success" in info) for *_, info in ends] == [False, False, True]
-    assert env.physics.data.time == pytest.approx(
-        (3 * TASKS[name].action_repeat - 1) * env.suite_env.control_timestep()
-    )
+    assert env.physics.data.time == pytest.approx((3 * TASKS[name].action_repeat - 1) * env.control.control_timestep())
     assert shared(name).control_steps == 1_000
 
 
@@ -329,7 +330,7 @@ def test_facts_are_where_things_are():
     for name, world in CONTROL_SUITE.items():
         _, info = shared(name).reset(seed=0)
         assert len(world.fact_row(info)) == len(world.fact_type or ())
-        observation = shared(name).suite_env.task.get_observation(shared(name).physics)
+        observation = shared(name).control.task.get_observation(shared(name).physics)
         expected = np.concatenate([np.ravel(part) for part in observation.values()])
         np.testing.assert_allclose(info["state"]["vector"], expected, rtol=1e-6)
         assert info["state"]["vector"].dtype == np.float32, name

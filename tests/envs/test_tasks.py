@@ -66,6 +66,7 @@ def test_leak_levels_of_the_builtin_tasks() -> None:
         "new_room": {"visual"},
         "sim2sim": {"visual"},
         "car-racing": {"visual", "none"},
+        "jaco-reach": {"visual"},
         "grid-world": {"none"},
         "two-squares": {"none"},
         "axes": {"visual"},
