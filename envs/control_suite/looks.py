@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from darla.envs.control_suite.graphics import mujoco
-from darla.envs.control_suite.tasks import Scene
+from darla.envs.control_suite.tasks import SceneParts
 from darla.envs.domains.factor_space import Context
 from darla.envs.hsv import adjusted, adjusted_pixels
 
@@ -22,7 +22,7 @@ class Looks:
     surface = "ground"
     """What the factors of the ground are called."""
 
-    def __init__(self, model: Any, scene: Scene) -> None:
+    def __init__(self, model: Any, scene: SceneParts) -> None:
         self._model = model
         ground = model.geom(scene.ground)
         self._ground = int(ground.matid[0])

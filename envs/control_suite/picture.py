@@ -11,7 +11,7 @@ from darla.envs.control_suite.backgrounds import FASTEST, Background
 from darla.envs.control_suite.graphics import context as opengl
 from darla.envs.control_suite.graphics import mujoco
 from darla.envs.control_suite.looks import Looks
-from darla.envs.control_suite.tasks import Scene
+from darla.envs.control_suite.tasks import SceneParts
 from darla.envs.domains.factor_space import Context
 from darla.envs.hsv import adjusted_pixels
 
@@ -39,7 +39,12 @@ class Picture:
     """
 
     def __init__(
-        self, model: Any, scene: Scene, size: int, rendering: Rendering, looks: Callable[[Any, Scene], Looks] = Looks
+        self,
+        model: Any,
+        scene: SceneParts,
+        size: int,
+        rendering: Rendering,
+        looks: Callable[[Any, SceneParts], Looks] = Looks,
     ) -> None:
         self._moving, self._place, self._size = model, scene, size
         self._model = copy.copy(model)

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from darla.common import InputError, unknown_name
 from darla.envs.control_suite.looks import Looks
 from darla.envs.control_suite.picture import RENDERINGS, Image, Picture, Rendering
-from darla.envs.control_suite.tasks import Scene, Source
+from darla.envs.control_suite.tasks import SceneParts, Source
 from darla.envs.domains.factor_space import Context, FactorSpace
 from darla.envs.domains.world import Fact
 from darla.envs.env_arguments import check_render_mode
@@ -56,8 +56,8 @@ class PixelControl(gymnasium.Env[Image, Action]):
     def __init__(
         self,
         control: Callable[[], Any],
-        scene: Scene,
-        looks: Callable[[Any, Scene], Looks],
+        scene: SceneParts,
+        looks: Callable[[Any, SceneParts], Looks],
         space: FactorSpace,
         context: Mapping[str, object] | None,
         facts: Iterable[tuple[Fact, Source]],

@@ -19,7 +19,7 @@ Source = tuple[Literal["joint", "geom", "body", "site"], str, int]
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneParts:
     """What is where in a model."""
 
     ground: str
@@ -42,7 +42,7 @@ class SuiteTask:
     task: str
     action_repeat: int
     """Control steps that an action lasts."""
-    scene: Scene
+    scene: SceneParts
     about: str
     facts: tuple[tuple[Fact, Source], ...]
     """What probes predict from one image, so velocities are left out, and where it is read."""
@@ -81,7 +81,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "walker",
             "walk",
             4,
-            Scene("floor", ground_is_background=False),
+            SceneParts("floor", ground_is_background=False),
             "a planar body with two legs walks at 1 m/s",
             (
                 _place("height", "body", "torso", 2),
@@ -93,7 +93,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "cartpole",
             "swingup",
             8,
-            Scene("floor"),
+            SceneParts("floor"),
             "a cart swings its pole up and keeps it there",
             (_number("cart", "slider", "m"), _angle("pole", "hinge_1")),
         ),
@@ -101,7 +101,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "reacher",
             "easy",
             4,
-            Scene("ground", seen_from_above=True),
+            SceneParts("ground", seen_from_above=True),
             "an arm of two links reaches a target",
             (
                 _angle("shoulder", "shoulder"),
@@ -114,7 +114,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "finger",
             "spin",
             2,
-            Scene("ground"),
+            SceneParts("ground"),
             "a finger of two links spins a body on a hinge",
             (*_joints("proximal", "distal"), _angle("hinge", "hinge")),
         ),
@@ -122,7 +122,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "ball_in_cup",
             "catch",
             4,
-            Scene("ground"),
+            SceneParts("ground"),
             "a cup catches the ball that hangs on its string",
             (
                 _place("cup_x", "body", "cup", 0),
@@ -135,7 +135,7 @@ TASKS: Mapping[str, SuiteTask] = MappingProxyType(
             "cheetah",
             "run",
             4,
-            Scene("ground", ground_is_background=False),
+            SceneParts("ground", ground_is_background=False),
             "a planar body with two legs runs as fast as it can",
             (
                 _place("height", "body", "torso", 2),

@@ -11,7 +11,7 @@ from typing import Any
 from darla.envs.control_suite.graphics import Environment, manipulation
 from darla.envs.control_suite.picture import Rendering
 from darla.envs.control_suite.pixel_control import PixelControl
-from darla.envs.control_suite.tasks import Scene
+from darla.envs.control_suite.tasks import SceneParts
 from darla.envs.jaco.looks import JacoLooks
 from darla.envs.worlds.jaco import FACTS, SPACE
 
@@ -50,7 +50,7 @@ class JacoReach(PixelControl):
     ) -> None:
         super().__init__(
             _load,
-            Scene("ground"),
+            SceneParts("ground"),
             JacoLooks,
             SPACE,
             context,

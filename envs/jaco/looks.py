@@ -5,7 +5,7 @@ from typing import Any
 
 from darla.envs.control_suite.backgrounds import Background
 from darla.envs.control_suite.looks import Looks
-from darla.envs.control_suite.tasks import Scene
+from darla.envs.control_suite.tasks import SceneParts
 from darla.envs.domains.factor_space import Context
 from darla.envs.hsv import adjusted, adjusted_pixels
 
@@ -20,7 +20,7 @@ class JacoLooks(Looks):
 
     surface = "table"
 
-    def __init__(self, model: Any, scene: Scene) -> None:
+    def __init__(self, model: Any, scene: SceneParts) -> None:
         super().__init__(model, scene)
         names = [model.material(number).name for number in range(model.nmat)]
         # The arm's shells are of a dark and a light gray: their brightness stays apart in every color.
