@@ -28,7 +28,7 @@ class Picture:
     """Draws a task.
 
     `shipped` draws what dm_control draws: shadows, reflections, four samples a pixel. `fast` leaves these out, which at
-    64 x 64 pixels takes a twentieth of the time (`python -m benchmarks.control_suite`).
+    64 x 64 pixels takes most of the time (`python -m benchmarks.control_suite`).
 
     Args:
         model: MuJoCo's model that moves; it is copied.
