@@ -23,7 +23,7 @@ _BEFORE = 4
 """Major version of MuJoCo that dm_control 1.0 cannot read the models of, though it allows it."""
 
 
-def _load() -> tuple[Any, Any, Any, Any]:
+def _load() -> tuple[Any, ...]:
     try:
         import mujoco
 
@@ -34,13 +34,14 @@ def _load() -> tuple[Any, Any, Any, Any]:
             )
         from dm_control import manipulation, suite
         from dm_control.composer import Environment
+        from dm_control.utils.rewards import tolerance
     except ModuleNotFoundError as error:
         raise InputError(
             "the control suite needs dm_control and mujoco; pip install 'darla[control]' brings them"
         ) from error
     except (ImportError, AttributeError, RuntimeError) as error:  # what PyOpenGL and MuJoCo raise without libraries
         raise _unavailable(error) from error
-    return mujoco, suite, manipulation, Environment
+    return mujoco, suite, manipulation, Environment, tolerance
 
 
 def _unavailable(error: BaseException) -> InputError:
@@ -51,7 +52,7 @@ def _unavailable(error: BaseException) -> InputError:
     )
 
 
-mujoco, suite, manipulation, Environment = _load()
+mujoco, suite, manipulation, Environment, tolerance = _load()
 # Warnings that nobody who runs these tasks can do anything about: the cheetah's model is written in a form that MuJoCo
 # calls deprecated each time, and the Jaco arm's start is searched for by trials, some of which fail.
 _OF_NO_USE = ("'settotalmass' is deprecated", "Failed to converge after")

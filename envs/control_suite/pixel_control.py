@@ -104,6 +104,10 @@ class PixelControl(gymnasium.Env[Image, Action]):
             raise unknown_name("start", name, ("task",))
         return time_step
 
+    def reward(self, time_step: Any) -> float:
+        """Return the reward of a control step; success goes by dm_control's own."""
+        return float(time_step.reward)
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
         """Begin an episode.
 
@@ -143,7 +147,7 @@ class PixelControl(gymnasium.Env[Image, Action]):
         for _ in range(min(self._repeat, self.control_steps - self.step_count)):
             time_step = self.control.step(held)
             self.step_count += 1
-            total += float(time_step.reward)
+            total += self.reward(time_step)
             if 2 * self.step_count > self.control_steps:
                 self._late_reward += float(time_step.reward)
         info = self._info(time_step)

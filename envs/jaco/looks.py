@@ -13,6 +13,8 @@ TARGET = "target_site"
 """Name of the sphere that the hand is to be brought to."""
 _RED = (1.0, 0.0, 0.0)
 """Its color in dm_control."""
+_REPEATED = 3
+"""Pixels of the texture, on a side, that are alike: 2 mm of the table, less than a pixel of the image shows."""
 
 
 class JacoLooks(Looks):
@@ -47,6 +49,7 @@ class JacoLooks(Looks):
         texture = context.name("table_texture")
         if texture == "plain":
             return super().ground_pixels(context)
-        drawn = Background(texture, int(context.number("table_texture_number")), self._side).draw(0.0)
-        hue, brightness = context.number("table_hue"), context.number("table_brightness")
-        return adjusted_pixels(drawn, hue, brightness).reshape(-1, 3)
+        coarse = self._side // _REPEATED
+        drawn = Background(texture, int(context.number("table_texture_number")), coarse).draw(0.0)
+        drawn = adjusted_pixels(drawn, context.number("table_hue"), context.number("table_brightness"))
+        return drawn.repeat(_REPEATED, 0).repeat(_REPEATED, 1).reshape(-1, 3)

@@ -26,12 +26,14 @@ SPACE = FactorSpace(
 )
 """Everything that decides how it looks; the defaults are dm_control's own looks."""
 
+HAND = "jaco_arm/jaco_hand/pinchsite"
+"""Name of the point between the fingers."""
 _JOINT = "jaco_arm/joint_{}"
 FACTS: tuple[tuple[Fact, Source], ...] = (
     # The second and the third joint are limited; the others turn freely.
     *((Fact(f"joint_{number}", "number" if number in (2, 3) else "angle", unit="rad"),
        ("joint", _JOINT.format(number), 0)) for number in (1, 2, 3)),
-    *((Fact(f"hand_{axis}", "number", unit="m"), ("site", "jaco_arm/jaco_hand/pinchsite", number))
+    *((Fact(f"hand_{axis}", "number", unit="m"), ("site", HAND, number))
       for number, axis in enumerate("xyz")),
     *((Fact(f"target_{axis}", "number", unit="m"), ("site", "target_site", number))
       for number, axis in enumerate("xyz")),

@@ -152,8 +152,19 @@ def test_facts_are_where_things_are_and_being_there_is_rewarded():
     target = np.array([states[-1][f"target_{axis}"] for axis in "xyz"])
     assert np.linalg.norm(hand - target) > 0.05
     np.testing.assert_allclose(states[-1]["vector"][:3], target, rtol=1e-6)
+    own = JacoReach(reward_margin=0.05)
+    own.reset(seed=7)
+    _, reward, _, _, info = env.step(np.zeros(9, np.float32))
+    _, expected, *_ = own.step(np.zeros(9, np.float32))
+    assert expected < reward < 1  # dm_control's is steeper
+    assert expected == own.control.task.get_reward(own.physics)
+    state = info["state"]
+    apart = np.linalg.norm([state[f"hand_{axis}"] - state[f"target_{axis}"] for axis in "xyz"])
+    assert reward == pytest.approx(0.1 ** (((apart - 0.05) / 0.5) ** 2))
     env.physics.bind(env.control.task._target).pos = hand
     assert env.step(np.zeros(9, np.float32))[1] == pytest.approx(1.0)
+    with pytest.raises(InputError, match=r"reward_margin is 0\.0"):
+        JacoReach(reward_margin=0.0)
 
 
 def test_targets_are_seen_in_d_u_but_for_their_textures():
