@@ -1,9 +1,9 @@
 """Reaching with the Jaco arm from pixels: dm_control's `reach_site`, the counterpart of DARLA's second world.
 
 Higgins et al. 2017 (arXiv 1707.08475), Section 5.2, reach for an object with a Jaco arm in MuJoCo. The model and the
-task here are dm_control's: the hand is to be brought into a sphere of 5 cm. Outside of it dm_control's reward falls to a
-tenth within another 5 cm, and random play seldom has any; here it falls to a tenth within 50 cm, unless dm_control's is
-asked for.
+task here are dm_control's: the hand is to be brought into a sphere of 5 cm. Outside of it dm_control's reward falls to
+a tenth within another 5 cm, and random play seldom has any; here it falls to a tenth within 50 cm, unless dm_control's
+is asked for.
 """
 
 from collections.abc import Mapping
