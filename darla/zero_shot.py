@@ -42,7 +42,7 @@ from darla.common.artefact import CHECKPOINT, TENSORBOARD
 from darla.common.checked_config import checked_arguments_but
 from darla.common.csv_rows import write_rows
 from darla.common.files import write_json
-from darla.common.jobs.processes import worker_pool
+from darla.common.jobs.processes import at_end_of_worker, worker_pool
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
 from darla.common.json_records import to_json
@@ -266,6 +266,7 @@ _worker: EvaluationWorker
 def _start_worker(evaluation: Evaluation) -> None:
     global _worker
     _worker = EvaluationWorker(evaluation)
+    at_end_of_worker(_worker.close)
 
 
 def _run_in_worker(job: EvaluationJob) -> float | None:

@@ -16,29 +16,50 @@ from darla.envs.guarded import GuardedEnv
 from darla.envs.image_size import fit_image, grayscale
 
 AnyEnv = gymnasium.Env[Any, Any]
-_SPECIAL = ("tuple", "import")
+_SPECIAL = ("tuple", "array", "import")
+_NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
+"""Types of arrays."""
 
 
 def live(value: Any, folder: str) -> Any:
-    """Return plain data with what JSON cannot write: tuples, and things that modules define.
+    """Return plain data with what JSON cannot write: tuples, arrays, and things that modules define.
 
     Args:
         value: as `EnvDomain` holds it.
         folder: where modules are searched first.
 
     Raises:
-        InputError: a tuple that is no list, or an import that fails.
+        InputError: a tuple that is no list, numbers that are no array of that type, or an import that fails.
     """
     if isinstance(value, Mapping):
+        if value.keys() == {"array", "dtype"}:
+            return _array(value["array"], value["dtype"])
         if len(value) == 1 and (key := next(iter(value))) in _SPECIAL:
             inside = value[key]
             if key == "tuple" and isinstance(inside, list):
                 return tuple(live(part, folder) for part in inside)
             if key == "import" and isinstance(inside, str):
                 return import_by_path(inside, "argument", folder)
-            raise InputError(f'{dict(value)!r} cannot be used: write {{"tuple": [...]}} or {{"import": "module:name"}}')
+            raise InputError(
+                f'{dict(value)!r} cannot be used: write {{"tuple": [...]}}, {{"array": [...], "dtype": "uint8"}} or '
+                '{"import": "module:name"}'
+            )
         return {key: live(part, folder) for key, part in value.items()}
     return [live(part, folder) for part in value] if isinstance(value, list) else value
+
+
+def _array(numbers: Any, dtype: Any) -> npt.NDArray[Any]:
+    """Return numbers as an array of a type that holds them exactly, but for the rounding of floats."""
+    if dtype not in _NUMBERS:
+        raise unknown_name("dtype of an array:", str(dtype), _NUMBERS)
+    try:
+        given = np.asarray(numbers)
+        array = given.astype(dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{numbers!r} is no array of numbers: {error}") from error
+    if given.dtype.kind not in "biuf" or (array.dtype.kind != "f" and not np.array_equal(given, array)):
+        raise InputError(f"{numbers!r} cannot be an array of {dtype}")
+    return array
 
 
 class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):

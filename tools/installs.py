@@ -80,7 +80,7 @@ STRANGERS = (
         torch="2.14.1",
         extras=("dev", "contrib", "data", "onnx", "timm"),
         suite=True,
-        packages=("minigrid", "highway-env", "crafter", "pandas"),
+        packages=("minigrid", "highway-env", "crafter", "vizdoom", "pandas"),
         tests=(
             "tests/agents/test_exchange.py",
             "tests/agents/test_memory.py",

@@ -1,7 +1,8 @@
 """What is done to an environment after it was made: wrappers, frame skip, the form of its images, frame stack, options.
 
-Values are plain data, as JSON has them. What JSON cannot write is an object with one key: `{"tuple": [8, 8]}` is a
-tuple, `{"import": "my_module:name"}` what a module defines under that name.
+Values are plain data, as JSON has them. What JSON cannot write is an object: `{"tuple": [8, 8]}` is a tuple,
+`{"array": [255, 0, 0], "dtype": "uint8"}` an array of NumPy, `{"import": "my_module:name"}` what a module defines under
+that name.
 """
 
 from collections.abc import Mapping
@@ -110,7 +111,7 @@ class EnvSetup(CheckedConfig):
 
 
 def plain(value: Any, where: str) -> Any:
-    """Return a value as JSON can write it: a tuple becomes `{"tuple": [...]}`.
+    """Return a value as JSON can write it: a tuple becomes `{"tuple": [...]}`, an array one of numbers and its type.
 
     Raises:
         InputError: it is no plain data.
@@ -121,6 +122,8 @@ def plain(value: Any, where: str) -> Any:
         return value.item()
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: plain(part, f"{where}: {key}") for key, part in value.items()}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return {"array": value.tolist(), "dtype": str(value.dtype)}
     if isinstance(value, tuple):
         return {"tuple": [plain(part, where) for part in value]}
     if isinstance(value, list):

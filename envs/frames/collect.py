@@ -6,6 +6,7 @@ neither on the number of workers nor on interruptions.
 
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from darla.common import (
 from darla.common.artefact import CHECKPOINT, remove_partial
 from darla.common.checked_config import CheckedConfig, checked_arguments
 from darla.common.files import load_array, save_array, write_json
-from darla.common.jobs.processes import worker_pool
+from darla.common.jobs.processes import at_end_of_worker, worker_pool
 from darla.common.jobs.sealed import read_if_sound, write_sealed
 from darla.common.jobs.spawn_checks import pickled_bytes
 from darla.common.jobs.stopwatch import SECONDS, Stopwatch
@@ -315,6 +316,7 @@ _in_worker: tuple[FrameDrawer | ImageDrawer, CollectConfig, Path]
 def _start_worker(config: CollectConfig, domain: AnyDomain | GroundTruthData, plan: UnitPlan, folder: Path) -> None:
     global _in_worker
     _in_worker = _drawer(config, domain, plan), config, folder
+    at_end_of_worker(partial(_in_worker[0].__exit__, None, None, None))
 
 
 def _write_in_worker(shard: int) -> None:

@@ -66,3 +66,11 @@ def test_other_ends_are_told_too() -> None:
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(WorkerDiedError("it died", 4711, -9)))
     assert (str(error), error.pid, error.exit_code) == ("it died", 4711, -9)
+
+
+def test_a_worker_closes_what_it_opened_when_there_is_no_more_work(tmp_path: Path) -> None:
+    path = tmp_path / "closed"
+    with worker_pool(1, pool_work.note_the_end, (path,)) as pool:
+        pool.submit(pool_work.nothing).result()
+        assert not path.exists()
+    assert path.exists()

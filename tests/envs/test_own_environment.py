@@ -15,8 +15,11 @@ from darla.cli import main as cli
 from darla.common import InputError
 from darla.common.registry import import_by_path
 from darla.envs import EnvDomain, TransferTask, domain_from_dict, leak_level, make
+from darla.envs.apply_setup import live
 from darla.envs.domains.env_setup import EnvSetup
 from darla.envs.domains.task_files import find_task, task_from_dict
+from darla.envs.frames.collect import CollectConfig, collect
+from darla.envs.frames.frame_set import FrameSet
 from darla.envs.image_size import fit_image, grayscale
 
 ID = "own_stripes:darla-test/Stripes-v0"
@@ -51,6 +54,55 @@ def test_tuples_and_imports_reach_the_environment() -> None:
     marked = make(domain({"side": {"tuple": [20, 40]}, "marker": {"import": "own_stripes:MARKER"}}))
     assert marked.unwrapped._current.unwrapped.side == (20, 40)  # type: ignore[attr-defined]
     assert marked.unwrapped._current.unwrapped.marker is own_stripes.MARKER  # type: ignore[attr-defined]
+
+
+def test_arrays_reach_the_environment_and_its_reset() -> None:
+    hue = np.array([255, 0, 0], np.uint8)
+    own = EnvDomain("d", ID, ({"marker": hue},), setup=EnvSetup(reset_options={"values": {"hue": hue}}))
+    assert own == domain({"marker": {"array": [255, 0, 0], "dtype": "uint8"}},
+                         reset_options={"values": {"hue": {"array": [255, 0, 0], "dtype": "uint8"}}})  # fmt: skip
+    read = domain_from_dict(json.loads(json.dumps(own.to_dict())))
+    assert read == own
+    marker = make(read).unwrapped._current.unwrapped.marker  # type: ignore[attr-defined]
+    assert marker.dtype == np.uint8
+    assert np.array_equal(marker, hue)
+    given = live(own.setup.reset_options, "")["values"]["hue"]
+    assert given.dtype == np.uint8
+    assert np.array_equal(given, hue)
+
+
+def test_a_stock_environment_takes_options_and_wrappers_with_arguments_from_a_file(tmp_path: Path) -> None:
+    pytest.importorskip("pygame")  # draws CartPole
+    short = {"wrapper": "gymnasium.wrappers:TimeLimit", "arguments": {"max_episode_steps": 5}}
+    left = {"make": {"render_mode": "rgb_array"}, "wrappers": [short], "reset_options": {"low": -0.04, "high": -0.03}}
+    right = {**left, "wrappers": [], "reset_options": {"low": 0.03, "high": 0.04}}
+    written = {
+        "name": "poles",
+        "env_id": "CartPole-v1",
+        "wrappers": ["gymnasium.wrappers:AddRenderObservation"],
+        "resize": 64,
+        "unlabeled": {"variants": [left, right]},
+        "source": {"variants": [left]},
+        "targets": {"right": {"variants": [right]}},
+    }
+    (tmp_path / "poles.json").write_text(json.dumps(written))
+    task = find_task(tmp_path / "poles.json")
+    assert leak_level(task, "right") == "visual"
+    starts, over = {}, {}
+    for name, of in (("left", task.source), ("right", task.targets["right"])):
+        env = make(of)
+        env.reset(seed=0)
+        starts[name] = float(env.unwrapped._current.unwrapped.state[0])  # type: ignore[attr-defined]
+        over[name] = [env.step(number % 2)[3] for number in range(5)][-1]
+        env.close()
+    assert -0.04 <= starts["left"] <= -0.03
+    assert 0.03 <= starts["right"] <= 0.04
+    assert over == {"left": True, "right": False}, "one has five steps"
+    frames = collect(CollectConfig(frames=12, seed=1), tmp_path / "frames", domain=task.unlabeled)
+    recorded = FrameSet(frames).domain["variants"]
+    assert recorded[0]["reset_options"] == {"low": -0.04, "high": -0.03}
+    assert recorded[0]["wrappers"] == [short]
+    assert set(FrameSet(frames).contexts["reset.low"].tolist()) == {-0.04, 0.03}
 
 
 def test_python_may_give_the_tuple_itself_and_the_record_is_the_same() -> None:
@@ -201,6 +253,12 @@ def test_variants_that_name_different_things_have_every_value() -> None:
         ({"variants": [{"wrappers": []}]}, '"make"'),
         ({"variants": [{"make": {}, "frame_skp": 2}]}, "did you mean 'frame_skip'"),
         ({"variants": [{"side": {"tuple": 3}}]}, "cannot be used: write"),
+        ({"variants": [{"side": {"array": [3]}}]}, 'cannot be used: write .*"dtype": "uint8"'),
+        ({"variants": [{"side": {"array": [300], "dtype": "uint8"}}]}, "cannot be an array of uint8"),
+        ({"variants": [{"side": {"array": [0.5], "dtype": "int64"}}]}, "cannot be an array of int64"),
+        ({"variants": [{"side": {"array": ["a"], "dtype": "uint8"}}]}, "is no array of numbers"),
+        ({"variants": [{"side": {"array": [[1], [2, 3]], "dtype": "uint8"}}]}, "is no array of numbers"),
+        ({"variants": [{"side": {"array": [3], "dtype": "unit8"}}]}, "did you mean 'uint8'"),
         ({"variants": [{"marker": {"import": "os:system"}}]}, "module of Python itself"),
         ({"env_id": "no_such_module:Id-v0"}, "there is no module 'no_such_module'"),
         ({"env_id": "own_stripes:Strips"}, "unknown environment of"),

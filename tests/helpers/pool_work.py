@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+from darla.common.jobs.processes import at_end_of_worker
+
 
 def draw() -> int:
     """Draw a SeekAvoid world."""
@@ -57,3 +59,12 @@ def save_when_asked(path: str) -> None:
             if interrupts.requested:
                 Path(path).touch()
                 interrupts.stop()
+
+
+def note_the_end(path: Path) -> None:
+    """Begin as a worker that writes a file when it has no more tasks."""
+    at_end_of_worker(path.touch)
+
+
+def nothing() -> None:
+    """Do nothing."""

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any
 
 from darla.common.jobs.spawn_checks import check_main_is_guarded
@@ -78,6 +79,15 @@ def worker_pool(
         if died:
             raise worker_died(who, first, resumes=True) from error
         raise
+
+
+def at_end_of_worker(close: Callable[[], None]) -> None:
+    """Call `close` when this worker process has no more tasks.
+
+    Some environments are processes of their own, as ViZDoom's: where nobody closes them, they outlive the worker.
+    """
+    # A worker runs the finalizers of multiprocessing, but no `atexit` and no `__del__` of what is still referred to.
+    Finalize(None, close, exitpriority=1)
 
 
 def _ask_to_end(workers: Sequence[BaseProcess]) -> None:
