@@ -29,7 +29,7 @@ from darla.common.artefact_forms import CARD as CARD_FORM
 from darla.common.artefact_forms import CONFIGS, INPUTS, first_of_another_form
 from darla.common.checked_config import checked_arguments
 from darla.common.errors import ArtefactError, InputError
-from darla.common.files import json_sha256, load_tensors, read_json, sha256, write_json
+from darla.common.files import json_bytes, json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.jobs.locks import LOCK, only_one
 from darla.common.jobs.stopwatch import SECONDS
 from darla.common.sharing.hub import local_folder
@@ -376,6 +376,8 @@ def start_artefact(folder: Path | str, kind: str, config: Mapping[str, Any]) -> 
         for left_over in (folder / CHECKPOINT).glob("*.json"):
             left_over.unlink(missing_ok=True)
         write_json(record, wanted)
+    elif not is_complete(folder) and record.read_bytes() != json_bytes(wanted):
+        write_json(record, wanted)  # damage that JSON does not notice, such as a line break that is gone
     if (running := _running.get()) is not None and not is_complete(folder):
         _lock(folder)
         running.begun.append((folder.absolute(), topmost, wanted))

@@ -199,6 +199,14 @@ def test_what_is_kept_beside_an_artefact_may_change(tmp_path: Path) -> None:
     assert Artefact.load(tmp_path / "a").digest == made.digest
 
 
+def test_damage_of_a_begun_record_that_json_does_not_notice_is_not_kept(tmp_path: Path) -> None:
+    whole = start_artefact(tmp_path / "a", "album", {"width": 1})
+    content = (whole / "config.json").read_bytes()
+    (whole / "config.json").write_bytes(content.rstrip(b"\n"))
+    start_artefact(whole, "album", {"width": 1})
+    assert (whole / "config.json").read_bytes() == content
+
+
 def test_a_folder_that_an_early_kill_left_can_be_begun(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a" / ".config.json.123.partial", b"{")
     (tmp_path / "a" / "checkpoint").mkdir()

@@ -98,3 +98,23 @@ def test_workers_save_when_the_pool_is_stopped_by_ctrl_c(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         work()
     assert (tmp_path / "saved").exists()
+
+
+def test_a_signal_during_a_print_is_announced_all_the_same(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy:
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name=2>")
+
+        def flush(self) -> None:
+            pass
+
+    def work() -> None:
+        with delayed_interrupts(announcement="stopping soon"):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys, "stderr", Busy())
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert "stopping soon" in capfd.readouterr().err

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -36,6 +36,15 @@ class Interrupts:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _say(text: str) -> None:
+    """Print on the standard error from a handler of signals, which may have interrupted another print."""
+    try:
+        print(text, end="", file=sys.stderr, flush=True)
+    except RuntimeError:  # a reentrant call, which Python's buffered files refuse
+        with suppress(OSError):
+            os.write(2, text.encode())
+
+
 @contextmanager
 def delayed_interrupts(
     numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM), *, announcement: str = ""
@@ -57,7 +66,7 @@ def delayed_interrupts(
         if second:
             interrupts.stop()
         elif announcement:
-            print(f"\n{announcement}", file=sys.stderr, flush=True)
+            _say(f"\n{announcement}\n")
 
     in_main = threading.current_thread() is threading.main_thread()
     kept = [number for number in numbers if in_main and signal.getsignal(number) == _USUAL[number]]
