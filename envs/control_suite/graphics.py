@@ -69,6 +69,7 @@ class _Context:
     def __init__(self) -> None:
         self._opened: Any = None
         self._users: weakref.WeakSet[_Closable] = weakref.WeakSet()
+        self._left: list[Any] = []
 
     def acquire(self, user: _Closable) -> None:
         """Open the context if it is not open, and make it current.
@@ -90,15 +91,26 @@ class _Context:
         self.switch_to()
 
     def switch_to(self) -> None:
-        """Make this context current, and let pyglet know that its own is not."""
+        """Make this context current, let pyglet know that its own is not, and free what was left here."""
         self._opened.make_current()
+        while self._left:
+            self._left.pop().free()
         pyglet_gl: Any = sys.modules.get("pyglet.gl")
         if pyglet_gl is not None:
             pyglet_gl.current_context = None
 
+    def free_later(self, drawing: Any) -> None:
+        """Free a drawing of MuJoCo's when this context is current next.
+
+        Where the garbage collector frees it, another context may be current, and its textures and lists of the same
+        numbers would be deleted.
+        """
+        self._left.append(drawing)
+
     def _close(self) -> None:
         for user in list(self._users):
             user.close()
+        self.switch_to()
         self._opened.free()
         self._opened = None
 

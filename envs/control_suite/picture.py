@@ -1,6 +1,7 @@
 """The picture of a task: its model drawn in the looks of a context, over a drawn background."""
 
 import copy
+import weakref
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -66,6 +67,8 @@ class Picture:
         self._background: Background | None = None
         opengl.acquire(self)
         self._drawing: Any = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        self._unless_closed = weakref.finalize(self, opengl.free_later, self._drawing)
+        self._unless_closed.atexit = False  # the context closes what uses it
 
     def paint(self, context: Context) -> None:
         """Take on the looks of a context until the next call."""
@@ -110,6 +113,7 @@ class Picture:
     def close(self) -> None:
         """Free what the driver holds; closing twice is harmless."""
         if self._drawing is not None:
+            self._unless_closed.detach()
             opengl.switch_to()
             self._drawing.free()
             self._drawing = None

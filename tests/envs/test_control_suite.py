@@ -1,6 +1,7 @@
 """Tasks of the control suite in other looks: images differ, physics are the same to the bit."""
 
 import functools
+import gc
 import subprocess
 import sys
 from importlib import metadata
@@ -16,6 +17,7 @@ from gymnasium.utils.env_checker import check_env
 from darla.common import InputError
 from darla.common.files import read_json
 from darla.envs import CONTROL_SUITE, Choice, Domain, Uniform, leak_level, make, tasks
+from darla.envs.control_suite import graphics
 from darla.envs.control_suite.backgrounds import PATTERNS, Background
 from darla.envs.control_suite.env import ControlSuite
 from darla.envs.control_suite.graphics import suite
@@ -138,6 +140,21 @@ def test_the_fast_picture_is_close_to_the_shipped_one():
     for name in ("cartpole-swingup", "cheetah-run"):
         images, shipped = (play(env, 2)[0] for env in (shared(name), ControlSuite(name, rendering="shipped")))
         assert 0 < np.abs(images.astype(int) - shipped).mean() < 25, name
+
+
+def test_what_the_garbage_collector_frees_is_nothing_of_seek_avoid():
+    left = [make(tasks.get("control/cartpole-swingup/color").source) for _ in range(4)]
+    for env in left:
+        env.reset(seed=0)
+    seek_avoid = make(tasks.get("sim2sim").unlabeled)
+    before = [seek_avoid.reset(seed=seed)[0].copy() for seed in range(8)]
+    users = len(graphics.context._users)
+    del env, left
+    gc.collect()
+    assert len(graphics.context._users) <= users - 4
+    for seed, image in enumerate(before):
+        np.testing.assert_array_equal(seek_avoid.reset(seed=seed)[0], image)
+    seek_avoid.close()
 
 
 def test_environments_of_one_process_leave_each_other_alone():
