@@ -85,6 +85,7 @@ STRANGERS = (
             "tests/agents/test_exchange.py",
             "tests/agents/test_memory.py",
             "tests/agents/test_more_algorithms.py",
+            "tests/envs/test_hdf5_rows.py",
             "tests/envs/test_own_images.py",
             "tests/envs/test_stored_images.py",
             "tests/envs/test_strangers.py",
