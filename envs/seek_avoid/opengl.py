@@ -59,6 +59,10 @@ class _Context:
         """Open the context if it is not open yet."""
         if self._window is None:
             try:
+                # pyglet shares lists and textures, some of which are made once in a process, with the context that is
+                # current when a window is opened; after MuJoCo has drawn, none of pyglet's is.
+                if gl.current_context is None and gl._shadow_window is not None:
+                    gl._shadow_window.switch_to()
                 self._window = pyglet.window.Window(width=1, height=1, visible=False)
             except Exception as error:
                 raise RenderingUnavailableError(

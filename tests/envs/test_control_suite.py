@@ -157,6 +157,20 @@ def test_what_the_garbage_collector_frees_is_nothing_of_seek_avoid():
     seek_avoid.close()
 
 
+def test_seek_avoid_is_drawn_the_same_when_it_is_opened_anew_after_a_task():
+    def images():
+        env = make(tasks.get("sim2sim").unlabeled)
+        shown = [env.reset(seed=seed)[0].copy() for seed in range(4)]
+        env.close()
+        return shown
+
+    before = images()
+    env = make(tasks.get("control/cartpole-swingup/color").source)
+    env.reset(seed=0)
+    env.close()
+    np.testing.assert_array_equal(images(), before)
+
+
 def test_environments_of_one_process_leave_each_other_alone():
     names = ("walker-walk", "reacher-easy", "finger-spin")
     alone = {name: play(shared(name), looks=OTHER_LOOKS)[0] for name in names}
