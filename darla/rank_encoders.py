@@ -9,7 +9,6 @@ are compared latent by latent. Disentangled latents are similar across seeds; en
       ranking/     an artefact: selection.json, table.md, report.html, and the same as report.md with figures/
 """
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -35,9 +34,9 @@ from darla.common.checked_config import checked_arguments_but
 from darla.common.files import write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.scheduler import Job, run_jobs
-from darla.common.speeds.meter import measuring
-from darla.common.speeds.records import Work, speeds_file, spread
-from darla.common.speeds.wording import Part, expect, sentence
+from darla.common.speeds.meter import measuring, say_expected
+from darla.common.speeds.records import Work, spread
+from darla.common.speeds.wording import Part
 from darla.common.threads import available_cores, check_workers
 from darla.envs.frames.frame_set import FrameSet
 from darla.envs.frames.own_images import ImageOptions
@@ -168,8 +167,6 @@ def _jobs(
 
 def _announce(jobs: Sequence[Job], workers: int | None, frames: int, watch: Sequence[str], encoders: int) -> None:
     """Print how long it will take to train the encoders that are not there yet, and to rank all of them."""
-    if speeds_file() is None:
-        return
     side_by_side = min(workers or available_cores(), len(jobs))
     parts: list[Part] = []
     for job in jobs:
@@ -178,8 +175,7 @@ def _announce(jobs: Sequence[Job], workers: int | None, frames: int, watch: Sequ
             training = see_parts(config, None, frames=frames, watch=watch, jobs=side_by_side) if job.work is see else \
                        dae_parts(config, None, frames=frames, jobs=side_by_side)  # fmt: skip
             parts += [replace(part, label=f"{job.label}{'' if part.label else ', probes'}") for part in training]
-    if line := sentence("select", expect([*parts, *_ranking_parts(encoders)], side_by_side)):
-        print(line, file=sys.stderr, flush=True)
+    say_expected("select", [*parts, *_ranking_parts(encoders)], side_by_side)
 
 
 def _ranking_parts(encoders: int) -> list[Part]:

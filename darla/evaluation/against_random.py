@@ -6,7 +6,7 @@ from math import sqrt
 from scipy import stats
 
 from darla.evaluation.episode_records import EpisodeRecord
-from darla.evaluation.score_types import RANDOM, EpisodeScores
+from darla.evaluation.score_types import RANDOM, EpisodeScores, MethodScores
 
 _LEVEL = 0.975
 
@@ -48,6 +48,26 @@ def better_than_random(
             differences = [_mean(list(policy.values())) - level for policy in policies]
         result[method.method] = _is_positive(differences)
     return result
+
+
+def learned_clearly(
+    scores: EpisodeScores, records: Sequence[EpisodeRecord], methods: Sequence[MethodScores]
+) -> tuple[MethodScores, ...]:
+    """Return the methods that were trained in the source and return more than the random agent there, beyond chance.
+
+    Only what these keep of their return says anything about transfer.
+
+    Args:
+        scores: of a transfer.
+        records: the episodes behind them.
+        methods: among which to look, without the random agent.
+    """
+    tested = better_than_random(scores, records, [scores.source])
+    return tuple(
+        method
+        for method in methods
+        if not method.leaks and scores.beats_random(method) and tested.get(method.method, True)
+    )
 
 
 def _is_positive(differences: Sequence[float]) -> bool:

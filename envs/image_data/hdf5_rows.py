@@ -34,8 +34,8 @@ class HDF5Rows:
         self._data, self._path = data, path
         self.shape: tuple[int, ...] = tuple(data.shape)
         self.dtype = data.dtype
-        self._is_plain = data.chunks is not None and _is_plain(data)
         self._bytes = int(np.prod(data.chunks or 1)) * data.dtype.itemsize
+        self._is_plain = data.chunks is not None and self._bytes <= _LARGEST and _is_plain(data)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -98,10 +98,9 @@ def _is_plain(data: Any) -> bool:
 
     recipe = data.id.get_create_plist()
     filters = [recipe.get_filter(number)[0] for number in range(recipe.get_nfilters())]
-    small = int(np.prod(data.chunks)) * data.dtype.itemsize <= _LARGEST
     # Shuffling moves the bytes of a value apart, of which a byte has one.
     harmless = {h5z.FILTER_DEFLATE} | ({h5z.FILTER_SHUFFLE} if data.dtype.itemsize == 1 else set())
-    return small and data.dtype.kind in "iufb" and data.dtype.isnative and set(filters) <= harmless
+    return data.dtype.kind in "iufb" and data.dtype.isnative and set(filters) <= harmless
 
 
 def _runs(rows: npt.NDArray[np.int64], size: int) -> Iterator[tuple[int, slice]]:

@@ -102,7 +102,7 @@ def evaluate(
 def _listed(names: Iterable[str]) -> list[str]:
     try:
         return list(names)
-    except Exception as error:  # a tensor that cannot be looked into is an iterable as well
+    except Exception as error:  # an array of one number is an iterable as well
         raise InputError(f"names is {shown_value(names)}, but must be names of metrics") from error
 
 

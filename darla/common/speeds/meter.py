@@ -24,6 +24,18 @@ _LONG_ENOUGH = 30.0
 """Seconds of a part of a stage that was stopped, from which its speed is kept."""
 
 
+def say_expected(name: str, parts: Sequence[Part], side_by_side: int = 1) -> None:
+    """Print how long some parts will take, unless speeds are switched off or nothing is left to do.
+
+    Args:
+        name: of the stage, as the line on the standard error has it.
+        parts: what it will do.
+        side_by_side: processes that do parts with labels at the same time.
+    """
+    if speeds_file() is not None and (line := sentence(name, expect(parts, side_by_side))):
+        print(line, file=sys.stderr, flush=True)
+
+
 @dataclass
 class Meter:
     """The time of a stage that is running."""
@@ -48,10 +60,8 @@ class Meter:
         if self.announced:
             return
         self.announced = True
-        if self.outer is None and not self.quiet and speeds_file() is not None:
-            line = sentence(self.name, expect([*self.parts, *self.inner], self.side_by_side))
-            if line:
-                print(line, file=sys.stderr, flush=True)
+        if self.outer is None and not self.quiet:
+            say_expected(self.name, [*self.parts, *self.inner], self.side_by_side)
 
     def begin(self, label: str, left: float) -> None:
         """Note that a part begins, of which `left` units are to be done."""

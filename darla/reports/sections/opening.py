@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from darla.analysis.encoder_probes import EncoderProbes
-from darla.evaluation.against_random import better_than_random
+from darla.evaluation.against_random import learned_clearly
 from darla.evaluation.bootstrap import FEW_SEEDS
 from darla.evaluation.score_types import ALL_TARGETS, RANDOM, BaselineComparison, MethodScores, TransferScores
 from darla.reports.data import TransferData
@@ -34,8 +34,7 @@ def opening(transfer: TransferData, *, named: bool = False) -> Text:
         first = "No method was trained in the source, so nothing is transferred: these are upper bounds."
         return Text(" ".join(filter(None, (task, first, _how_sure(scores, methods)))))
     learned = [method for method in in_source if scores.beats_random(method)]
-    tested = better_than_random(scores, transfer.episodes, [scores.source])
-    clear = [method for method in learned if tested.get(method.method, True)]
+    clear = learned_clearly(scores, transfer.episodes, methods)
     parts = (
         task,
         _who_learned(scores, in_source, learned, clear),

@@ -7,7 +7,7 @@ from typing import Any
 from darla.common import InputError
 from darla.envs import axes_of
 from darla.envs.domains.task_files import task_from_dict
-from darla.evaluation.against_random import better_than_random
+from darla.evaluation.against_random import learned_clearly
 from darla.evaluation.score_types import RANDOM, Estimate, MethodScores, TransferScores
 from darla.reports.data import TransferData
 from darla.reports.document import Cell, Table
@@ -84,16 +84,8 @@ def find_axes(transfer: TransferData) -> Axes | None:
     factors = {target: factors[target] for target in scores.targets if target in factors}
     if not factors:
         return None
-    tested = better_than_random(scores, transfer.episodes, [scores.source])
-    learned = tuple(
-        method
-        for method in scores.methods
-        if method.method != RANDOM
-        and not method.leaks
-        and scores.beats_random(method)
-        and tested.get(method.method, True)
-    )
-    return Axes(scores, factors, learned)
+    trained = [method for method in scores.methods if method.method != RANDOM]
+    return Axes(scores, factors, learned_clearly(scores, transfer.episodes, trained))
 
 
 def axes_table(axes: Axes) -> Table:
