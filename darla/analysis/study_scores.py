@@ -11,7 +11,7 @@ from typing import Any
 
 from darla.common import Artefact
 from darla.common.csv_rows import write_rows
-from darla.evaluation.against_random import better_than_random
+from darla.evaluation.against_random import better_than_random, learned_source
 from darla.evaluation.aggregates import holm, iqm, mean, worst_target
 from darla.evaluation.bootstrap import bootstrap, compare
 from darla.evaluation.episode_records import EpisodeMeans, mean_returns, read_episodes
@@ -38,10 +38,10 @@ class StudyRow:
     bound: bool
     """Whether its policies were trained outside the source or on the ground truth: an upper bound, not a competitor."""
     learned: bool
-    """Whether the method returns more than the random agent in the source, by more than chance; true where that was not
-    evaluated."""
+    """Whether the method returns more than the random agent in the source, by more than chance (`learned_source`); true
+    where that was not evaluated, and for the random agent."""
     above_random: bool
-    """The same in this domain, or over all targets."""
+    """The same by the test alone (`better_than_random`), in this domain or over all targets."""
     seeds: int
     """Policies."""
     encoders: int | None
@@ -116,7 +116,7 @@ def _of_task(task: str, transfer: Artefact, overall: bool) -> list[StudyRow]:
     leaks = {(record.method, record.domain): record.leak for record in records}
     splits: dict[str, str] = {domain.name: domain.split for domain in scores.domains}
     baseline_of = baselines(scores)
-    learned = better_than_random(scores, records, [scores.source])
+    learned = learned_source(scores, records)
     above = {name: better_than_random(scores, records, [name]) for name in splits} if not overall else {}
     above |= {ALL_TARGETS: better_than_random(scores, records, scores.targets)} if scores.targets else {}
     rows = []

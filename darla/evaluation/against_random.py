@@ -50,6 +50,24 @@ def better_than_random(
     return result
 
 
+def learned_source(scores: EpisodeScores, records: Sequence[EpisodeRecord]) -> dict[str, bool]:
+    """Return for each trained method whether it returns more than the random agent in the source, beyond chance.
+
+    By its interval (`EpisodeScores.beats_random`) and by the test of `better_than_random`; true where the random agent
+    was not evaluated.
+
+    Args:
+        scores: of a transfer.
+        records: the episodes behind them.
+    """
+    tested = better_than_random(scores, records, [scores.source])
+    return {
+        method.method: scores.beats_random(method) and tested.get(method.method, True)
+        for method in scores.methods
+        if method.method != RANDOM
+    }
+
+
 def learned_clearly(
     scores: EpisodeScores, records: Sequence[EpisodeRecord], methods: Sequence[MethodScores]
 ) -> tuple[MethodScores, ...]:
@@ -62,12 +80,8 @@ def learned_clearly(
         records: the episodes behind them.
         methods: among which to look, without the random agent.
     """
-    tested = better_than_random(scores, records, [scores.source])
-    return tuple(
-        method
-        for method in methods
-        if not method.leaks and scores.beats_random(method) and tested.get(method.method, True)
-    )
+    learned = learned_source(scores, records)
+    return tuple(method for method in methods if not method.leaks and learned[method.method])
 
 
 def _is_positive(differences: Sequence[float]) -> bool:
