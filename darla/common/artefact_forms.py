@@ -17,15 +17,24 @@ class Optional:
     form: Any
 
 
+@dataclass(frozen=True)
+class IfThere:
+    """A form of something that may be missing, but not None: whoever reads it has a default only for what is missing."""
+
+    form: Any
+
+
+_MISSING = object()
+
 # A form is a type; a list with the form of each member; a dict with the forms of some of its keys, or with that of
 # every value where its key is `str` itself.
 _DOMAIN = {
     "name": str,
-    "env_id": Optional(str),
-    "variants": Optional([dict]),
-    "world": Optional(str),
-    "components": Optional([dict]),
-    "factors": Optional({str: int}),
+    "env_id": IfThere(str),
+    "variants": IfThere([dict]),
+    "world": IfThere(str),
+    "components": IfThere([dict]),
+    "factors": IfThere({str: int}),
 }
 _SHAPE = [int]
 _SEE = {"model": str, "vae": dict, "training": dict, "dae": dict, "dae_training": dict}
@@ -176,8 +185,12 @@ def first_of_another_form(value: Any, form: Any, path: str = "") -> tuple[str, A
         form: see above.
         path: of the value; it begins the result.
     """
-    if isinstance(form, Optional):
-        return None if value is None else first_of_another_form(value, form.form, path)
+    if isinstance(form, Optional | IfThere):
+        if value is _MISSING or (value is None and isinstance(form, Optional)):
+            return None
+        form = form.form
+    if value is _MISSING:
+        value = None  # as JSON would say it
     if not _is(value, type(form) if isinstance(form, list | dict) else form):
         return path, value
     wrong = (first_of_another_form(member, each, name) for name, member, each in _parts(value, form, path))
@@ -192,7 +205,7 @@ def _parts(value: Any, form: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     elif isinstance(form, dict):
         every = form.get(str)
         for key in form if every is None else value:
-            yield _joined(path, key), value.get(key), form[key] if every is None else every
+            yield _joined(path, key), value.get(key, _MISSING), form[key] if every is None else every
 
 
 def _is(value: Any, kind: type) -> bool:

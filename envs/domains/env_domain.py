@@ -120,5 +120,9 @@ class EnvDomain:
             if name not in known:
                 raise unknown_name(f"part of domain {data.get('name')!r}:", str(name), known)
         setup = EnvSetup.from_dict({name: data[name] for name in SETUP_PARTS if name in data})
-        variants = tuple(dict(part) for part in data.get("variants", [{}]))
-        return cls(str(data["name"]), str(data["env_id"]), variants, setup=setup, folder=folder)
+        variants = data.get("variants", [{}])
+        if not isinstance(variants, list | tuple) or not all(isinstance(variant, Mapping) for variant in variants):
+            raise InputError(
+                f"the variants of {data['name']} are {variants!r}, but must be a list of objects with keyword arguments"
+            )
+        return cls(str(data["name"]), data["env_id"], tuple(variants), setup=setup, folder=folder)

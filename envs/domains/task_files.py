@@ -146,13 +146,8 @@ def _axes_task(data: Mapping[str, Any], where: str) -> TransferTask:
 
 def _domain(role: str, data: Mapping[str, Any], where: str, folder: str) -> AnyDomain:
     if "env_id" in data:
-        variants = data.get("variants", [{}])
-        if not isinstance(variants, list) or not all(isinstance(variant, Mapping) for variant in variants):
-            raise InputError(f"{where}: the variants of {role} must be a list of objects with keyword arguments")
-        if not isinstance(data["env_id"], str) or not data["env_id"].strip():
-            raise InputError(f"{where}: env_id of {role} is {data['env_id']!r}, but must be the id of an environment")
         try:
-            return domain_from_dict({"name": role, **data, "variants": variants}, folder)
+            return domain_from_dict({"name": role, **data}, folder)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
     for part in data:

@@ -8,7 +8,7 @@ import pytest
 
 from darla.common import Artefact, ArtefactError, complete_artefact, start_artefact
 from darla.common.artefact import card_checksum
-from darla.common.artefact_forms import CONFIGS, Optional, first_of_another_form
+from darla.common.artefact_forms import CONFIGS, IfThere, Optional, first_of_another_form
 from darla.common.files import sha256, write_json
 
 ENCODER = {
@@ -35,6 +35,10 @@ ENCODER = {
         ({}, {"a": Optional(int)}, None),
         ({"a": None}, {"a": Optional(int)}, None),
         ({"a": "b"}, {"a": Optional(int)}, ("a", "b")),
+        ({}, {"a": IfThere(int)}, None),
+        ({"a": 1}, {"a": IfThere(int)}, None),
+        ({"a": None}, {"a": IfThere(int)}, ("a", None)),
+        ({"a": {}}, {"a": IfThere({"b": int})}, ("a.b", None)),
     ],
 )
 def test_the_first_part_of_another_form_is_named(value: Any, form: Any, wrong: tuple[str, Any] | None) -> None:

@@ -14,7 +14,7 @@ from darla.reports.data import ReportData, TransferData
 from darla.reports.sections.transfer_causes import who_learned
 from darla.reports.tables.paper import return_table
 from darla.reports.tables.study import study_table
-from darla.reports.tables.transfer import comparison_table, score_table
+from darla.reports.tables.transfer import aggregate_table, comparison_table, score_table
 from darla.write_report import report
 from darla.zero_shot import TransferResult
 
@@ -44,6 +44,7 @@ def test_where_nothing_beats_random_play_the_report_says_so_and_praises_nothing(
     scores = TransferScores.load(made.folder)
     assert {row[-1].text for row in score_table(scores).rows} == {"–"}
     assert "No agent beats random play" in study_table({"recolor": made})
+    assert aggregate_table(scores) is None  # by the return of a baseline that learned nothing
 
 
 def test_a_method_that_does_not_beat_random_play_is_named_and_has_no_retention(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def random_notes(scores: TransferScores) -> tuple[str, ...]:
     who = "No agent beats" if len(weak) == len(trained) else f"{' and '.join(weak)}: no better than"
     return (
         f"{who} random play in the source ({number(floor, return_digits(scores))}), so there is nothing yet that could "
-        "be transferred: no retention and no ratio is given.",
+        "be transferred: no retention and no ratio is given, and nothing is normalized by their returns.",
     )
 
 
@@ -240,7 +240,12 @@ def ratio_of(scores: TransferScores, entry: BaselineComparison) -> Estimate | No
 
 
 def aggregate_table(scores: TransferScores) -> Table | None:
-    """Return aggregates of the normalized score over all targets; None where there is no normalized score."""
+    """Return aggregates of the normalized score over all targets.
+
+    None where there is no normalized score, or where the baseline, whose return is 1, did not learn the source.
+    """
+    if any(method.method == scores.anchors.baseline and not scores.beats_random(method) for method in scores.methods):
+        return None
     names = {"mean": "mean", "iqm": "IQM", "worst": "worst target", "optimality_gap": "optimality gap"}
     if len(scores.targets) == 1:
         del names["worst"]
