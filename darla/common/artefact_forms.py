@@ -19,7 +19,7 @@ class Optional:
 
 @dataclass(frozen=True)
 class IfThere:
-    """A form of something that may be missing, but not None: whoever reads it has a default only for what is missing."""
+    """A form of something that may be missing but not None: who reads it has a default only for what is missing."""
 
     form: Any
 

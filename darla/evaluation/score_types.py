@@ -350,16 +350,30 @@ class TransferScores(EpisodeScores):
     strips: tuple[StripRecord, ...]
 
     def __post_init__(self) -> None:
-        """Refuse scores that name methods or domains of which nothing else is known."""
+        """Refuse scores that name methods or domains of which nothing else is known, and parts that do not agree."""
         agents = {RANDOM, *(agent.method for agent in self.agents)}
         domains = {domain.name for domain in self.domains}
         methods = {method.method for method in self.methods}
         for method in self.methods:
             if method.method not in agents or method.domains.keys() != domains:
                 raise InputError(f"the scores of {method.method!r} are of other agents or domains than the rest")
+            if (method.over_targets is None) == bool(self.targets):
+                raise InputError(f"the scores of {method.method!r} are not over the targets that the others have")
+        if self.domains and [domain.split for domain in self.domains].count("source") != 1:
+            raise InputError("the scores are of no source, or of several")
+        if self.anchors.random_return.keys() != domains:
+            raise InputError("the returns of the random agent are of other domains than the rest")
+        if not self.episode_seeds.keys() <= domains:
+            raise InputError("the seeds of episodes are of other domains than the rest")
+        if self.anchors.baseline is not None and not (
+            self.anchors.baseline in methods and self.anchors.reference_return is not None
+        ):
+            raise InputError(f"{self.anchors.baseline!r} is the baseline, but has no scores")
         for comparison in self.comparisons:
             if not {comparison.method, comparison.baseline} <= methods:
                 raise InputError(f"{comparison.method!r} is compared with {comparison.baseline!r}, but has no scores")
+            if comparison.domain not in (*self.targets, ALL_TARGETS):
+                raise InputError(f"{comparison.method!r} is compared in {comparison.domain!r}, which is no target")
         for strip in self.strips:
             if strip.method not in methods or strip.target not in domains:
                 raise InputError(f"a film strip is of {strip.method!r} in {strip.target!r}, but there are no scores")

@@ -143,12 +143,21 @@ def test_the_heat_map_has_every_method_axis_and_number(axes: Axes) -> None:
 
 def test_many_axes_are_drawn_in_rows(axes: Axes) -> None:
     names = [f"axis {number}" for number in range(50)]
-    domains = tuple(replace(axes.scores.domains[1], name=name) for name in names)
-    methods = tuple(
-        replace(each, domains=dict.fromkeys(names, each.domains["wall_hue"])) for each in axes.scores.methods
+    source, target = axes.scores.domains[:2]
+    like = {source.name: source.name} | dict.fromkeys(names, target.name)
+    scores = replace(
+        axes.scores,
+        domains=(source, *(replace(target, name=name) for name in names)),
+        anchors=replace(axes.scores.anchors, random_return=dict.fromkeys(like, 0.0)),
+        methods=tuple(
+            replace(each, domains={name: each.domains[other] for name, other in like.items()})
+            for each in axes.scores.methods
+        ),
+        episode_seeds={},
+        strips=(),
+        comparisons=(),
     )
-    scores = replace(axes.scores, domains=domains, methods=methods, strips=(), comparisons=())
-    figure = axes_figure(Axes(scores, dict.fromkeys(names, ("wall_hue",)), methods[1:]))
+    figure = axes_figure(Axes(scores, dict.fromkeys(names, ("wall_hue",)), scores.methods[1:]))
     assert len(figure.axes) == 6, "two panels for each of three rows"
     places = [panel.get_position() for panel in figure.axes]
     assert np.allclose([place.x0 for place in places], places[0].x0)

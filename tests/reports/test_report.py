@@ -173,6 +173,12 @@ def test_a_damaged_file_is_named_with_its_field(run, tmp_path):
         (lambda data: data["comparisons"][0].update(baseline="x"), r"is compared with 'x', but has no scores"),
         (lambda data: data["strips"][0].update(target="x"), r"a film strip is of .* in 'x', but there are no scores"),
         (lambda data: data["methods"][0]["domains"]["source"].update({"return": None}), r"source\.return is None"),
+        (lambda data: data["methods"][0].update(over_targets=None), r"are not over the targets that the others have"),
+        (lambda data: data["domains"][0].update(split="validation"), r"are of no source, or of several"),
+        (lambda data: data["anchors"]["random_return"].pop("source"), r"random agent are of other domains"),
+        (lambda data: data["anchors"].update(baseline="x"), r"'x' is the baseline, but has no scores"),
+        (lambda data: data["episode_seeds"].update(x=[1]), r"seeds of episodes are of other domains"),
+        (lambda data: data["comparisons"][0].update(domain="source"), r"compared in 'source', which is no target"),
     ):
         damaged = copy.deepcopy(content)
         change(damaged)

@@ -58,7 +58,7 @@ def transfer(folder: Path, targets: list[str], seeds: int, success: float | None
         over_targets=replace(over, retention=estimate(1.25, seeds)),
     )
     random = replace(darla, method="random", over_targets=over)
-    anchors = Anchors(None, None, {})
+    anchors = Anchors(None, None, dict.fromkeys(domain.name for domain in domains))
     agents = tuple(AgentRecord("DARLA", seed, f"DARLA {seed}") for seed in range(seeds))
     scores = TransferScores(tuple(domains), anchors, (random, darla), (), "t", TransferConfig(), agents, {}, ())
     write_json(folder / "scores.json", to_json(scores))
