@@ -84,6 +84,13 @@ def test_parts_add_up_and_workers_share_them(capsys: pytest.CaptureFixture[str])
     )
 
 
+def test_parts_that_count_nothing_are_named_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (Work("metrics", "run", {"metric": name}) for name in ("dci", "mig"))
+    keep([(one, 1, 12.0), (other, 1, 8.0)])
+    line = line_of(capsys, Part(one, 1, "dci"), Part(other, 1, "mig"))
+    assert line.startswith("learn to act: about 20 seconds (dci; mig, measured on this machine on ")
+
+
 def test_a_part_that_was_not_measured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     keep([(WORK, 2_000, 40.0)])
     line = line_of(capsys, Part(WORK, 5_000, "train"), Part(Work("act", "episode"), 60, "validate"))

@@ -93,7 +93,7 @@ def basis(expected: Expected) -> str:
     if len(main) > 3:
         pieces = [f"{len(main)} parts"]
     elif len(main) > 1:
-        pieces = [f"{part.label}: {_counted(part, found)}" for part, found in main]
+        pieces = [": ".join(filter(None, (part.label, _counted(part, found)))) for part, found in main]
     else:
         pieces = [_counted(part, found) for part, found in main]
     pieces = [piece for piece in pieces if piece]
