@@ -1,12 +1,13 @@
 """Configuration of the second stage, learn to act."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
 
 from darla.agents.algorithms.registry import ALGORITHMS
 from darla.agents.algorithms.settings import AlgorithmSettings, Observation
 from darla.common import InputError, unknown_name
 from darla.common.checked_config import CheckedConfig
+from darla.envs.domains.domain import AnyDomain, Domain
 from darla.envs.domains.transfer_task import TRAIN_DOMAINS, TrainDomain
 
 AUGMENTATIONS = ("shift", "hue", "convolution")
@@ -30,8 +31,9 @@ class ActConfig(CheckedConfig):
     SeekAvoid."""
     settings: AlgorithmSettings | None = None
     """The algorithm's hyperparameters; None takes its preset for latents, pixels or the state."""
-    frame_stack: int = 1
-    """Successive codes (or images) that the policy observes at once; 1, since in SeekAvoid only the agent moves."""
+    frame_stack: int | None = None
+    """Successive codes (or images) that the policy observes at once. None: as many as the world needs, 3 in the control
+    suite, where one image does not show velocities, and 1 in SeekAvoid, where only the agent moves; of the state 1."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the frozen encoder's layers; `auto` is bfloat16 where the hardware has it, which encodes twice as
     fast and changes a code by about a hundredth of its standard deviation. The agent is evaluated with the same."""
@@ -66,8 +68,9 @@ class ActConfig(CheckedConfig):
             given = type(self.settings).__name__
             raise InputError(f"algorithm {self.algorithm!r} takes {algorithm.settings.__name__}, not {given}")
         for name in ("env_steps", "frame_stack", "snapshots", "checkpoint_interval", "log_window"):
-            if getattr(self, name) < 1:
-                raise InputError(f"ActConfig.{name} must be at least 1, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"ActConfig.{name} must be at least 1, not {value}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise unknown_name("precision", self.precision, ("auto", "float32", "bfloat16"))
         if self.selection not in ("last", "validation"):
@@ -108,6 +111,16 @@ class ActConfig(CheckedConfig):
             raise InputError(
                 f"precision {self.precision!r} would be ignored: it is that of a frozen encoder, and there is none"
             )
+
+    def for_domain(self, domain: AnyDomain) -> Self:
+        """Return the configuration with what it leaves to the world of a domain: the frame stack."""
+        needed = domain.world.frame_stack if isinstance(domain, Domain) and self.observation == "images" else 1
+        return self if self.frame_stack is not None else replace(self, frame_stack=needed)
+
+    @property
+    def stacked(self) -> int:
+        """The frame stack; 1 where it is left to the world."""
+        return self.frame_stack or 1
 
     def policy_input(self, *, on_encoder: bool) -> Observation:
         """Return the input of the policy.

@@ -58,6 +58,7 @@ def act_parts(
         threads: of PyTorch.
         jobs: jobs of a study side by side; those beside this process if None.
     """
+    config = config.for_domain(domain)
     observation = config.policy_input(on_encoder=see is not None)
     plain = config.to_dict(observation)
     facts = policy_facts(plain, observation, see) | {"world": world_of(domain), "settings": act_settings(plain)}

@@ -206,7 +206,7 @@ class _JobCollection:
         )
 
     def agent(self, task: TransferTask, method: Method, seed: int) -> Path:
-        config = self._study.act_of(method)
+        config = self._study.act_of(method).for_domain(task.source)
         on_encoder = method.see is not None
         encoder = self.encoder(task, method, self._study.encoder_seed(seed)) if on_encoder else None
         observation = config.policy_input(on_encoder=on_encoder)

@@ -89,6 +89,9 @@ def study_digest(name: str, task: str | None = None) -> str:
             raise unknown_name(f"task of study {name!r}:", task, study.tasks)
         methods = tuple(replace(each, tasks=None) for each in study.methods if each.takes_part_in(task))
         study = replace(study, tasks=(task,), methods=methods)
+    # As they are where the study runs: with what they leave to the world.
+    source = tasks.get(study.tasks[0]).source
+    study = replace(study, methods=tuple(replace(each, act=each.act.for_domain(source)) for each in study.methods))
     record = {"study": to_json(study), "tasks": {each: tasks.get(each).to_dict() for each in study.tasks}}
     del record["study"]["about"]
     return json_sha256(record)[:16]

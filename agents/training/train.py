@@ -106,6 +106,7 @@ def train_agent(
             else "the validation split would be ignored with selection='last'; leave it out"
         )
     limit_threads(threads)
+    config = config.for_domain(domain)
     observation = config.policy_input(on_encoder=encoder is not None)
     device = _choose_device(device, observation)
     encoder_artefact = None if encoder is None else open_artefact(encoder, kind="encoder")
@@ -144,7 +145,7 @@ def train_agent(
                 inputs,
                 seed_for(seed, "policy"),
                 device if observation == "pixels" else "cpu",
-                extractor_arguments(vision, config.frame_stack),
+                extractor_arguments(vision, config.stacked),
             )
             if init_encoder is not None:
                 # After the policy is built: SB3 reinitializes its features extractor in between.
@@ -166,8 +167,8 @@ def train_agent(
             image_shape=image_shape(env.observation_space),
             n_actions=count(env.action_space),
             action_bounds=bounds_of(env.action_space),
-            frame_stack=config.frame_stack,
-            latent_dim=None if observation == "pixels" else _width(inputs) // config.frame_stack,
+            frame_stack=config.stacked,
+            latent_dim=None if observation == "pixels" else _width(inputs) // config.stacked,
             encoder=loaded.digest if loaded else None,
             precision=frozen_encoder.precision if frozen_encoder else None,
             exploration=algorithm.exploration(settings),
@@ -251,9 +252,9 @@ def _policy_env(config: ActConfig, observation: Observation, env: VecEnv, encode
     elif encoder is not None:
         inputs = LatentVecEnv(env, encoder)
     elif not config.fine_tune:
-        policy_space("pixels", image_shape(env.observation_space), config.frame_stack)  # refuses small images
-    if config.frame_stack > 1:
-        inputs = VecFrameStack(inputs, config.frame_stack)
+        policy_space("pixels", image_shape(env.observation_space), config.stacked)  # refuses small images
+    if config.stacked > 1:
+        inputs = VecFrameStack(inputs, config.stacked)
     # Around the stack, so that all frames of it are augmented alike.
     return AugmentedVecEnv(inputs, config.augment) if config.augment else inputs
 

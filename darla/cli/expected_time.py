@@ -57,7 +57,7 @@ def _act(default: Any) -> str:
     config = default.config
     for observation in ("latents", "pixels", "state"):
         facts = {"algorithm": config.algorithm, "input": observation}
-        facts |= {"settings": act_settings(config.to_dict(observation)), "stack": str(config.frame_stack)}
+        facts |= {"settings": act_settings(config.to_dict(observation)), "stack": str(config.stacked)}
         if (found := find(Work("act", "step", facts))) is not None:
             work = found.speed.work
             return _text(

@@ -113,6 +113,8 @@ class World:
     license: str = ""
     """License of the environment where it is not darla's own."""
     about: str = ""
+    frame_stack: int = 1
+    """Successive images that show what a policy has to know; more than 1 where one image does not show velocities."""
     action_names: tuple[tuple[str, ...], ...] = ()
     """Names of the discrete actions in their order, for each number of them that the environment can have."""
 

@@ -56,6 +56,7 @@ def _world(task: SuiteTask) -> World:
             SPACE,
             facts=tuple(fact for fact, _ in task.facts),
             random_start={"start": "anywhere"},
+            frame_stack=3,
             requires="darla[control]",
             license="Apache-2.0 (dm_control)",
             about=task.about,

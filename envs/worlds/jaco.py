@@ -47,6 +47,7 @@ JACO = register_world(
         SPACE,
         facts=tuple(fact for fact, _ in FACTS),
         random_start={},  # every episode starts anywhere
+        frame_stack=3,
         requires="darla[control]",
         license="Apache-2.0 (dm_control), BSD-3-Clause (model of the arm by Kinova)",
         about="the hand of a Jaco arm is brought to a sphere",

@@ -9,6 +9,8 @@ import pytest
 
 from darla.agents import ALGORITHMS, A2CSettings, ActConfig, DQNSettings, PPOSettings
 from darla.common import InputError
+from darla.envs import Domain, EnvDomain
+from darla.envs.domains.world import WORLDS
 
 
 @pytest.mark.parametrize("observation", ["latents", "pixels"])
@@ -24,6 +26,16 @@ def test_a_configuration_as_plain_values_names_every_number():
     record = json.loads(json.dumps(ActConfig().to_dict("latents")))
     assert record["settings"]["learning_rate"] == ALGORITHMS["ppo"].preset("latents").learning_rate
     assert None not in record["settings"].values()
+
+
+def test_a_frame_stack_that_is_not_given_is_what_the_world_needs():
+    moving = dataclasses.replace(WORLDS["grid_world"], name="moving", frame_stack=3)
+    still, moved = Domain("still", ({},), world=WORLDS["grid_world"]), Domain("moving", ({},), world=moving)
+    assert ActConfig().for_domain(still).frame_stack == 1
+    assert ActConfig().for_domain(EnvDomain("own", "CartPole-v1")).frame_stack == 1
+    assert ActConfig().for_domain(moved).frame_stack == 3
+    assert ActConfig(frame_stack=2).for_domain(moved).frame_stack == 2
+    assert ActConfig(observation="state").for_domain(moved).frame_stack == 1  # the state has velocities
 
 
 @pytest.mark.parametrize(

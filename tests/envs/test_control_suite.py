@@ -511,7 +511,7 @@ def test_every_stage_takes_it_from_the_command_line(tmp_path):
         f"check {task}",
         f"collect {task} --frames 64 --shard-size 32 --out frames",
         "see frames --preset tiny --out encoder",
-        f"act {task} --encoder encoder {sac} --frame-stack 3 --out codes",
+        f"act {task} --encoder encoder {sac} --out codes",
         f"act {task} --observation state {sac} --out state",
         f"transfer {task} DARLA=codes truth=state --episodes 1 --n-envs 1 --snapshot-eval-episodes 1 --resamples 50"
         " --out transfer",
@@ -520,6 +520,8 @@ def test_every_stage_takes_it_from_the_command_line(tmp_path):
         ran = subprocess.run([*python, *words.split()], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, (words, ran.stderr)
     assert read_json(tmp_path / "frames" / "card.json")["versions"]["mujoco"] == metadata.version("mujoco")
+    for name, stack in (("codes", 3), ("state", 1)):  # one image does not show velocities, the state has them
+        assert read_json(tmp_path / name / "config.json")["config"]["act"]["frame_stack"] == stack
     rows = (tmp_path / "transfer" / "episodes.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == {"random", "DARLA", "truth"}
     assert len(list((tmp_path / "transfer" / "strips").glob("*.png"))) == 4
