@@ -50,7 +50,8 @@ def axes_task(
         world: whose factors these are, or its registered name.
         source: D_S; one context, with every factor at its default, if None.
         name: of the task; `axes of WORLD` if None.
-        factors: those with a target; if None, all that the source leaves a value to go to.
+        factors: those with a target; if None, all that the source leaves a value to go to and that show there
+            (`Factor.needs`).
         pairs: True for a further target for every two of these factors, or the pairs that get one, called
             `one + other`.
         distance: between a number in a target and those of the source, as a share of the factor's range, below 0.5. A
@@ -60,7 +61,7 @@ def axes_task(
 
     Raises:
         InputError: an unknown world, a source of another one, an unknown factor or one named twice, a distance out of
-            bounds, or a factor without a value that far from the source's.
+            bounds, a factor without a value that far from the source's, or one that does not show there.
     """
     world = world_named(world)
     if not _ANY <= distance < 0.5:
@@ -78,7 +79,14 @@ def axes_task(
         raise InputError(f"factors are {', '.join(factors)}, but each is named once")
     away: dict[str, tuple[Spec, ...]] = {}
     for factor_name, factor in world.space.items():
-        if (factors is None and _may_leave(factor, source)) or factor_name in (factors or ()):
+        if factor_name in (factors or ()) and not _shows(factor, source):
+            raise InputError(
+                f"factor {factor_name!r} does not show where {factor.needs!r} is 0, as in the source {source.name!r}; "
+                f"give the source another {factor.needs}, or leave the factor out"
+            )
+        if (factors is None and _may_leave(factor, source) and _shows(factor, source)) or factor_name in (
+            factors or ()
+        ):
             for other, given in source.dependences:
                 if given.factor == factor_name:
                     raise InputError(
@@ -149,6 +157,11 @@ def _whole(factor: Factor) -> Spec:
 def _may_leave(factor: Factor, source: Domain) -> bool:
     """Return whether there is a value that the source does not have."""
     return bool(apart(factor, source.support(factor.name), _ANY * _span(factor)))
+
+
+def _shows(factor: Factor, source: Domain) -> bool:
+    """Return whether a factor shows anywhere in the source."""
+    return not factor.needs or any(spec != 0.0 for spec in source.support(factor.needs))
 
 
 def _span(factor: Factor) -> float:

@@ -6,7 +6,7 @@ them. What changes from episode to episode within a domain, such as where things
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +42,9 @@ class Factor:
     """Every value of a discrete factor."""
     unit: str = "1"
     about: str = ""
+    needs: str = field(default="", compare=False)
+    """Name of a continuous factor without which this one does not show: where that one is 0, images are the same
+    whatever this one is. It is no part of the record (`FactorSpace.to_list`)."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -89,7 +92,7 @@ class FactorSpace(Mapping[str, Factor]):
         factors: in the order in which contexts list them and domains draw them.
 
     Raises:
-        InputError: two factors have one name.
+        InputError: two factors have one name, or one needs a factor that is not there or not continuous.
     """
 
     def __init__(self, factors: Iterable[Factor]) -> None:
@@ -98,6 +101,10 @@ class FactorSpace(Mapping[str, Factor]):
             if factor.name in self._factors:
                 raise InputError(f"two factors are called {factor.name!r}; names must differ")
             self._factors[factor.name] = factor
+        for factor in self._factors.values():
+            needed = self._factors.get(factor.needs)
+            if factor.needs and (needed is None or needed.kind != "continuous"):
+                raise InputError(f"factor {factor.name!r} needs {factor.needs!r}, which is no continuous factor here")
 
     def __getitem__(self, name: str) -> Factor:
         """Return a factor by name.
@@ -164,7 +171,10 @@ class FactorSpace(Mapping[str, Factor]):
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the space as plain data for JSON; `from_list` reads it back."""
-        return [{**asdict(factor), "choices": list(factor.choices)} for factor in self._factors.values()]
+        entries = [{**asdict(factor), "choices": list(factor.choices)} for factor in self._factors.values()]
+        for entry in entries:
+            del entry["needs"]
+        return entries
 
     @classmethod
     def from_list(cls, data: Iterable[Mapping[str, Any]]) -> "FactorSpace":

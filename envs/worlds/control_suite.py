@@ -37,11 +37,13 @@ SPACE = FactorSpace(
         *surface_factors("ground", "the ground"),
         *surface_factors("sky", "the sky"),
         *LIGHT_AND_CAMERA[:2],
-        Factor("background", "discrete", "stripes", choices=PATTERNS, about="pattern of the drawn background"),
-        Factor("background_number", "continuous", 0.0, 0.0, NUMBERS - 1, about="which of its drawings, rounded down"),
+        Factor("background", "discrete", "stripes", choices=PATTERNS, about="pattern of the drawn background",
+               needs="background_strength"),
+        Factor("background_number", "continuous", 0.0, 0.0, NUMBERS - 1, about="which of its drawings, rounded down",
+               needs="background_strength"),
         Factor("background_strength", "continuous", 0.0, 0.0, 1.0, about="share of the drawing in what it covers"),
         Factor("background_motion", "continuous", 0.0, 0.0, 1.0, unit="1/50 image widths a control step",
-               about="speed of the drawing"),
+               about="speed of the drawing", needs="background_strength"),
         *LIGHT_AND_CAMERA[2:],
     )
 )  # fmt: skip

@@ -12,7 +12,13 @@ _LIGHT, _CAMERA = LIGHT_AND_CAMERA[:2], LIGHT_AND_CAMERA[2:]
 
 SPACE = FactorSpace(
     (
-        Factor("arm_hue", "circular", 0.0, about="hue of the arm's shells, a full turn of the color wheel is 1"),
+        Factor(
+            "arm_hue",
+            "circular",
+            0.0,
+            about="hue of the arm's shells, a full turn of the color wheel is 1",
+            needs="arm_saturation",
+        ),
         Factor("arm_saturation", "continuous", 0.0, 0.0, 0.9, about="HSV saturation of the arm's shells; 0 is gray"),
         Factor("arm_brightness", "continuous", 1.0, 0.5, 5.0, about="times the HSV value of the arm's shells"),
         Factor("object_hue", "circular", 0.0, about="hue of the sphere that is reached for"),

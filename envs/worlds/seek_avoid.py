@@ -12,7 +12,13 @@ from darla.envs.seek_avoid.room_size import ACTIONS_3, ACTIONS_9
 def _surface(name: str, hue: float, saturation: float) -> tuple[Factor, ...]:
     # Rooms are muted and objects are not: every object stands out in every room that these bounds allow.
     return (
-        Factor(f"{name}_hue", "circular", hue, about=f"hue of the {name}, a full turn of the color wheel is 1"),
+        Factor(
+            f"{name}_hue",
+            "circular",
+            hue,
+            about=f"hue of the {name}, a full turn of the color wheel is 1",
+            needs=f"{name}_saturation",
+        ),
         Factor(f"{name}_saturation", "continuous", saturation, 0.0, 0.6, about=f"HSV saturation of the {name}"),
         Factor(f"{name}_value", "continuous", 0.62, 0.5, 0.75, about=f"HSV value of the {name}"),
     )
@@ -29,8 +35,8 @@ SPACE = FactorSpace(
         Factor("wall_texture", "discrete", "plain", choices=TEXTURES, about="what the walls are made of"),
         Factor("floor_texture", "discrete", "plain", choices=TEXTURES, about="what the floor is made of"),
         Factor("object_set", "discrete", "A", choices=("A", "B"), about="which good and bad kind are about"),
-        Factor("good_tint", "circular", 0.0, about="hue that good objects are tinted with"),
-        Factor("bad_tint", "circular", 0.0, about="hue that bad objects are tinted with"),
+        Factor("good_tint", "circular", 0.0, about="hue that good objects are tinted with", needs="tint_strength"),
+        Factor("bad_tint", "circular", 0.0, about="hue that bad objects are tinted with", needs="tint_strength"),
         Factor("tint_strength", "continuous", 0.0, 0.0, 0.4, about="share of the tint in the objects' color"),
         Factor(
             "light_level",

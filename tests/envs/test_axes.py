@@ -37,7 +37,8 @@ def distance(factor: Factor, one: float, other: float) -> float:
 @pytest.mark.parametrize("world", [SEEK_AVOID, CAR_RACING, TWO_SQUARES, GRID_WORLD], ids=lambda world: world.name)
 def test_one_factor_alone_leaves_the_source_in_every_target(world: Any) -> None:
     task, rng = axes_task(world), np.random.default_rng(0)
-    assert list(task.targets) == list(world.space)
+    hidden = {"good_tint", "bad_tint"} & set(world.space)  # by default nothing is tinted
+    assert list(task.targets) == [name for name in world.space if name not in hidden]
     (source,) = {task.source.sample(rng) for _ in range(20)}  # type: ignore[union-attr]
     assert source == world.space.context()
     for axis, target in task.targets.items():
@@ -84,7 +85,22 @@ def test_pairs_leave_together() -> None:
 def test_what_the_source_has_in_full_is_no_axis() -> None:
     source = Domain("source", ({"object_set": Choice(("A", "B")), "wall_hue": Uniform(0.0, 1.0)},), world=SEEK_AVOID)
     task = axes_task(SEEK_AVOID, source)
-    assert set(SEEK_AVOID.space) - set(task.targets) == {"object_set", "wall_hue"}
+    assert set(SEEK_AVOID.space) - set(task.targets) == {"object_set", "wall_hue", "good_tint", "bad_tint"}
+
+
+def test_a_factor_shows_nothing_without_the_one_it_needs() -> None:
+    needing = [factor for factor in SEEK_AVOID.space.values() if factor.needs]
+    assert {factor.name for factor in needing} == {"wall_hue", "floor_hue", "ceiling_hue", "good_tint", "bad_tint"}
+    without = dict.fromkeys((factor.needs for factor in needing), 0.0)
+    others = {factor.name: (float(factor.default) + 0.5) % 1.0 for factor in needing}
+    source = Domain("source", (without,), world=SEEK_AVOID)
+    pairs = render_pairs(source, Domain("target", ({**without, **others},), world=SEEK_AVOID), 16, seed=0)
+    assert np.array_equal(pairs.source, pairs.target)
+    assert not set(others) & set(axes_task(SEEK_AVOID, source).targets)
+    with pytest.raises(InputError, match="'good_tint' does not show where 'tint_strength' is 0, as in the source"):
+        axes_task(SEEK_AVOID, source, factors=["good_tint"])
+    some = Domain("source", ({"tint_strength": 0.0}, {"tint_strength": 0.2}), world=SEEK_AVOID)
+    assert {"good_tint", "bad_tint"} <= set(axes_task(SEEK_AVOID, some).targets)
 
 
 CIRCLE, LINE = Factor("hue", "circular", 0.0), Factor("size", "continuous", 2.0, 0.0, 10.0)

@@ -16,13 +16,14 @@ from gymnasium.utils.env_checker import check_env
 
 from darla.common import InputError
 from darla.common.files import read_json
-from darla.envs import CONTROL_SUITE, Choice, Domain, Uniform, leak_level, make, tasks
+from darla.envs import CONTROL_SUITE, Choice, Domain, Uniform, axes_task, leak_level, make, tasks
 from darla.envs.control_suite import graphics
 from darla.envs.control_suite.backgrounds import PATTERNS, Background
 from darla.envs.control_suite.env import ControlSuite
 from darla.envs.control_suite.graphics import suite
 from darla.envs.control_suite.intensity import HARD, KINDS, MEDIUM, distracted
 from darla.envs.control_suite.tasks import TASKS
+from darla.envs.domains.world import WORLDS
 from darla.envs.packages import packages_of
 from darla.envs.paired_rendering import render_pairs
 from darla.envs.worlds.control_suite import SPACE
@@ -486,6 +487,20 @@ def test_a_simulator_that_is_too_new_is_named():
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "mujoco 4.0.0 is installed, but dm_control's tasks need one below 4: pip install 'mujoco<4'" in ran.stdout
+
+
+@pytest.mark.parametrize("name", ["cartpole_swingup", "jaco_reach"])
+def test_a_factor_shows_nothing_without_the_one_it_needs(name):
+    world = WORLDS[name]
+    others = {
+        factor.name: factor.choices[-1] if factor.choices else (factor.low + factor.high) / 2
+        for factor in world.space.values()
+        if factor.needs
+    }
+    assert others
+    pairs = render_pairs(Domain("source", world=world), Domain("target", (others,), world=world), 2, seed=0)
+    assert np.array_equal(pairs.source, pairs.target)  # by default what they need is 0
+    assert not set(others) & set(axes_task(world).targets)
 
 
 def test_a_choice_of_the_renderer_is_left_to_the_user():

@@ -76,6 +76,14 @@ def test_contexts_survive_arrays_and_spaces_survive_json():
         (lambda: SPACE.context({"hue": "red"}), "finite number"),
         (lambda: SPACE.context({"shape": "squere"}), "did you mean 'square'"),
         (lambda: FactorSpace([SPACE["hue"], SPACE["hue"]]), "two factors are called 'hue'"),
+        (
+            lambda: FactorSpace([Factor("a", "circular", 0.0, needs="b")]),
+            "'a' needs 'b', which is no continuous factor",
+        ),
+        (
+            lambda: FactorSpace([Factor("a", "circular", 0.0, needs="a")]),
+            "'a' needs 'a', which is no continuous factor",
+        ),
         (lambda: Factor("a", "discrete", "x"), "a discrete factor needs choices"),
         (lambda: Factor("a", "continuous", 0.5, choices=("x",)), "others have none"),
         (lambda: Factor("a", "continuous", 2.0), "must lie in"),
