@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("environment_steps", "training_steps", "vae_training", "metric_suite", "ground_truth_rendering")
+BENCHMARKS = ("whole_way", "environment_steps", "training_steps", "vae_training", "metric_suite", "ground_truth_rendering")
 
 
 def main() -> int:
