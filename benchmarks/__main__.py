@@ -3,7 +3,14 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("whole_way", "environment_steps", "training_steps", "vae_training", "metric_suite", "ground_truth_rendering")
+BENCHMARKS = (
+    "whole_way",
+    "environment_steps",
+    "training_steps",
+    "vae_training",
+    "metric_suite",
+    "ground_truth_rendering",
+)
 
 
 def main() -> int:
