@@ -12,8 +12,9 @@ from gymnasium import spaces
 
 from darla.agents.actions import Actions, action_space, bounds_of, count, draw_uniformly, in_words
 from darla.agents.algorithms.registry import ALGORITHMS, Memory
+from darla.agents.algorithms.settings import Precision
 from darla.agents.policy_io import WEIGHTS, PolicyDescription, load_description, load_weights, snapshot_file
-from darla.agents.vec_env.latents import FrozenEncoder, Precision
+from darla.agents.vec_env.latents import FrozenEncoder
 from darla.common import Artefact, InputError, open_artefact
 from darla.common.artefact import ENCODER_PATH
 from darla.common.checked_config import checked_arguments

@@ -35,8 +35,10 @@ class ActConfig(CheckedConfig):
     """Successive codes (or images) that the policy observes at once. None: as many as the world needs, 3 in the control
     suite, where one image does not show velocities, and 1 in SeekAvoid, where only the agent moves; of the state 1."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the frozen encoder's layers; `auto` is bfloat16 where the hardware has it, which encodes twice as
-    fast and changes a code by about a hundredth of its standard deviation. The agent is evaluated with the same."""
+    """Arithmetic of the frozen encoder's layers, or of PPO's own network on pixels. For an encoder `auto` is bfloat16
+    where the hardware has it, which encodes twice as fast and changes a code by about a hundredth of its standard
+    deviation. On pixels `auto` is float32, SB3's own arithmetic, and `bfloat16` is faster (`darla.agents.pixels`). The
+    agent is evaluated with the same."""
     snapshots: int = 8
     """Evenly spaced points at which the policy is saved, the last at the end; fewer if rollouts are long."""
     checkpoint_interval: int = 10_000
@@ -109,7 +111,8 @@ class ActConfig(CheckedConfig):
                     )
         if self.precision != "auto" and (self.fine_tune or self.observation == "state"):
             raise InputError(
-                f"precision {self.precision!r} would be ignored: it is that of a frozen encoder, and there is none"
+                f"precision {self.precision!r} would be ignored: it is that of a frozen encoder, or of a network"
+                " that is trained end to end"
             )
 
     def for_domain(self, domain: AnyDomain) -> Self:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from darla.agents.actions import Bounds, action_space
 from darla.agents.algorithms.build import SMALLEST_IMAGE, build_policy, policy_space
-from darla.agents.algorithms.registry import ALGORITHMS, MAX_SIZE, is_size
-from darla.agents.algorithms.settings import Observation
+from darla.agents.algorithms.registry import ALGORITHMS, MAX_SIZE, Algorithm, is_size
+from darla.agents.algorithms.settings import Observation, Precision
 from darla.agents.fine_tuning import extractor_arguments
 from darla.common import ArtefactError, InputError
 from darla.common.checked_config import check_field_types
@@ -51,7 +51,8 @@ class PolicyDescription:
     encoder: str | None
     """Digest of the encoder artefact it was trained on, or that was fine-tuned with it; None without one."""
     precision: str | None
-    """Arithmetic of the frozen encoder it was trained on; None without one."""
+    """Arithmetic of the frozen encoder it was trained on, or `bfloat16` of a policy on pixels that was trained in it;
+    None is float32."""
     exploration: float
     """Probability of a random action when a value-based policy acts stochastically; 0 for the others."""
     env_steps: int
@@ -79,8 +80,10 @@ class PolicyDescription:
             )
         if self.action_bounds is not None:
             _check_bounds(self.action_bounds, self.n_actions)
-        if (kind == "pixels") != (self.latent_dim is None) or (kind == "latents") != (self.precision is not None):
+        if (kind == "pixels") != (self.latent_dim is None) or ((kind == "latents") and self.precision is None):
             raise InputError("latent_dim belongs to policies on latents or on the state, precision to those on latents")
+        if kind != "latents" and self.precision is not None and not self._is_bfloat16_on_pixels(algorithm):
+            raise InputError(f"a policy of {self.algorithm!r} on {kind} has no precision {self.precision!r}")
         if self.vision is not None and (kind != "pixels" or self.encoder is None or not _has_modest_sizes(self.vision)):
             raise InputError(
                 "vision must describe the encoder that was fine-tuned with a policy on pixels, with no number above"
@@ -94,6 +97,10 @@ class PolicyDescription:
             raise InputError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
         check_field_types(self)  # those that nothing above has said more about
 
+    def _is_bfloat16_on_pixels(self, algorithm: Algorithm) -> bool:
+        on_images = self.observation == "pixels" and self.vision is None
+        return on_images and algorithm.has_bfloat16_pixels and self.precision == "bfloat16"
+
     def build(self, device: str = "cpu") -> "BasePolicy":
         """Build the policy network, with random weights that are to be overwritten."""
         shape = self.image_shape if self.latent_dim is None else (self.latent_dim,)
@@ -101,7 +108,8 @@ class PolicyDescription:
         space = policy_space(self.observation, shape, self.frame_stack, smallest=smallest)
         extractor = extractor_arguments(self.vision, self.frame_stack)
         actions = action_space(self.n_actions, self.action_bounds)
-        return build_policy(self.algorithm, self.architecture, space, actions, device, extractor)
+        precision: Precision = "bfloat16" if self._is_bfloat16_on_pixels(ALGORITHMS[self.algorithm]) else "float32"
+        return build_policy(self.algorithm, self.architecture, space, actions, device, extractor, precision)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain values."""

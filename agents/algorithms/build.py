@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from darla.agents.algorithms.registry import ALGORITHMS
-from darla.agents.algorithms.settings import AlgorithmSettings, Observation
+from darla.agents.algorithms.settings import AlgorithmSettings, Observation, Precision
 from darla.common import InputError, user_code_error
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def build(
     seed: int,
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
+    precision: Precision = "float32",
 ) -> "BaseAlgorithm":
     """Build an untrained algorithm on a vectorized environment of codes or of images.
 
@@ -37,6 +38,7 @@ def build(
         seed: seeds SB3's generators, and with them the policy's first weights.
         device: the policy's device. Small policies on codes are fastest on the CPU (SB3 #1245).
         extractor: `features_extractor_class` and its arguments; SB3's own network for images if empty.
+        precision: arithmetic of SB3's network for images; bfloat16 only where the algorithm has it.
 
     Raises:
         InputError: the settings are of another algorithm, or the algorithm cannot choose from the environments'
@@ -47,15 +49,23 @@ def build(
     if not isinstance(settings, algorithm.settings):
         raise InputError(f"algorithm {name!r} takes {algorithm.settings.__name__}, not {type(settings).__name__}")
     sb3_class: type[Any] = algorithm.sb3_class()
+    policy: Any = algorithm.policy_name(env.observation_space.shape or ())
+    arguments = settings.arguments()
+    if precision == "bfloat16":
+        from darla.agents.pixels.policy import BfloatCnnPolicy
+        from darla.agents.pixels.rollout_buffer import ImageRolloutBuffer
+
+        policy = BfloatCnnPolicy
+        arguments["rollout_buffer_class"] = ImageRolloutBuffer
     try:
         model: BaseAlgorithm = sb3_class(
-            policy=algorithm.policy_name(env.observation_space.shape or ()),
+            policy=policy,
             env=env,
             policy_kwargs={**algorithm.policy_arguments(algorithm.architecture(settings)), **extractor},
             seed=seed,
             device=device,
             verbose=0,
-            **settings.arguments(),
+            **arguments,
         )
     except (TypeError, ValueError, AssertionError) as error:
         if isinstance(error, InputError):
@@ -71,6 +81,7 @@ def build_policy(
     actions: spaces.Discrete | spaces.Box,
     device: str = "cpu",
     extractor: Mapping[str, Any] = MappingProxyType({}),
+    precision: Precision = "float32",
 ) -> "BasePolicy":
     """Build the policy network alone, with random weights that are to be overwritten.
 
@@ -81,9 +92,14 @@ def build_policy(
         actions: what the policy chooses from.
         device: the policy's device.
         extractor: as for `build`.
+        precision: as for `build`.
     """
     algorithm = ALGORITHMS[name]
     policy_class, arguments = algorithm.policy_class(observation_space.shape, architecture, extractor)
+    if precision == "bfloat16":
+        from darla.agents.pixels.policy import BfloatCnnPolicy
+
+        policy_class = BfloatCnnPolicy
     policy: BasePolicy = policy_class(
         observation_space,
         actions,

@@ -131,6 +131,7 @@ class Imported(Algorithm):
     """What an imported class has in common with no other: it is made from its constructor, whatever that does."""
 
     imported: ClassVar[Any]
+    has_bfloat16_pixels = False
 
     def sb3_class(self) -> "type[BaseAlgorithm]":
         """Return the class."""

@@ -80,6 +80,7 @@ class PPO(Algorithm):
 
     settings = PPOSettings
     actions = ("discrete", "continuous")
+    has_bfloat16_pixels = True
     presets: ClassVar[Mapping[Observation, AlgorithmSettings]] = {
         "latents": PPOSettings(),
         # NatureCNN ends in a layer of 512 units, so SB3 puts linear heads on it by default.

@@ -68,6 +68,8 @@ class Algorithm(ABC):
     """Whether actions are chosen by their values (as in DQN), and not drawn from a distribution (as in PPO)."""
     uses_gradients: ClassVar[bool] = True
     """Whether it can fine-tune an encoder."""
+    has_bfloat16_pixels: ClassVar[bool] = False
+    """Whether its policy on images can be trained in bfloat16 (`darla.agents.pixels`)."""
     log_interval_is_in_episodes: ClassVar[bool] = False
     """SB3's `log_interval` counts episodes in off-policy algorithms, and rollouts in on-policy ones."""
     steps_per_second: ClassVar[Mapping[Observation, float]] = {"latents": 1_000.0, "pixels": 450.0, "state": 1_000.0}

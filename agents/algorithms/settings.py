@@ -10,6 +10,10 @@ Observation = Literal["latents", "pixels", "state"]
 """The input of a policy: codes of a frozen encoder; images, through SB3's NatureCNN or through an encoder that is
 fine-tuned; or the ground-truth state of the environment (`darla.envs.state_vector`)."""
 
+Precision = Literal["float32", "bfloat16"]
+"""The arithmetic of the layers that read images: of a frozen encoder, or of a policy on pixels. What comes behind them
+(head and codes, or the policy's own layers) is float32 either way."""
+
 _MAY_BE_ZERO = {"ent_coef", "vf_coef", "learning_starts", "gae_lambda", "gamma", "exploration_final_eps"}
 _AT_MOST_ONE = {"gamma", "gae_lambda", "exploration_fraction", "exploration_final_eps"}
 

@@ -23,8 +23,8 @@ def whole_policy(agent: Agent, encoder: Artefact | None) -> "tuple[PolicyDescrip
         encoder: the artefact of its frozen encoder; None without one.
 
     Returns:
-        Its description, as of a policy whose encoder was trained with it, and the policy in evaluation mode, on the
-        CPU, in float32.
+        Its description, of an agent with an encoder as of a policy whose encoder was trained with it, and the policy in
+        evaluation mode, on the CPU, in float32.
 
     Raises:
         InputError: it stacks codes, whose first are zeros and not codes of images, or its encoder cannot be a part of
@@ -32,7 +32,13 @@ def whole_policy(agent: Agent, encoder: Artefact | None) -> "tuple[PolicyDescrip
     """
     description, policy = agent.description, agent.policy
     if agent.encoder is None:
-        return description, policy
+        if description.precision is None:
+            return description, policy
+        plain = replace(description, precision=None)
+        built = plain.build()
+        built.load_state_dict(policy.state_dict())
+        built.set_training_mode(False)
+        return plain, built
     assert encoder is not None, "an agent on codes has an encoder"
     if not ALGORITHMS[description.algorithm].uses_gradients:
         raise InputError(f"a policy of {description.algorithm!r} is a table of codes, and cannot hold an encoder")

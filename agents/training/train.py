@@ -12,7 +12,7 @@ from darla.agents.actions import bounds_of, count
 from darla.agents.agent import Actor, Agent
 from darla.agents.algorithms.build import build, policy_space
 from darla.agents.algorithms.registry import ALGORITHMS
-from darla.agents.algorithms.settings import Observation
+from darla.agents.algorithms.settings import Observation, Precision
 from darla.agents.config import ActConfig
 from darla.agents.expected_time import act_parts
 from darla.agents.fine_tuning import copy_encoder_into, encoder_network, extractor_arguments
@@ -111,9 +111,10 @@ def train_agent(
     device = _choose_device(device, observation)
     encoder_artefact = None if encoder is None else open_artefact(encoder, kind="encoder")
     loaded = _load_encoder(config, encoder_artefact, device)
+    precision = loaded.precision if loaded else _pixel_precision(config, observation)
     # A fine-tuned policy starts with a copy of the encoder inside it; any other uses the encoder frozen.
     init_encoder, frozen_encoder = (loaded, None) if config.fine_tune else (None, loaded)
-    record = _record(config, domain, observation, loaded, seed, validation)
+    record = _record(config, domain, observation, loaded, precision, seed, validation)
     if is_complete(out):
         start_artefact(out, KIND, record)  # refuses a folder that was begun with another configuration
         return Artefact.load(out, KIND)
@@ -121,7 +122,7 @@ def train_agent(
         config,
         domain,
         None if encoder_artefact is None else encoder_artefact.config["see"],
-        numbers=frozen_encoder.precision if frozen_encoder else "none",
+        numbers=precision if observation == "pixels" or frozen_encoder else "none",
         device=_device_name(device, observation),
         label=label,
         workers=workers,
@@ -146,6 +147,7 @@ def train_agent(
                 seed_for(seed, "policy"),
                 device if observation == "pixels" else "cpu",
                 extractor_arguments(vision, config.stacked),
+                precision if observation == "pixels" else "float32",
             )
             if init_encoder is not None:
                 # After the policy is built: SB3 reinitializes its features extractor in between.
@@ -170,7 +172,7 @@ def train_agent(
             frame_stack=config.stacked,
             latent_dim=None if observation == "pixels" else _width(inputs) // config.stacked,
             encoder=loaded.digest if loaded else None,
-            precision=frozen_encoder.precision if frozen_encoder else None,
+            precision=record["act"]["precision"],
             exploration=algorithm.exploration(settings),
             env_steps=state.snapshot_steps[-1],
             snapshot_steps=tuple(state.snapshot_steps),
@@ -215,9 +217,21 @@ def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> F
     if encoder is not None:
         precision = None if config.precision == "auto" else config.precision
         return FrozenEncoder.load(encoder, "float32" if config.fine_tune else precision, device)
-    if config.precision != "auto":
-        raise InputError(f"precision {config.precision!r} would be ignored: a policy on pixels has no encoder")
     return None
+
+
+def _pixel_precision(config: ActConfig, observation: Observation) -> Precision:
+    """Return the arithmetic of a policy's own network on pixels."""
+    if observation != "pixels":
+        return "float32"
+    if not ALGORITHMS[config.algorithm].has_bfloat16_pixels:
+        if config.precision != "auto":
+            raise InputError(
+                f"precision {config.precision!r} would be ignored: a policy of {config.algorithm!r} on pixels computes"
+                " in float32"
+            )
+        return "float32"
+    return "float32" if config.precision == "auto" else config.precision
 
 
 def _record(
@@ -225,13 +239,15 @@ def _record(
     domain: "AnyDomain",
     observation: Observation,
     encoder: FrozenEncoder | None,
+    precision: Precision,
     seed: int,
     validation: "AnyDomain | None",
 ) -> dict[str, Any]:
     """Return everything that the bytes of the artefact depend on."""
     act = config.to_dict(observation)
     return {
-        "act": {**act, "precision": encoder.precision if encoder and observation == "latents" else None},
+        # A policy on pixels has none where it computes as SB3 does.
+        "act": {**act, "precision": precision if observation == "latents" or precision == "bfloat16" else None},
         "observation": observation,
         "source": domain.to_dict(),
         "validation": None if validation is None else validation.to_dict(),

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,15 +10,13 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
+from darla.agents.algorithms.settings import Precision
 from darla.agents.vec_env.spaces import image_shape
 from darla.common import Artefact, InputError, open_artefact
 from darla.common.files import hash_tensors
 
 if TYPE_CHECKING:
     from darla.vision import VisionModel
-
-Precision = Literal["float32", "bfloat16"]
-"""The arithmetic of the encoder's layers; its head and the codes are float32 either way."""
 
 Codes = np.ndarray[Any, np.dtype[np.float32]]
 

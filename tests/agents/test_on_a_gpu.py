@@ -66,6 +66,15 @@ def test_policies_learn(name, shape):
         assert all(gpu.has(each) for each in model.policy.parameters())
 
 
+def test_a_policy_on_pixels_learns_in_bfloat16():
+    with PretendedGPU() as gpu:
+        env = DummyVecEnv([lambda: Noise((36, 36, 3))] * 2)
+        model = build("ppo", SHORT["ppo"], env, 0, "cuda", precision="bfloat16")
+        model.learn(32)
+        assert all(gpu.has(each) for each in model.policy.parameters())
+        assert all(gpu.has(each.observations) for each in model.rollout_buffer.get(8))
+
+
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_augmentations_stay_where_the_images_are(name):
     images = torch.rand(4, 6, 16, 16, generator=torch.Generator().manual_seed(0))

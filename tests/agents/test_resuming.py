@@ -29,11 +29,11 @@ train_agent(short(algorithm, **{changes}), EnvDomain("columns", ENV_ID), encoder
 LONGER = {"env_steps": 1200}
 
 
-def start(algorithm, encoder, out):
+def start(algorithm, encoder, out, changes):
     here = str(Path(__file__).parent)
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    program = PROGRAM.replace("{changes}", repr(LONGER))
+    program = PROGRAM.replace("{changes}", repr(changes))
     return subprocess.Popen(
         [sys.executable, "-c", program, algorithm, str(encoder or ""), str(out)],
         env=environment,
@@ -53,15 +53,21 @@ def kill_after(process, happened):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "on_latents"),
-    [("ppo", True), ("dqn", True), ("a2c", False), ("mfec", False)],
-    ids=["ppo", "dqn", "a2c-pixels", "mfec-pixels"],
+    ("algorithm", "on_latents", "changes"),
+    [
+        ("ppo", True, {}),
+        ("dqn", True, {}),
+        ("a2c", False, {}),
+        ("mfec", False, {}),
+        ("ppo", False, {"precision": "bfloat16"}),
+    ],
+    ids=["ppo", "dqn", "a2c-pixels", "mfec-pixels", "ppo-pixels-bfloat16"],
 )
-def test_a_killed_training_resumes_to_the_same_bytes(algorithm, on_latents, columns, encoder_folder, tmp_path):
-    encoder = encoder_folder if on_latents else None
-    config = short(algorithm, **LONGER)
+def test_a_killed_training_resumes_to_the_same_bytes(algorithm, on_latents, changes, columns, encoder_folder, tmp_path):
+    encoder, changes = encoder_folder if on_latents else None, {**LONGER, **changes}
+    config = short(algorithm, **changes)
     out = tmp_path / "killed"
-    process = start(algorithm, encoder, out)
+    process = start(algorithm, encoder, out, changes)
     checkpoints = out / "checkpoint"
     kill_after(process, lambda: (checkpoints / "state.json").is_file())
     assert not is_complete(out)
@@ -166,7 +172,7 @@ def test_wall_time_of_all_parts_is_counted(columns, tmp_path):
 def test_a_damaged_checkpoint_is_not_resumed_from(name, columns, encoder_folder, tmp_path, capsys):
     config = short("ppo", **LONGER)
     out = tmp_path / "killed"
-    process = start("ppo", encoder_folder, out)
+    process = start("ppo", encoder_folder, out, LONGER)
     state = out / "checkpoint" / "state.json"
 
     def files(start: str) -> list[str]:  # that the newest checkpoint knows; the next may be half written

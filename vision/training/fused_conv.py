@@ -10,6 +10,8 @@ activation as one autograd node, for three reasons found with a profiler:
 - oneDNN's transposed convolution to the few channels of an image takes almost twice as long as a plain convolution that
   computes the same (`_upwards_to_few`).
 
+`fused_convolution` is that node, for networks with other shapes.
+
 Elsewhere (float32, GPU) the stack runs as it is, and can be differentiated twice and transformed by `torch.func`.
 """
 
@@ -22,7 +24,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 M = TypeVar("M", bound=nn.Module)
-_STRIDE, _DILATION = [2, 2], [1, 1]
+_DILATION = [1, 1]
 _FEW = 4
 """Channels, at most, of a transposed convolution that is computed as a plain one."""
 
@@ -61,8 +63,19 @@ class FusedSequential(nn.Sequential):
                 skip = False
                 continue
             if _can_be_fused(layer):
+                assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+                assert layer.bias is not None
                 activation = _activation(following)
-                x = _fused(x, layer, activation)
+                padding = layer.kernel_size[0] // 2 - 1
+                x = fused_convolution(
+                    x.to(torch.get_autocast_dtype("cpu")),
+                    layer.weight,
+                    layer.bias,
+                    activation,
+                    stride=(2, 2),
+                    padding=(padding, padding),
+                    transposed=isinstance(layer, nn.ConvTranspose2d),
+                )
                 skip = activation is not None  # it has been applied
             else:
                 x = layer(x)
@@ -96,11 +109,31 @@ def _activation(layer: nn.Module | None) -> str | None:
     return None
 
 
-def _fused(x: Tensor, layer: nn.Module, activation: str | None) -> Tensor:
-    transposed = isinstance(layer, nn.ConvTranspose2d)
-    y: Tensor = _Convolution.apply(
-        x.to(torch.get_autocast_dtype("cpu")), layer.weight, layer.bias, activation, transposed
-    )  # type: ignore[no-untyped-call]
+def fused_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    activation: str | None,
+    *,
+    stride: tuple[int, int],
+    padding: tuple[int, int] = (0, 0),
+    transposed: bool = False,
+) -> Tensor:
+    """Return the activated convolution of x in the number format of x, as one autograd node.
+
+    Args:
+        x: (N, C, H, W), channels last, in a reduced format.
+        weight: (C', C, K, k), or (C, C', K, k) of a transposed convolution.
+        bias: (C',).
+        activation: `relu`, `elu`, or None.
+        stride: of rows and columns.
+        padding: rows and columns of zeros at each side.
+        transposed: whether it is the transposed convolution.
+
+    Returns:
+        (N, C', H', W'). Gradients of weight and bias are float32.
+    """
+    y: Tensor = _Convolution.apply(x, weight, bias, activation, transposed, list(stride), list(padding))  # type: ignore[no-untyped-call]
     return y
 
 
@@ -123,21 +156,29 @@ def _upwards_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, activation: str | None, transposed: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        activation: str | None,
+        transposed: bool,
+        stride: list[int],
+        padding: list[int],
+    ) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            padding = [weight.shape[2] // 2 - 1] * 2
             narrow = weight.to(x.dtype)
             if transposed and weight.shape[1] <= _FEW:
                 y = _upwards_to_few(x, narrow, bias.to(x.dtype))
             else:
-                y = torch.convolution(x, narrow, bias.to(x.dtype), _STRIDE, padding, _DILATION, transposed, [0, 0], 1)
+                y = torch.convolution(x, narrow, bias.to(x.dtype), stride, padding, _DILATION, transposed, [0, 0], 1)
             # In place: y is used nowhere else, and both gradients can be computed from the activated value.
             if activation == "relu":
                 y.relu_()
             elif activation == "elu":
                 functional.elu_(y)
         ctx.save_for_backward(x, narrow, y if activation else None)
-        ctx.activation, ctx.transposed = activation, transposed
+        ctx.activation, ctx.transposed, ctx.stride, ctx.padding = activation, transposed, stride, padding
         return y
 
     @staticmethod
@@ -149,14 +190,13 @@ class _Convolution(torch.autograd.Function):
         elif ctx.activation == "elu":
             gradient = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, y)
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        padding = [weight.shape[2] // 2 - 1] * 2
         for_x, for_weight, _ = torch.ops.aten.convolution_backward(
             gradient,
             x,
             weight,
             None,
-            _STRIDE,
-            padding,
+            ctx.stride,
+            ctx.padding,
             _DILATION,
             ctx.transposed,
             [0, 0],
@@ -165,4 +205,4 @@ class _Convolution(torch.autograd.Function):
         )
         # `sum` accumulates in float32 anyway; a float32 result would first copy the whole map.
         for_bias = gradient.sum((0, 2, 3)).float() if needs_bias else None
-        return for_x, for_weight.float() if needs_weight else None, for_bias, None, None
+        return for_x, for_weight.float() if needs_weight else None, for_bias, None, None, None, None
