@@ -7,7 +7,7 @@ All sides use the same environment, the same PPO settings and the same number of
 within each repeat, so that whatever else the machine does meets all of them. Each has a process of its own,
 since darla's settings for memory would make the others faster, too. A repeat counts rollouts and updates, not
 start-up. Wall-clock rates are what a user waits for; rates per CPU second depend less on other work on the
-machine. That end to end learns as before is shown by `benchmarks.learning_curves`.
+machine. `benchmarks.learning_curves` compares how both arithmetics learn.
 """
 
 import argparse
