@@ -336,7 +336,7 @@ def imagine(
     system = load_concepts(run)
     texts = [instruction] if isinstance(instruction, str) else list(instruction)
     parsed = [parse_instruction(system.space, text) for text in texts]
-    images = [system.imagine(system.follow(each), count, seed) for each in parsed]
+    images = [system.sym2img(each, count, seed) for each in parsed]
     write_png(out, sheet(list(zip(texts, images, strict=True))))
     return out
 
@@ -411,7 +411,7 @@ def _write_parts(
 ) -> Path:
     """Write images of both sides of an operator, and of the whole, which is the last."""
     rows[-1][1].meaning(system.space)  # refuses what contradicts itself before anything is imagined
-    sheets = [(label, system.imagine(system.follow(each), count, seed)) for label, each in rows]
+    sheets = [(label, system.sym2img(each, count, seed)) for label, each in rows]
     write_png(out, sheet(sheets, columns=count))
     return out
 

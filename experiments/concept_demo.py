@@ -94,6 +94,6 @@ def _document(scan: Artefact, scores: Artefact, followers: Artefact, seed: int) 
 
 
 def _figure(system: ConceptSystem, text: str, name: str, seed: int) -> FigureBlock:
-    images = system.imagine(system.follow(parse_instruction(system.space, text)), 12, seed)
+    images = system.sym2img(parse_instruction(system.space, text), 12, seed)
     picture = Image.fromarray(np.asarray(sheet([("", images)])))
     return FigureBlock(name, picture, f"`{text}`", f"Twelve images imagined of {text}", ground="white")

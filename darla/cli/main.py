@@ -24,7 +24,15 @@ from typing import TYPE_CHECKING
 from darla import __version__
 from darla.cli.hints import known_elsewhere
 from darla.cli.verbs import VERBS, help_lines
-from darla.common.errors import DarlaError, InputError, UserCodeError, is_fault_of_user, unknown_name, user_code_error
+from darla.common.errors import (
+    DarlaError,
+    InputError,
+    UserCodeError,
+    is_fault_of_user,
+    is_out_of_memory,
+    unknown_name,
+    user_code_error,
+)
 
 if TYPE_CHECKING:
     from darla.cli.command import Command
@@ -32,12 +40,6 @@ if TYPE_CHECKING:
 _HELP = ("-h", "--help")
 _GROUPS = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS if " " in verb))
 """What verbs of two words begin with."""
-_OUT_OF_MEMORY = re.compile(
-    r"^OutOfMemoryError|DefaultCPUAllocator: can't allocate memory|Storage size calculation overflowed"
-    r"|numel: integer multiplication overflow|^ValueError: array is too big"
-)
-"""Type or text of the errors that PyTorch raises where memory is full, on a GPU and on a CPU, and of those that PyTorch
-and NumPy raise for arrays larger than any memory."""
 _DISK_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -235,7 +237,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 2, f"could not write {error.filename}: {why_not_written(error)}"
     if isinstance(error, OSError):
         return 2, _one_line(error)
-    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"):
+    if is_out_of_memory(error):
         return 2, "there is not enough memory; the same command resumes where it stopped"
     if is_fault_of_user(error, in_ours=True):
         return 2, f"{user_code_error('your code failed', error)}; DARLA_DEBUG=1 shows the traceback"

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from darla.common.artefact_forms import CARD as CARD_FORM
 from darla.common.artefact_forms import CONFIGS, INPUTS, first_of_another_form
 from darla.common.checked_config import checked_arguments
-from darla.common.errors import ArtefactError, InputError
+from darla.common.errors import ArtefactError, InputError, is_out_of_memory
 from darla.common.files import json_bytes, json_sha256, load_tensors, read_json, sha256, write_json
 from darla.common.jobs.locks import LOCK, only_one
 from darla.common.jobs.stopwatch import SECONDS
@@ -285,9 +285,10 @@ def writes_nothing_if_refused(stage: Callable[P, R]) -> Callable[P, R]:
             with running.locks:
                 try:
                     return stage(*args, **kwargs)
-                except (InputError, MemoryError):  # the second where the input asks for too much
-                    for folder, topmost, _ in reversed(running.begun):
-                        _remove_if_only_begun(folder, topmost)
+                except Exception as error:
+                    if isinstance(error, InputError) or is_out_of_memory(error):  # where the input asks for too much
+                        for folder, topmost, _ in reversed(running.begun):
+                            _remove_if_only_begun(folder, topmost)
                     raise
                 finally:
                     for folder, _, record in running.begun:

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterable
@@ -10,6 +11,12 @@ from typing import Any
 
 _ELSEWHERE = ("<frozen", *(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib")))
 """How the names of files begin that are neither darla's in a checkout nor the user's: Python's, and packages'."""
+_OUT_OF_MEMORY = re.compile(
+    r"^OutOfMemoryError|DefaultCPUAllocator: can't allocate memory|Storage size calculation overflowed"
+    r"|numel: integer multiplication overflow|^ValueError: array is too big"
+)
+"""Type or text of the errors that PyTorch raises where memory is full, on a GPU and on a CPU, and of those that PyTorch
+and NumPy raise for arrays larger than any memory."""
 
 
 class DarlaError(Exception):
@@ -84,6 +91,11 @@ def is_fault_of_user(error: BaseException, *, in_ours: bool = False) -> bool:
     if own and not _is_ours(own[-1]):
         return True
     return not in_ours and bool(frames) and not _is_ours(frames[-1])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory is full, or that something is larger than any memory."""
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"))
 
 
 def _place(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from darla.common import (
     writes_nothing_if_refused,
 )
 from darla.common.artefact import card_checksum
+from darla.common.errors import is_out_of_memory
 from darla.common.files import save_array, save_tensors, sha256, write_bytes, write_json
 from darla.common.jobs.locks import only_one
 from darla.common.jobs.stopwatch import SECONDS
@@ -239,6 +241,19 @@ def test_a_stage_that_refuses_its_input_leaves_no_folder(error: type[Exception],
         stage(tmp_path / "runs" / "a", {"width": -1}, error=error)
     assert list(tmp_path.iterdir()) == []
     stage(tmp_path / "runs" / "a", {"width": 1})
+
+
+@pytest.mark.parametrize("ask", [lambda: np.repeat(np.zeros(1), 2**62), lambda: torch.empty(2**62)])
+def test_a_stage_that_asks_for_more_than_any_memory_leaves_no_folder(ask: Callable[[], object], tmp_path: Path) -> None:
+    @writes_nothing_if_refused
+    def greedy() -> None:
+        start_artefact(tmp_path / "a", "album", {})
+        ask()
+
+    with pytest.raises((ValueError, RuntimeError)) as caught:
+        greedy()
+    assert is_out_of_memory(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_was_there_stays_when_a_stage_refuses_its_input(tmp_path: Path) -> None:

@@ -199,6 +199,7 @@ def test_a_matrix_that_cannot_be_drawn_costs_no_score(
         ({"preset": "robost"}, "did you mean 'robust'"),
         ({"rows": 1}, "rows is 1"),
         ({"interval": -1}, "interval is -1"),
+        ({"interval": 1}, "interval is 1, but must be 0, or at least 2 resamples"),
         ({"classes": ("hue",), "continuous": ("hue",)}, "factor 'hue' is named both"),
     ],
 )

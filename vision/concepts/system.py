@@ -10,6 +10,7 @@ from torch import Tensor
 from darla.common import InputError
 from darla.envs.domains.value_codes import ANY, any_but, excludes
 from darla.envs.image_data.ground_truth import Images
+from darla.vision.concepts.exclusion import sample_without
 from darla.vision.concepts.joint_vae import JointVAE
 from darla.vision.concepts.operators import EXCEPT, Instruction
 from darla.vision.concepts.recombination import Recombinator
@@ -76,13 +77,47 @@ class ConceptSystem:
         instruction.meaning(self.space)  # refuses what contradicts itself
         return instruction.fold(lambda concept: self.posterior_of(concept[None]), self.recombine)
 
-    def imagine(self, posterior: Posterior, count: int, seed: int) -> Images:
-        """Return images of a posterior, (1, D): sym2img, each of another sample z; uint8 (count, H, W, C)."""
+    def imagine(self, posterior: Posterior, count: int, seed: int, meaning: Concepts | None = None) -> Images:
+        """Return images of a posterior: sym2img, each of another sample z.
+
+        Args:
+            posterior: (1, D), of `posterior_of` or `follow`.
+            count: how many images.
+            seed: of the samples.
+            meaning: the concept that it is of, int64 (A,). Samples that show a value that it excludes are drawn anew
+                (`exclusion`); None excludes nothing.
+
+        Returns:
+            uint8 (count, H, W, C).
+        """
         if count < 1:
             raise InputError(f"images to imagine must be at least 1, not {count}")
-        many = Posterior(posterior.mean.expand(count, -1), posterior.log_variance.expand(count, -1))
         noise = _noise(self.vision.device, seed)
-        return decode_codes(self.vision, many.sample(noise).cpu().numpy())
+        if meaning is None or not excludes(meaning).any():
+            many = Posterior(posterior.mean.expand(count, -1), posterior.log_variance.expand(count, -1))
+            return decode_codes(self.vision, many.sample(noise).cpu().numpy())
+
+        def shown(z: Tensor) -> Tensor:
+            """Return the probability that z shows any of the excluded values, (N,); 1 where one is the likeliest."""
+            symbols = self.space.parts(self.symbols.symbol_decoder(z).sigmoid())
+            none = torch.ones(len(z), device=z.device)
+            for column in np.flatnonzero(excludes(meaning)):
+                value = symbols[column][:, any_but(meaning[column])]
+                likeliest = value == symbols[column].amax(dim=1)
+                none = none * torch.where(likeliest, 0.0, 1 - value / symbols[column].sum(dim=1))
+            return 1 - none
+
+        with torch.inference_mode():
+            z = sample_without(posterior, count, shown, noise)
+        return decode_codes(self.vision, z.cpu().numpy())
+
+    def sym2img(self, instruction: Instruction, count: int, seed: int) -> Images:
+        """Return images of an instruction, each of another sample z; uint8 (count, H, W, C).
+
+        Raises:
+            InputError: the instruction has no meaning, or an operator that was not trained.
+        """
+        return self.imagine(self.follow(instruction), count, seed, instruction.meaning(self.space))
 
     def describe(self, images: Images, samples: int, seed: int) -> list[np.ndarray[Any, Any]]:
         """Return the probability of each value of each attribute in images: img2sym.

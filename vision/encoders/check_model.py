@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from darla.common import DarlaError, InputError, user_code_error
-from darla.common.errors import is_fault_of_user
+from darla.common.errors import is_fault_of_user, is_out_of_memory
 from darla.vision.models.base import Posterior, VisionModel
 from darla.vision.training.batches import LabeledFrames
 from darla.vision.training.units import Units
@@ -61,9 +61,9 @@ def _call(model: VisionModel, method: str, call: Callable[[], T]) -> T:
     what = f"model {type(model).__name__!r} failed in {method}"
     try:
         return call()
-    except (DarlaError, MemoryError):
-        raise
     except Exception as error:
+        if isinstance(error, DarlaError) or is_out_of_memory(error):
+            raise
         if is_fault_of_user(error, in_ours=True):
             raise user_code_error(what, error) from error
         # A line of ours did not get what it needs: from a method that the model has in place of ours.

@@ -18,7 +18,8 @@ class MetricsConfig(CheckedConfig):
     rows: int = 15_000
     """Images, of which metrics that fit something score a third: the 10,000 and 5,000 of disentanglement_lib."""
     interval: int = 0
-    """Resamples of a bootstrap interval over images; none if 0. Metrics that fit take as long again for each."""
+    """Resamples of a bootstrap interval over images, 2 or more; none if 0. Metrics that fit take as long again for
+    each."""
 
     continuous: tuple[str, ...] = ()
     """Factors whose values are points on a line. Without this and `classes`, names are classes, and numbers are if they
@@ -32,7 +33,7 @@ class MetricsConfig(CheckedConfig):
         check_preset(self.preset)
         if self.rows < 2:
             raise InputError(f"rows is {self.rows}, but at least 2 are needed")
-        if self.interval < 0:
-            raise InputError(f"interval is {self.interval}, but must not be negative")
+        if self.interval < 0 or self.interval == 1:
+            raise InputError(f"interval is {self.interval}, but must be 0, or at least 2 resamples")
         if both := sorted(set(self.continuous) & set(self.classes)):
             raise InputError(f"factor {both[0]!r} is named both by continuous and by classes")

@@ -83,6 +83,8 @@ def evaluate(
     if everything:
         metrics = [metric for metric in metrics if _suffices(sample, metric)]
     results: dict[str, Result] = {}
+    if interval is not None and not isinstance(interval, Interval):
+        interval = Interval(interval)
     kept = {} if kept is None else kept
     for metric in metrics:
         try:
@@ -94,7 +96,7 @@ def evaluate(
                 raise
     if interval is not None and results:
         scorers = {name: _scorer(METRICS[name], (options or {}).get(name, {})) for name in results}
-        bounds = bootstrap(sample, scorers, interval if isinstance(interval, Interval) else Interval(interval))
+        bounds = bootstrap(sample, scorers, interval)
         results = {name: replace_interval(result, bounds[name]) for name, result in results.items()}
     return results
 

@@ -173,13 +173,17 @@ def test_every_method_writes_an_artefact_that_imagines_and_describes(
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, load_concepts(run.folder).imagine(posterior, 5, seed=0))
     assert (images != system.imagine(posterior, 5, seed=1)).any()
+    np.testing.assert_array_equal(images, system.imagine(posterior, 5, 0, SPACE.parse("left=1")))  # excludes nothing
+    without = parse_instruction(SPACE, "EXCEPT left=1")
+    again = system.imagine(system.follow(without), 5, seed=0, meaning=without.meaning(SPACE))
+    np.testing.assert_array_equal(again, system.sym2img(without, 5, seed=0))
     parts = system.describe(images, samples=4, seed=0)
     assert [part.shape for part in parts] == [(5, 4), (5, 3)]
     assert all((part >= 0).all() and (part <= 1).all() for part in parts)
     for text in ("left=1 AND (right=2 IGNORE right=2)", "EXCEPT left=1 AND right=2"):
         assert torch.isfinite(system.follow(parse_instruction(SPACE, text)).mean).all()
-    again = train_concepts(encoder, DATA, tmp_path / "run", ConceptsConfig(method=method, **SHORT), seed=3)
-    assert again.digest == run.digest
+    same = train_concepts(encoder, DATA, tmp_path / "run", ConceptsConfig(method=method, **SHORT), seed=3)
+    assert same.digest == run.digest
 
 
 def test_a_training_that_was_stopped_ends_with_the_same_bytes(

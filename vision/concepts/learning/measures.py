@@ -123,8 +123,8 @@ def score_sym2img(
         posteriors = [system.follow(each) for each in instructions]
     seen = np.stack(
         [
-            classifier.values_of(system.imagine(each, images, seed_for(seed, "imagine", number)))
-            for number, each in enumerate(posteriors)
+            classifier.values_of(system.imagine(each, images, seed_for(seed, "imagine", number), concept))
+            for number, (each, concept) in enumerate(zip(posteriors, concepts, strict=True))
         ]
     )
     right, spread = score_images(concepts, seen, system.space.sizes)
