@@ -78,7 +78,8 @@ class BfloatNatureCNN(NatureCNN):
 
     def _weights(self) -> list[Tensor]:
         """Return weight and bias of each layer; in evaluation, without gradients, as bfloat16 that is kept."""
-        own = [parameter for layer in self._layers for parameter in (layer.weight, layer.bias)]
+        both = [parameter for layer in self._layers for parameter in (layer.weight, layer.bias)]
+        own = [parameter for parameter in both if parameter is not None]
         if torch.is_grad_enabled():
             return self._prepared(own)
         if self.training or own[0].is_inference():  # a fused optimizer does not count versions, `train` does the rest
@@ -169,7 +170,7 @@ def _side_in_use(side: int, convolutions: list[Any]) -> int:
     first, *others = convolutions
     kernel, stride = first.kernel_size[0], first.stride[0]
     outputs = _side_in_use((side - kernel) // stride + 1, others)
-    return stride * (outputs - 1) + int(kernel)
+    return int(stride * (outputs - 1) + kernel)
 
 
 def _side_by_side(images: Tensor, k: int) -> Tensor:
