@@ -28,11 +28,11 @@ from darla.envs.seek_avoid.room_size import (
     STEP,
     TURN,
 )
-from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, tint
+from darla.envs.seek_avoid.scene import LIGHT_UP, Camera, Scene, SceneObject, load_mesh, tint
 from darla.envs.seek_avoid.state import describe
 from darla.envs.worlds.seek_avoid import SEEK_AVOID
 
-from miniworld.entity import Agent, MeshEnt  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
+from miniworld.entity import Agent, Entity, MeshEnt  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
 from miniworld.miniworld import MiniWorldEnv  # isort: skip
 
 Image = npt.NDArray[np.uint8]
@@ -42,7 +42,10 @@ class EntityObject(MeshEnt):  # type: ignore[misc]
     """An object in the room, as an entity of MiniWorld."""
 
     def __init__(self, kind: Kind, scene_object: SceneObject) -> None:
-        super().__init__(kind.name, kind.height, static=False)
+        # Not MeshEnt's own, which resolves the path of the mesh each time: a quarter of the time of a reset.
+        Entity.__init__(self)
+        self.static, self.mesh, self.height = False, load_mesh(kind.name), kind.height
+        self.scale = kind.height / self.mesh.max_coords[1]
         self.kind, self.scene_object = kind, scene_object
         self.radius = kind.radius
         self.pos, self.dir = np.array([scene_object.x, 0.0, scene_object.z]), scene_object.heading

@@ -1,8 +1,8 @@
-"""Rendering of a SeekAvoid room: one display list for the room and its objects, and an image from a camera.
+"""Rendering of a SeekAvoid room: a display list for the room and one for each object, and an image from a camera.
 
-Stock MiniWorld compiles every room into display list 1, which all environments of a process share, and draws objects
-one vertex list at a time. Here each scene owns one list with the room and all objects,
-which is compiled again when an object is collected.
+Stock MiniWorld compiles every room into display list 1, which all environments of a process share, and draws all
+objects, one vertex list at a time. Here each scene owns its lists, which are compiled again when an object is
+collected, and calls those of the objects that the camera may see.
 """
 
 import colorsys
@@ -10,6 +10,7 @@ import ctypes
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ from darla.envs.seek_avoid.opengl import FrameBuffer, context, gl
 
 from miniworld.miniworld import Room  # isort: skip  (after darla.envs.seek_avoid.opengl, which makes pyglet headless)
 from miniworld.objmesh import ObjMesh  # isort: skip
-from miniworld.opengl import Texture  # isort: skip
 from miniworld.params import DEFAULT_PARAMS  # isort: skip
 
 Color = tuple[float, float, float]
+Axis = tuple[float, float, float]
 
 _TEXTURE_FILES = {
     "plain": "white",
@@ -89,16 +90,25 @@ def tint(hue: float, strength: float) -> Color:
     return red, green, blue
 
 
-def mesh_extent(mesh: str) -> npt.NDArray[np.float32]:
-    """Return the largest x, y and z of a MiniWorld mesh in its own units; the context must be open."""
-    extent: npt.NDArray[np.float32] = ObjMesh.get(mesh).max_coords
-    return extent
+@lru_cache
+def load_mesh(mesh: str) -> ObjMesh:
+    """Return a MiniWorld mesh, whose path MiniWorld would resolve anew each time; the context must be open."""
+    return ObjMesh.get(mesh)
 
 
-def mesh_color(mesh: str) -> Color:
-    """Return the color that a MiniWorld mesh multiplies its texture with; the meshes used here have one each."""
-    red, green, blue = ObjMesh.get(mesh).vlists[0].colors[:3]
-    return red, green, blue
+@lru_cache
+def _measures(mesh: str) -> tuple[float, float, Color]:
+    """Return the height of a mesh, the radius of the sphere around it, and its color.
+
+    Both are in its own units, and the sphere is centered on its axis, at half its height. The color is what MiniWorld
+    multiplies its texture with; the meshes used here have one each.
+    """
+    loaded = load_mesh(mesh)
+    height = float(loaded.max_coords[1])
+    points = np.concatenate([np.reshape(vertices.vertices, (-1, 3)) for vertices in loaded.vlists])
+    radius = float(np.linalg.norm(points - (0.0, height / 2, 0.0), axis=1).max())
+    red, green, blue = loaded.vlists[0].colors[:3]
+    return height, radius, (red, green, blue)
 
 
 def new_list() -> int:
@@ -114,13 +124,12 @@ _mesh_lists: dict[tuple[str, bool], int] = {}
 def _mesh_list(mesh: str, plain: bool) -> int:
     """Return the list that draws a mesh in the current color; compiled once in a process."""
     if (mesh, plain) not in _mesh_lists:
-        loaded = ObjMesh.get(mesh)
+        loaded = load_mesh(mesh)
         name = new_list()
         gl.glNewList(name, gl.GL_COMPILE)
         for vertices, texture in zip(loaded.vlists, loaded.textures, strict=True):
-            if plain:
-                Texture.get("white").bind()
-            else:
+            if not plain:
+                gl.glEnable(gl.GL_TEXTURE_2D)
                 gl.glBindTexture(texture.target, texture.id)
             gl.glBegin(gl.GL_TRIANGLES)
             points = np.reshape(vertices.vertices, (-1, 3))
@@ -134,9 +143,21 @@ def _mesh_list(mesh: str, plain: bool) -> int:
                 gl.glNormal3f(*normal)
                 gl.glVertex3f(*point)
             gl.glEnd()
+            gl.glDisable(gl.GL_TEXTURE_2D)
         gl.glEndList()
         _mesh_lists[mesh, plain] = name
     return _mesh_lists[mesh, plain]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What is kept of an object to draw it: its list, and the sphere around it."""
+
+    name: int
+    x: float
+    y: float
+    z: float
+    radius: float
 
 
 class Scene:
@@ -152,8 +173,10 @@ class Scene:
         context.acquire()
         context.switch_to()
         self.width, self.depth = width, depth
-        self._list = new_list()
-        self._light_level = 1.0
+        self._room_list = new_list()
+        self._object_lists: list[int] = []
+        self._objects: list[_Drawn] = []
+        self._looks: Context | None = None
         self._textures: tuple[str, str] | None = None
         corners = np.array([[width, depth], [width, 0.0], [0.0, 0.0], [0.0, depth]])
         self.room = Room(corners, wall_height=height, wall_tex="white", floor_tex="white", ceil_tex="white")
@@ -162,35 +185,48 @@ class Scene:
     def build(self, looks: Context, objects: Iterable[SceneObject]) -> None:
         """Compile the room in the context `looks`, with `objects` in it."""
         context.switch_to()
+        if looks is not self._looks:  # else objects have changed, and nothing else
+            self._compile_room(looks)
+            self._looks = looks
+        drawn = list(objects)
+        self._object_lists += [new_list() for _ in range(len(drawn) - len(self._object_lists))]
+        self._objects = [self._compile_object(*pair) for pair in zip(self._object_lists, drawn, strict=False)]
+
+    def _compile_room(self, looks: Context) -> None:
         textures = (looks.name("wall_texture"), looks.name("floor_texture"))
         if textures != self._textures:
             self.room.wall_tex_name, self.room.floor_tex_name = (_TEXTURE_FILES[name] for name in textures)
             self.room._gen_static_data(DEFAULT_PARAMS, None)
             self._textures = textures
-        lists = [
-            (entry, _mesh_list(entry.mesh, entry.plain), entry.height / float(mesh_extent(entry.mesh)[1]))
-            for entry in objects
-        ]
-        self._light_level = looks.number("light_level")
-        gl.glNewList(self._list, gl.GL_COMPILE)
+        level = looks.number("light_level")
+        gl.glNewList(self._room_list, gl.GL_COMPILE)
         gl.glEnable(gl.GL_LIGHTING)
         gl.glEnable(gl.GL_LIGHT0)
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
+        gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
         gl.glShadeModel(gl.GL_SMOOTH)
         gl.glEnable(gl.GL_COLOR_MATERIAL)
         gl.glColorMaterial(gl.GL_FRONT_AND_BACK, gl.GL_AMBIENT_AND_DIFFUSE)
-        gl.glEnable(gl.GL_TEXTURE_2D)
-        self._draw_room(looks)
-        for scene_object, mesh, scale in lists:
-            gl.glPushMatrix()
-            gl.glTranslatef(scene_object.x, 0.0, scene_object.z)
-            gl.glScalef(scale, scale, scale)
-            gl.glRotatef(math.degrees(scene_object.heading), 0.0, 1.0, 0.0)
-            own = (1.0, 1.0, 1.0) if scene_object.plain else mesh_color(scene_object.mesh)
-            gl.glColor3f(*(part * tinted for part, tinted in zip(own, scene_object.tint, strict=True)))
-            gl.glCallList(mesh)
-            gl.glPopMatrix()
         gl.glDisable(gl.GL_TEXTURE_2D)
+        self._draw_room(looks)
         gl.glEndList()
+
+    def _compile_object(self, name: int, scene_object: SceneObject) -> _Drawn:
+        """Compile the list of an object."""
+        mesh = _mesh_list(scene_object.mesh, scene_object.plain)
+        height, radius, color = _measures(scene_object.mesh)
+        scale = scene_object.height / height
+        gl.glNewList(name, gl.GL_COMPILE)
+        gl.glPushMatrix()
+        gl.glTranslatef(scene_object.x, 0.0, scene_object.z)
+        gl.glScalef(scale, scale, scale)
+        gl.glRotatef(math.degrees(scene_object.heading), 0.0, 1.0, 0.0)
+        own = (1.0, 1.0, 1.0) if scene_object.plain else color
+        gl.glColor3f(*(part * tinted for part, tinted in zip(own, scene_object.tint, strict=True)))
+        gl.glCallList(mesh)
+        gl.glPopMatrix()
+        gl.glEndList()
+        return _Drawn(name, scene_object.x, scene_object.height / 2, scene_object.z, scale * radius)
 
     def _draw_room(self, looks: Context) -> None:
         room = self.room
@@ -203,45 +239,58 @@ class Scene:
             plain = surface == "ceiling" or looks.name(f"{surface}_texture") == "plain"
             gain = 1.0 if plain else _TEXTURE_GAIN
             gl.glColor3f(*(min(1.0, part * gain) for part in surface_color(looks, surface)))
-            texture.bind()
+            # White times a color is that color, and to look it up at every pixel is half of the time of a plain room.
+            if not plain:
+                gl.glEnable(gl.GL_TEXTURE_2D)
+                texture.bind()
             gl.glBegin(kind)
             for corner, texc, normal in zip(corners, texcs, normals, strict=True):
                 gl.glNormal3f(*normal)
                 gl.glTexCoord2f(*texc)
                 gl.glVertex3f(*corner)
             gl.glEnd()
+            gl.glDisable(gl.GL_TEXTURE_2D)
 
     def light(self, light: tuple[float, float, float]) -> None:
         """Set the direction x, y, z, of any length, that light comes from; the camera must be set already."""
-        level = self._light_level
         gl.glLightfv(gl.GL_LIGHT0, gl.GL_POSITION, _floats((*light, 0.0)))
-        gl.glLightfv(gl.GL_LIGHT0, gl.GL_AMBIENT, _floats((*[_AMBIENT * level] * 3, 1.0)))
-        gl.glLightfv(gl.GL_LIGHT0, gl.GL_DIFFUSE, _floats((*[_DIFFUSE * level] * 3, 1.0)))
 
     def render(self, frame: FrameBuffer, camera: Camera, light: tuple[float, float, float]) -> npt.NDArray[np.uint8]:
         """Return the image from `camera` in `light` (the x, y, z it comes from), uint8 (height, width, 3)."""
         context.switch_to()
         frame.bind()
+        aspect = frame.width / frame.height
+        right, above, ahead = _axes(camera)
         gl.glMatrixMode(gl.GL_PROJECTION)
-        gl.glLoadMatrixf(_floats(_perspective(camera.fov, frame.width / frame.height)))
+        gl.glLoadMatrixf(_perspective(camera.fov, aspect))
         gl.glMatrixMode(gl.GL_MODELVIEW)
-        gl.glLoadMatrixf(_floats(_look(camera)))
+        gl.glLoadMatrixf(_look(camera, right, above, ahead))
         gl.glClearColor(*_SKY)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         self.light(light)
-        gl.glCallList(self._list)
+        gl.glCallList(self._room_list)
+        half = math.atan(aspect * math.tan(math.radians(camera.fov) / 2))
+        cos, sin = math.cos(half), math.sin(half)
+        for each in self._objects:
+            # Left out where the sphere around it lies behind the camera, or left or right of what the camera sees.
+            x, y, z = each.x - camera.x, each.y - camera.height, each.z - camera.z
+            depth = ahead[0] * x + ahead[1] * y + ahead[2] * z
+            if depth > -each.radius and cos * abs(right[0] * x + right[2] * z) - sin * depth < each.radius:
+                gl.glCallList(each.name)
         return frame.resolve()
 
     def draw(self) -> None:
         """Issue the drawing commands alone, for a caller who has set the camera."""
-        gl.glCallList(self._list)
+        for name in (self._room_list, *(each.name for each in self._objects)):
+            gl.glCallList(name)
 
     def close(self) -> None:
-        """Free the display list and leave the context; closing twice is harmless."""
+        """Free the display lists and leave the context; closing twice is harmless."""
         if self._open:
             self._open = False
             context.switch_to()
-            gl.glDeleteLists(self._list, 1)
+            for name in (self._room_list, *self._object_lists):
+                gl.glDeleteLists(name, 1)
             context.release()
 
 
@@ -249,22 +298,24 @@ def _floats(values: Sequence[float]) -> Any:
     return (ctypes.c_float * len(values))(*values)
 
 
-def _perspective(fov: float, aspect: float) -> tuple[float, ...]:
+@lru_cache(maxsize=64)
+def _perspective(fov: float, aspect: float) -> Any:
     """Return the column-major projection matrix that `gluPerspective` makes."""
     scale = 1.0 / math.tan(math.radians(fov) / 2.0)
     third, fourth = (_FAR + _NEAR) / (_NEAR - _FAR), 2.0 * _FAR * _NEAR / (_NEAR - _FAR)
-    return (scale / aspect, 0, 0, 0, 0, scale, 0, 0, 0, 0, third, -1.0, 0, 0, fourth, 0)
+    return _floats((scale / aspect, 0, 0, 0, 0, scale, 0, 0, 0, 0, third, -1.0, 0, 0, fourth, 0))
 
 
-def _look(camera: Camera) -> tuple[float, ...]:
-    """Return the column-major view matrix that `gluLookAt` makes of MiniWorld's camera."""
+def _axes(camera: Camera) -> tuple[Axis, Axis, Axis]:
+    """Return the directions that lie to the right of a camera, above and ahead of it."""
     cos_h, sin_h = math.cos(camera.heading), math.sin(camera.heading)
     cos_p, sin_p = math.cos(camera.pitch), math.sin(camera.pitch)
-    right = (sin_h, 0.0, cos_h)
-    ahead = (cos_p * cos_h, sin_p, -cos_p * sin_h)
-    above = (-sin_p * cos_h, cos_p, sin_p * sin_h)
-    eye = (camera.x, camera.height, camera.z)
-    rows = (right, above, tuple(-part for part in ahead))
-    back = [-sum(part * at for part, at in zip(row, eye, strict=True)) for row in rows]
-    columns = [(*(row[axis] for row in rows), 0.0) for axis in range(3)]
-    return (*columns[0], *columns[1], *columns[2], *back, 1.0)
+    return (sin_h, 0.0, cos_h), (-sin_p * cos_h, cos_p, sin_p * sin_h), (cos_p * cos_h, sin_p, -cos_p * sin_h)
+
+
+def _look(camera: Camera, right: Axis, above: Axis, ahead: Axis) -> Any:
+    """Return the column-major view matrix that `gluLookAt` makes of MiniWorld's camera."""
+    (rx, ry, rz), (ux, uy, uz), (ax, ay, az) = right, above, ahead
+    x, y, z = camera.x, camera.height, camera.z
+    back = (-(rx * x + ry * y + rz * z), -(ux * x + uy * y + uz * z), ax * x + ay * y + az * z)
+    return _floats((rx, ux, -ax, 0.0, ry, uy, -ay, 0.0, rz, uz, -az, 0.0, *back, 1.0))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -143,6 +144,21 @@ def test_making_environments_says_nothing() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == ""
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize("size", ["small", "paper"])
+def test_an_object_that_is_left_out_would_not_have_been_seen(size: Literal["small", "paper"]) -> None:
+    env = SeekAvoid(tasks.get("sim2sim").unlabeled, size=size)
+    for seed in range(6):
+        env.reset(seed=seed)
+        for _ in range(24):
+            picture = env.step(0)[0]
+            # The camera is still where that picture was taken from; now all objects are drawn.
+            env.obs_fb.bind()
+            gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
+            env.scene.draw()
+            np.testing.assert_array_equal(env.obs_fb.resolve(), picture)
+    env.close()
 
 
 def test_depth_map_is_in_meters() -> None:
