@@ -14,6 +14,7 @@ from darla.analysis.study_scores import study_rows
 from darla.common import Artefact
 from darla.common.artefact import NOT_INSTALLED
 from darla.common.files import write_bytes
+from darla.evaluation.against_random import learned_source
 from darla.evaluation.film_strips import in_words, is_dense
 from darla.evaluation.performance_profiles import profiles
 from darla.evaluation.score_types import ALL_TARGETS, RANDOM, AgentRecord, Estimate, StripEpisode, TransferScores
@@ -137,7 +138,7 @@ def _summary(transfers: Sequence[TransferData]) -> Section | None:
         return None
     blocks: list[Block] = [Text(_introduction([agent for each in transfers for agent in each.scores.agents]))]
     for transfer in transfers:
-        findings = tuple(_findings(transfer.scores))
+        findings = tuple(_findings(transfer))
         if findings:
             blocks += [Text(f"**Task {transfer.scores.task}.**")] if len(transfers) > 1 else []
             blocks.append(Bullets(findings))
@@ -195,13 +196,14 @@ def _study(transfers: Sequence[TransferData]) -> list[Block]:
     return [table for table in tables if any(cell.text not in ("–", "") for row in table.rows for cell in row[1:])]
 
 
-def _findings(scores: TransferScores) -> Iterable[str]:
+def _findings(transfer: TransferData) -> Iterable[str]:
     """Yield a bullet point for each method with its scores over all targets, in the order of the table."""
+    scores = transfer.scores
     targets = scores.targets
     if not targets:
         return
     where = f"over {len(targets)} targets" if len(targets) > 1 else f"in *{targets[0]}*"
-    learned = {method.method: scores.beats_random(method) for method in scores.methods}
+    learned = learned_source(scores, transfer.episodes)
     digits = return_digits(scores)
     floors = [floor for target in targets if (floor := scores.anchors.random_return.get(target)) is not None]
     for method in scores.methods:
@@ -216,7 +218,7 @@ def _findings(scores: TransferScores) -> Iterable[str]:
             finding += f", no more than random play there ({number(floor, digits)})"
         if over.success is not None:
             finding += f"{', ' if below else ' '}and succeeds in {percent(over.success.value)} of the episodes"
-        if not learned[method.method]:
+        if not (learned[method.method] or method.leaks):
             yield f"{finding}."
             continue
         if over.retention is not None:

@@ -1,6 +1,7 @@
 """A report does not praise what does not beat random play, and its tables say the same."""
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from made_up_run import METHODS, make_transfer, usual_level
 from darla.analysis.encoder_correlation import CorrelationResult, EncoderRecord
 from darla.analysis.study_scores import study_rows
 from darla.common import InputError
+from darla.envs import tasks
 from darla.evaluation.score_types import ALL_TARGETS, TransferScores
 from darla.reports.data import ReportData, TransferData
 from darla.reports.sections.transfer_causes import who_learned
@@ -71,6 +73,21 @@ def test_an_agent_that_beats_random_play_by_chance_only_does_not_count(tmp_path:
         returns = method.domains["source"].return_
         above = returns.low is not None and returns.low > scores.anchors.random_return["source"]
         assert scores.beats_random(method) == above
+
+
+def test_a_method_that_one_seed_of_three_learned_is_said_to_keep_nothing(tmp_path: Path) -> None:
+    domains = 1 + len(tasks.get("recolor").targets)
+    levels = cycle([level for level in (0.6, 7.6, 5.1) for _ in range(domains)])  # one seed after the other
+
+    def by_seed(method: str, split: str) -> float:
+        return next(levels) if method == BETA else usual_level(method, split)
+
+    made = make_transfer(tmp_path / "transfer", "recolor", {}, 3, by_seed)
+    text = (report(made, tmp_path / "report").folder / "report.md").read_text()
+    assert f"**{BETA}** by no more than chance" in text
+    [finding] = [line for line in text.splitlines() if line.startswith(f"- **{BETA}** returns")]
+    assert "of its return in the source" not in finding
+    assert "times the return" not in finding
 
 
 def test_bold_is_for_what_beats_random_play(tmp_path: Path) -> None:
