@@ -217,7 +217,7 @@ def test_nothing_can_vary_alone_that_goes_together() -> None:
     domain = room_domain("d", (tinted(0.9),))
     with pytest.raises(InputError, match="'good_tint' goes together with 'object_set'; groups need a domain without"):
         group_plan(domain, 4, (), 10)
-    source = room_domain("d", ({"wall_texture": "brick", **tinted(0.9), "object_set": "A"},))
+    source = room_domain("d", ({"wall_texture": "brick", **tinted(0.9), "object_set": "A", "tint_strength": 0.2},))
     with pytest.raises(InputError, match="'object_set' cannot leave the source's values alone, since 'good_tint'"):
         axes_task(SEEK_AVOID, source)
     task = axes_task(SEEK_AVOID, source, factors=["wall_hue", "good_tint"])
