@@ -8,7 +8,6 @@ table has the return of training episodes by side, averaged over seeds. An inter
 """
 
 import argparse
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,9 @@ from typing import Any, Literal
 import numpy as np
 
 from darla.agents import ActConfig, train_agent
+from darla.agents.training.train import CURVE
 from darla.common import Artefact
+from darla.common.csv_rows import read_numbers
 from darla.envs import tasks
 
 SIDES: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
@@ -24,10 +25,8 @@ SIDES: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 
 def curve(agent: Artefact, env_steps: int, bins: int) -> np.ndarray[Any, Any]:
     """Return the mean return of the training episodes that ended in each of `bins` equal parts of a training."""
-    with (agent.folder / "learning_curve.csv").open() as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     totals, episodes = np.zeros(bins), np.zeros(bins)
-    for row in rows:
+    for row in read_numbers(agent.folder / CURVE):
         part = min(int((row["env_steps"] - 1) * bins // env_steps), bins - 1)
         totals[part] += row["mean_return"] * row["episodes"]
         episodes[part] += row["episodes"]

@@ -29,8 +29,8 @@ import numpy as np
 
 TASK = "new_room"
 SIDES = ("plain", "darla")
-_BATCH, _EPISODE = 64, 150
-"""Images of a training step; environment steps of an episode."""
+_EPISODE = 150
+"""Environment steps of an episode."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ Seconds = dict[str, float]
 
 @contextmanager
 def timed(seconds: Seconds, stage: str) -> Iterator[None]:
-    """Add the time of a block to that of a stage."""
+    """Note the time of a block as that of a stage."""
     begun = time.perf_counter()
     yield
-    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begun
+    seconds[stage] = time.perf_counter() - begun
 
 
 def run_darla(sizes: Sizes) -> Seconds:
@@ -178,6 +178,8 @@ def _plain_dae(frames: "np.ndarray[Any, Any]") -> Callable[[], None]:
     import torch
     from torch import nn
 
+    from benchmarks.vae_training import BATCH
+
     elu = nn.ELU
     model = nn.Sequential(
         nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
@@ -190,13 +192,13 @@ def _plain_dae(frames: "np.ndarray[Any, Any]") -> Callable[[], None]:
     rng = np.random.default_rng(0)
 
     def step() -> None:
-        batch = torch.from_numpy(frames[rng.integers(0, len(frames), _BATCH)])
+        batch = torch.from_numpy(frames[rng.integers(0, len(frames), BATCH)])
         images = (batch.permute(0, 3, 1, 2).float() / 255).contiguous()
         masked = images.clone()
-        for image, (top, left, height, width) in zip(masked, rng.integers(1, 32, (_BATCH, 4)), strict=True):
+        for image, (top, left, height, width) in zip(masked, rng.integers(1, 32, (BATCH, 4)), strict=True):
             image[:, top : top + height, left : left + width] = 0
         optimizer.zero_grad()
-        (0.5 * (model(masked).sigmoid() - images).square().sum() / _BATCH).backward()
+        (0.5 * (model(masked).sigmoid() - images).square().sum() / BATCH).backward()
         optimizer.step()
 
     return step

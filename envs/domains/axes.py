@@ -79,21 +79,23 @@ def axes_task(
         raise InputError(f"factors are {', '.join(factors)}, but each is named once")
     away: dict[str, tuple[Spec, ...]] = {}
     for factor_name, factor in world.space.items():
-        if factor_name in (factors or ()) and not _shows(factor, source):
+        asked_for = _may_leave(factor, source) if factors is None else factor_name in factors
+        if not asked_for:
+            continue
+        if not _shows(factor, source):
+            if factors is None:
+                continue
             raise InputError(
                 f"factor {factor_name!r} does not show where {factor.needs!r} is 0, as in the source {source.name!r}; "
                 f"give the source another {factor.needs}, or leave the factor out"
             )
-        if (factors is None and _may_leave(factor, source) and _shows(factor, source)) or factor_name in (
-            factors or ()
-        ):
-            for other, given in source.dependences:
-                if given.factor == factor_name:
-                    raise InputError(
-                        f"factor {factor_name!r} cannot leave the source's values alone, since {other!r} goes together "
-                        "with it there; name the factors without it"
-                    )
-            away[factor_name] = _away(factor, source, distance)
+        for other, given in source.dependences:
+            if given.factor == factor_name:
+                raise InputError(
+                    f"factor {factor_name!r} cannot leave the source's values alone, since {other!r} goes together "
+                    "with it there; name the factors without it"
+                )
+        away[factor_name] = _away(factor, source, distance)
     if not away:
         raise InputError(f"the source {source.name!r} has every value of every factor, so there is nowhere to go")
     groups = [(axis,) for axis in away] + [_checked_pair(pair, away) for pair in _pairs(pairs, away)]

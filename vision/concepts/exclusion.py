@@ -34,7 +34,7 @@ def sample_without(
         generator: of the samples, and of what is kept.
     """
     many = _DRAWS * count
-    drawn = Posterior(posterior.mean.expand(many, -1), posterior.log_variance.expand(many, -1)).sample(generator)
+    drawn = posterior.repeated(many).sample(generator)
     without = 1 - probability(drawn)
     kept = torch.rand(many, generator=generator, device=drawn.device) < without
     # Kept ones first, in the order in which they were drawn; then the others by their probability.

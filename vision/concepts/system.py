@@ -94,8 +94,7 @@ class ConceptSystem:
             raise InputError(f"images to imagine must be at least 1, not {count}")
         noise = _noise(self.vision.device, seed)
         if meaning is None or not excludes(meaning).any():
-            many = Posterior(posterior.mean.expand(count, -1), posterior.log_variance.expand(count, -1))
-            return decode_codes(self.vision, many.sample(noise).cpu().numpy())
+            return decode_codes(self.vision, posterior.repeated(count).sample(noise).cpu().numpy())
 
         def shown(z: Tensor) -> Tensor:
             """Return the probability that z shows any of the excluded values, (N,); 1 where one is the likeliest."""

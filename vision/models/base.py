@@ -37,6 +37,10 @@ class Posterior:
     log_variance: Tensor
     """(N, D), natural logarithm of the variance."""
 
+    def repeated(self, count: int) -> "Posterior":
+        """Return the posterior of one image, (1, D), as that of several that are equal, (count, D)."""
+        return Posterior(self.mean.expand(count, -1), self.log_variance.expand(count, -1))
+
     def rows(self, index: Tensor | slice) -> "Posterior":
         """Return the posteriors of some of the images."""
         return Posterior(self.mean[index], self.log_variance[index])
