@@ -34,11 +34,11 @@ class ActConfig(CheckedConfig):
     frame_stack: int | None = None
     """Successive codes (or images) that the policy observes at once. None: as many as the world needs, 3 in the control
     suite, where one image does not show velocities, and 1 in SeekAvoid, where only the agent moves; of the state 1."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the frozen encoder's layers, or of PPO's own network on pixels. For an encoder `auto` is bfloat16
-    where the hardware has it, which encodes twice as fast and changes a code by about a hundredth of its standard
-    deviation. On pixels `auto` is float32, SB3's own arithmetic, and `bfloat16` is faster (`darla.agents.pixels`). The
-    agent is evaluated with the same."""
+    precision: Literal["auto", "fastest", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the frozen encoder's layers, or of PPO's own network on pixels. `fastest` is bfloat16 where the
+    hardware has it, else float32. For an encoder `auto` is the same: it encodes twice as fast and changes a code by
+    about a hundredth of its standard deviation. On pixels `auto` is float32, SB3's own arithmetic, and `fastest` takes
+    bfloat16 where both PPO and the hardware have it (`darla.agents.pixels`). The agent is evaluated with the same."""
     snapshots: int = 8
     """Evenly spaced points at which the policy is saved, the last at the end; fewer if rollouts are long."""
     checkpoint_interval: int = 10_000
@@ -73,8 +73,8 @@ class ActConfig(CheckedConfig):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"ActConfig.{name} must be at least 1, not {value}")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise unknown_name("precision", self.precision, ("auto", "float32", "bfloat16"))
+        if self.precision not in (precisions := ("auto", "fastest", "float32", "bfloat16")):
+            raise unknown_name("precision", self.precision, precisions)
         if self.selection not in ("last", "validation"):
             raise InputError(f"ActConfig.selection must be 'last' or 'validation', not {self.selection!r}")
         if self.validation_episodes is not None:

@@ -27,7 +27,7 @@ from darla.agents.training.callback import train
 from darla.agents.training.learning_curve import HEADER
 from darla.agents.training.snapshot_selection import best, score_snapshots
 from darla.agents.vec_env.augmentation import AugmentedVecEnv
-from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv
+from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv, fastest_precision
 from darla.agents.vec_env.make_vec import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
@@ -111,7 +111,7 @@ def train_agent(
     device = _choose_device(device, observation)
     encoder_artefact = None if encoder is None else open_artefact(encoder, kind="encoder")
     loaded = _load_encoder(config, encoder_artefact, device)
-    precision = loaded.precision if loaded else _pixel_precision(config, observation)
+    precision = loaded.precision if loaded else _pixel_precision(config, observation, device)
     # A fine-tuned policy starts with a copy of the encoder inside it; any other uses the encoder frozen.
     init_encoder, frozen_encoder = (loaded, None) if config.fine_tune else (None, loaded)
     record = _record(config, domain, observation, loaded, precision, seed, validation)
@@ -215,22 +215,24 @@ def _device_name(device: str, observation: Observation) -> str:
 
 def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> FrozenEncoder | None:
     if encoder is not None:
-        precision = None if config.precision == "auto" else config.precision
+        precision = None if config.precision in ("auto", "fastest") else config.precision
         return FrozenEncoder.load(encoder, "float32" if config.fine_tune else precision, device)
     return None
 
 
-def _pixel_precision(config: ActConfig, observation: Observation) -> Precision:
+def _pixel_precision(config: ActConfig, observation: Observation, device: str) -> Precision:
     """Return the arithmetic of a policy's own network on pixels."""
     if observation != "pixels":
         return "float32"
     if not ALGORITHMS[config.algorithm].has_bfloat16_pixels:
-        if config.precision != "auto":
+        if config.precision in ("float32", "bfloat16"):
             raise InputError(
                 f"precision {config.precision!r} would be ignored: a policy of {config.algorithm!r} on pixels computes"
                 " in float32"
             )
         return "float32"
+    if config.precision == "fastest":
+        return fastest_precision(device)
     return "float32" if config.precision == "auto" else config.precision
 
 

@@ -15,6 +15,7 @@ from toy_training import frames, short
 from darla.agents import Agent, train_agent
 from darla.agents.pixels.policy import BfloatCnnPolicy, BfloatNatureCNN
 from darla.agents.pixels.rollout_buffer import ImageRolloutBuffer
+from darla.agents.vec_env.latents import fastest_precision
 from darla.common import InputError
 
 SHAPES = [(3, 64, 64), (9, 84, 84), (1, 36, 50)]
@@ -160,6 +161,13 @@ def test_in_float32_it_is_sb3s_own_policy(columns, tmp_path):
     agent = Agent.load(folder)
     assert type(agent.policy) is ActorCriticCnnPolicy
     assert agent.description.precision is None
+
+
+def test_fastest_is_what_the_hardware_has_and_the_algorithm_can(columns, tmp_path):
+    record = train_agent(short(precision="fastest", env_steps=64), columns, None, tmp_path / "ppo", seed=3).config
+    assert record["act"]["precision"] == ("bfloat16" if fastest_precision() == "bfloat16" else None)
+    dqn = train_agent(short("dqn", env_steps=64, precision="fastest"), columns, None, tmp_path / "dqn", seed=3)
+    assert dqn.config["act"]["precision"] is None
 
 
 def test_an_algorithm_without_it_refuses_it_and_computes_in_float32(columns, tmp_path):
