@@ -28,7 +28,11 @@ Infos = Sequence[Mapping[str, Any]]
 
 
 class Actor(Protocol):
-    """Chooses actions from images, or from the ground-truth state: a trained agent, the random agent, or your own."""
+    """Chooses actions from images, or from the ground-truth state: a trained agent, the random agent, or your own.
+
+    One that never looks at its observations may say so, by an attribute `reads_images` that is False: images are then
+    not drawn for it.
+    """
 
     n_actions: int
 
@@ -54,6 +58,8 @@ class RandomAgent:
     Args:
         actions: number of discrete actions to choose from, or an action space.
     """
+
+    reads_images = False
 
     def __init__(self, actions: int | spaces.Space[Any]) -> None:
         if isinstance(actions, int) and actions < 1:
@@ -102,6 +108,7 @@ class Agent:
         self._rng = np.random.default_rng(0)
         on_state = description.observation == "state" and description.latent_dim is not None
         self._state_size = description.latent_dim if on_state else None
+        self.reads_images = not on_state
 
     @classmethod
     @checked_arguments

@@ -34,6 +34,9 @@ class EpisodeEnvs(Protocol):
     action_space: spaces.Space[Any]
     """Of one environment."""
 
+    def draw_images(self, wanted: bool) -> None:
+        """Choose whether images are drawn. Those that are not wanted may be black; nothing else changes."""
+
     def begin_episodes(
         self, seeds: Sequence[int | None], options: Sequence[Mapping[str, Any] | None] | None = None
     ) -> tuple[Images, Infos]:
@@ -121,6 +124,8 @@ def rollout(
         InputError: an episode does not end within 100,000 steps.
     """
     episodes: list[RolloutEpisode] = []
+    # Drawing is most of a step, and neither random play nor a policy on the state looks at an image.
+    envs.draw_images(record_images or getattr(actor, "reads_images", True))
     for first in range(0, len(seeds), envs.num_envs):
         numbers = range(first, min(first + envs.num_envs, len(seeds)))
         episodes += _rollout_batch(

@@ -7,6 +7,7 @@ BENCHMARKS = (
     "whole_way",
     "environment_steps",
     "training_steps",
+    "evaluation_steps",
     "vae_training",
     "metric_suite",
     "ground_truth_rendering",

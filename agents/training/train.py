@@ -28,9 +28,11 @@ from darla.agents.training.learning_curve import HEADER
 from darla.agents.training.snapshot_selection import best, score_snapshots
 from darla.agents.vec_env.augmentation import AugmentedVecEnv
 from darla.agents.vec_env.latents import FrozenEncoder, LatentVecEnv, fastest_precision
+from darla.agents.vec_env.local import LocalVecEnv
 from darla.agents.vec_env.make_vec import make_vec
 from darla.agents.vec_env.spaces import image_shape
 from darla.agents.vec_env.state import StateVecEnv
+from darla.agents.vec_env.workers import WorkerVecEnv
 from darla.common import (
     Artefact,
     InputError,
@@ -258,7 +260,9 @@ def _record(
     }
 
 
-def _policy_env(config: ActConfig, observation: Observation, env: VecEnv, encoder: FrozenEncoder | None) -> VecEnv:
+def _policy_env(
+    config: ActConfig, observation: Observation, env: LocalVecEnv | WorkerVecEnv, encoder: FrozenEncoder | None
+) -> VecEnv:
     """Return environments whose observations are the policy's input: codes, images or states, stacked if configured.
 
     Raises:
@@ -266,6 +270,7 @@ def _policy_env(config: ActConfig, observation: Observation, env: VecEnv, encode
     """
     inputs: VecEnv = env
     if observation == "state":
+        env.draw_images(False)
         inputs = StateVecEnv(env)
     elif encoder is not None:
         inputs = LatentVecEnv(env, encoder)

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from darla import envs
 from darla.agents.vec_env.spaces import check_spaces
 from darla.common import InputError, seed_for
+from darla.envs.domains.domain import Domain
 from darla.envs.packages import packages_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class LocalVecEnv(DummyVecEnv):
 
     def __init__(self, domain: "AnyDomain", n_envs: int) -> None:
         super().__init__([partial(_make, domain) for _ in range(n_envs)])
+        # Of any other environment, a wrapper of the user may read the images.
+        self._can_go_undrawn = isinstance(domain, Domain) and hasattr(type(self.envs[0].unwrapped), "draws_images")
         assert self.observation_space.shape is not None
         self._images: Images = np.zeros((n_envs, *self.observation_space.shape), np.uint8)
         self._is_discrete = isinstance(self.action_space, spaces.Discrete)
@@ -52,6 +55,12 @@ class LocalVecEnv(DummyVecEnv):
         """Set the seeds of the next reset; None continues the environments' own generators."""
         self._seeds = [None] * self.num_envs if seed is None else environment_seeds(seed, self.num_envs)
         return self._seeds
+
+    def draw_images(self, wanted: bool) -> None:
+        """Choose whether images are drawn; where a world can do without, those that are not wanted are black."""
+        if self._can_go_undrawn:
+            for env in self.envs:
+                env.unwrapped.draws_images = wanted  # type: ignore[attr-defined]
 
     def reset(self) -> Images:
         """Reset every environment, with the seeds that were set, if any.

@@ -73,6 +73,12 @@ class WorkerVecEnv(VecEnv):
         self._seeds = [None] * self.num_envs if seed is None else environment_seeds(seed, self.num_envs)
         return self._seeds
 
+    def draw_images(self, wanted: bool) -> None:
+        """Choose whether images are drawn; see `LocalVecEnv.draw_images`."""
+        for worker in range(len(self._pipes)):
+            self._send(worker, "draw_images", wanted)
+        self._receive_all()
+
     def reset(self) -> Images:
         """Reset every environment, with the seeds that were set, if any; see `LocalVecEnv.reset`."""
         for worker, share in enumerate(self._shares):

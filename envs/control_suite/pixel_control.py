@@ -52,6 +52,8 @@ class PixelControl(gymnasium.Env[Image, Action]):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012  (Gymnasium's own form)
     made_of = ("dm_control", "mujoco")
     """Modules that make its states and images; cards name their packages."""
+    draws_images = True
+    """Whether observations are drawn. Where nobody reads them, they can be left black: nothing else changes."""
 
     def __init__(
         self,
@@ -165,7 +167,10 @@ class PixelControl(gymnasium.Env[Image, Action]):
         self._picture.close()
 
     def _draw(self) -> Image:
-        self._image = self._picture.draw(self.physics.data.ptr, self.step_count)
+        if self.draws_images:
+            self._image = self._picture.draw(self.physics.data.ptr, self.step_count)
+        else:
+            self._image = np.zeros(self.observation_space.shape, np.uint8)
         return self._image
 
     def _info(self, time_step: Any) -> dict[str, Any]:

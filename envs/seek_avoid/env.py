@@ -72,6 +72,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012  (Gymnasium's own form)
+    draws_images = True
+    """Whether observations are drawn. Where nobody reads them, they can be left black: nothing else changes."""
 
     def __init__(
         self,
@@ -267,6 +269,8 @@ class SeekAvoid(MiniWorldEnv):  # type: ignore[misc]
         if jitter > 0.0 and frame_buffer is None:
             yaw, pitch = self.np_random.normal(0.0, jitter, 2)
             shake = (float(yaw), float(pitch))
+        if not self.draws_images and frame_buffer is None:
+            return np.zeros(self.observation_space.shape, np.uint8)
         return self.scene.render(frame_buffer or self.obs_fb, self._camera(shake), self._light())
 
     def _render_world(self, frame_buffer: FrameBuffer, render_agent: bool) -> Image:

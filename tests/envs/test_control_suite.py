@@ -100,6 +100,21 @@ def test_physics_do_not_see_the_looks(name):
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_physics_do_not_need_the_images(name):
+    env = shared(name)
+    _, rewards, states, info = play(env)
+    env.unwrapped.draws_images = False
+    try:
+        images, same_rewards, same_states, same_info = play(env)
+    finally:
+        env.unwrapped.draws_images = True
+    assert rewards == same_rewards
+    assert states.tobytes() == same_states.tobytes()
+    assert str(info) == str(same_info)
+    assert not images.any()
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_physics_are_those_of_the_suite(name):
     ours = ControlSuite(name)
     ours.reset(seed=3)
