@@ -217,7 +217,7 @@ def _device_name(device: str, observation: Observation) -> str:
 
 def _load_encoder(config: ActConfig, encoder: Artefact | None, device: str) -> FrozenEncoder | None:
     if encoder is not None:
-        precision = None if config.precision in ("auto", "fastest") else config.precision
+        precision = None if config.precision == "auto" or config.precision == "fastest" else config.precision
         return FrozenEncoder.load(encoder, "float32" if config.fine_tune else precision, device)
     return None
 

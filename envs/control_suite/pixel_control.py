@@ -170,7 +170,7 @@ class PixelControl(gymnasium.Env[Image, Action]):
         if self.draws_images:
             self._image = self._picture.draw(self.physics.data.ptr, self.step_count)
         else:
-            self._image = np.zeros(self.observation_space.shape, np.uint8)
+            self._image = np.zeros(self.observation_space.shape or (), np.uint8)
         return self._image
 
     def _info(self, time_step: Any) -> dict[str, Any]:
