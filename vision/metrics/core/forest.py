@@ -80,11 +80,6 @@ class Forest:
         probabilities[:, self.model.classes_] = self.model.predict_proba(places)
         return probabilities
 
-    def errors(self, places: Array) -> Array:
-        """Return the squared error of each scored row, (N,), were its codes at `places`."""
-        errors: Array = np.square(self.predict(places) - self.test_targets).sum(axis=1)
-        return errors
-
     def informativeness(self) -> tuple[float, float]:
         """Return how well fitted and scored rows are read: 0 for answering `guess`, 1 for no error.
 

@@ -16,6 +16,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from darla.common import InputError
 from darla.vision.metrics.core.forest import Forest
+from darla.vision.metrics.core.permutation_importance import PermutationImportance
 from darla.vision.metrics.core.registry import metric
 from darla.vision.metrics.core.result import Scores
 from darla.vision.metrics.core.sample import Sample
@@ -114,17 +115,14 @@ def _boosted(sample: Sample, k: int) -> _Fit:
 
 def _forest(sample: Sample, k: int) -> _Fit:
     forest = Forest(sample, k)
+    read = PermutationImportance(forest)
     rows = len(forest.test_targets)
     rng = sample.rng("dci", "permutations", int(sample.measured[k]))
     orders = [rng.permutation(rows) for _ in range(PERMUTATIONS)]
-    missed = forest.errors(forest.test_ranks)
+    missed = read.errors()
     lost = np.zeros(sample.latent_count)
     for j in np.flatnonzero(forest.used):
-        growth = -missed
-        for order in orders:
-            dealt = forest.test_ranks.copy()
-            dealt[:, j] = forest.test_ranks[order, j]
-            growth = growth + forest.errors(dealt) / PERMUTATIONS
+        growth = read.errors_without(j, orders).mean(axis=0) - missed
         mean, error = float(growth.mean()), float(growth.std() / np.sqrt(rows))
         lost[j] = mean if mean > ERRORS * error else 0.0
     explained = max(0.0, 1.0 - float(missed.mean()) / forest.unknowing) if forest.unknowing > 0 else 0.0
