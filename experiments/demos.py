@@ -28,11 +28,7 @@ DEMOS: Mapping[str, Study] = MappingProxyType(
         # time, the plain β-VAE takes no part in the second task.
         "demo": Study(
             "demo",
-            (
-                Method("end to end", None, replace(AGENTS["ppo"], precision="fastest")),
-                replace(_BETA_1, tasks=("new_room",)),
-                _DARLA,
-            ),
+            (_END_TO_END, replace(_BETA_1, tasks=("new_room",)), _DARLA),
             tasks=("new_room", "conjunction"),
             frames=36_000,
             transfer=TransferConfig(n_envs=16, splits=("source", "target"), snapshot_eval_episodes=4),
