@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 
 from darla.agents.algorithms.build import build
 from darla.agents.algorithms.ppo import PPOSettings
@@ -55,6 +56,7 @@ def learn_to_follow(
     """
     env = EncodedSearchVecEnv(searches, instructions, told, SETTINGS.n_envs, seed_for(seed, "training"))
     model: Any = build("ppo", SETTINGS, env, seed_for(seed, "policy"))
+    model.set_logger(Logger(None, []))  # SB3's own leaves an empty folder among the temporary files
     with Progress(steps, label) as progress:
         model.learn(steps, callback=_Advance(progress))
     save_description(
