@@ -11,6 +11,7 @@ fits into a machine. `--build` runs each command a second time with the code of 
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -62,7 +63,7 @@ def _made(seeds: int) -> list[str]:
 
 def name_of(command: str) -> str:
     """Return the folder's name of what a command makes."""
-    return "".join(letter if letter.isalnum() else "-" for letter in command)[:60] + str(len(command))
+    return hashlib.sha256(command.encode()).hexdigest()[:16]
 
 
 STAGES: Mapping[str, Stage] = {

@@ -137,7 +137,7 @@ def test_actions_are_drawn_as_often_as_the_policy_says(tmp_path: Path) -> None:
         assert torch.equal(loaded.state_dict()[name], value)
 
 
-def test_training_leaves_no_folder_of_sb3_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_leaves_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     learn_to_follow(searches(KINDS, 10, 0), KINDS, "concept", 1, 0, tmp_path / "policy", "test")
