@@ -1,11 +1,14 @@
 """Training images per second: this toolkit's loop against the same network in plain float32 PyTorch.
 
-    python -m benchmarks.vae_training [--model pixel|perceptual|features] [--threads 1] [--repeats 7] [--require 1.7]
+    python -m benchmarks.vae_training [--model pixel|perceptual|features|dae] [--threads 1] [--repeats 7]
 
 The sides take turns within one process, a chunk of steps each, so that whatever else the machine does hits them
 alike; the table gives medians over the chunks. Each side does a whole training step: it gathers the batch from uint8
 frames, computes the loss, its gradient and an Adam step. `plain float32` is the loop of a tutorial; `plain bfloat16`
 adds autocast and channels_last to it, which shows what the toolkit's own work on top of those is worth.
+
+`dae` is the denoising autoencoder of the preset `darla`, in its batches of 32. It changes the hues of its images and
+masks a part of each; the plain sides mask alone.
 
 `features` is the preset `darla`. There the toolkit computes J(x) of each image once and the plain sides in every batch;
 the time it takes for that is measured by itself and spread over the preset's passes through its frames.
@@ -156,8 +159,48 @@ def plain_side(frames: np.ndarray[Any, Any], loss: str, reduced: bool) -> Callab
     return step
 
 
-def our_model(loss: str) -> BetaVAE:
+def plain_denoiser(frames: np.ndarray[Any, Any], reduced: bool) -> Callable[[], None]:
+    """Return a function that takes one plain training step of a denoising autoencoder of DARLA's size."""
+    elu = nn.ELU
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
+        nn.Conv2d(32, 64, 4, 2, 1), elu(), nn.Conv2d(64, 64, 4, 2, 1), elu(),
+        nn.Flatten(), nn.Linear(1024, 128), nn.Linear(128, 1024), elu(), nn.Unflatten(1, (64, 4, 4)),
+        nn.ConvTranspose2d(64, 64, 4, 2, 1), elu(), nn.ConvTranspose2d(64, 32, 4, 2, 1), elu(),
+        nn.ConvTranspose2d(32, 32, 4, 2, 1), elu(), nn.ConvTranspose2d(32, 3, 4, 2, 1),
+    )  # fmt: skip
+    if reduced:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    size = batch_size("dae")
+    rng = np.random.default_rng(0)
+
+    def step() -> None:
+        batch = torch.from_numpy(frames[rng.integers(0, len(frames), size)])
+        images = batch.permute(0, 3, 1, 2).float() / 255
+        if not reduced:
+            images = images.contiguous()
+        masked = images.clone()
+        for image, (top, left, height, width) in zip(masked, rng.integers(1, 32, (size, 4)), strict=True):
+            image[:, top : top + height, left : left + width] = 0
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            outputs = model(masked)
+        (0.5 * (outputs.float().sigmoid() - images).square().sum() / size).backward()
+        optimizer.step()
+
+    return step
+
+
+def batch_size(loss: str) -> int:
+    """Return the images of a step."""
+    return ENCODERS["darla"].dae_training.batch_size if loss == "dae" else BATCH
+
+
+def our_model(loss: str) -> DAE | BetaVAE:
     """Return the toolkit's model of the same size."""
+    if loss == "dae":
+        return DAE(ENCODERS["darla"].dae)
     if loss == "pixel":
         return BetaVAE(BetaVAEConfig())
     layer = "bottleneck" if loss == "features" else "conv3"
@@ -184,9 +227,14 @@ def with_known_features(rates: Sequence[float], frames: np.ndarray[Any, Any], re
 def measure(loss: str, repeats: int, steps: int) -> dict[str, list[float]]:
     """Return images per second of each side, one number for each chunk of steps."""
     frames = np.random.default_rng(0).integers(0, 256, (1024, 64, 64, 3), dtype=np.uint8)
-    plain = {"plain float32": plain_side(frames, loss, reduced=False)}
+    size = batch_size(loss)
+
+    def plain_step(reduced: bool) -> Callable[[], None]:
+        return plain_denoiser(frames, reduced) if loss == "dae" else plain_side(frames, loss, reduced)
+
+    plain = {"plain float32": plain_step(reduced=False)}
     if cpu_has_bfloat16():
-        plain["plain bfloat16, channels_last"] = plain_side(frames, loss, reduced=True)
+        plain["plain bfloat16, channels_last"] = plain_step(reduced=True)
     for take_step in plain.values():
         for _ in range(WARM_UP):
             take_step()
@@ -196,19 +244,19 @@ def measure(loss: str, repeats: int, steps: int) -> dict[str, list[float]]:
     def take_turns(row: Mapping[str, float]) -> dict[str, float]:
         nonlocal started
         if started:
-            rates["darla"].append(steps * BATCH / (time.perf_counter() - started))
+            rates["darla"].append(steps * size / (time.perf_counter() - started))
             for name, take_step in plain.items():
                 begun = time.perf_counter()
                 for _ in range(steps):
                     take_step()
-                rates[name].append(steps * BATCH / (time.perf_counter() - begun))
+                rates[name].append(steps * size / (time.perf_counter() - begun))
         started = time.perf_counter()
         return {}
 
     # The first chunk warms up; the checkpoint, which is written once a thousand steps in earnest, falls into none.
     total = steps * (repeats + 1)
     training = SeeConfig().change(
-        training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=BATCH
+        training__steps=total, training__log_every=steps, training__checkpoint_every=total, training__batch_size=size
     ).training  # fmt: skip
     with tempfile.TemporaryDirectory() as out:
         train_model(our_model(loss), frames, training, Path(out), seed=0, observe=take_turns)
@@ -219,7 +267,7 @@ def measure(loss: str, repeats: int, steps: int) -> dict[str, list[float]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    losses = ["pixel", "perceptual", "features"]
+    losses = ["pixel", "perceptual", "features", "dae"]
     parser.add_argument("--model", choices=losses, default="pixel", help="reconstruction term")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch threads; all sides use as many")
     parser.add_argument("--repeats", type=int, default=7, help="timed chunks of each side")
@@ -230,8 +278,8 @@ def main() -> int:
     rates = measure(arguments.model, arguments.repeats, arguments.steps)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     slowest = medians["plain float32"]
-    print(f"\n{arguments.model} loss, batch {BATCH}, {arguments.threads} thread(s), torch {torch.__version__}, "
-          f"bfloat16 in hardware: {'yes' if cpu_has_bfloat16() else 'no'}")  # fmt: skip
+    print(f"\n{arguments.model} loss, batch {batch_size(arguments.model)}, {arguments.threads} thread(s), "
+          f"torch {torch.__version__}, bfloat16 in hardware: {'yes' if cpu_has_bfloat16() else 'no'}")  # fmt: skip
     print(f"{'side':32}{'images/s':>10}{'range':>16}{'ratio':>8}")
     for name, values in rates.items():
         spread = f"{min(values):.0f} to {max(values):.0f}"

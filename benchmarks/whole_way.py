@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,7 +104,7 @@ def run_plain(sizes: Sizes) -> Seconds:
     from stable_baselines3.common.monitor import Monitor
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    from benchmarks.vae_training import PlainVAE, plain_side
+    from benchmarks.vae_training import PlainVAE, plain_denoiser, plain_side
     from darla.agents import ALGORITHMS, PPOSettings
     from darla.envs import AnyDomain, tasks
     from darla.envs.seek_avoid.env import SeekAvoid
@@ -143,7 +143,7 @@ def run_plain(sizes: Sizes) -> Seconds:
         world.reset(seed=0)
         frames = np.stack([image.copy() for image in play(StockSeekAvoid(world), sizes.frames)])
     with timed(seconds, "see"):
-        repair = _plain_dae(frames)
+        repair = plain_denoiser(frames, reduced=False)
         for _ in range(sizes.dae_steps):
             repair()
         step = plain_side(frames, "features", reduced=False)
@@ -171,37 +171,6 @@ def run_plain(sizes: Sizes) -> Seconds:
             for _ in play(env, sizes.episodes * _EPISODE):
                 pass
     return seconds
-
-
-def _plain_dae(frames: "np.ndarray[Any, Any]") -> Callable[[], None]:
-    """Return a function that takes one step of a denoising autoencoder of DARLA's size, in float32."""
-    import torch
-    from torch import nn
-
-    from benchmarks.vae_training import BATCH
-
-    elu = nn.ELU
-    model = nn.Sequential(
-        nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
-        nn.Conv2d(32, 64, 4, 2, 1), elu(), nn.Conv2d(64, 64, 4, 2, 1), elu(),
-        nn.Flatten(), nn.Linear(1024, 128), nn.Linear(128, 1024), elu(), nn.Unflatten(1, (64, 4, 4)),
-        nn.ConvTranspose2d(64, 64, 4, 2, 1), elu(), nn.ConvTranspose2d(64, 32, 4, 2, 1), elu(),
-        nn.ConvTranspose2d(32, 32, 4, 2, 1), elu(), nn.ConvTranspose2d(32, 3, 4, 2, 1),
-    )  # fmt: skip
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    rng = np.random.default_rng(0)
-
-    def step() -> None:
-        batch = torch.from_numpy(frames[rng.integers(0, len(frames), BATCH)])
-        images = (batch.permute(0, 3, 1, 2).float() / 255).contiguous()
-        masked = images.clone()
-        for image, (top, left, height, width) in zip(masked, rng.integers(1, 32, (BATCH, 4)), strict=True):
-            image[:, top : top + height, left : left + width] = 0
-        optimizer.zero_grad()
-        (0.5 * (model(masked).sigmoid() - images).square().sum() / BATCH).backward()
-        optimizer.step()
-
-    return step
 
 
 def main() -> None:

@@ -122,7 +122,7 @@ def _forest(sample: Sample, k: int) -> _Fit:
     missed = read.errors()
     lost = np.zeros(sample.latent_count)
     for j in np.flatnonzero(forest.used):
-        growth = read.errors_without(j, orders).mean(axis=0) - missed
+        growth = read.errors_without(int(j), orders).mean(axis=0) - missed
         mean, error = float(growth.mean()), float(growth.std() / np.sqrt(rows))
         lost[j] = mean if mean > ERRORS * error else 0.0
     explained = max(0.0, 1.0 - float(missed.mean()) / forest.unknowing) if forest.unknowing > 0 else 0.0
