@@ -10,7 +10,7 @@
       index.json              frames in each shard, factor space and facts of the world
       card.json               versions, hashes, wall time
 
-Images are read through memory maps, so a set may be larger than memory and is shared between processes.
+Images are read when they are asked for, so a set may be larger than memory.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ from darla.common.files import load_array, read_json
 from darla.common.json_records import as_written
 from darla.envs.domains.factor_space import FactorSpace
 from darla.envs.domains.world import Fact
+from darla.envs.frames.image_file import ImageFile
 from darla.envs.frames.units import UnitKind
 
 KIND = "frames"
@@ -49,14 +50,9 @@ class FrameSet:
             self._read(read_json(artefact.folder / INDEX))
         self._ends = np.cumsum(self._sizes)
         self._shards = [
-            load_array(shard_path(artefact.folder, n, "images"), mapped=True) for n in range(len(self._sizes))
+            ImageFile(shard_path(artefact.folder, shard, "images"), (size, *self.image_shape))
+            for shard, size in enumerate(self._sizes)
         ]
-        for shard, (images, size) in enumerate(zip(self._shards, self._sizes, strict=True)):
-            if images.shape != (size, *self.image_shape) or images.dtype != np.uint8:
-                raise InputError(
-                    f"{shard_path(artefact.folder, shard, 'images')} holds {images.dtype} {images.shape}, "
-                    f"but uint8 {(size, *self.image_shape)} is needed"
-                )
 
     def _read(self, index: Mapping[str, Any]) -> None:
         self.facts: tuple[Fact, ...] = tuple(map(Fact.from_dict, index["facts"]))
@@ -109,13 +105,18 @@ class FrameSet:
         return int(self._ends[-1])
 
     def __getitem__(self, index: Index) -> Images:
-        """Copy frames from the memory maps.
+        """Read frames from disk.
 
         Args:
             index: an int, a slice, or integers in any order.
 
         Returns:
             uint8 (n, height, width, channels) in the order of `index`; without the n for an int.
+
+        Raises:
+            TypeError: `index` is of another kind.
+            IndexError: there is no such frame.
+            InputError: a file is gone, or was cut off since the set was opened.
         """
         if isinstance(index, slice):
             index = np.arange(*index.indices(len(self)))
@@ -131,7 +132,7 @@ class FrameSet:
         for shard in np.unique(shard_of):
             positions = np.flatnonzero(shard_of == shard)
             start = int(self._ends[shard]) - self._sizes[shard]
-            images[positions] = self._shards[shard][flat[positions] - start]
+            self._shards[shard].read(flat[positions] - start, images, positions)
         return images if rows.ndim else images[0]
 
     @cached_property
