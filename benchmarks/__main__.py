@@ -1,4 +1,4 @@
-"""Run the benchmarks of docs/benchmarks.md's first table, one after the other; nothing else should run meanwhile."""
+"""Run the benchmarks that need no package of others, one after the other; nothing else should run meanwhile."""
 
 import subprocess
 import sys

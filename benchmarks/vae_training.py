@@ -51,6 +51,23 @@ WARM_UP = 3
 """Steps of each side before anything is timed: oneDNN compiles its kernels in the first."""
 
 
+def convolutions(active: Callable[[], nn.Module]) -> list[nn.Module]:
+    """Return the layers from an image to 1024 features."""
+    return [
+        nn.Conv2d(3, 32, 4, 2, 1), active(), nn.Conv2d(32, 32, 4, 2, 1), active(),
+        nn.Conv2d(32, 64, 4, 2, 1), active(), nn.Conv2d(64, 64, 4, 2, 1), active(), nn.Flatten(),
+    ]  # fmt: skip
+
+
+def deconvolutions(active: Callable[[], nn.Module]) -> list[nn.Module]:
+    """Return the layers from 1024 features to an image."""
+    return [
+        nn.Unflatten(1, (64, 4, 4)), nn.ConvTranspose2d(64, 64, 4, 2, 1), active(),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1), active(), nn.ConvTranspose2d(32, 32, 4, 2, 1), active(),
+        nn.ConvTranspose2d(32, 3, 4, 2, 1),
+    ]  # fmt: skip
+
+
 class PlainVAE(nn.Module):
     """DARLA's beta-VAE as one writes it down: no layer of the toolkit in it."""
 
@@ -58,14 +75,10 @@ class PlainVAE(nn.Module):
         super().__init__()
         relu = nn.ReLU
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, 32, 4, 2, 1), relu(), nn.Conv2d(32, 32, 4, 2, 1), relu(),
-            nn.Conv2d(32, 64, 4, 2, 1), relu(), nn.Conv2d(64, 64, 4, 2, 1), relu(),
-            nn.Flatten(), nn.Linear(1024, 256), relu(), nn.Linear(256, 64),
+            *convolutions(relu), nn.Linear(1024, 256), relu(), nn.Linear(256, 64),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.Linear(32, 256), relu(), nn.Linear(256, 1024), relu(), nn.Unflatten(1, (64, 4, 4)),
-            nn.ConvTranspose2d(64, 64, 4, 2, 1), relu(), nn.ConvTranspose2d(64, 32, 4, 2, 1), relu(),
-            nn.ConvTranspose2d(32, 32, 4, 2, 1), relu(), nn.ConvTranspose2d(32, 3, 4, 2, 1),
+            nn.Linear(32, 256), relu(), nn.Linear(256, 1024), relu(), *deconvolutions(relu)
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,12 +124,7 @@ class PlainBottleneck(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        elu = nn.ELU
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
-            nn.Conv2d(32, 64, 4, 2, 1), elu(), nn.Conv2d(64, 64, 4, 2, 1), elu(),
-            nn.Flatten(), nn.Linear(1024, 128),
-        )  # fmt: skip
+        self.layers = nn.Sequential(*convolutions(nn.ELU), nn.Linear(1024, 128))
         self.register_buffer("mean", torch.zeros(128))
         self.register_buffer("transform", torch.eye(128))
         self.requires_grad_(False)
@@ -162,13 +170,7 @@ def plain_side(frames: np.ndarray[Any, Any], loss: str, reduced: bool) -> Callab
 def plain_denoiser(frames: np.ndarray[Any, Any], reduced: bool) -> Callable[[], None]:
     """Return a function that takes one plain training step of a denoising autoencoder of DARLA's size."""
     elu = nn.ELU
-    model = nn.Sequential(
-        nn.Conv2d(3, 32, 4, 2, 1), elu(), nn.Conv2d(32, 32, 4, 2, 1), elu(),
-        nn.Conv2d(32, 64, 4, 2, 1), elu(), nn.Conv2d(64, 64, 4, 2, 1), elu(),
-        nn.Flatten(), nn.Linear(1024, 128), nn.Linear(128, 1024), elu(), nn.Unflatten(1, (64, 4, 4)),
-        nn.ConvTranspose2d(64, 64, 4, 2, 1), elu(), nn.ConvTranspose2d(64, 32, 4, 2, 1), elu(),
-        nn.ConvTranspose2d(32, 32, 4, 2, 1), elu(), nn.ConvTranspose2d(32, 3, 4, 2, 1),
-    )  # fmt: skip
+    model = nn.Sequential(*convolutions(elu), nn.Linear(1024, 128), nn.Linear(128, 1024), elu(), *deconvolutions(elu))
     if reduced:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
